@@ -1,0 +1,29 @@
+"""The nouns: frozen data types on which every function acts. numpy and scipy only."""
+
+from .boundary import Open
+from .errors import PackingError, PlacementError, StructureError
+from .model import BallModel, Curve, Mesh
+from .particles import ParticleTable
+from .scene import History, PackedScene, Scene
+from .structure import AtomicStructure
+from .transforms import RigidTransforms
+from .volume import Grid, LabelVolume, Volume
+
+__all__ = [
+    "AtomicStructure",
+    "BallModel",
+    "Curve",
+    "Grid",
+    "History",
+    "LabelVolume",
+    "Mesh",
+    "Open",
+    "PackedScene",
+    "PackingError",
+    "ParticleTable",
+    "PlacementError",
+    "RigidTransforms",
+    "Scene",
+    "StructureError",
+    "Volume",
+]

@@ -1,0 +1,184 @@
+"""A molecule, filament or membrane as balls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arrays import frozen, positive
+from .structure import AtomicStructure
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curve:
+    """A tube along a chain of balls, as painters draw it.
+
+    Parameters
+    ----------
+    balls : (b,) int array
+        Balls in their order along the curve.
+    radius : float
+        Radius of the tube, nm.
+    density : float
+        Mass density inside it, Da/nm^3.
+    """
+
+    balls: np.ndarray
+    radius: float
+    density: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "balls", frozen(self.balls, "curve: balls", (None,), np.int64))
+        object.__setattr__(self, "radius", positive(self.radius, "curve: radius"))
+        object.__setattr__(self, "density", positive(self.density, "curve: density"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mesh:
+    """A sheet over balls, as painters draw it.
+
+    Parameters
+    ----------
+    faces : (f, 3) int array
+        Triangles of balls, all with the same sense of rotation.
+    thickness : float
+        Thickness of the sheet, nm.
+    density : float
+        Mean mass density through it, Da/nm^3.
+    """
+
+    faces: np.ndarray
+    thickness: float
+    density: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "faces", frozen(self.faces, "mesh: faces", (None, 3), np.int64))
+        object.__setattr__(self, "thickness", positive(self.thickness, "mesh: thickness"))
+        object.__setattr__(self, "density", positive(self.density, "mesh: density"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BallModel:
+    """Balls, the bonds and angles between them, and which of them move as one rigid body.
+
+    Whether something is a molecule, a filament or a membrane follows from what it holds; nothing
+    downstream asks for its kind.
+
+    Parameters
+    ----------
+    name : str
+        Name of the species.
+    positions : (b, 3) array
+        Ball centres in the body frame, nm. For a molecule the frame's origin is the centre of mass
+        of its heavy atoms, whatever balls stand for it; for a deformable the mean of its balls.
+    radii : (b,) array
+        Ball radii, nm.
+    masses : (b,) array
+        Ball masses for the dynamics, Da. Density comes from atomic masses, never from these.
+    bonds : (m, 2) int array, optional
+        Bonded pairs; their rest lengths are those of `positions`.
+    angles : (p, 3) int array, optional
+        Angle triples, the vertex in the middle; their rest angles are those of `positions`.
+    bond_k : float, optional
+        Bond constant of ``k/2 (r - r0)^2``, kJ/mol/nm^2.
+    angle_k : float, optional
+        Angle constant of ``k/2 (theta - theta0)^2``, kJ/mol/rad^2; 0 bends freely.
+    rigid_groups : tuple of int arrays, optional
+        Balls that keep their distances: all balls for a molecule, nothing for a filament.
+    volume : float
+        Volume of what the balls stand for (the molecular envelope, a tube, a sheet), nm^3.
+    geometry : Curve or Mesh, optional
+        What painters draw; None where `structure` has the density.
+    structure : AtomicStructure, optional
+        The molecule.
+    """
+
+    name: str
+    positions: np.ndarray
+    radii: np.ndarray
+    masses: np.ndarray
+    bonds: np.ndarray = ()  # type: ignore[assignment]
+    angles: np.ndarray = ()  # type: ignore[assignment]
+    bond_k: float = 0.0
+    angle_k: float = 0.0
+    rigid_groups: tuple[np.ndarray, ...] = ()
+    volume: float
+    geometry: Curve | Mesh | None = None
+    structure: AtomicStructure | None = None
+
+    def __post_init__(self) -> None:
+        name = self.name
+        set_field = object.__setattr__
+        positions = frozen(self.positions, f"{name}: positions", (None, 3))
+        n = len(positions)
+        if n == 0:
+            raise ValueError(f"{name}: wanted at least one ball, got none")
+        set_field(self, "positions", positions)
+        for key in ("radii", "masses"):
+            values = frozen(getattr(self, key), f"{name}: {key}", (n,))
+            if (values <= 0).any():
+                ball = int(np.argmax(values <= 0))
+                raise ValueError(
+                    f"{name}: {key}: wanted positive numbers, got {values[ball]:g} for ball {ball}"
+                )
+            set_field(self, key, values)
+        for key, width in (("bonds", 2), ("angles", 3)):
+            values = _indices(getattr(self, key), f"{name}: {key}", width, n)
+            set_field(self, key, values)
+        groups = tuple(
+            frozen(group, f"{name}: rigid_groups", (None,), np.int64) for group in self.rigid_groups
+        )
+        members = np.concatenate(groups) if groups else np.empty(0, np.int64)
+        if len(np.unique(members)) != len(members):
+            raise ValueError(f"{name}: rigid_groups: wanted each ball in one group at most")
+        if members.size and not (members.min() >= 0 and members.max() < n):
+            raise ValueError(f"{name}: rigid_groups: wanted balls 0 to {n - 1}")
+        set_field(self, "rigid_groups", groups)
+        set_field(self, "bond_k", positive(self.bond_k, f"{name}: bond_k", zero=True))
+        set_field(self, "angle_k", positive(self.angle_k, f"{name}: angle_k", zero=True))
+        set_field(self, "volume", positive(self.volume, f"{name}: volume"))
+
+    @property
+    def n_balls(self) -> int:
+        """Number of balls."""
+        return len(self.positions)
+
+    @property
+    def is_rigid(self) -> bool:
+        """Whether all balls move as one body; a lone ball does."""
+        return self.n_balls == 1 or (
+            len(self.rigid_groups) == 1 and len(self.rigid_groups[0]) == self.n_balls
+        )
+
+    @property
+    def bond_lengths(self) -> np.ndarray:
+        """Rest lengths of the bonds, (m,) nm."""
+        first, second = self.bonds.T
+        return np.linalg.norm(self.positions[first] - self.positions[second], axis=1)
+
+    @property
+    def rest_angles(self) -> np.ndarray:
+        """Rest angles, (p,) rad."""
+        i, vertex, k = self.angles.T
+        a = self.positions[i] - self.positions[vertex]
+        b = self.positions[k] - self.positions[vertex]
+        sine = np.linalg.norm(np.cross(a, b), axis=1)
+        return np.arctan2(sine, np.einsum("ij,ij->i", a, b))
+
+    @property
+    def radius(self) -> float:
+        """Radius of the sphere around the body's origin that holds every ball, nm."""
+        return float((np.linalg.norm(self.positions, axis=1) + self.radii).max())
+
+    @property
+    def radius_of_gyration(self) -> float:
+        """Root mean square distance of the ball centres from their mean, nm."""
+        return float(np.sqrt(self.positions.var(axis=0).sum()))
+
+
+def _indices(values: np.ndarray, name: str, width: int, n: int) -> np.ndarray:
+    values = frozen(values, name, (None, width), np.int64)
+    if values.size and not (values.min() >= 0 and values.max() < n):
+        raise ValueError(f"{name}: wanted balls 0 to {n - 1}, got {values.min()} to {values.max()}")
+    return values

@@ -1,0 +1,176 @@
+"""Instances of models in space, before and after packing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .arrays import frozen
+from .boundary import Open
+from .model import BallModel
+from .transforms import RigidTransforms
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """Instances of species, each with its starting pose.
+
+    Ball i of the scene is atom i of the topology and particle i of the System, always; instances
+    follow one another, and each has its balls in the order of its model.
+
+    Parameters
+    ----------
+    species : tuple of BallModel
+        The species, each once; names are unique.
+    species_index : (n,) int array
+        Species of each instance.
+    transforms : RigidTransforms
+        Pose of each instance: its model's body frame in the scene.
+    boundary : Open
+        Where the scene ends.
+    """
+
+    species: tuple[BallModel, ...]
+    species_index: np.ndarray
+    transforms: RigidTransforms
+    boundary: Open = field(default_factory=Open)
+
+    def __post_init__(self) -> None:
+        species = tuple(self.species)
+        index = frozen(self.species_index, "species_index", (len(self.transforms),), np.int64)
+        if index.size == 0:
+            raise ValueError("scene: wanted at least one instance, got none")
+        if not (index.min() >= 0 and index.max() < len(species)):
+            raise ValueError(f"species_index: wanted 0 to {len(species) - 1}, got {index.max()}")
+        names = [model.name for model in species]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(
+                    f"species: the name {name!r} stands for {names.count(name)} models"
+                )
+        object.__setattr__(self, "species", species)
+        object.__setattr__(self, "species_index", index)
+
+    @property
+    def n_instances(self) -> int:
+        """Number of instances."""
+        return len(self.species_index)
+
+    @property
+    def n_balls(self) -> int:
+        """Number of balls of all instances."""
+        return int(self.offsets[-1])
+
+    def model(self, instance: int) -> BallModel:
+        """Return the model of an instance (counted from 0)."""
+        return self.species[self.species_index[instance]]
+
+    def balls(self, instance: int) -> slice:
+        """Return the slice of the scene's balls that belong to an instance."""
+        return slice(int(self.offsets[instance]), int(self.offsets[instance + 1]))
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """First ball of each instance, and the number of balls at the end: (n + 1,)."""
+        sizes = np.array([model.n_balls for model in self.species])[self.species_index]
+        return np.concatenate([[0], np.cumsum(sizes)])
+
+    @cached_property
+    def instance_of_ball(self) -> np.ndarray:
+        """Instance of each ball, (b,)."""
+        return np.repeat(np.arange(self.n_instances), np.diff(self.offsets))
+
+    @cached_property
+    def positions(self) -> np.ndarray:
+        """Ball centres at the start, (b, 3) nm."""
+        positions = np.empty((self.n_balls, 3))
+        for s, model in enumerate(self.species):
+            members = np.flatnonzero(self.species_index == s)
+            rows = self.offsets[members][:, None] + np.arange(model.n_balls)
+            positions[rows] = self.transforms[members].apply(model.positions)
+        return positions
+
+    @cached_property
+    def radii(self) -> np.ndarray:
+        """Ball radii, (b,) nm."""
+        return np.concatenate([self.model(i).radii for i in range(self.n_instances)])
+
+    @cached_property
+    def masses(self) -> np.ndarray:
+        """Ball masses, (b,) Da."""
+        return np.concatenate([self.model(i).masses for i in range(self.n_instances)])
+
+    @cached_property
+    def bonds(self) -> np.ndarray:
+        """Bonds of all instances as pairs of balls, (m, 2)."""
+        pairs = [self.model(i).bonds + self.offsets[i] for i in range(self.n_instances)]
+        return np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)
+
+    def ball_name(self, ball: int) -> str:
+        """Return words for a ball: its number, instance and species, counted from 1."""
+        instance = int(self.instance_of_ball[ball])
+        number = ball - int(self.offsets[instance]) + 1
+        return f"ball {number} of instance {instance + 1} ({self.model(instance).name})"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class History:
+    """What a packing measured on its way, one row a block of steps.
+
+    Parameters
+    ----------
+    step : (t,) int array
+        Step of the dynamics.
+    radius_of_gyration : (t,) array
+        Of all balls about their mean, nm.
+    fraction : (t,) array
+        Volume of what is packed over that of the sphere with the same radius of gyration.
+    overlap : (t,) array
+        Deepest overlap of two instances' balls: 1 - distance / (sum of radii), 0 for none.
+    energy : (t,) array
+        Potential energy, kJ/mol.
+    """
+
+    step: np.ndarray
+    radius_of_gyration: np.ndarray
+    fraction: np.ndarray
+    overlap: np.ndarray
+    energy: np.ndarray
+
+    def __post_init__(self) -> None:
+        n = len(self.step)
+        object.__setattr__(self, "step", frozen(self.step, "step", (n,), np.int64))
+        for key in ("radius_of_gyration", "fraction", "overlap", "energy"):
+            object.__setattr__(self, key, frozen(getattr(self, key), key, (n,)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PackedScene:
+    """A scene after packing.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene as it was placed.
+    positions : (b, 3) array
+        Final ball centres, nm.
+    boundary : Open
+        The boundary at the end.
+    history : History
+        What was measured on the way.
+    provenance : dict
+        Seeds, platform, versions and settings; plain JSON types.
+    """
+
+    scene: Scene
+    positions: np.ndarray
+    boundary: Open
+    history: History
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        positions = frozen(self.positions, "positions", (self.scene.n_balls, 3))
+        object.__setattr__(self, "positions", positions)

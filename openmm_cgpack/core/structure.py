@@ -1,0 +1,97 @@
+"""A molecule as weighted points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .arrays import frozen, positive
+
+ATOM_TABLE = np.dtype([("atom", "U4"), ("residue", "U5"), ("chain", "U8"), ("number", "i4")])
+"""Fields of `AtomicStructure.atom_table`: atom, residue and chain names, residue number."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AtomicStructure:
+    """A molecule: its atoms, or points that each stand for several atoms.
+
+    Positions are in the body frame: the origin is the centre of mass of the heavy atoms (waters
+    and hydrogens do not count), the axes are those of the file. ``positions + file_origin`` are
+    the file's coordinates, in nm.
+
+    Parameters
+    ----------
+    name : str
+        Name of the molecule.
+    positions : (n, 3) array
+        Body-frame positions, nm.
+    masses : (n,) array
+        Mass of each point, Da.
+    atoms : (n,) int array, optional
+        Number of atoms each point stands for; 1 when left out.
+    spread : (n,) array, optional
+        Distance from each point to the farthest atom that it stands for, nm; 0 for an atom.
+    elements : (n,) str array, optional
+        Chemical symbols; None for points that stand for several atoms.
+    atom_table : (n,) structured array, optional
+        What a coordinate file says of each atom, with the fields of `ATOM_TABLE`; None for points
+        that stand for several atoms.
+    envelope_volume : float, optional
+        Volume of the molecular envelope, nm^3; None until it has been measured.
+    file_origin : (3,) array, optional
+        Where the body's origin lies in the file's coordinates, nm.
+    source : str, optional
+        Where the structure came from: a path, an id, the library.
+    """
+
+    name: str
+    positions: np.ndarray
+    masses: np.ndarray
+    atoms: np.ndarray = None  # type: ignore[assignment]
+    spread: np.ndarray = None  # type: ignore[assignment]
+    elements: np.ndarray | None = None
+    atom_table: np.ndarray | None = None
+    envelope_volume: float | None = None
+    file_origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        positions = frozen(self.positions, f"{self.name}: positions", (None, 3))
+        n = len(positions)
+        if n == 0:
+            raise ValueError(f"{self.name}: wanted at least one atom, got none")
+        atoms = np.ones(n, dtype=np.int64) if self.atoms is None else self.atoms
+        spread = np.zeros(n) if self.spread is None else self.spread
+        set_field = object.__setattr__
+        set_field(self, "positions", positions)
+        set_field(self, "masses", frozen(self.masses, f"{self.name}: masses", (n,)))
+        set_field(self, "atoms", frozen(atoms, f"{self.name}: atoms", (n,), np.int64))
+        set_field(self, "spread", frozen(spread, f"{self.name}: spread", (n,)))
+        set_field(self, "file_origin", frozen(self.file_origin, f"{self.name}: file_origin", (3,)))
+        if self.elements is not None:
+            set_field(self, "elements", frozen(self.elements, f"{self.name}: elements", (n,), "U2"))
+        if self.atom_table is not None:
+            table = frozen(self.atom_table, f"{self.name}: atom_table", (n,), ATOM_TABLE)
+            set_field(self, "atom_table", table)
+        if self.envelope_volume is not None:
+            set_field(
+                self,
+                "envelope_volume",
+                positive(self.envelope_volume, f"{self.name}: envelope_volume"),
+            )
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms, N of the paper's eq. 3."""
+        return int(self.atoms.sum())
+
+    @property
+    def mass(self) -> float:
+        """Total mass, Da."""
+        return float(self.masses.sum())
+
+    @property
+    def radius(self) -> float:
+        """Radius of the sphere around the body's origin that holds every atom, nm."""
+        return float((np.linalg.norm(self.positions, axis=1) + self.spread).max())

@@ -1,0 +1,85 @@
+"""Rigid transforms, many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arrays import frozen
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RigidTransforms:
+    """n rotations and translations, ``x' = R x + t`` on column vectors.
+
+    Parameters
+    ----------
+    rotations : (n, 3, 3) array
+        Proper rotation matrices.
+    translations : (n, 3) array
+        Translations, nm.
+
+    Examples
+    --------
+    >>> moved = RigidTransforms.identity(2).apply(np.ones((5, 3)))
+    >>> moved.shape
+    (2, 5, 3)
+    """
+
+    rotations: np.ndarray
+    translations: np.ndarray
+
+    def __post_init__(self) -> None:
+        rotations = frozen(self.rotations, "rotations", (None, 3, 3))
+        translations = frozen(self.translations, "translations", (len(rotations), 3))
+        gram = np.einsum("nij,nkj->nik", rotations, rotations)
+        off = np.abs(gram - np.eye(3)).max(axis=(1, 2), initial=0.0)
+        proper = np.linalg.det(rotations) > 0 if len(rotations) else np.ones(0, bool)
+        bad = (off > 1e-6) | ~proper
+        if bad.any():
+            i = int(np.argmax(bad))
+            raise ValueError(f"rotations: number {i} is not a proper rotation matrix")
+        object.__setattr__(self, "rotations", rotations)
+        object.__setattr__(self, "translations", translations)
+
+    @classmethod
+    def identity(cls, n: int) -> RigidTransforms:
+        """Return `n` transforms that move nothing."""
+        return cls(rotations=np.tile(np.eye(3), (n, 1, 1)), translations=np.zeros((n, 3)))
+
+    def __len__(self) -> int:
+        return len(self.rotations)
+
+    def __getitem__(self, index: int | slice | np.ndarray) -> RigidTransforms:
+        keep = [index] if isinstance(index, int | np.integer) else index
+        return RigidTransforms(rotations=self.rotations[keep], translations=self.translations[keep])
+
+    def __iter__(self) -> Iterator[RigidTransforms]:
+        return (self[i] for i in range(len(self)))
+
+    def apply(self, points: np.ndarray) -> np.ndarray:
+        """Move `points` (p, 3) by every transform.
+
+        Returns
+        -------
+        (n, p, 3) array
+        """
+        return np.einsum("nij,pj->npi", self.rotations, points) + self.translations[:, None]
+
+    def compose(self, first: RigidTransforms) -> RigidTransforms:
+        """Return the transforms that do `first` and then these, pair by pair."""
+        return RigidTransforms(
+            rotations=self.rotations @ first.rotations,
+            translations=np.einsum("nij,nj->ni", self.rotations, first.translations)
+            + self.translations,
+        )
+
+    def invert(self) -> RigidTransforms:
+        """Return the transforms that undo these."""
+        rotations = np.swapaxes(self.rotations, 1, 2)
+        return RigidTransforms(
+            rotations=rotations,
+            translations=-np.einsum("nij,nj->ni", rotations, self.translations),
+        )

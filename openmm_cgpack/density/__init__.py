@@ -1,0 +1,1 @@
+"""Packed scenes to density maps and labels."""

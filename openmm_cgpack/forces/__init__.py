@@ -1,0 +1,1 @@
+"""Frozen force terms that build OpenMM forces."""

@@ -1,0 +1,1 @@
+"""Placing, building the System, and driving it until it is packed."""

@@ -1,0 +1,1 @@
+"""Final positions to rigid transforms."""

@@ -1,0 +1,1 @@
+"""Files, ids and the shipped library to atomic structures."""
