@@ -1,0 +1,18 @@
+"""Fixtures for all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# PoCL, where it is installed, would become OpenMM's default platform.
+os.environ.setdefault("OPENMM_DEFAULT_PLATFORM", "CPU")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the developers' folder of real structures and maps; users do not have it."""
+    for parent in Path(__file__).resolve().parents:
+        if (parent / "shared" / "pdb").is_dir():
+            return parent / "shared"
+    pytest.skip("the developers' shared/ folder is not here")
