@@ -32,6 +32,10 @@ class AtomicStructure:
         Number of atoms each point stands for; 1 when left out.
     spread : (n,) array, optional
         Distance from each point to the farthest atom that it stands for, nm; 0 for an atom.
+    point_variance : float, optional
+        Mean variance along one axis of the atoms' places about their points, mass weighted,
+        nm^2; 0 for atoms. A map of the points needs a Gaussian whose variance is smaller by
+        this much, to be the map of the atoms.
     elements : (n,) str array, optional
         Chemical symbols; None for points that stand for several atoms.
     atom_table : (n,) structured array, optional
@@ -50,6 +54,7 @@ class AtomicStructure:
     masses: np.ndarray
     atoms: np.ndarray = None  # type: ignore[assignment]
     spread: np.ndarray = None  # type: ignore[assignment]
+    point_variance: float = 0.0
     elements: np.ndarray | None = None
     atom_table: np.ndarray | None = None
     envelope_volume: float | None = None
@@ -69,6 +74,10 @@ class AtomicStructure:
         set_field(self, "atoms", frozen(atoms, f"{self.name}: atoms", (n,), np.int64))
         set_field(self, "spread", frozen(spread, f"{self.name}: spread", (n,)))
         set_field(self, "file_origin", frozen(self.file_origin, f"{self.name}: file_origin", (3,)))
+        if not 0 <= self.point_variance < np.inf:
+            raise ValueError(
+                f"{self.name}: point_variance: wanted a number from 0 up, got {self.point_variance}"
+            )
         if self.elements is not None:
             set_field(self, "elements", frozen(self.elements, f"{self.name}: elements", (n,), "U2"))
         if self.atom_table is not None:
