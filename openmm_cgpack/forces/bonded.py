@@ -1,0 +1,81 @@
+"""Forces between bonded balls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core import Scene
+from .rigidity import Rigidity, flexible_bonds
+
+if TYPE_CHECKING:
+    import openmm
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarmonicBonds:
+    """Bond stretching, the paper's eq. 10: ``U = k/2 (r - r0)^2``.
+
+    Constants and rest lengths are those of the models. OpenMM's form has the factor 1/2 that the
+    paper's lacks: k is twice the paper's k_b. Under ``rigidity="constraints"`` the bonds within
+    rigid bodies are left out, since constraints hold these.
+    """
+
+    def build(self, scene: Scene, rigidity: Rigidity) -> openmm.HarmonicBondForce | None:
+        """Return the force, or None where no bond is left."""
+        import openmm
+
+        keep = (
+            flexible_bonds(scene) if rigidity == "constraints" else np.ones(len(scene.bonds), bool)
+        )
+        lengths, constants = _per_instance(scene, "bond_lengths", "bond_k")
+        if not keep.any():
+            return None
+        force = openmm.HarmonicBondForce()
+        rows = zip(
+            scene.bonds[keep].tolist(),
+            lengths[keep].tolist(),
+            constants[keep].tolist(),
+            strict=True,
+        )
+        for (first, second), length, k in rows:
+            force.addBond(first, second, length, k)
+        return force
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarmonicAngles:
+    """Angle bending, the paper's eq. 11: ``U = k/2 (theta - theta0)^2``.
+
+    The vertex is the middle ball of the model's triples. Species whose ``angle_k`` is 0 bend
+    freely and have no term, which is the paper's choice for filaments and membranes.
+    """
+
+    def build(self, scene: Scene, rigidity: Rigidity) -> openmm.HarmonicAngleForce | None:
+        """Return the force, or None where every angle bends freely."""
+        import openmm
+
+        force = openmm.HarmonicAngleForce()
+        for i in range(scene.n_instances):
+            model = scene.model(i)
+            if model.angle_k == 0:
+                continue
+            triples = (model.angles + scene.offsets[i]).tolist()
+            for (first, vertex, last), angle in zip(triples, model.rest_angles, strict=True):
+                force.addAngle(first, vertex, last, float(angle), model.angle_k)
+        return force if force.getNumAngles() else None
+
+
+def _per_instance(scene: Scene, values: str, constant: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a per-term array and a per-model constant, spread over the terms of all instances."""
+    per_species = [getattr(model, values) for model in scene.species]
+    spread = [
+        np.full(len(v), getattr(m, constant))
+        for v, m in zip(per_species, scene.species, strict=True)
+    ]
+    return (
+        np.concatenate([per_species[s] for s in scene.species_index]),
+        np.concatenate([spread[s] for s in scene.species_index]),
+    )

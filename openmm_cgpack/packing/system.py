@@ -1,0 +1,150 @@
+"""A scene and force terms to a plain openmm.System."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core import BallModel, Scene
+from ..forces import ForceTerm, Rigidity
+from ..forces.rigidity import check_rigidity
+
+if TYPE_CHECKING:
+    import openmm
+
+_CANDIDATES = 12
+
+
+def create_system(
+    scene: Scene, *, forces: Sequence[ForceTerm], rigidity: Rigidity = "bonds"
+) -> openmm.System:
+    """Return the System of a scene: particle i is ball i.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    forces : sequence of force terms
+        For instance `paper_forces()`. Each force gets a force group of its own, in this order.
+    rigidity : {"bonds", "constraints"}, optional
+        ``"bonds"`` keeps a rigid body's shape by the harmonic bonds between all its balls, as the
+        paper does. ``"constraints"`` holds three of its balls, which carry its whole mass, at fixed
+        distances and makes the others virtual sites on them: exact, and a body can not turn into
+        its mirror image.
+
+    Returns
+    -------
+    openmm.System
+        Add any other force to it, and use any integrator, reporter or platform.
+
+    Raises
+    ------
+    ValueError
+        `rigidity` is neither, or the balls of a body to be constrained lie on a line.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament, paper_forces, place
+    >>> scene = place([(filament(n_balls=5), 2)], seed=1)
+    >>> create_system(scene, forces=paper_forces()).getNumParticles()
+    10
+    """
+    import openmm
+
+    check_rigidity(rigidity)
+    system = openmm.System()
+    for mass in scene.masses.tolist():
+        system.addParticle(mass)
+    if rigidity == "constraints":
+        bodies = [_Bodies(model) for model in scene.species]
+        for i, s in enumerate(scene.species_index):
+            bodies[s].add_to(system, int(scene.offsets[i]))
+    for group, term in enumerate(forces):
+        force = term.build(scene, rigidity)
+        if force is not None:
+            force.setForceGroup(group)
+            system.addForce(force)
+    return system
+
+
+class _Bodies:
+    """How the rigid groups of one model become constraints and virtual sites."""
+
+    def __init__(self, model: BallModel) -> None:
+        self.constraints: list[tuple[int, int, float]] = []
+        self.sites: list[tuple[int, tuple[int, int, int], np.ndarray]] = []
+        self.masses: list[tuple[int, float]] = []
+        for group in model.rigid_groups:
+            anchors = anchor_balls(model, group)
+            for first, second in combinations(anchors, 2):
+                length = float(np.linalg.norm(model.positions[first] - model.positions[second]))
+                self.constraints.append((first, second, length))
+            share = float(model.masses[group].sum()) / len(anchors)
+            self.masses += [(ball, share) for ball in anchors]
+            others = [int(ball) for ball in group if ball not in anchors]
+            if not others:
+                continue
+            origin, second_ball, third_ball = (model.positions[ball] for ball in anchors)
+            v12, v13 = second_ball - origin, third_ball - origin
+            frame = np.stack([v12, v13, np.cross(v12, v13)], axis=1)
+            weights = np.linalg.solve(frame, (model.positions[others] - origin).T).T
+            self.sites += [(b, anchors, w) for b, w in zip(others, weights, strict=True)]
+            self.masses += [(ball, 0.0) for ball in others]
+
+    def add_to(self, system: openmm.System, offset: int) -> None:
+        """Apply to the instance whose first ball is `offset`."""
+        import openmm
+
+        for ball, mass in self.masses:
+            system.setParticleMass(offset + ball, mass)
+        for first, second, length in self.constraints:
+            system.addConstraint(offset + first, offset + second, length)
+        for ball, anchors, weights in self.sites:
+            # OutOfPlaneSite costs the CPU platform half of what LocalCoordinatesSite does.
+            site = openmm.OutOfPlaneSite(*(offset + a for a in anchors), *map(float, weights))
+            system.setVirtualSite(offset + ball, site)
+
+
+def anchor_balls(model: BallModel, group: np.ndarray) -> tuple[int, ...]:
+    """Return the balls of a rigid group that carry its mass: three, or all of fewer.
+
+    Of the balls farthest from the group's centre, these are the three with the largest triangle,
+    where a triangle counts the less the farther its centroid is from the group's centre, since
+    that is where the body's mass will be.
+
+    Parameters
+    ----------
+    model : BallModel
+        The model.
+    group : (g,) int array
+        One of its rigid groups.
+
+    Returns
+    -------
+    tuple of int
+        The anchors.
+
+    Raises
+    ------
+    ValueError
+        More than two balls lie on a line.
+    """
+    if len(group) < 3:
+        return tuple(int(ball) for ball in group)
+    centred = model.positions[group] - model.positions[group].mean(axis=0)
+    distance = np.linalg.norm(centred, axis=1)
+    outer = np.argsort(-distance, kind="stable")[:_CANDIDATES]
+    triples = np.array(list(combinations(np.sort(outer), 3)))
+    a, b, c = (centred[triples[:, i]] for i in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
+    scale = float((distance**2).mean())
+    offset = ((a + b + c) ** 2).sum(axis=1) / 9
+    best = int(np.argmax(area / (1 + offset / scale)))
+    if area[best] < 1e-3 * scale:
+        raise ValueError(
+            f"{model.name}: rigidity='constraints' wants three balls that do not lie on a line"
+        )
+    return tuple(int(ball) for ball in group[triples[best]])
