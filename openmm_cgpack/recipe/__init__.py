@@ -1,0 +1,31 @@
+"""A recipe, from structures to the tomogram: read from TOML, run into a folder."""
+
+from .sections import (
+    Density,
+    Filament,
+    Forces,
+    Membrane,
+    Molecule,
+    Pack,
+    Recipe,
+    Run,
+    SceneSection,
+    Tomogram,
+)
+from .toml import demo_recipe, dump_recipe, load_recipe
+
+__all__ = [
+    "Density",
+    "Filament",
+    "Forces",
+    "Membrane",
+    "Molecule",
+    "Pack",
+    "Recipe",
+    "Run",
+    "SceneSection",
+    "Tomogram",
+    "demo_recipe",
+    "dump_recipe",
+    "load_recipe",
+]

@@ -1,0 +1,288 @@
+"""The tables of a recipe and their keys; every default is the function's that the key goes to."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from .fields import Section, key
+
+_FILE_ONLY = ("assembly", "waters", "hydrogens", "hetero")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Molecule(Section):
+    """A rigid molecule: one of ``species``, ``pdb`` and ``id`` says which."""
+
+    species: str | None = key("name of a species of the shipped library", default=None)
+    pdb: str | None = key(
+        "path of a PDB or mmCIF file, plain or gzipped, relative to the recipe's folder",
+        default=None,
+    )
+    id: str | None = key("PDB id to download, with a cache", default=None)
+    count: int = key("how many instances", minimum=1)
+    name: str | None = key("name of the species; else that of the species, file or id", default=None)
+    assembly: str | None = key(
+        "biological assembly to expand, of files and downloads", default=None
+    )
+    waters: bool = key("whether waters of the file count", default=False)
+    hydrogens: bool = key("whether hydrogens of the file count", default=False)
+    hetero: bool = key("whether ligands and other hetero atoms of the file count", default=True)
+    model: Literal["balls", "single"] = key(
+        "several balls, or one enclosing ball as the baseline", default="balls"
+    )
+    atoms_per_ball: int = key("atoms that a ball stands for, of eq. 3", default=5000, minimum=1)
+    radius: Literal["farthest", "volume"] = key(
+        "radii to the farthest atom, or such that the balls' union has the envelope's volume",
+        default="farthest",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = [name for name in ("species", "pdb", "id") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"wanted one of species, pdb and id, got {' and '.join(given) or 'none'}"
+            )
+        if self.species is not None:
+            for field in dataclasses.fields(self):
+                if field.name in self.unused and getattr(self, field.name) != field.default:
+                    raise ValueError(f"{field.name}: is for files and downloads, not for species")
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Keys that mean nothing for this entry."""
+        return () if self.species is None else _FILE_ONLY
+
+    @property
+    def label(self) -> str:
+        """Name of the species in scenes and tables."""
+        if self.name is not None:
+            return self.name
+        if self.pdb is not None:
+            return Path(self.pdb).name.split(".")[0]
+        return str(self.species if self.species is not None else self.id).lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filament(Section):
+    """A filament that bends."""
+
+    name: str = key("name of the species", default="filament")
+    count: int = key("how many instances", default=1, minimum=1)
+    n_balls: int = key("balls along the chain", minimum=2)
+    radius: float = key("radius of a ball", default=2.0, unit="nm", above=0)
+    angle_k: float = key(
+        "bending constant; 0 bends freely", default=0.0, unit="kJ/mol/rad²", minimum=0
+    )
+    persistence_length: float | None = key(
+        "bending stiffness as a persistence length at the temperature of [pack], "
+        "in place of angle_k",
+        default=None,
+        unit="nm",
+        above=0,
+    )
+    density: float = key(
+        "mass density inside the tube", default=813.0, unit="Da/nm³", above=0
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.persistence_length is not None and self.angle_k > 0:
+            raise ValueError("persistence_length: stands in place of angle_k; wanted one, got both")
+
+    @property
+    def label(self) -> str:
+        """Name of the species in scenes and tables."""
+        return self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Membrane(Section):
+    """A sheet that bends."""
+
+    name: str = key("name of the species", default="membrane")
+    count: int = key("how many instances", default=1, minimum=1)
+    shape: tuple[int, int] = key("balls along the two edges", minimum=2)
+    radius: float = key("radius of a ball", default=4.0, unit="nm", above=0)
+    angle_k: float = key(
+        "bending constant; 0 bends freely", default=0.0, unit="kJ/mol/rad²", minimum=0
+    )
+    thickness: float = key("thickness of the bilayer painted", default=4.0, unit="nm", above=0)
+    density: float = key(
+        "mean mass density through the bilayer", default=605.0, unit="Da/nm³", above=0
+    )
+
+    @property
+    def label(self) -> str:
+        """Name of the species in scenes and tables."""
+        return self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneSection(Section):
+    """The start."""
+
+    extent: float | tuple[float, float, float] | None = key(
+        "edge or edges of the box that holds all balls at the start; "
+        "left out, the molecules' enclosing spheres fill about 15 % of it",
+        default=None,
+        unit="nm",
+        above=0,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forces(Section):
+    """The paper's force field."""
+
+    epsilon: float = key(
+        "depth of the Lennard-Jones well", default=8368.0, unit="kJ/mol", above=0
+    )
+    pull_k: float = key(
+        "constant of the centre pull; 0 leaves it out",
+        default=4184.0,
+        unit="kJ/mol/nm²",
+        minimum=0,
+    )
+    pull_radius: float = key("where the pull stops growing", default=30.0, unit="nm", above=0)
+    switch: float = key(
+        "where the Lennard-Jones potential begins to be switched off",
+        default=60.0,
+        unit="nm",
+        above=0,
+    )
+    cutoff: float = key("where it is zero", default=61.0, unit="nm", above=0)
+    lennard_jones: Literal["custom", "standard"] = key(
+        "OpenMM force that holds it: a CustomNonbondedForce, or a NonbondedForce without charges",
+        default="custom",
+    )
+    bond_k: float = key(
+        "bond constant of rigid bodies, filaments and membranes",
+        default=1673600.0,
+        unit="kJ/mol/nm²",
+        above=0,
+    )
+    ball_mass: float = key(
+        "mass of a ball for the dynamics; densities come from atomic masses",
+        default=5000.0,
+        unit="Da",
+        above=0,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pack(Section):
+    """The dynamics."""
+
+    rigidity: Literal["bonds", "constraints"] = key(
+        "what keeps a rigid body's shape", default="constraints"
+    )
+    max_steps: int = key("steps at most under the pull", default=20000, minimum=1)
+    timestep: float = key("time step", default=0.02, unit="ps", above=0)
+    friction: float = key("friction of the Langevin dynamics", default=1.0, unit="1/ps", minimum=0)
+    temperature: float = key("temperature", default=300.0, unit="K", minimum=0)
+    frames: int = key("frames of the trajectory, at most", default=50, minimum=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Density(Section):
+    """The density map and the label masks, on one grid."""
+
+    voxel_size: float = key("edge of a voxel", default=1.0, unit="nm", above=0)
+    resolution: float = key("resolution of the map", default=4.0, unit="nm", above=0)
+    convention: str = key("what resolution means", default="situs")
+    merge: Literal["add", "max"] = key("what happens where maps meet", default="add")
+    deformables: Literal["smooth", "balls"] = key(
+        "whether filaments and membranes are painted as tube and sheet or as balls",
+        default="smooth",
+    )
+    box: float | tuple[float, float, float] | None = key(
+        "edge or edges of the box of voxels around the scene's centre; "
+        "left out, the bounding box of everything",
+        default=None,
+        unit="nm",
+        above=0,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tomogram(Section):
+    """The simulated tomogram."""
+
+    snr: float = key("signal-to-noise ratio", default=200.0, above=0)
+    snr_definition: Literal["volume", "pei2016"] = key("what the ratio means", default="volume")
+    tilt_max: float = key(
+        "largest tilt; the missing wedge is beyond", default=60.0, unit="°", above=0, maximum=90
+    )
+    defocus_um: float = key("underfocus", default=5.0, unit="µm")
+    voltage_kv: float = key("acceleration voltage", default=300.0, unit="kV", above=0)
+    cs_mm: float = key("spherical aberration", default=2.0, unit="mm", minimum=0)
+    amplitude_contrast: float = key("amplitude contrast", default=0.07, minimum=0, maximum=1)
+    envelope: float | None = key("envelope", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Section):
+    """Where it runs; Reference, and CPU with one thread, repeat bit for bit."""
+
+    platform: str | None = key("OpenMM platform; left out, the fastest", default=None)
+    threads: int | None = key("threads of the CPU platform", default=None, minimum=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Section):
+    """A whole scene, from structures to the tomogram.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name of the scene.
+    seed : int, optional
+        Seed of every stage.
+    index : int, optional
+        Number of the scene, where one recipe makes many.
+    molecule, filament, membrane : tuple, optional
+        What the scene holds; at least one of them.
+    scene, forces, pack, density, tomogram, run : optional
+        The settings.
+    folder : pathlib.Path, optional
+        Where relative paths start; not a key of the file.
+
+    Examples
+    --------
+    >>> recipe = Recipe(filament=(Filament(n_balls=20, count=2),))
+    >>> recipe.filament[0].radius
+    2.0
+    """
+
+    name: str = key("name of the scene", default="scene")
+    seed: int = key("seed of every stage", default=0, minimum=0)
+    index: int = key("number of the scene, where one recipe makes many", default=0, minimum=0)
+    molecule: tuple[Molecule, ...] = ()
+    filament: tuple[Filament, ...] = ()
+    membrane: tuple[Membrane, ...] = ()
+    scene: SceneSection = SceneSection()
+    forces: Forces = Forces()
+    pack: Pack = Pack()
+    density: Density = Density()
+    tomogram: Tomogram = Tomogram()
+    run: Run = Run()
+    folder: Path = Path()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        labels = [entry.label for entry in (*self.molecule, *self.filament, *self.membrane)]
+        if not labels:
+            raise ValueError(
+                "the recipe is empty: wanted at least one [[molecule]], [[filament]] or "
+                "[[membrane]]"
+            )
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(
+                    f'{labels.count(label)} entries have the name "{label}"; '
+                    "give each a name of its own"
+                )
