@@ -1,0 +1,159 @@
+"""What a signal-to-noise ratio means, by name, and how it is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core.volume import Volume
+from .stages import GaussianNoise, Stage, on_grid_of, run_stages
+
+SNR_DEFINITIONS = ("volume", "pei2016")
+"""Names of the definitions; see `measure_snr`."""
+
+
+def measure_snr(
+    tomogram: Volume,
+    signal: Volume,
+    *,
+    definition: str = "volume",
+    stages: Sequence[Stage] = (),
+) -> float:
+    """Return the signal-to-noise ratio of a tomogram whose noise-free render is known.
+
+    With s the noise-free render and n = tomogram - s, variances over the whole volume:
+
+    ``"volume"``
+        ``var(s) / var(n)``: both as they stand in the finished volume.
+    ``"pei2016"``
+        The corrected signal variance over the variance of the noise that was put in,
+        ``(var(s) / L) / (var(n) / G)``. L, the loss, is the part of the variance of white noise
+        that passes all stages as the signal does, and so ``var(s) / L`` is the signal variance
+        before CTF and wedge, if signal and noise had one spectrum. G, the noise gain, is the part
+        of the noise variance put in that is left at the end.
+
+    Parameters
+    ----------
+    tomogram : Volume
+        The finished volume.
+    signal : Volume
+        Its noise-free render.
+    definition : {"volume", "pei2016"}, optional
+        What the ratio means.
+    stages : sequence of Stage, optional
+        The stages that made both; wanted for ``"pei2016"``.
+
+    Returns
+    -------
+    float
+        The ratio; infinite where there is no noise.
+
+    Raises
+    ------
+    ValueError
+        Unknown definition, different shapes, or no noise stages for ``"pei2016"``.
+
+    References
+    ----------
+    .. [1] L. Pei, M. Xu, Z. Frazier, F. Alber, "Simulating cryo electron tomograms of crowded cell
+       cytoplasm for assessment of automated particle picking", BMC Bioinformatics 17, 405 (2016).
+    """
+    if tomogram.data.shape != signal.data.shape:
+        raise ValueError(
+            f"signal: wanted the tomogram's shape {tomogram.data.shape}, got {signal.data.shape}"
+        )
+    noise = variance(tomogram.data, signal.data)
+    if noise == 0:
+        return np.inf
+    return variance(signal.data) / noise / snr_factor(signal, stages, definition)
+
+
+def snr_factor(volume: Volume, stages: Sequence[Stage], definition: str) -> float:
+    """Return ``var(s) / var(n)`` of a finished volume for an SNR of 1 by a definition.
+
+    Parameters
+    ----------
+    volume : Volume
+        Any volume on the grid of interest.
+    stages : sequence of Stage
+        The stages; those that are not noise must be linear and the same everywhere.
+    definition : {"volume", "pei2016"}
+        What the ratio means.
+
+    Returns
+    -------
+    float
+        1 for ``"volume"``, L / G for ``"pei2016"``: see `measure_snr`.
+
+    Raises
+    ------
+    ValueError
+        Unknown definition, or no noise stages for ``"pei2016"``.
+    """
+    if definition not in SNR_DEFINITIONS:
+        raise ValueError(
+            f"snr_definition: wanted one of {', '.join(SNR_DEFINITIONS)}, got {definition!r}"
+        )
+    if definition == "volume":
+        return 1.0
+    sources = [
+        (stage.variance, white_gain(volume, stages[i + 1 :]))
+        for i, stage in enumerate(stages)
+        if isinstance(stage, GaussianNoise)
+    ]
+    if not sources:
+        raise ValueError("stages: wanted at least one GaussianNoise for 'pei2016', got none")
+    gain = sum(share * left for share, left in sources) / sum(share for share, _ in sources)
+    return white_gain(volume, stages) / gain
+
+
+def white_gain(volume: Volume, stages: Sequence[Stage]) -> float:
+    """Return the part of white noise's variance that noise-free stages leave.
+
+    It is the sum of squares of the stages' response to one bright voxel (Parseval), less the
+    mean, which is no part of a variance.
+
+    Parameters
+    ----------
+    volume : Volume
+        Any volume on the grid of interest.
+    stages : sequence of Stage
+        Linear stages that are the same everywhere.
+
+    Returns
+    -------
+    float
+    """
+    point = np.zeros(volume.data.shape, dtype=np.float32)
+    point[0, 0, 0] = 1.0
+    response = run_stages(on_grid_of(volume, point), stages)
+    return variance(response.data) * response.data.size
+
+
+def variance(data: np.ndarray, minus: np.ndarray | None = None) -> float:
+    """Return the variance of `data`, or of ``data - minus``, summed in double precision.
+
+    Parameters
+    ----------
+    data, minus : (z, y, x) float32 arrays
+        Taken plane by plane, so that no double of the volume is made.
+
+    Returns
+    -------
+    float
+    """
+    count, mean, squares = 0, 0.0, 0.0
+    for z, plane in enumerate(data):
+        values = plane.astype(np.float64)
+        if minus is not None:
+            values -= minus[z]
+        # Chan's update of mean and sum of squares: no cancellation where the mean is large.
+        plane_mean = float(values.mean())
+        total = count + values.size
+        shift = plane_mean - mean
+        values -= plane_mean
+        squares += float(np.square(values).sum()) + shift**2 * count * values.size / total
+        mean += shift * values.size / total
+        count = total
+    return squares / count
