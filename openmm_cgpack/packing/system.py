@@ -75,7 +75,7 @@ class _Bodies:
 
     def __init__(self, model: BallModel) -> None:
         self.constraints: list[tuple[int, int, float]] = []
-        self.sites: list[tuple[int, tuple[int, int, int], np.ndarray]] = []
+        self.sites: list[tuple[int, tuple[int, ...], np.ndarray]] = []
         self.masses: list[tuple[int, float]] = []
         for group in model.rigid_groups:
             anchors = anchor_balls(model, group)

@@ -1,0 +1,81 @@
+"""What a packing is measured by: how tight it is, and how deep balls stand in each other."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from ..core import Scene
+
+
+def radius_of_gyration(positions: np.ndarray) -> float:
+    """Return the root mean square distance of `positions` (b, 3) from their mean, nm."""
+    return float(np.sqrt(positions.var(axis=0).sum()))
+
+
+def filled_fraction(scene: Scene, positions: np.ndarray) -> float:
+    """Return the volume of all instances over that of the uniform ball as wide as they are.
+
+    The ball is the one with the same radius of gyration: its radius is sqrt(5/3) of it.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    positions : (b, 3) array
+        Ball centres, nm.
+
+    Returns
+    -------
+    float
+        An estimate of the envelope volume fraction of an open scene.
+    """
+    volumes = np.array([model.volume for model in scene.species])[scene.species_index]
+    radius = np.sqrt(5 / 3) * radius_of_gyration(positions)
+    return float(volumes.sum() / (4 / 3 * np.pi * radius**3)) if radius > 0 else 0.0
+
+
+def overlaps(scene: Scene, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the overlapping pairs of balls of different instances, and how deep each is.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    positions : (b, 3) array
+        Ball centres, nm.
+
+    Returns
+    -------
+    pairs : (p, 2) int array
+        Balls that overlap.
+    depth : (p,) array
+        ``1 - distance / (sum of radii)``: 0 is touching, 1 the same place.
+    """
+    radii = scene.radii
+    # A ball reaches others' centres up to its radius plus theirs; asking for each size class of
+    # neighbours in turn keeps one large ball from making every search as wide as itself.
+    pairs = []
+    order = np.argsort(radii)
+    for members in np.array_split(order, min(8, len(order))):
+        tree = KDTree(positions[members])
+        found = tree.query_ball_point(positions, radii + radii[members[-1]], return_sorted=False)
+        sizes = np.fromiter(map(len, found), np.int64, len(found))
+        if sizes.sum():
+            first = np.repeat(np.arange(len(positions)), sizes)
+            second = members[np.concatenate([f for f in found if f]).astype(np.int64)]
+            pairs.append(np.stack([first, second], axis=1))
+    both = np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)
+    first, second = both.T
+    instance = scene.instance_of_ball
+    keep = (first < second) & (instance[first] != instance[second])
+    first, second = first[keep], second[keep]
+    distance = np.linalg.norm(positions[first] - positions[second], axis=1)
+    depth = 1 - distance / (radii[first] + radii[second])
+    deep = depth > 0
+    return np.stack([first[deep], second[deep]], axis=1), depth[deep]
+
+
+def deepest_overlap(scene: Scene, positions: np.ndarray) -> float:
+    """Return the depth of the deepest overlap, 0 where there is none."""
+    return float(overlaps(scene, positions)[1].max(initial=0.0))

@@ -1,0 +1,91 @@
+"""Which of OpenMM's platforms to run on."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import openmm
+
+_EXTRAS = {"CUDA": "cuda13 (or cuda12)", "HIP": "hip7 (or hip6)"}
+_BY_SPEED = ("CUDA", "HIP", "OpenCL", "CPU", "Reference")
+
+
+def platform_names() -> list[str]:
+    """Return the names of the platforms that OpenMM has here."""
+    import openmm
+
+    return [
+        openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())
+    ]
+
+
+def choose_platform(
+    name: str | None = None, *, threads: int | None = None
+) -> tuple[openmm.Platform, dict[str, str]]:
+    """Return a platform and the properties for a Context on it.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name of the platform. None takes the fastest one that works here (an OpenCL that only
+        drives the processor is slower than the CPU platform and is passed over), or what the
+        environment variable OPENMM_DEFAULT_PLATFORM names.
+    threads : int, optional
+        Number of threads of the CPU platform; with 1, runs repeat bit for bit.
+
+    Returns
+    -------
+    platform : openmm.Platform
+    properties : dict
+        Mixed precision on a GPU, threads on the CPU.
+
+    Raises
+    ------
+    ValueError
+        There is no such platform; the message lists those present.
+    """
+    import openmm
+
+    present = platform_names()
+    if threads is not None and (int(threads) != threads or threads < 1):
+        raise ValueError(f"threads: wanted a whole number >= 1, got {threads}")
+    if name is None:
+        name = os.environ.get("OPENMM_DEFAULT_PLATFORM") or _fastest(present)
+    by_lower = {known.lower(): known for known in present}
+    if name.lower() not in by_lower:
+        extra = next((e for n, e in _EXTRAS.items() if n.lower() == name.lower()), None)
+        hint = f"; it comes with the pip extra {extra} and the vendor's driver" if extra else ""
+        raise ValueError(f"platform: {name!r} is not here, only {', '.join(present)}{hint}")
+    name = by_lower[name.lower()]
+    properties = {}
+    if name in ("CUDA", "HIP", "OpenCL"):
+        properties["Precision"] = "mixed"
+    if name == "CPU" and threads is not None:
+        properties["Threads"] = str(int(threads))
+    return openmm.Platform.getPlatformByName(name), properties
+
+
+def _fastest(present: list[str]) -> str:
+    for name in _BY_SPEED:
+        if name in present and _works_fast(name):
+            return name
+    return "Reference"
+
+
+def _works_fast(name: str) -> bool:
+    """Whether a platform makes a Context, and on a device that is no processor."""
+    import openmm
+
+    if name in ("CPU", "Reference"):
+        return True
+    system = openmm.System()
+    system.addParticle(1.0)
+    platform = openmm.Platform.getPlatformByName(name)
+    try:
+        context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    except openmm.OpenMMException:
+        return False
+    device = platform.getPropertyValue(context, "DeviceName").lower()
+    return not device.startswith(("pthread", "cpu"))

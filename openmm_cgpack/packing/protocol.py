@@ -1,0 +1,343 @@
+"""Driving a Simulation until the packing no longer tightens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..core import History, PackedScene, PackingError, Scene
+from ..core.arrays import positive
+from ..core.seeds import integer_seed
+from ..core.units import strip
+from ..forces import PULL_SCALE, ForceTerm, Rigidity, paper_forces
+from .measure import deepest_overlap, filled_fraction, radius_of_gyration
+from .platforms import choose_platform
+from .system import create_system
+from .topology import to_topology
+
+if TYPE_CHECKING:
+    import openmm
+    import openmm.app
+
+_RAMP = 10
+_BURST = 3.0
+
+
+def pack(
+    simulation: openmm.app.Simulation,
+    scene: Scene,
+    *,
+    max_steps: int = 20_000,
+    block: int = 250,
+    tolerance: float = 2e-3,
+    patience: int = 4,
+    relax_steps: int = 2_000,
+    progress: bool = False,
+) -> PackedScene:
+    """Drive a Simulation of a scene until its packing no longer tightens, then let go of it.
+
+    The simulation is stepped in blocks. It has tightened as far as it will when the least radius
+    of gyration of the last `patience` blocks is not below that before them by more than
+    `tolerance`. Then the centre pull, where the Simulation has one, is ramped off over half of
+    `relax_steps`, and the balls settle under the other forces for the rest of them.
+
+    Parameters
+    ----------
+    simulation : openmm.app.Simulation
+        A Simulation of ``create_system(scene, ...)`` whose positions have been set. Reporters,
+        integrator and platform are the user's.
+    scene : Scene
+        The scene.
+    max_steps : int, optional
+        Most steps before the pull is ramped off.
+    block : int, optional
+        Steps between measurements.
+    tolerance : float, optional
+        Relative tightening below which a packing has ended.
+    patience : int, optional
+        Blocks without tightening that end it.
+    relax_steps : int, optional
+        Steps of the ramp and the settling; 0 leaves the pull on.
+    progress : bool, optional
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    PackedScene
+
+    Raises
+    ------
+    ValueError
+        The Simulation is not one of this scene, or its positions are not set or not finite.
+    PackingError
+        The simulation diverged; the message names the step and the worst ball.
+
+    Examples
+    --------
+    See `pack_scene` for the one call that makes the Simulation too.
+    """
+    for key, value in (("max_steps", max_steps), ("block", block), ("patience", patience)):
+        if int(value) != value or value < 1:
+            raise ValueError(f"{key}: wanted a whole number >= 1, got {value}")
+    tolerance = positive(tolerance, "tolerance", zero=True)
+    if simulation.system.getNumParticles() != scene.n_balls:
+        raise ValueError(
+            f"simulation: wanted a System of the scene's {scene.n_balls} balls, "
+            f"got one of {simulation.system.getNumParticles()} particles"
+        )
+    record = _Record(simulation, scene)
+    with _bar(max_steps, progress) as advance:
+        while record.steps_done < max_steps:
+            steps = min(block, max_steps - record.steps_done)
+            record.run(steps)
+            advance(steps, record.radii[-1], record.depths[-1])
+            if record.tightened_less_than(tolerance, patience):
+                break
+    pulled = PULL_SCALE in simulation.context.getParameters()
+    if pulled and relax_steps:
+        scale = simulation.context.getParameter(PULL_SCALE)
+        portions = np.diff(np.linspace(0, relax_steps, 2 * _RAMP + 1).astype(int))
+        with _bar(relax_steps, progress, "relaxing") as advance:
+            for i, steps in enumerate(portions.tolist(), start=1):
+                simulation.context.setParameter(PULL_SCALE, scale * max(0.0, 1 - i / _RAMP))
+                record.run(steps)
+                advance(steps, record.radii[-1], record.depths[-1])
+    return PackedScene(
+        scene=scene,
+        positions=record.positions,
+        boundary=scene.boundary,
+        history=record.history(),
+        provenance=_provenance(simulation, record.steps_done),
+    )
+
+
+def pack_scene(
+    scene: Scene,
+    *,
+    forces: Sequence[ForceTerm] | None = None,
+    rigidity: Rigidity = "constraints",
+    platform: str | None = None,
+    threads: int | None = None,
+    seed: int | np.random.SeedSequence,
+    temperature: float = 300.0,
+    friction: float = 10.0,
+    timestep: float = 0.02,
+    max_steps: int = 20_000,
+    block: int = 250,
+    tolerance: float = 2e-3,
+    patience: int = 4,
+    relax_steps: int = 2_000,
+    reporters: Sequence[Any] = (),
+    progress: bool = False,
+) -> PackedScene:
+    """Pack a scene in one call: make its Simulation and drive it with `pack`.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene, as `place` made it.
+    forces : sequence of force terms, optional
+        `paper_forces()` when left out, with the Lennard-Jones term in the form that is faster for
+        this scene.
+    rigidity : {"bonds", "constraints"}, optional
+        See `create_system`. With constraints no body can turn into its mirror image.
+    platform : str, optional
+        An OpenMM platform; None takes the fastest one here.
+    threads : int, optional
+        Threads of the CPU platform. With one, or on Reference, equal seeds give equal bits.
+    seed : int or numpy.random.SeedSequence
+        Seed of the Langevin dynamics.
+    temperature : float or openmm.unit.Quantity, optional
+        K.
+    friction : float or openmm.unit.Quantity, optional
+        1/ps.
+    timestep : float or openmm.unit.Quantity, optional
+        ps.
+    max_steps, block, tolerance, patience, relax_steps, progress
+        See `pack`.
+    reporters : sequence of OpenMM reporters, optional
+        Added to the Simulation.
+
+    Returns
+    -------
+    PackedScene
+
+    Raises
+    ------
+    ValueError
+        The platform is not here, or an argument is out of range.
+    PackingError
+        The simulation diverged.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament, pack_scene, place
+    >>> scene = place([(filament(n_balls=5), 4)], seed=1)
+    >>> packed = pack_scene(scene, seed=1, platform="CPU", max_steps=500, relax_steps=100)
+    >>> packed.history.radius_of_gyration[-1] < packed.history.radius_of_gyration[0]
+    True
+    """
+    import openmm
+    import openmm.app
+
+    chosen, properties = choose_platform(platform, threads=threads)
+    if forces is None:
+        forces = paper_forces(lennard_jones=_faster_form(scene))
+    system = create_system(scene, forces=forces, rigidity=rigidity)
+    integrator = openmm.LangevinMiddleIntegrator(
+        positive(temperature, "temperature", zero=True),
+        positive(friction, "friction", zero=True),
+        positive(timestep, "timestep"),
+    )
+    sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+    integrator.setRandomNumberSeed(integer_seed(sequence))
+    integrator.setConstraintTolerance(1e-7)
+    simulation = openmm.app.Simulation(to_topology(scene), system, integrator, chosen, properties)
+    simulation.reporters += list(reporters)
+    simulation.context.setPositions(scene.positions)
+    return pack(
+        simulation,
+        scene,
+        max_steps=max_steps,
+        block=block,
+        tolerance=tolerance,
+        patience=patience,
+        relax_steps=relax_steps,
+        progress=progress,
+    )
+
+
+def _faster_form(scene: Scene) -> Literal["custom", "standard"]:
+    """Return the form of the Lennard-Jones term that is faster: exceptions cost at many balls."""
+    pairs = sum(len(g) * (len(g) - 1) // 2 for m in scene.species for g in m.rigid_groups)
+    balls = sum(m.n_balls for m in scene.species)
+    return "standard" if pairs <= 20 * balls else "custom"
+
+
+class _Record:
+    """Positions and measurements of a Simulation that runs in blocks."""
+
+    def __init__(self, simulation: openmm.app.Simulation, scene: Scene) -> None:
+        self.simulation = simulation
+        self.scene = scene
+        self.first_step = simulation.currentStep
+        self.steps: list[int] = []
+        self.radii: list[float] = []
+        self.fractions: list[float] = []
+        self.depths: list[float] = []
+        self.energies: list[float] = []
+        positions, energy = self._state()
+        bad = ~np.isfinite(positions).all(axis=1)
+        if bad.any():
+            raise ValueError(
+                f"simulation: the position of {scene.ball_name(int(np.argmax(bad)))} is not finite"
+            )
+        if scene.n_balls > 1 and not np.ptp(positions, axis=0).any():
+            raise ValueError("simulation: the positions of the balls have not been set")
+        self._measure(positions, energy)
+
+    @property
+    def steps_done(self) -> int:
+        return self.simulation.currentStep - self.first_step
+
+    def run(self, steps: int) -> None:
+        """Step and measure, or say which ball was the worst when that fails."""
+        import openmm
+
+        try:
+            self.simulation.step(steps)
+            positions, energy = self._state()
+        except (openmm.OpenMMException, ValueError) as error:
+            # OpenMM's reporters raise ValueError on NaN, its integrators OpenMMException.
+            raise self._diverged(str(error)) from None
+        if not (np.isfinite(positions).all() and np.isfinite(energy)):
+            raise self._diverged("a position or the energy is not finite", positions)
+        if radius_of_gyration(positions) > _BURST * max(self.radii[0], self.scene.radii.max()):
+            raise self._diverged("the scene burst", positions)
+        self._measure(positions, energy)
+
+    def tightened_less_than(self, tolerance: float, patience: int) -> bool:
+        if len(self.radii) <= patience + 1:
+            return False
+        before, last = self.radii[:-patience], self.radii[-patience:]
+        return min(last) > (1 - tolerance) * min(before)
+
+    def history(self) -> History:
+        return History(
+            step=np.array(self.steps),
+            radius_of_gyration=np.array(self.radii),
+            fraction=np.array(self.fractions),
+            overlap=np.array(self.depths),
+            energy=np.array(self.energies),
+        )
+
+    def _state(self) -> tuple[np.ndarray, float]:
+        state = self.simulation.context.getState(getPositions=True, getEnergy=True)
+        positions = strip(state.getPositions(asNumpy=True))
+        return np.asarray(positions), float(strip(state.getPotentialEnergy()))
+
+    def _measure(self, positions: np.ndarray, energy: float) -> None:
+        self.positions = positions
+        self.steps.append(self.simulation.currentStep)
+        self.radii.append(radius_of_gyration(positions))
+        self.fractions.append(filled_fraction(self.scene, positions))
+        self.depths.append(deepest_overlap(self.scene, positions))
+        self.energies.append(energy)
+
+    def _diverged(self, reason: str, positions: np.ndarray | None = None) -> PackingError:
+        if positions is not None and not np.isfinite(positions).all():
+            moved = np.where(np.isfinite(positions).all(axis=1), 0.0, np.inf)
+        elif positions is not None:
+            moved = np.linalg.norm(positions - self.positions, axis=1)
+        else:
+            moved = np.zeros(self.scene.n_balls)
+        if np.isinf(moved).all() or not moved.any():
+            # Nothing tells the balls apart any more: name the one with the largest force in the
+            # last good state.
+            self.simulation.context.setPositions(self.positions)
+            state = self.simulation.context.getState(getForces=True)
+            moved = np.linalg.norm(strip(state.getForces(asNumpy=True)), axis=1)
+        worst = self.scene.ball_name(int(np.argmax(moved)))
+        return PackingError(
+            f"the packing diverged after step {self.steps[-1]} ({reason}); the worst was {worst}; "
+            "a shorter timestep, a weaker pull or a smaller epsilon may help"
+        )
+
+
+def _provenance(simulation: openmm.app.Simulation, steps: int) -> dict[str, Any]:
+    import openmm
+
+    platform = simulation.context.getPlatform()
+    return {
+        "openmm": openmm.version.full_version,
+        "platform": platform.getName(),
+        "properties": {
+            name: platform.getPropertyValue(simulation.context, name)
+            for name in platform.getPropertyNames()
+        },
+        "integrator": type(simulation.integrator).__name__,
+        "timestep_ps": float(strip(simulation.integrator.getStepSize())),
+        "steps": steps,
+    }
+
+
+@contextmanager
+def _bar(
+    total: int, show: bool, name: str = "packing"
+) -> Iterator[Callable[[int, float, float], None]]:
+    """Yield a function that moves a progress bar on, or does nothing."""
+    if not show:
+        yield lambda steps, radius, depth: None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, desc=name, unit="step", leave=False) as bar:
+
+        def advance(steps: int, radius: float, depth: float) -> None:
+            bar.set_postfix_str(f"radius of gyration {radius:.1f} nm, overlap {depth:.2f}")
+            bar.update(steps)
+
+        yield advance
