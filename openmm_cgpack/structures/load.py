@@ -1,0 +1,248 @@
+"""PDB and mmCIF files to atomic structures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.errors import StructureError
+from ..core.structure import ATOM_TABLE, AtomicStructure
+from .files import check_pdb, is_mmcif, read_text
+
+if TYPE_CHECKING:
+    import gemmi
+
+# Names that programs give to water beside those that gemmi's table knows.
+_WATERS = frozenset({"SOL", "TIP", "TIP3", "TIP4", "TIP5", "T3P", "T4P", "SPC"})
+_ONE_LETTER = frozenset("HDCNOPSFIKBVWUY")
+_NM_PER_ANGSTROM = 0.1
+
+
+def load_structure(
+    path: str | os.PathLike[str],
+    *,
+    assembly: str | None = None,
+    waters: bool = False,
+    hydrogens: bool = False,
+    hetero: bool = True,
+    name: str | None = None,
+) -> AtomicStructure:
+    """Read a molecule from a PDB or mmCIF file, plain or gzipped.
+
+    The first model is read, and of atoms with alternate locations the first, so that the number
+    of atoms is the same whichever format an entry comes in.
+
+    Parameters
+    ----------
+    path : path-like
+        The file. mmCIF where the suffix (``.cif``, ``.mmcif``) or the content says so, else PDB.
+    assembly : str, optional
+        Name of the biological assembly to build, such as ``"1"``, from REMARK 350 or the mmCIF
+        categories; the copies' chains are numbered (A1, A2). Atoms that symmetry puts on
+        themselves (within 0.02 nm) are kept once. The file's own atoms when left out.
+    waters : bool, optional
+        Whether waters are kept.
+    hydrogens : bool, optional
+        Whether hydrogen and deuterium atoms are kept.
+    hetero : bool, optional
+        Whether HETATM records other than waters are kept; among them are modified residues.
+    name : str, optional
+        Name of the structure; the file's name without its suffixes when left out.
+
+    Returns
+    -------
+    AtomicStructure
+        Positions (n, 3) in nm in the body frame: its origin is the centre of mass of the heavy
+        atoms that are no water. Masses in Da; an atom of unknown element counts as carbon.
+
+    Raises
+    ------
+    StructureError
+        The file is missing, empty, truncated, corrupt or without atoms, a coordinate is not
+        finite, or the assembly is not in the file. One line that names the file.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> line = "ATOM      1  CA  GLY A   1      11.000  20.000  30.000  1.00  0.00           C"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "one.pdb")
+    ...     _ = path.write_text(line)
+    ...     structure = load_structure(path)
+    >>> structure.name, structure.n_atoms, structure.file_origin
+    ('one', 1, array([1.1, 2. , 3. ]))
+    """
+    path = Path(path)
+    text = read_text(path)
+    model = _parse(path, text)
+    while len(model) > 1:
+        del model[-1]
+    source = str(path)
+    if assembly is not None:
+        _expand(path, model, str(assembly))
+        source += f", assembly {assembly}"
+    table = _Atoms(model)
+    keep = _first_locations(table)
+    if not waters:
+        keep &= ~table.water
+    if not hydrogens:
+        keep &= ~table.hydrogen
+    if not hetero:
+        keep &= table.water | ~table.hetero
+    if not keep.any():
+        raise StructureError(
+            f"{path}: none of the {len(keep)} atoms is left with waters={waters}, "
+            f"hydrogens={hydrogens}, hetero={hetero}"
+        )
+    bad = np.flatnonzero(~np.isfinite(table.positions).all(axis=1))
+    if len(bad):
+        row = table.names[bad[0]]
+        raise StructureError(
+            f"{path}: atom {row['atom']} of residue {row['residue']} {row['number']}, chain "
+            f"{row['chain']}: wanted finite coordinates, got {table.positions[bad[0]].tolist()}"
+        )
+    heavy = keep & ~table.hydrogen & ~table.water
+    centred = heavy if heavy.any() else keep
+    origin = np.average(table.positions[centred], axis=0, weights=table.masses[centred])
+    return AtomicStructure(
+        name=name or path.name.split(".")[0],
+        positions=table.positions[keep] - origin,
+        masses=table.masses[keep],
+        elements=table.elements[keep],
+        atom_table=table.names[keep],
+        file_origin=origin,
+        source=source,
+    )
+
+
+def _parse(path: Path, text: str) -> gemmi.Structure:
+    import gemmi
+
+    # What gemmi raises is not one type: ValueError for syntax, RuntimeError for content.
+    if is_mmcif(path, text):
+        try:
+            document = gemmi.cif.read_string(text)
+        except (ValueError, RuntimeError) as error:
+            message = str(error).splitlines()[0].removeprefix("string:")
+            raise StructureError(f"{path}: mmCIF syntax, line {message}") from None
+        blocks = [block for block in document if block.find_loop("_atom_site.Cartn_x")]
+        if not blocks:
+            raise StructureError(f"{path}: no _atom_site records: no atoms in this mmCIF file")
+        try:
+            structure = gemmi.make_structure_from_block(blocks[0])
+        except (ValueError, RuntimeError, IndexError) as error:
+            raise StructureError(f"{path}: mmCIF: {str(error).splitlines()[0]}") from None
+        if not len(structure) or not structure[0].count_atom_sites():
+            raise StructureError(f"{path}: the _atom_site category holds no atoms")
+        return structure
+    records = check_pdb(path, text)
+    try:
+        structure = gemmi.read_pdb_string(text)
+    except (ValueError, RuntimeError, IndexError) as error:
+        raise StructureError(f"{path}: PDB: {str(error).splitlines()[0]}") from None
+    understood = structure[0].count_atom_sites() if len(structure) else 0
+    if understood != records:
+        raise StructureError(
+            f"{path}: {records} ATOM and HETATM records, of which {understood} are understood"
+        )
+    return structure
+
+
+def _expand(path: Path, structure: gemmi.Structure, assembly: str) -> None:
+    import gemmi
+
+    present = [item.name for item in structure.assemblies]
+    if not present:
+        raise StructureError(
+            f"{path}: assembly {assembly!r} asked for, but the file describes no assembly "
+            "(REMARK 350 in PDB files, _pdbx_struct_assembly_gen in mmCIF)"
+        )
+    if assembly not in present:
+        raise StructureError(
+            f"{path}: no assembly {assembly!r}; the file has {', '.join(map(repr, present))}"
+        )
+    structure.setup_entities()
+    try:
+        structure.transform_to_assembly(assembly, gemmi.HowToNameCopiedChain.AddNumber)
+    except (ValueError, RuntimeError) as error:
+        raise StructureError(f"{path}: assembly {assembly!r}: {error}") from None
+
+
+class _Atoms:
+    """The atoms of a gemmi structure as arrays; positions in nm."""
+
+    def __init__(self, structure: gemmi.Structure) -> None:
+        import gemmi
+
+        flat = gemmi.FlatStructure(structure)
+        n = len(flat)
+        self.positions = np.array(flat.pos, dtype=np.float64) * _NM_PER_ANGSTROM
+        self.names = np.zeros(n, dtype=ATOM_TABLE)
+        self.names["atom"] = _text(flat.atom_names)
+        self.names["residue"] = _text(flat.residue_names)
+        self.names["chain"] = _text(flat.chain_ids)
+        self.names["number"] = flat.resnums
+        self.insertion = np.array(flat.icodes)
+        self.location = np.array(flat.altlocs)
+        self.hetero = np.array(flat.het_flags) == ord("H")
+        residues, inverse = np.unique(self.names["residue"], return_inverse=True)
+        water = [
+            residue in _WATERS or gemmi.find_tabulated_residue(str(residue)).is_water()
+            for residue in residues
+        ]
+        self.water = np.array(water, dtype=bool)[inverse]
+        symbols = np.array(flat.element_names).astype("U2")
+        for i in np.flatnonzero(symbols == "X"):
+            symbols[i] = _guess(str(self.names["atom"][i]), str(self.names["residue"][i]))
+        kinds, inverse = np.unique(symbols, return_inverse=True)
+        elements = [gemmi.Element(str(kind)) for kind in kinds]
+        carbon = gemmi.Element("C").weight
+        weights = [carbon if e.name == "X" else e.weight for e in elements]
+        self.elements = np.array([e.name for e in elements], dtype="U2")[inverse]
+        self.masses = np.array(weights, dtype=np.float64)[inverse]
+        self.hydrogen = np.array([e.is_hydrogen for e in elements], dtype=bool)[inverse]
+
+
+def _text(characters: np.ndarray) -> np.ndarray:
+    characters = np.ascontiguousarray(characters)
+    return characters.view(f"S{characters.shape[1]}")[:, 0].astype("U")
+
+
+def _guess(atom: str, residue: str) -> str:
+    """Return the element of an atom for which the file gives none, "X" where the name is no help.
+
+    An ion's residue has the atom's own name; every other atom's name begins with its symbol,
+    of one letter for all but rare elements.
+    """
+    import gemmi
+
+    letters = atom.strip().lstrip("0123456789'\"*").upper()
+    if letters and letters == residue.strip().upper():
+        ion = gemmi.Element(letters[:2].rstrip("0123456789"))
+        if ion.name != "X":
+            return ion.name
+    if letters[:1] in _ONE_LETTER:
+        return letters[0]
+    return gemmi.Element(letters[:2]).name if letters else "X"
+
+
+def _first_locations(table: _Atoms) -> np.ndarray:
+    """Return a mask of the atoms left when each alternate location but the first goes.
+
+    Where residues of two names share a place, the first name stays.
+    """
+    keep = np.ones(len(table.names), dtype=bool)
+    residues: dict[tuple[str, int, int], str] = {}
+    seen: set[tuple[str, int, int, str]] = set()
+    for i in np.flatnonzero(table.location):
+        row = table.names[i]
+        place = (str(row["chain"]), int(row["number"]), int(table.insertion[i]))
+        atom = (*place, str(row["atom"]))
+        first = residues.setdefault(place, str(row["residue"]))
+        if first != row["residue"] or atom in seen:
+            keep[i] = False
+        seen.add(atom)
+    return keep
