@@ -42,7 +42,8 @@ def kmeans(
     Starts are drawn by k-means++ (Arthur and Vassilvitskii 2007) and refined by Lloyd's
     iterations with each point weighted by the atoms that it stands for. It runs on one thread, so
     that the number of threads changes nothing: one seed gives the same clusters, bit for bit,
-    with the same versions of numpy and scikit-learn on the same kind of processor.
+    with the same versions of numpy and scikit-learn on the same kind of processor. Clusters are
+    numbered by the x coordinates of their means, so that starts that end alike agree wholly.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def kmeans(
     Returns
     -------
     centres : (k, 3) array
-        Means of the clusters' atoms, nm (eq. 2).
+        Means of the clusters' atoms, nm (eq. 2), by increasing x.
     labels : (n,) int array
         Cluster of each point.
 
@@ -78,10 +79,16 @@ def kmeans(
             f"{structure.name}: {k} balls wanted, at least one point for each, got {distinct}"
         )
     sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-    means = KMeans(n_clusters=k, n_init=n_init, random_state=integer_seed(sequence))
+    # No tolerance: "until the cluster center no longer changes", as in the paper.
+    means = KMeans(n_clusters=k, n_init=n_init, tol=0, random_state=integer_seed(sequence))
     with threadpool_limits(1):
         labels = means.fit(points, sample_weight=weights).labels_.astype(np.int64)
-    return _means(points, weights, labels, k), labels
+    # The means once more, summed in the order of the points, whatever blocks the library used.
+    centres = _means(points, weights, labels, k)
+    order = np.lexsort(centres.T[::-1])
+    rank = np.empty(k, dtype=np.int64)
+    rank[order] = np.arange(k)
+    return centres[order], rank[labels]
 
 
 def _means(points: np.ndarray, weights: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
