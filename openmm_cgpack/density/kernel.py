@@ -1,0 +1,195 @@
+"""Gaussian kernels: widths from resolutions, and blurring as banded matrices.
+
+A map is made by trilinear projection of masses on a lattice and a Gaussian after it. The
+projection spreads every point a little; that variance, and the variance lost where one point
+stands for several atoms, are taken off the Gaussian's, so that what comes out is each atom as a
+Gaussian of the width asked for (Wriggers, Situs pdb2vol: the lattice correction).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..core.arrays import positive
+
+CONVENTIONS = {
+    "situs": 1 / (2 * math.sqrt(3)),
+    "molmap": 1 / (math.pi * math.sqrt(2)),
+    "fwhm": 1 / (2 * math.sqrt(2 * math.log(2))),
+}
+"""sigma of one axis over the resolution: Situs' 2 sigma_3D, ChimeraX's and EMAN2's, full width."""
+
+CUT = 4.0
+"""Where kernels end, in sigma along each axis; the rest of a Gaussian holds 6e-5 of it."""
+
+COARSEST = 0.5
+"""Narrowest Gaussian in voxels; below it a map's samples no longer show its shape."""
+
+FINE = 2.0
+"""Masses are projected on a lattice at least this many times finer than the Gaussian's sigma.
+
+Projected on the map's own lattice, a map at 4 nm with voxels of 1 nm is off by 0.5 % (rms over
+rms), on one of half the spacing by 0.05 %.
+"""
+
+
+def gaussian_sigma(resolution: float, convention: str = "situs") -> float:
+    """Return the standard deviation along one axis of a map's Gaussian, nm.
+
+    Parameters
+    ----------
+    resolution : float
+        Resolution, nm.
+    convention : {"situs", "molmap", "fwhm"}, optional
+        What the resolution means: ``"situs"`` twice the three-dimensional sigma, sigma =
+        R / (2 sqrt 3), as Situs' pdb2vol; ``"molmap"`` R / (pi sqrt 2), as ChimeraX and EMAN2;
+        ``"fwhm"`` the full width at half maximum, R / (2 sqrt(2 ln 2)).
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        The resolution is not positive, or the convention has another name.
+
+    Examples
+    --------
+    >>> [round(gaussian_sigma(4.0, name), 4) for name in ("situs", "molmap", "fwhm")]
+    [1.1547, 0.9003, 1.6986]
+    """
+    if convention not in CONVENTIONS:
+        known = ", ".join(repr(name) for name in CONVENTIONS)
+        raise ValueError(f"convention: wanted one of {known}, got {convention!r}")
+    return positive(resolution, "resolution") * CONVENTIONS[convention]
+
+
+def trilinear_variance(fractions: np.ndarray, masses: np.ndarray) -> np.ndarray:
+    """Return the variance that trilinear projection adds along each axis, in voxels squared.
+
+    A point at the fraction f between two lattice points becomes two masses 1 - f and f, whose
+    variance is f (1 - f): 1/6 on average where all fractions are as likely, which is a third of
+    Situs' ``varp`` = 0.5 in three dimensions.
+
+    Parameters
+    ----------
+    fractions : (p, 3) array
+        Fractional parts of the points' voxel indices.
+    masses : (p,) array
+        Their masses.
+
+    Returns
+    -------
+    (3,) array
+
+    Examples
+    --------
+    >>> trilinear_variance(np.full((1, 3), 0.5), np.ones(1))
+    array([0.25, 0.25, 0.25])
+    """
+    return masses @ (fractions * (1 - fractions)) / masses.sum()
+
+
+def lattice_factor(sigma: float, voxel_size: float, point_variance: float = 0.0) -> int:
+    """Return how many times finer than the voxels the lattice of the projection has to be.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation of the map's Gaussian along one axis, nm.
+    voxel_size : float
+        Edge of a voxel, nm.
+    point_variance : float, optional
+        Mean variance along one axis inside the groups of atoms that points stand for, nm^2.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        The Gaussian is too narrow for the voxels or for the points.
+
+    Examples
+    --------
+    >>> lattice_factor(1.1547, 1.0), lattice_factor(1.1547, 0.5)
+    (2, 1)
+    """
+    left = sigma**2 - point_variance
+    if left < (COARSEST * voxel_size) ** 2:
+        least = math.sqrt(point_variance + (COARSEST * voxel_size) ** 2)
+        points = f" and points that spread over {math.sqrt(point_variance):.2g} nm"
+        raise ValueError(
+            f"resolution: wanted a Gaussian with sigma >= {least:.3g} nm for voxels of "
+            f"{voxel_size:g} nm{points if point_variance else ''}, got {sigma:.3g} nm"
+        )
+    return math.ceil(FINE * voxel_size / math.sqrt(left))
+
+
+def kernel(sigma: float, *, factor: int = 1, cut: float = CUT) -> np.ndarray:
+    """Return a sampled Gaussian that takes masses from a fine lattice to a coarse one.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation in points of the fine lattice.
+    factor : int, optional
+        Points of the fine lattice to one of the coarse lattice.
+    cut : float, optional
+        Half-width in sigma.
+
+    Returns
+    -------
+    (2 r + 1,) array
+        Samples at -r ... r on the fine lattice. Every `factor`-th of them sum to one, wherever
+        one starts, so that each point of the fine lattice gives away its mass, no more, no less.
+
+    Examples
+    --------
+    >>> kernel(1.0).size, float(kernel(2.0, factor=2)[::2].sum().round(12))
+    (9, 1.0)
+    """
+    half = math.ceil(cut * sigma)
+    values = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
+    for phase in range(factor):
+        values[phase::factor] /= values[phase::factor].sum()
+    return values
+
+
+def band(
+    values: np.ndarray,
+    out_start: int,
+    out_size: int,
+    in_start: int,
+    in_size: int,
+    factor: int = 1,
+) -> np.ndarray:
+    """Return the matrix that convolves one axis with a kernel, from a fine to a coarse range.
+
+    Small boxes are blurred fastest by three matrix products, which also grow or crop the box.
+
+    Parameters
+    ----------
+    values : (2 r + 1,) array
+        The kernel.
+    out_start, out_size : int
+        First index and length of the range that is wanted, on the coarse lattice.
+    in_start, in_size : int
+        First index and length of the range that is given, on the fine lattice.
+    factor : int, optional
+        Points of the fine lattice to one of the coarse lattice.
+
+    Returns
+    -------
+    (out_size, in_size) float32 array
+    """
+    half = len(values) // 2
+    wanted = (np.arange(out_size) + out_start) * factor
+    shift = wanted[:, None] - (np.arange(in_size) + in_start)
+    inside = np.abs(shift) <= half
+    matrix = values.astype(np.float32)[np.where(inside, shift + half, 0)]
+    return matrix * inside

@@ -1,0 +1,123 @@
+"""Lists of particles as CSV, in Å and degrees."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from ..core.particles import ParticleTable
+from ..core.units import ANGSTROM_PER_NM
+from .atomic import atomic_path
+
+COLUMNS = (
+    "instance",
+    "species",
+    "x_angst",
+    "y_angst",
+    "z_angst",
+    "radius_angst",
+    "qx",
+    "qy",
+    "qz",
+    "qw",
+    "alpha_deg",
+    "beta_deg",
+    "gamma_deg",
+)
+"""Columns of the file."""
+
+
+def write_particles(path: str | os.PathLike[str], table: ParticleTable) -> None:
+    """Write a list of particles as CSV with a header.
+
+    Coordinates are in Å in the frame of the volume's file: the first voxel's centre is at 0.
+    Rotations turn the body frame (the axes of the structure file) into the volume's, twice over:
+    as a unit quaternion (x, y, z, w) with w >= 0, and as intrinsic ZYZ angles in degrees,
+    ``R = Rz(alpha) Ry(beta) Rz(gamma)`` on column vectors.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to write.
+    table : ParticleTable
+        The particles.
+    """
+    rotation = Rotation.from_matrix(table.rotation) if len(table) else None
+    quaternion = rotation.as_quat(canonical=True) if rotation else np.empty((0, 4))
+    lengths = np.column_stack([table.centre, table.radius]) * ANGSTROM_PER_NM
+    angles = np.degrees(_zyz(table.rotation))
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(COLUMNS)
+        for i in range(len(table)):
+            rows.writerow(
+                [int(table.instance[i]), table.species[i]]
+                + [f"{value:.4f}" for value in lengths[i]]
+                + [f"{value:.9f}" for value in quaternion[i]]
+                + [f"{value:.6f}" for value in angles[i]]
+            )
+
+
+def read_particles(path: str | os.PathLike[str]) -> ParticleTable:
+    """Read a list of particles that `write_particles` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        What to read.
+
+    Returns
+    -------
+    ParticleTable
+        With the rotations of the quaternions.
+
+    Raises
+    ------
+    ValueError
+        A column is missing, or a line holds no number where one has to be; the message names
+        the file and the line.
+    """
+    with Path(path).open(newline="") as file:
+        rows = csv.DictReader(file)
+        missing = [name for name in COLUMNS[:10] if name not in (rows.fieldnames or ())]
+        if missing:
+            raise ValueError(f"{path}: wanted a column {missing[0]!r}, got {rows.fieldnames}")
+        instance, species, numbers = [], [], []
+        for row in rows:
+            try:
+                instance.append(int(row["instance"]))
+                values = [float(row[name]) for name in COLUMNS[2:10]]
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"{path}: line {rows.line_num}: wanted numbers, got {row}"
+                ) from None
+            if not np.isfinite(values).all() or not np.any(values[4:]):
+                raise ValueError(f"{path}: line {rows.line_num}: no rotation in {row}")
+            species.append(row["species"])
+            numbers.append(values)
+    data = np.array(numbers, float).reshape(-1, 8)
+    rotation = Rotation.from_quat(data[:, 4:]).as_matrix() if len(data) else np.empty((0, 3, 3))
+    return ParticleTable(
+        instance=np.array(instance, np.int64),
+        species=np.array(species, np.str_),
+        centre=data[:, :3] / ANGSTROM_PER_NM,
+        radius=data[:, 3] / ANGSTROM_PER_NM,
+        rotation=rotation,
+    )
+
+
+def _zyz(rotations: np.ndarray) -> np.ndarray:
+    """Return alpha, beta, gamma (n, 3) with beta in [0, pi]; gamma is 0 where beta is 0 or pi."""
+    beta = np.arctan2(np.hypot(rotations[:, 0, 2], rotations[:, 1, 2]), rotations[:, 2, 2])
+    alpha = np.arctan2(rotations[:, 1, 2], rotations[:, 0, 2])
+    gamma = np.arctan2(rotations[:, 2, 1], -rotations[:, 2, 0])
+    # Without a tilt only alpha +- gamma is fixed: the in-plane turn goes into alpha.
+    flat = np.sin(beta) < 1e-7
+    sign = np.sign(rotations[flat, 2, 2])
+    alpha[flat] = np.arctan2(rotations[flat, 1, 0] * sign, rotations[flat, 0, 0] * sign)
+    gamma[flat] = 0
+    return np.stack([alpha, beta, gamma], axis=1)
