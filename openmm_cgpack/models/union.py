@@ -66,15 +66,18 @@ def union_volume(
         others, offset, squared = others[meets], offset[meets], squared[meets]
         # Points of the cell at distance t along u have t u.offset <= height for every neighbour.
         height = (squared + radii[i] ** 2 - radii[others] ** 2) / 2
-        # Of two equal balls, one owns the whole.
-        height = np.where((squared == 0) & (height == 0) & (others < i), -1.0, height)
         slope = directions @ offset.T
-        with np.errstate(divide="ignore", invalid="ignore"):
+        # No plane lies between balls about one point: the larger has all, of equals the first.
+        same = squared < (1e-9 * radii[i]) ** 2
+        owns = (radii[i] > radii[others]) | ((radii[i] == radii[others]) & (i < others))
+        height[same] = np.where(owns, 1.0, -1.0)[same]
+        slope[:, same] = 0.0
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             bound = height / slope
-        far = np.where(slope > 0, bound, np.inf).min(axis=1, initial=radii[i])
-        near_end = np.where(slope < 0, bound, -np.inf).max(axis=1, initial=0.0)
+        end = np.where(slope > 0, bound, np.inf).min(axis=1, initial=radii[i])
+        begin = np.where(slope < 0, bound, -np.inf).max(axis=1, initial=0.0).clip(max=radii[i])
         outside = ((slope == 0) & (height < 0)).any(axis=1)
-        shell = np.where(outside, 0.0, np.clip(far**3 - near_end**3, 0.0, None))
+        shell = np.where(outside, 0.0, np.clip(end**3 - begin**3, 0.0, None))
         volume += 4 / 3 * np.pi * float(shell.mean())
     return volume
 
