@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from openmm_cgpack import Volume
+
+
+@pytest.fixture(scope="session")
+def lumps() -> Volume:
+    """Return lopsided lumps of density in a box of three different lengths."""
+    shape = (48, 60, 72)
+    z, y, x = np.indices(shape, dtype=np.float32)
+    rng = np.random.default_rng(7)
+    data = np.zeros(shape, np.float32)
+    for centre in rng.uniform(8, [40, 52, 64], (25, 3)):
+        width = rng.uniform(1.5, 4.0, 3)
+        data += np.exp(
+            -((z - centre[0]) ** 2 / width[0] ** 2)
+            - (y - centre[1]) ** 2 / width[1] ** 2
+            - (x - centre[2]) ** 2 / width[2] ** 2
+        ).astype(np.float32)
+    return Volume(data=data * 800, voxel_size=1.0, origin=(-36.0, -30.0, -24.0))
+
+
+def as_volume(data: np.ndarray, voxel_size: float = 1.0) -> Volume:
+    return Volume(data=data, voxel_size=voxel_size, origin=(0.0, 0.0, 0.0))
