@@ -229,7 +229,7 @@ class _Record:
         self.fractions: list[float] = []
         self.depths: list[float] = []
         self.energies: list[float] = []
-        positions, energy = self._state()
+        positions = self._positions()
         bad = ~np.isfinite(positions).all(axis=1)
         if bad.any():
             raise ValueError(
@@ -237,7 +237,7 @@ class _Record:
             )
         if scene.n_balls > 1 and not np.ptp(positions, axis=0).any():
             raise ValueError("simulation: the positions of the balls have not been set")
-        self._measure(positions, energy)
+        self._measure(positions, self._energy())
 
     @property
     def steps_done(self) -> int:
@@ -249,7 +249,7 @@ class _Record:
 
         try:
             self.simulation.step(steps)
-            positions, energy = self._state()
+            positions, energy = self._positions(), self._energy()
         except (openmm.OpenMMException, ValueError) as error:
             # OpenMM's reporters raise ValueError on NaN, its integrators OpenMMException.
             raise self._diverged(str(error)) from None
@@ -274,10 +274,13 @@ class _Record:
             energy=np.array(self.energies),
         )
 
-    def _state(self) -> tuple[np.ndarray, float]:
-        state = self.simulation.context.getState(getPositions=True, getEnergy=True)
-        positions = strip(state.getPositions(asNumpy=True))
-        return np.asarray(positions), float(strip(state.getPotentialEnergy()))
+    def _positions(self) -> np.ndarray:
+        state = self.simulation.context.getState(positions=True)
+        return np.asarray(strip(state.getPositions(asNumpy=True)))
+
+    def _energy(self) -> float:
+        state = self.simulation.context.getState(energy=True)
+        return float(strip(state.getPotentialEnergy()))
 
     def _measure(self, positions: np.ndarray, energy: float) -> None:
         self.positions = positions
@@ -298,7 +301,7 @@ class _Record:
             # Nothing tells the balls apart any more: name the one with the largest force in the
             # last good state.
             self.simulation.context.setPositions(self.positions)
-            state = self.simulation.context.getState(getForces=True)
+            state = self.simulation.context.getState(forces=True)
             moved = np.linalg.norm(strip(state.getForces(asNumpy=True)), axis=1)
         worst = self.scene.ball_name(int(np.argmax(moved)))
         return PackingError(

@@ -73,8 +73,10 @@ def write_topology(
     import openmm.app
 
     topology = to_topology(scene)
+    # Unlike the rest of OpenMM, its writers take bare numbers for angstroms.
+    shifted = (np.asarray(positions) - origin) * ANGSTROM_PER_NM
     with atomic_path(path) as temporary, open(temporary, "w") as file:
-        openmm.app.PDBxFile.writeFile(topology, np.asarray(positions) - origin, file, keepIds=True)
+        openmm.app.PDBxFile.writeFile(topology, shifted, file, keepIds=True)
 
 
 class FrameReporter:

@@ -1,0 +1,252 @@
+"""Scenes and packed scenes as .npz: arrays by name, and everything else as JSON inside."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core import (
+    AtomicStructure,
+    BallModel,
+    Curve,
+    History,
+    Mesh,
+    Open,
+    PackedScene,
+    RigidTransforms,
+    Scene,
+)
+from .atomic import atomic_path
+
+FORMAT = "openmm_cgpack scene"
+FORMAT_VERSION = 1
+
+_BOUNDARIES = {"open": Open}
+_GEOMETRIES = {"curve": Curve, "mesh": Mesh}
+_MODEL_ARRAYS = ("positions", "radii", "masses", "bonds", "angles")
+_MODEL_NUMBERS = ("bond_k", "angle_k", "volume")
+_STRUCTURE_ARRAYS = ("positions", "masses", "atoms", "spread", "file_origin")
+_STRUCTURE_OPTIONAL = ("elements", "atom_table")
+_STRUCTURE_PLAIN = ("name", "point_variance", "envelope_volume", "source")
+_HISTORY = ("step", "radius_of_gyration", "fraction", "overlap", "energy")
+
+
+def save_scene(path: str | os.PathLike[str], scene: Scene) -> None:
+    """Write a scene.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, ``*.npz``. Equal scenes give equal bytes.
+    scene : Scene
+        The scene, with its models and their structures.
+    """
+    arrays, header = _pack_scene(scene)
+    _write(path, arrays, {"kind": "scene", "scene": header})
+
+
+def save_packed(path: str | os.PathLike[str], packed: PackedScene) -> None:
+    """Write a packed scene.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, ``*.npz``. Equal scenes give equal bytes.
+    packed : PackedScene
+        The packed scene; all of it is kept.
+    """
+    arrays, header = _pack_scene(packed.scene)
+    arrays["packed/positions"] = packed.positions
+    arrays |= {f"history/{key}": getattr(packed.history, key) for key in _HISTORY}
+    _write(
+        path,
+        arrays,
+        {
+            "kind": "packed scene",
+            "scene": header,
+            "boundary": _boundary_to_json(packed.boundary),
+            "provenance": packed.provenance,
+        },
+    )
+
+
+def load_scene(path: str | os.PathLike[str]) -> Scene:
+    """Read a scene, also from the file of a packed scene.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    Scene
+
+    Raises
+    ------
+    ValueError
+        The file is not one of this program, or of a later version of the format.
+    """
+    arrays, header = _read(path)
+    return _unpack_scene(arrays, header["scene"])
+
+
+def load_packed(path: str | os.PathLike[str]) -> PackedScene:
+    """Read a packed scene.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    PackedScene
+
+    Raises
+    ------
+    ValueError
+        The file is not a packed scene of this program, or of a later version of the format.
+    """
+    arrays, header = _read(path)
+    if header["kind"] != "packed scene":
+        raise ValueError(f"{path}: wanted a packed scene, got a {header['kind']}")
+    return PackedScene(
+        scene=_unpack_scene(arrays, header["scene"]),
+        positions=arrays["packed/positions"],
+        boundary=_boundary_from_json(header["boundary"]),
+        history=History(**{key: arrays[f"history/{key}"] for key in _HISTORY}),
+        provenance=header["provenance"],
+    )
+
+
+def _write(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], header: dict) -> None:
+    header = {"format": FORMAT, "version": FORMAT_VERSION, **header}
+    text = json.dumps(header, sort_keys=True).encode()
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, header=np.frombuffer(text, np.uint8), **arrays)
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        header = json.loads(arrays.pop("header").tobytes())
+    except (KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: wanted a scene written by openmm_cgpack ({error})") from None
+    if header.get("format") != FORMAT or header["version"] > FORMAT_VERSION:
+        raise ValueError(
+            f"{path}: wanted format {FORMAT!r} up to version {FORMAT_VERSION}, "
+            f"got {header.get('format')!r} version {header.get('version')}"
+        )
+    return arrays, header
+
+
+def _pack_scene(scene: Scene) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    arrays = {
+        "species_index": scene.species_index,
+        "rotations": scene.transforms.rotations,
+        "translations": scene.transforms.translations,
+    }
+    models = []
+    for s, model in enumerate(scene.species):
+        prefix = f"species/{s}"
+        arrays |= {f"{prefix}/{key}": getattr(model, key) for key in _MODEL_ARRAYS}
+        for g, group in enumerate(model.rigid_groups):
+            arrays[f"{prefix}/rigid_groups/{g}"] = group
+        models.append(
+            {
+                "name": model.name,
+                "rigid_groups": len(model.rigid_groups),
+                "geometry": _geometry_to_json(arrays, f"{prefix}/geometry", model.geometry),
+                "structure": _structure_to_json(arrays, f"{prefix}/structure", model.structure),
+                **{key: getattr(model, key) for key in _MODEL_NUMBERS},
+            }
+        )
+    return arrays, {"species": models, "boundary": _boundary_to_json(scene.boundary)}
+
+
+def _unpack_scene(arrays: Mapping[str, np.ndarray], header: dict[str, Any]) -> Scene:
+    species = []
+    for s, record in enumerate(header["species"]):
+        prefix = f"species/{s}"
+        species.append(
+            BallModel(
+                name=record["name"],
+                rigid_groups=tuple(
+                    arrays[f"{prefix}/rigid_groups/{g}"] for g in range(record["rigid_groups"])
+                ),
+                geometry=_geometry_from_json(arrays, f"{prefix}/geometry", record["geometry"]),
+                structure=_structure_from_json(arrays, f"{prefix}/structure", record["structure"]),
+                **{key: arrays[f"{prefix}/{key}"] for key in _MODEL_ARRAYS},
+                **{key: record[key] for key in _MODEL_NUMBERS},
+            )
+        )
+    return Scene(
+        species=tuple(species),
+        species_index=arrays["species_index"],
+        transforms=RigidTransforms(
+            rotations=arrays["rotations"], translations=arrays["translations"]
+        ),
+        boundary=_boundary_from_json(header["boundary"]),
+    )
+
+
+def _geometry_to_json(
+    arrays: dict[str, np.ndarray], prefix: str, geometry: Curve | Mesh | None
+) -> dict[str, Any] | None:
+    if geometry is None:
+        return None
+    if isinstance(geometry, Curve):
+        arrays[f"{prefix}/balls"] = geometry.balls
+        return {"kind": "curve", "radius": geometry.radius, "density": geometry.density}
+    arrays[f"{prefix}/faces"] = geometry.faces
+    return {"kind": "mesh", "thickness": geometry.thickness, "density": geometry.density}
+
+
+def _geometry_from_json(
+    arrays: Mapping[str, np.ndarray], prefix: str, record: dict[str, Any] | None
+) -> Curve | Mesh | None:
+    if record is None:
+        return None
+    numbers = {key: value for key, value in record.items() if key != "kind"}
+    key = "balls" if record["kind"] == "curve" else "faces"
+    return _GEOMETRIES[record["kind"]](**{key: arrays[f"{prefix}/{key}"]}, **numbers)
+
+
+def _structure_to_json(
+    arrays: dict[str, np.ndarray], prefix: str, structure: AtomicStructure | None
+) -> dict[str, Any] | None:
+    if structure is None:
+        return None
+    arrays |= {f"{prefix}/{key}": getattr(structure, key) for key in _STRUCTURE_ARRAYS}
+    for key in _STRUCTURE_OPTIONAL:
+        if getattr(structure, key) is not None:
+            arrays[f"{prefix}/{key}"] = getattr(structure, key)
+    return {key: getattr(structure, key) for key in _STRUCTURE_PLAIN}
+
+
+def _structure_from_json(
+    arrays: Mapping[str, np.ndarray], prefix: str, record: dict[str, Any] | None
+) -> AtomicStructure | None:
+    if record is None:
+        return None
+    fields: dict[str, Any] = dict(record)
+    fields |= {key: arrays[f"{prefix}/{key}"] for key in _STRUCTURE_ARRAYS}
+    fields |= {key: arrays.get(f"{prefix}/{key}") for key in _STRUCTURE_OPTIONAL}
+    return AtomicStructure(**fields)
+
+
+def _boundary_to_json(boundary: Open) -> dict[str, Any]:
+    return {"kind": type(boundary).__name__.lower()}
+
+
+def _boundary_from_json(record: dict[str, Any]) -> Open:
+    return _BOUNDARIES[record["kind"]]()

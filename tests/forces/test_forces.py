@@ -1,0 +1,215 @@
+"""The forces against the paper's equations, written again here by hand."""
+
+import numpy as np
+import pytest
+from helpers import PLATFORMS, energy_and_forces, random_scene
+
+from openmm_cgpack.core import Scene
+from openmm_cgpack.forces import (
+    CentrePull,
+    HarmonicAngles,
+    HarmonicBonds,
+    SwitchedLennardJones,
+    paper_forces,
+)
+from openmm_cgpack.packing import create_system
+
+openmm = pytest.importorskip("openmm")
+
+KCAL = 4.184
+
+
+def bond_energy(scene, x):
+    """Eq. 10 with the paper's constant and without the 1/2."""
+    total = 0.0
+    for i in range(scene.n_instances):
+        model = scene.model(i)
+        for (a, b), length in zip(model.bonds, model.bond_lengths, strict=True):
+            r = np.linalg.norm(x[scene.offsets[i] + a] - x[scene.offsets[i] + b])
+            total += model.bond_k / 2 * (r - length) ** 2
+    return total
+
+
+def angle_energy(scene, x):
+    """Eq. 11, the vertex in the middle."""
+    total = 0.0
+    for i in range(scene.n_instances):
+        model = scene.model(i)
+        for a, b, c in model.angles + scene.offsets[i]:
+            u, v = x[a] - x[b], x[c] - x[b]
+            theta = np.arccos(u @ v / np.linalg.norm(u) / np.linalg.norm(v))
+            total += model.angle_k / 2 * (theta - np.pi) ** 2
+    return total
+
+
+def lennard_jones_energy(scene, x, epsilon, switch, cutoff):
+    """Eq. 12 with OpenMM's quintic switch; bonded pairs have none."""
+    bonded = {tuple(sorted(pair)) for pair in scene.bonds.tolist()}
+    total = 0.0
+    for i in range(scene.n_balls):
+        for j in range(i + 1, scene.n_balls):
+            r = np.linalg.norm(x[i] - x[j])
+            if (i, j) in bonded or r >= cutoff:
+                continue
+            ratio = (scene.radii[i] + scene.radii[j]) / r
+            u = epsilon * (ratio**12 - 2 * ratio**6)
+            if r > switch:
+                t = (r - switch) / (cutoff - switch)
+                u *= 1 - 6 * t**5 + 15 * t**4 - 10 * t**3
+            total += u
+    return total
+
+
+def pull_force(x, k, radius):
+    """Eq. 8, in whatever units k and radius have."""
+    r = np.linalg.norm(x, axis=1, keepdims=True)
+    return -x / r * np.where(r < radius, k * r, k * radius)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_bonds_are_eq_10(platform):
+    scene, x = random_scene(1)
+    energy, _ = energy_and_forces(scene, [HarmonicBonds()], x, platform)
+    assert energy == pytest.approx(bond_energy(scene, x), rel=2e-5)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_angles_are_eq_11(platform):
+    scene, x = random_scene(2)
+    energy, _ = energy_and_forces(scene, [HarmonicAngles()], x, platform)
+    assert energy > 0
+    assert energy == pytest.approx(angle_energy(scene, x), rel=2e-5)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("form", ["custom", "standard"])
+def test_lennard_jones_is_eq_12(platform, form):
+    scene, x = random_scene(3)
+    # A short switch, so that pairs stand before, in and beyond it.
+    term = SwitchedLennardJones(epsilon=7.0, switch=14.0, cutoff=20.0, form=form)
+    distance = np.linalg.norm(x[:, None] - x, axis=2)
+    assert ((distance > 14) & (distance < 20)).any()
+    assert (distance > 20).any()
+    energy, _ = energy_and_forces(scene, [term], x, platform)
+    assert energy == pytest.approx(lennard_jones_energy(scene, x, 7.0, 14.0, 20.0), rel=1e-4)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_pull_is_eq_8(platform):
+    scene, _ = random_scene(4)
+    rng = np.random.default_rng(4)
+    directions = rng.normal(size=(scene.n_balls, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    # In nm; the pull is in the paper's kcal/mol/A, which stops growing at 300 A.
+    x = directions * np.linspace(0.5, 70, scene.n_balls)[:, None]
+    _, forces = energy_and_forces(scene, [paper_forces()[3]], x, platform)
+    by_hand = pull_force(10 * x, 10.0, 300.0) * KCAL * 10
+    np.testing.assert_allclose(forces, by_hand, rtol=2e-5, atol=0.05)
+    assert np.linalg.norm(forces, axis=1).max() == pytest.approx(125_520, rel=1e-5)
+
+
+def test_pull_is_towards_its_centre():
+    scene, x = random_scene(5)
+    centre = np.array([3.0, -1.0, 2.0])
+    term = CentrePull(k=2.0, radius=5.0, centre=centre)
+    _, forces = energy_and_forces(scene, [term], x, "Reference")
+    np.testing.assert_allclose(forces, pull_force(x - centre, 2.0, 5.0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("rigidity", ["bonds", "constraints"])
+@pytest.mark.parametrize("form", ["custom", "standard"])
+def test_force_is_minus_the_gradient(rigidity, form):
+    scene, x = random_scene(6, bend=0.0 if rigidity == "constraints" else 0.2)
+    terms = paper_forces(epsilon=50.0, switch=14.0, cutoff=20.0, lennard_jones=form)
+    _, forces = energy_and_forces(scene, terms, x, "Reference", rigidity)
+    system = create_system(scene, forces=terms, rigidity=rigidity)
+    free = np.array([not system.isVirtualSite(i) for i in range(scene.n_balls)])
+    h = 1e-5
+    for ball in np.flatnonzero(free)[::5]:
+        for axis in range(3):
+            moved = []
+            for sign in (1, -1):
+                y = x.copy()
+                y[ball, axis] += sign * h
+                moved.append(energy_and_forces(scene, terms, y, "Reference", rigidity)[0])
+            slope = (moved[0] - moved[1]) / (2 * h)
+            assert forces[ball, axis] == pytest.approx(-slope, rel=1e-4, abs=0.05)
+
+
+@pytest.mark.parametrize("rigidity", ["bonds", "constraints"])
+def test_both_lennard_jones_forms_agree(rigidity):
+    scene, x = random_scene(7, bend=0.0)
+    results = [
+        energy_and_forces(
+            scene,
+            [SwitchedLennardJones(epsilon=3.0, switch=14.0, cutoff=20.0, form=form)],
+            x,
+            "Reference",
+            rigidity,
+        )
+        for form in ("custom", "standard")
+    ]
+    scale = np.abs(results[0][1]).max()
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-12)
+    np.testing.assert_allclose(results[0][1], results[1][1], atol=1e-11 * scale)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_platforms_agree(platform):
+    scene, x = random_scene(8, bend=0.0)
+    for rigidity in ("bonds", "constraints"):
+        _, expected = energy_and_forces(scene, paper_forces(), x, "Reference", rigidity)
+        _, forces = energy_and_forces(scene, paper_forces(), x, platform, rigidity)
+        np.testing.assert_allclose(forces, expected, atol=2e-4 * np.abs(expected).max())
+
+
+def test_free_angles_leave_the_force_out():
+    scene, _ = random_scene(9, angle_k=0.0)
+    system = create_system(scene, forces=paper_forces())
+    names = [type(force).__name__ for force in system.getForces()]
+    assert names == ["HarmonicBondForce", "CustomNonbondedForce", "CustomExternalForce"]
+
+
+def test_each_force_has_a_group_of_its_own():
+    scene, _ = random_scene(9)
+    system = create_system(scene, forces=paper_forces())
+    groups = [force.getForceGroup() for force in system.getForces()]
+    assert len(set(groups)) == len(groups) == 4
+
+
+def test_quantities_are_taken():
+    from openmm import unit
+
+    term = SwitchedLennardJones(
+        epsilon=2.0 * unit.kilocalories_per_mole, switch=10 * unit.angstrom, cutoff=3.0
+    )
+    assert term.epsilon == pytest.approx(8.368)
+    assert term.switch == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"epsilon": -1.0},
+        {"epsilon": float("nan")},
+        {"switch": 5.0, "cutoff": 4.0},
+        {"pull_radius": 0.0},
+        {"lennard_jones": "fast"},
+    ],
+)
+def test_bad_constants_are_named(arguments):
+    with pytest.raises(ValueError, match=r"wanted"):
+        paper_forces(**arguments)
+
+
+def test_a_filament_does_not_pass_through_itself():
+    """Its own balls repel under constraints, too: each has a body number of its own."""
+    scene, x = random_scene(10, bend=0.0)
+    chain = next(i for i in range(scene.n_instances) if scene.model(i).name == "chain")
+    balls = scene.balls(chain)
+    x = x.copy()
+    x[balls.start + 3] = x[balls.start] + [0.5, 0, 0]
+    term = SwitchedLennardJones(epsilon=1.0)
+    assert isinstance(scene, Scene)
+    _, forces = energy_and_forces(scene, [term], x, "Reference", "constraints")
+    assert np.linalg.norm(forces[balls.start]) > 1e3

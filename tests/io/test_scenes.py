@@ -1,0 +1,109 @@
+"""Scenes in files."""
+
+import numpy as np
+import pytest
+from helpers import body, chain
+
+from openmm_cgpack.core import (
+    AtomicStructure,
+    BallModel,
+    Curve,
+    History,
+    Mesh,
+    Open,
+    PackedScene,
+    RigidTransforms,
+    Scene,
+)
+from openmm_cgpack.core.structure import ATOM_TABLE
+from openmm_cgpack.io.scenes import load_packed, load_scene, save_packed, save_scene
+
+
+def models():
+    plain = body("plain", 4, 1)
+    structure = AtomicStructure(
+        name="s",
+        positions=np.arange(6.0).reshape(2, 3),
+        masses=[12.0, 16.0],
+        elements=np.array(["C", "O"]),
+        atom_table=np.array([("CA", "GLY", "A", 1), ("O", "HOH", "B-2", 2)], ATOM_TABLE),
+        envelope_volume=0.5,
+        point_variance=0.01,
+        file_origin=[1.0, 2.0, 3.0],
+        source="x.pdb",
+    )
+    common = {"radii": np.ones(3), "masses": np.ones(3), "volume": 2.0}
+    sheet = Mesh(faces=[[0, 1, 2]], thickness=4.0, density=600.0)
+    tube = Curve(balls=[0, 1, 2], radius=2.0, density=800.0)
+    points = np.eye(3)
+    return (
+        plain,
+        chain(),
+        BallModel(name="molecule", positions=points, structure=structure, **common),
+        BallModel(name="sheet", positions=points, geometry=sheet, **common),
+        BallModel(name="tube", positions=points, geometry=tube, bonds=[[0, 1]], **common),
+    )
+
+
+@pytest.fixture
+def packed():
+    scene = Scene(
+        species=models(),
+        species_index=[0, 0, 1, 2, 3, 4],
+        transforms=RigidTransforms.identity(6),
+    )
+    rows = {key: np.arange(3.0) for key in ("radius_of_gyration", "fraction", "overlap", "energy")}
+    return PackedScene(
+        scene=scene,
+        positions=scene.positions + 1.0,
+        boundary=Open(),
+        history=History(step=[0, 5, 9], **rows),
+        provenance={"seed": 1, "platform": "CPU"},
+    )
+
+
+def same(a, b):
+    """Whether two frozen values hold the same, field by field."""
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    if hasattr(a, "__dataclass_fields__"):
+        return type(a) is type(b) and all(
+            same(getattr(a, f), getattr(b, f)) for f in a.__dataclass_fields__
+        )
+    return a == b
+
+
+def test_all_of_it_comes_back(tmp_path, packed):
+    save_packed(tmp_path / "p.npz", packed)
+    assert same(load_packed(tmp_path / "p.npz"), packed)
+    assert same(load_scene(tmp_path / "p.npz"), packed.scene)
+    save_scene(tmp_path / "s.npz", packed.scene)
+    assert same(load_scene(tmp_path / "s.npz"), packed.scene)
+
+
+def test_equal_scenes_give_equal_bytes(tmp_path, packed):
+    save_packed(tmp_path / "a.npz", packed)
+    save_packed(tmp_path / "b.npz", packed)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_a_scene_is_no_packed_scene(tmp_path, packed):
+    save_scene(tmp_path / "s.npz", packed.scene)
+    with pytest.raises(ValueError, match="wanted a packed scene, got a scene"):
+        load_packed(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 cut short"])
+def test_files_of_others_are_named(tmp_path, content):
+    path = tmp_path / "s.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"s\.npz: wanted a scene written by openmm_cgpack"):
+        load_scene(path)
+
+
+def test_arrays_of_others_are_named(tmp_path):
+    np.savez(tmp_path / "s.npz", header=np.zeros(3))
+    with pytest.raises(ValueError, match=r"s\.npz: wanted a scene"):
+        load_scene(tmp_path / "s.npz")

@@ -1,0 +1,182 @@
+"""Driving Simulations."""
+
+import numpy as np
+import openmm
+import openmm.app
+import pytest
+from helpers import PLATFORMS, body, chain
+from scipy.spatial.distance import pdist
+
+from openmm_cgpack.core import PackingError
+from openmm_cgpack.forces import PULL_SCALE, paper_forces
+from openmm_cgpack.packing import (
+    FrameReporter,
+    choose_platform,
+    create_system,
+    pack,
+    pack_scene,
+    place,
+    platform_names,
+    radius_of_gyration,
+    to_topology,
+)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return place([(body("a", 7, 1), 6), (body("b", 3, 2), 6), (chain(n=7), 2)], seed=1)
+
+
+def simulation_of(scene, *, seed=1, timestep=0.02, **forces):
+    system = create_system(scene, forces=paper_forces(**forces), rigidity="constraints")
+    integrator = openmm.LangevinMiddleIntegrator(300, 10, timestep)
+    integrator.setRandomNumberSeed(seed)
+    platform = openmm.Platform.getPlatformByName("CPU")
+    simulation = openmm.app.Simulation(
+        to_topology(scene), system, integrator, platform, {"Threads": "1"}
+    )
+    simulation.context.setPositions(scene.positions)
+    return simulation
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("rigidity", ["bonds", "constraints"])
+def test_a_scene_packs(scene, platform, rigidity):
+    packed = pack_scene(
+        scene,
+        seed=1,
+        platform=platform,
+        rigidity=rigidity,
+        max_steps=3000,
+        block=100,
+        relax_steps=400,
+    )
+    history = packed.history
+    assert history.radius_of_gyration[-1] < 0.7 * history.radius_of_gyration[0]
+    assert history.overlap[0] == 0
+    assert history.overlap[-1] < 0.5
+    assert packed.provenance["platform"] == platform
+    assert history.radius_of_gyration[-1] == pytest.approx(radius_of_gyration(packed.positions))
+
+
+def test_the_user_drives(scene):
+    """pack() drives a Simulation that the user made, with the user's reporter and force."""
+    simulation = simulation_of(scene)
+    reporter = FrameReporter(100)
+    simulation.reporters.append(reporter)
+    packed = pack(simulation, scene, max_steps=400, block=200, relax_steps=100)
+    assert simulation.currentStep == 500
+    assert packed.history.step[[0, -1]].tolist() == [0, 500]
+    assert reporter.steps == [100, 200, 300, 400, 500]
+    np.testing.assert_allclose(reporter.frames[-1], packed.positions, atol=1e-5)
+    assert simulation.context.getParameter(PULL_SCALE) == 0.0
+
+
+def test_it_stops_when_it_no_longer_tightens(scene):
+    packed = pack_scene(scene, seed=1, platform="CPU", max_steps=50_000, block=100)
+    assert packed.history.step[-1] < 20_000
+
+
+def test_without_relaxing_the_pull_stays(scene):
+    simulation = simulation_of(scene)
+    pack(simulation, scene, max_steps=100, block=100, relax_steps=0)
+    assert simulation.context.getParameter(PULL_SCALE) == 1.0
+
+
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+def test_one_seed_one_packing(scene, platform):
+    runs = [
+        pack_scene(scene, seed=s, platform=platform, threads=1, max_steps=200, relax_steps=0)
+        for s in (1, 1, 2)
+    ]
+    assert np.array_equal(runs[0].positions, runs[1].positions)
+    assert not np.array_equal(runs[0].positions, runs[2].positions)
+
+
+def test_divergence_names_the_step_and_a_ball(scene):
+    simulation = simulation_of(scene, timestep=50.0)
+    with pytest.raises(PackingError, match=r"after step \d+ .* ball \d+ of instance \d+ \("):
+        pack(simulation, scene, max_steps=5000, block=50)
+
+
+def test_the_worst_ball_is_the_one_that_flew_away(scene):
+    """A ball with a force of its own, far beyond the others', is the one named."""
+    system = create_system(scene, forces=paper_forces(), rigidity="bonds")
+    kick = openmm.CustomExternalForce("-1e9*x")
+    kick.addParticle(10)
+    system.addForce(kick)
+    simulation = openmm.app.Simulation(
+        to_topology(scene),
+        system,
+        openmm.LangevinMiddleIntegrator(300, 10, 0.01),
+        openmm.Platform.getPlatformByName("CPU"),
+    )
+    simulation.context.setPositions(scene.positions)
+    with pytest.raises(PackingError, match=r"ball 4 of instance 2 \(a\)"):
+        pack(simulation, scene, max_steps=1000, block=10)
+
+
+def test_positions_that_are_not_finite_are_found_first(scene):
+    simulation = simulation_of(scene)
+    positions = scene.positions.copy()
+    positions[8] = np.nan
+    simulation.context.setPositions(positions)
+    with pytest.raises(ValueError, match=r"position of ball 2 of instance 2 \(a\) is not finite"):
+        pack(simulation, scene, max_steps=100)
+
+
+def test_positions_that_were_not_set(scene):
+    system = create_system(scene, forces=paper_forces())
+    simulation = openmm.app.Simulation(
+        to_topology(scene), system, openmm.VerletIntegrator(0.001), choose_platform("CPU")[0]
+    )
+    with pytest.raises(ValueError, match="have not been set"):
+        pack(simulation, scene)
+
+
+def test_a_simulation_of_another_scene(scene):
+    other = place([(chain(), 1)], seed=1)
+    with pytest.raises(ValueError, match="wanted a System of the scene's 5 balls"):
+        pack(simulation_of(scene), other)
+
+
+def test_a_missing_platform_lists_those_present(scene):
+    with pytest.raises(ValueError, match=r"platform: 'CUBA' is not here, only .*CPU"):
+        pack_scene(scene, seed=1, platform="CUBA")
+    if "CUDA" not in platform_names():
+        with pytest.raises(ValueError, match="pip extra cuda13"):
+            choose_platform("CUDA")
+
+
+def test_none_takes_a_platform_that_works(monkeypatch):
+    monkeypatch.delenv("OPENMM_DEFAULT_PLATFORM", raising=False)
+    platform, _ = choose_platform(None)
+    assert platform.getName() in platform_names()
+    assert platform.getName() != "Reference"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"max_steps": 0}, "max_steps"),
+        ({"block": 1.5}, "block"),
+        ({"timestep": -1.0}, "timestep"),
+        ({"threads": 0}, "threads"),
+        ({"temperature": float("nan")}, "temperature"),
+    ],
+)
+def test_bad_arguments(scene, arguments, match):
+    with pytest.raises(ValueError, match=match):
+        pack_scene(scene, seed=1, platform="CPU", **arguments)
+
+
+@pytest.mark.slow
+def test_the_defaults_make_no_mirror_images_and_keep_bodies_exact():
+    bodies = [body(f"m{i}", 4 + i, i, scale=2.5) for i in range(4)]
+    scene = place([(model, 10) for model in bodies], seed=3)
+    packed = pack_scene(scene, seed=3, platform="CPU")
+    for i in range(scene.n_instances):
+        x, model = packed.positions[scene.balls(i)], scene.model(i)
+        assert np.abs(pdist(x) - pdist(model.positions)).max() < 1e-4
+        volume = np.linalg.det(model.positions[1:4] - model.positions[0])
+        assert np.linalg.det(x[1:4] - x[0]) == pytest.approx(volume, rel=1e-3)

@@ -1,0 +1,52 @@
+"""What other programs read of a scene."""
+
+import mdtraj
+import numpy as np
+import openmm.app
+import pytest
+from helpers import random_scene
+
+from openmm_cgpack.packing import to_topology, write_topology, write_trajectory
+
+
+def test_mdtraj_takes_the_topology():
+    scene, _ = random_scene(1)
+    topology = mdtraj.Topology.from_openmm(to_topology(scene))
+    assert topology.n_atoms == scene.n_balls
+    assert topology.n_chains == topology.n_residues == scene.n_instances
+    assert topology.n_bonds == len(scene.bonds)
+
+
+@pytest.mark.parametrize("reader", ["mdtraj", "openmm"])
+def test_files_come_back(tmp_path, reader):
+    scene, x = random_scene(1)
+    x = x + 200.0  # beyond what the PDB format could hold
+    origin = np.array([1.0, -2.0, 3.0])
+    path = tmp_path / "topology.cif"
+    write_topology(path, scene, x, origin=origin)
+    if reader == "mdtraj":
+        read = mdtraj.load(str(path))
+        positions, bonds, atoms = read.xyz[0], read.topology.n_bonds, list(read.topology.atoms)
+    else:
+        file = openmm.app.PDBxFile(str(path))
+        positions = file.getPositions(asNumpy=True)._value
+        bonds = file.topology.getNumBonds()
+        atoms = list(file.topology.atoms())
+    np.testing.assert_allclose(positions, x - origin, atol=1e-4)
+    assert bonds == len(scene.bonds)
+    assert [a.residue.name for a in atoms] == [scene.model(i).name for i in scene.instance_of_ball]
+
+
+def test_trajectories_come_back_without_a_cell(tmp_path):
+    scene, x = random_scene(1)
+    write_topology(tmp_path / "t.cif", scene, x)
+    write_trajectory(tmp_path / "t.dcd", [x, x + 1.0], origin=(0, 0, 5))
+    read = mdtraj.load(str(tmp_path / "t.dcd"), top=str(tmp_path / "t.cif"))
+    np.testing.assert_allclose(read.xyz, np.stack([x, x + 1.0]) - [0, 0, 5], atol=1e-4)
+    assert read.unitcell_lengths is None
+
+
+def test_a_trajectory_wants_frames(tmp_path):
+    with pytest.raises(ValueError, match="at least one frame"):
+        write_trajectory(tmp_path / "t.dcd", [])
+    assert not list(tmp_path.iterdir())
