@@ -62,6 +62,7 @@ def plot_slices(
     black, white = np.percentile(volume.data, contrast)
     for place, (name, image) in enumerate(slices.items()):
         axes = figure.add_axes((0.01 + 0.33 * place, 0.03, 0.32, 0.84))
+        axes.set_anchor("N")
         _show(axes, image, black, white)
         _panel(axes, name, width=image.shape[1] * volume.voxel_size)
     if title:
