@@ -1,0 +1,132 @@
+"""A packed scene's final balls to poses (section 2.3 of the paper)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from ..core.arrays import frozen
+from ..core.scene import PackedScene
+from ..core.transforms import RigidTransforms
+from .superpose import kabsch, two_vectors
+
+Method = Literal["kabsch", "vectors"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Poses:
+    """Where every instance of a packed scene is, and how it is turned.
+
+    Parameters
+    ----------
+    transforms : RigidTransforms
+        n transforms from each model's body frame to the scene. Filaments, membranes and bodies of
+        one ball keep the rotation with which they were placed.
+    positions : (n, 3) array
+        Means of the final balls, nm (eq. 13 of the paper). A transform's translation is another
+        point: where the body's origin, a molecule's centre of mass, lies.
+    displacements : (n, 3) array
+        Final minus initial mean of the balls, nm. The paper says "from the initial position to
+        the final position", and prints the difference the other way round.
+    rms : (n,) array
+        Root mean square distance between the final balls and the model's, nm. For rigid bodies
+        the model's are moved by the transform. For filaments and membranes they are superposed by
+        their own best rotation, so that it tells how far they have bent from straight or flat.
+    mirrored : (n,) bool array
+        Whether the balls of a rigid body are closer to the model's mirror image; False for
+        bodies of balls in one plane, which is always so for three.
+    """
+
+    transforms: RigidTransforms
+    positions: np.ndarray
+    displacements: np.ndarray
+    rms: np.ndarray
+    mirrored: np.ndarray
+
+    def __post_init__(self) -> None:
+        n = len(self.transforms)
+        for key in ("positions", "displacements"):
+            object.__setattr__(self, key, frozen(getattr(self, key), key, (n, 3)))
+        object.__setattr__(self, "rms", frozen(self.rms, "rms", (n,)))
+        object.__setattr__(self, "mirrored", frozen(self.mirrored, "mirrored", (n,), np.bool_))
+
+    def __len__(self) -> int:
+        return len(self.transforms)
+
+
+def extract_transforms(packed: PackedScene, *, method: Method = "kabsch") -> Poses:
+    """Return the pose of every instance of a packed scene.
+
+    Parameters
+    ----------
+    packed : PackedScene
+        The scene after packing.
+    method : {"kabsch", "vectors"}, optional
+        ``"kabsch"``: the rotation that fits all balls best, by least squares. ``"vectors"``: the
+        paper's, from three balls. Both give the same rotation of a body that kept its shape.
+
+    Returns
+    -------
+    Poses
+        In the order of the scene's instances.
+
+    Raises
+    ------
+    ValueError
+        Another `method`.
+
+    Notes
+    -----
+    The translation is ``mean(final balls) - R mean(model's balls)``, so that the means of the
+    balls match (eq. 13) and the origin of the body frame is carried along.
+
+    Examples
+    --------
+    A body that was placed unturned, and has moved by 5 nm:
+
+    >>> from openmm_cgpack.core import BallModel, History, Scene
+    >>> body = BallModel(name="body", positions=np.eye(3), radii=np.ones(3), masses=np.ones(3),
+    ...                  rigid_groups=(np.arange(3),), volume=1.0)
+    >>> scene = Scene(species=(body,), species_index=[0], transforms=RigidTransforms.identity(1))
+    >>> history = History(step=[], radius_of_gyration=[], fraction=[], overlap=[], energy=[])
+    >>> packed = PackedScene(scene=scene, positions=scene.positions + np.array([5.0, 0, 0]),
+    ...                      boundary=scene.boundary, history=history)
+    >>> extract_transforms(packed).displacements.round(9)
+    array([[5., 0., 0.]])
+    """
+    if method not in get_args(Method):
+        raise ValueError(f"method: wanted 'kabsch' or 'vectors', got {method!r}")
+    scene = packed.scene
+    n = scene.n_instances
+    rotations = scene.transforms.rotations.copy()
+    translations, positions, initial = np.empty((n, 3)), np.empty((n, 3)), np.empty((n, 3))
+    rms, mirrored = np.zeros(n), np.zeros(n, dtype=bool)
+    for index, model in enumerate(scene.species):
+        members = np.flatnonzero(scene.species_index == index)
+        if len(members) == 0:
+            continue
+        rows = scene.offsets[members][:, None] + np.arange(model.n_balls)
+        final = packed.positions[rows]
+        mean = model.positions.mean(axis=0)
+        positions[members] = final.mean(axis=1)
+        initial[members] = scene.positions[rows].mean(axis=1)
+        if model.n_balls > 1:
+            start = scene.transforms.rotations[members]
+            fitted, turned_over = kabsch(model.positions, final, start)
+            if model.is_rigid:
+                if method == "vectors":
+                    fitted = two_vectors(model.positions, final, start)
+                rotations[members], mirrored[members] = fitted, turned_over
+            body = np.einsum("nij,bj->nbi", fitted, model.positions - mean)
+            misfit = body + positions[members][:, None] - final
+            rms[members] = np.sqrt((misfit**2).sum(axis=2).mean(axis=1))
+        translations[members] = positions[members] - rotations[members] @ mean
+    return Poses(
+        transforms=RigidTransforms(rotations=rotations, translations=translations),
+        positions=positions,
+        displacements=positions - initial,
+        rms=rms,
+        mirrored=mirrored,
+    )
