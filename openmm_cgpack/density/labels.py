@@ -12,11 +12,14 @@ from ..core.volume import Grid, LabelVolume
 from .grids import bounding_grid
 from .kernel import gaussian_sigma
 from .points import shape_points, structure_points
-from .render import POINTS_PER_VOXEL, ScenePoints, numbered, object_boxes
+from .render import ScenePoints, numbered, object_boxes
 from .splat import blurred_boxes, overlap
 
 SHARPEST = 2.5
 """Default resolution of masks in voxels."""
+
+SPACING = 0.6
+"""Distance between the points that are drawn, in sigma; masks need fewer than densities."""
 
 ATOMIC = 1.5
 """Finest default resolution of masks, nm: finer ones show holes between side chains."""
@@ -94,9 +97,7 @@ def render_labels(
     dtype = np.uint16 if scene.n_instances <= np.iinfo(np.uint16).max else np.uint32
     instances = np.zeros(grid.shape, dtype)
     best = np.zeros(grid.shape, np.float32)
-    objects = ScenePoints(
-        packed, spacing=grid.voxel_size / POINTS_PER_VOXEL, deformables=deformables
-    )
+    objects = ScenePoints(packed, spacing=SPACING * sigma, deformables=deformables)
     inside = np.zeros(scene.n_instances, bool)
     for i in numbered(len(objects), "labels", progress):
         points = objects[i]
@@ -144,7 +145,7 @@ def mask_threshold(
         Da per voxel. It is found on a lattice of half the voxel size.
     """
     fine = voxel_size / 2
-    spacing = voxel_size / POINTS_PER_VOXEL
+    spacing = SPACING * sigma
     if model.structure is not None:
         points = structure_points(model.structure, spacing=spacing)
         volume = model.volume

@@ -46,14 +46,14 @@ def structure_points(structure: AtomicStructure, *, spacing: float) -> WeightedP
     """Return a molecule's masses, those that share a small cube as one point.
 
     Each point lies at its atoms' centre of mass, so that mass and centre are kept; the variance
-    inside the cubes goes with the points, and a map's kernel is made that much narrower.
+    inside the cubes goes with the points, and a map's Gaussian is made that much wider.
 
     Parameters
     ----------
     structure : AtomicStructure
         The molecule.
     spacing : float
-        Edge of the cubes, nm; half a voxel or less keeps a map within 0.2 %.
+        Edge of the cubes, nm; 0.43 sigma of the map's Gaussian keeps the map within 0.1 %.
 
     Returns
     -------

@@ -13,12 +13,9 @@ from ..core.scene import PackedScene
 from ..core.structure import AtomicStructure
 from ..core.volume import Grid, Volume
 from .grids import bounding_grid
-from .kernel import gaussian_sigma
+from .kernel import SPACING, gaussian_sigma
 from .points import WeightedPoints, shape_points, structure_points
 from .splat import blurred_boxes, overlap
-
-POINTS_PER_VOXEL = 2
-"""Points lie about this many to a voxel's edge."""
 
 
 def species_map(
@@ -64,7 +61,7 @@ def species_map(
     voxel_size = positive(voxel_size, "voxel_size")
     if amplitude not in ("mass", "unit-centre"):
         raise ValueError(f"amplitude: wanted 'mass' or 'unit-centre', got {amplitude!r}")
-    points = structure_points(structure, spacing=voxel_size / POINTS_PER_VOXEL)
+    points = structure_points(structure, spacing=SPACING * sigma)
     boxes = list(
         blurred_boxes(
             points.positions / voxel_size,
@@ -138,9 +135,7 @@ def render_density(
         grid = bounding_grid(packed, voxel_size=voxel_size)
     sigma = gaussian_sigma(resolution, convention)
     data = np.zeros(grid.shape, np.float32)
-    objects = ScenePoints(
-        packed, spacing=grid.voxel_size / POINTS_PER_VOXEL, deformables=deformables
-    )
+    objects = ScenePoints(packed, spacing=SPACING * sigma, deformables=deformables)
     for i in numbered(len(objects), "density", progress):
         for corner, box in object_boxes(objects[i], grid, sigma):
             add_box(data, corner, box, merge)

@@ -25,18 +25,22 @@ class _Blur:
         """Half-widths along z, y and x, in points of the fine lattice."""
         return np.array([len(values) // 2 for values in self.kernels])
 
-    def apply(self, points: np.ndarray, masses: np.ndarray, start: np.ndarray, stop: np.ndarray):
-        """Return the map of points (fine indices, x first) in a range of coarse voxels."""
-        first = np.floor(points.min(axis=0)).astype(int)
-        last = np.floor(points.max(axis=0)).astype(int) + 1
-        box = splat(points - first, masses, (last - first + 1)[::-1])
+    def apply(
+        self, points: np.ndarray, masses: np.ndarray, start: np.ndarray, stop: np.ndarray
+    ) -> np.ndarray:
+        """Return the map of points ((3, p) fine indices, x first) in a range of coarse voxels."""
+        first = np.floor(points.min(axis=1)).astype(int)
+        last = np.floor(points.max(axis=1)).astype(int) + 1
+        box = splat(points - first[:, None], masses, (last - first + 1)[::-1])
         z, y, x = (
             band(values, int(start[a]), int(n), int(first[2 - a]), box.shape[a], self.factor)
             for a, (values, n) in enumerate(zip(self.kernels, stop - start, strict=True))
         )
-        box = (box.reshape(-1, box.shape[2]) @ x.T).reshape(*box.shape[:2], len(x))
-        box = (z @ box.reshape(len(box), -1)).reshape(len(z), *box.shape[1:])
-        return np.matmul(y, box)
+        # Stacks of small products: one large product would wake BLAS's threads, which costs more
+        # than it gains at these sizes and depends on what else the machine does.
+        box = np.matmul(box, x.T)
+        box = np.matmul(z, box.transpose(1, 0, 2))
+        return np.matmul(y, box.transpose(1, 0, 2))
 
 
 def splat(indices: np.ndarray, masses: np.ndarray, shape: Sequence[int]) -> np.ndarray:
@@ -44,8 +48,8 @@ def splat(indices: np.ndarray, masses: np.ndarray, shape: Sequence[int]) -> np.n
 
     Parameters
     ----------
-    indices : (p, 3) array
-        Fractional indices (i, j, k), x first, from 0 to less than the last point of the lattice.
+    indices : (3, p) array
+        Fractional indices i, j, k (x first), from 0 to less than the last point of the lattice.
     masses : (p,) array
         Masses.
     shape : three ints
@@ -58,18 +62,23 @@ def splat(indices: np.ndarray, masses: np.ndarray, shape: Sequence[int]) -> np.n
 
     Examples
     --------
-    >>> splat(np.array([[0.25, 0.0, 0.0]]), np.array([4.0]), (2, 2, 2))[0, 0]
+    >>> splat(np.array([[0.25], [0.0], [0.0]]), np.array([4.0]), (2, 2, 2))[0, 0]
     array([3., 1.], dtype=float32)
     """
     nz, ny, nx = (int(n) for n in shape)
     base = indices.astype(np.int64)
-    after = indices - base
-    x, y, z = np.stack([1 - after, after]).transpose(2, 0, 1)
-    weights = (z * masses)[:, None, None] * y[:, None] * x
+    x, y, z = indices - base
+    # Corners in the order z, y, x; what a corner gets, the opposite one does not.
+    weights = np.empty((2, 2, 2, len(masses)))
+    far = masses * z
+    for k, slab in enumerate((masses - far, far)):
+        far = slab * y
+        for j, row in enumerate((slab - far, far)):
+            np.multiply(row, x, out=weights[k, j, 1])
+            np.subtract(row, weights[k, j, 1], out=weights[k, j, 0])
     corner = np.arange(2)
     offsets = (corner[:, None, None] * ny + corner[:, None]) * nx + corner
-    flat = (base[:, 2] * ny + base[:, 1]) * nx + base[:, 0]
-    where = offsets[..., None] + flat
+    where = offsets[..., None] + ((base[2] * ny + base[1]) * nx + base[0])
     box = np.bincount(where.ravel(), weights.ravel(), minlength=nz * ny * nx)
     return box.astype(np.float32).reshape(nz, ny, nx)
 
@@ -116,18 +125,18 @@ def blurred_boxes(
     Raises
     ------
     ValueError
-        The resolution is too fine for the voxels or the points.
+        The resolution is too fine for the voxels.
     """
-    factor = lattice_factor(sigma, voxel_size, point_variance)
-    points = indices * factor
+    factor = lattice_factor(sigma, voxel_size)
+    points = np.multiply(indices.T, factor, order="C")
     floor = np.floor(points)
-    wanted = (sigma**2 - point_variance) * (factor / voxel_size) ** 2
+    wanted = (sigma**2 + point_variance) * (factor / voxel_size) ** 2
     left = wanted - trilinear_variance(points - floor, masses)
     blur = _Blur(
         kernels=tuple(kernel(s, factor=factor) for s in np.sqrt(left[::-1])), factor=factor
     )
-    first = floor.min(axis=0).astype(int)[::-1] - blur.reach
-    last = floor.max(axis=0).astype(int)[::-1] + 1 + blur.reach
+    first = floor.min(axis=1).astype(int)[::-1] - blur.reach
+    last = floor.max(axis=1).astype(int)[::-1] + 1 + blur.reach
     # Coarse voxels that the fine range first ... last touches.
     start, stop = -(-first // factor), last // factor + 1
     if shape is not None and ((stop <= 0) | (start >= np.array(shape))).any():
@@ -155,15 +164,15 @@ def _tiles(
         piece_start[axis], piece_stop[axis] = low, min(low + tile, int(stop[axis]))
         lowest = piece_start[axis] * blur.factor - blur.reach[axis] - 1
         highest = (piece_stop[axis] - 1) * blur.factor + blur.reach[axis] + 1
-        along = points[:, 2 - axis]
+        along = points[2 - axis]
         near = (along > lowest) & (along < highest)
         if not near.any():
             continue
         if axis == 2:
-            yield piece_start, blur.apply(points[near], masses[near], piece_start, piece_stop)
+            yield piece_start, blur.apply(points[:, near], masses[near], piece_start, piece_stop)
         else:
             yield from _tiles(
-                points[near], masses[near], blur, piece_start, piece_stop, tile, axis + 1
+                points[:, near], masses[near], blur, piece_start, piece_stop, tile, axis + 1
             )
 
 
