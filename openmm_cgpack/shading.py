@@ -89,7 +89,7 @@ def render_balls(
         [pixels / 2 + scale * seen[:, 0], pixels / 2 - scale * seen[:, 1], scale * seen[:, 2]],
         axis=1,
     )
-    depth, owner = _z_buffer(spheres, radii * scale, pixels)
+    depth, owner = z_buffer(spheres, radii * scale, pixels)
     picture = _shade(depth, owner, spheres, radii * scale, colours, body)
     shape = (size, _SUPERSAMPLING, size, _SUPERSAMPLING, 3)
     return np.rint(255 * picture.reshape(shape).mean(axis=(1, 3))).astype(np.uint8)
@@ -138,8 +138,26 @@ def _camera(azimuth: float, elevation: float) -> np.ndarray:
     )
 
 
-def _z_buffer(spheres: np.ndarray, radii: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return depth of and owner at each pixel; -inf and -1 where there is no ball."""
+def z_buffer(spheres: np.ndarray, radii: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which sphere is in front at each pixel, and how near.
+
+    Parameters
+    ----------
+    spheres : (b, 3) array
+        Column, row and depth towards the viewer of each centre, pixels; the middle of the first
+        pixel is at (0.5, 0.5).
+    radii : (b,) array
+        Radii, pixels.
+    pixels : int
+        Edge of the picture.
+
+    Returns
+    -------
+    depth : (pixels, pixels) array
+        Depth of the surface; -inf where there is none.
+    owner : (pixels, pixels) int array
+        Number of the sphere; -1 where there is none.
+    """
     depth = np.full(pixels * pixels, -np.inf)
     owner = np.full(pixels * pixels, -1, dtype=np.int64)
     # Balls with patches of one size are drawn together; near ones win, ties go to the later ball.
