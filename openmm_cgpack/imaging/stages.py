@@ -193,7 +193,8 @@ def run_stages(
     volume : Volume
         What goes in.
     stages : sequence of Stage
-        The stages, in order. Neighbouring `FourierFilter` stages share one Fourier transform.
+        The stages, in order. Neighbouring `FourierFilter` stages share one Fourier transform,
+        on as many threads as `scipy.fft.set_workers` has set.
     rng : numpy.random.Generator, optional
         Where noise is drawn from; None leaves noise out.
 
@@ -232,10 +233,10 @@ def _filtered(volume: Volume, filters: tuple[FourierFilter, ...]) -> Volume:
     kz = fft.fftfreq(shape[0], voxel_size)[:, None, None]
     ky = fft.fftfreq(shape[1], voxel_size)[None, :, None]
     kx = fft.rfftfreq(shape[2], voxel_size)[None, None, :]
-    spectrum = fft.rfftn(volume.data, workers=-1)
+    spectrum = fft.rfftn(volume.data)
     # Plane by plane, so that no transfer function ever stands whole in memory.
     for plane, k in zip(spectrum, kz, strict=True):
         for stage in filters:
             plane *= stage.transfer(k[None], ky, kx, voxel_size)[0].astype(np.float32)
-    data = fft.irfftn(spectrum, s=shape, overwrite_x=True, workers=-1)
+    data = fft.irfftn(spectrum, s=shape, overwrite_x=True)
     return on_grid_of(volume, data)

@@ -75,6 +75,7 @@ def simulate_tomogram(
     envelope: float | None = None,
     snr_definition: str = "volume",
     padding: float = 16.0,
+    threads: int | None = None,
     seed: int | np.random.SeedSequence,
 ) -> Volume:
     """Make a tomogram from a density by the one-step model of the paper's lineage.
@@ -108,6 +109,8 @@ def simulate_tomogram(
     padding : float, optional
         Width of the frame, nm, that continues the density in a mirror on every side while the
         stages act, and is cut off after them: see `render_tomogram`.
+    threads : int, optional
+        Threads of the Fourier transforms; all cores when left out.
     seed : int or numpy.random.SeedSequence
         Seed of the noise. The same seed gives the same bytes, on any number of threads.
 
@@ -142,7 +145,13 @@ def simulate_tomogram(
         envelope=envelope,
     )
     return render_tomogram(
-        volume, stages=stages, snr=snr, snr_definition=snr_definition, padding=padding, seed=seed
+        volume,
+        stages=stages,
+        snr=snr,
+        snr_definition=snr_definition,
+        padding=padding,
+        threads=threads,
+        seed=seed,
     )
 
 
@@ -153,6 +162,7 @@ def render_tomogram(
     snr: float | None,
     snr_definition: str = "volume",
     padding: float = 16.0,
+    threads: int | None = None,
     seed: int | np.random.SeedSequence,
 ) -> Volume:
     """Pass a density through any stages and scale their noise to an SNR.
@@ -173,6 +183,8 @@ def render_tomogram(
     padding : float, optional
         Width of the mirrored frame, nm. Filters are periodic: with 0, what leaves the volume on
         one side comes in on the other.
+    threads : int, optional
+        Threads of the Fourier transforms; all cores when left out.
     seed : int or numpy.random.SeedSequence
         Seed of the noise.
 
@@ -190,8 +202,21 @@ def render_tomogram(
     if snr is not None:
         snr = positive(snr, "snr")
     frame = positive(padding, "padding", zero=True)
-    factor = snr_factor(volume, stages, snr_definition) if snr is not None else 1.0
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads: wanted 1 or more, got {threads}")
+    with fft.set_workers(-1 if threads is None else threads):
+        return _rendered(volume, stages, snr, snr_definition, frame, seed)
 
+
+def _rendered(
+    volume: Volume,
+    stages: Sequence[Stage],
+    snr: float | None,
+    snr_definition: str,
+    frame: float,
+    seed: int | np.random.SeedSequence,
+) -> Volume:
+    factor = snr_factor(volume, stages, snr_definition) if snr is not None else 1.0
     padded, inner = _pad(volume, frame)
     signal = run_stages(padded, stages).data[inner]
     if snr is None:

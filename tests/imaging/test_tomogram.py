@@ -102,6 +102,11 @@ def test_same_seed_same_bytes_and_another_seed_others(lumps):
     assert abs(np.corrcoef((first - clean).ravel(), (other - clean).ravel())[0, 1]) < 0.05
 
 
+def test_the_number_of_threads_changes_no_byte(lumps):
+    first, second = (simulate_tomogram(lumps, snr=0.1, threads=n, seed=4).data for n in (1, 2))
+    np.testing.assert_array_equal(first, second)
+
+
 def test_the_frame_keeps_one_side_from_the_other():
     # A lump at the far end in x must not show at the near end.
     data = np.zeros((40, 40, 96), np.float32)
@@ -142,6 +147,7 @@ def test_variance_of_a_large_offset():
         ({"cs_mm": -2.0}, "cs_mm: wanted a number >= 0, got -2"),
         ({"amplitude_contrast": 2.0}, "amplitude_contrast: wanted a number from 0 to below 1"),
         ({"envelope": -0.4}, "envelope: wanted a positive number, got -0.4"),
+        ({"threads": 0}, "threads: wanted 1 or more, got 0"),
         ({"padding": -1.0}, "padding: wanted a number >= 0, got -1"),
         ({"snr_definition": "pei"}, "snr_definition: wanted one of volume, pei2016, got 'pei'"),
     ],
