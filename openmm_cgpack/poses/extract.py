@@ -30,6 +30,8 @@ class Poses:
     displacements : (n, 3) array
         Final minus initial mean of the balls, nm. The paper says "from the initial position to
         the final position", and prints the difference the other way round.
+    rigid : (n,) bool array
+        Which instances are rigid bodies; the others' transforms place them, and do not shape them.
     rms : (n,) array
         Root mean square distance between the final balls and the model's, nm. For rigid bodies
         the model's are moved by the transform. For filaments and membranes they are superposed by
@@ -42,6 +44,7 @@ class Poses:
     transforms: RigidTransforms
     positions: np.ndarray
     displacements: np.ndarray
+    rigid: np.ndarray
     rms: np.ndarray
     mirrored: np.ndarray
 
@@ -50,7 +53,8 @@ class Poses:
         for key in ("positions", "displacements"):
             object.__setattr__(self, key, frozen(getattr(self, key), key, (n, 3)))
         object.__setattr__(self, "rms", frozen(self.rms, "rms", (n,)))
-        object.__setattr__(self, "mirrored", frozen(self.mirrored, "mirrored", (n,), np.bool_))
+        for key in ("rigid", "mirrored"):
+            object.__setattr__(self, key, frozen(getattr(self, key), key, (n,), np.bool_))
 
     def __len__(self) -> int:
         return len(self.transforms)
@@ -127,6 +131,7 @@ def extract_transforms(packed: PackedScene, *, method: Method = "kabsch") -> Pos
         transforms=RigidTransforms(rotations=rotations, translations=translations),
         positions=positions,
         displacements=positions - initial,
+        rigid=np.array([model.is_rigid for model in scene.species])[scene.species_index],
         rms=rms,
         mirrored=mirrored,
     )
