@@ -24,6 +24,9 @@ SPACING = 0.6
 ATOMIC = 1.5
 """Finest default resolution of masks, nm: finer ones show holes between side chains."""
 
+OFFSETS = np.arange(1, 17)[:, None] * [0.8191725134, 0.6710436067, 0.5497004779] % 1
+"""Offsets of lattices, in voxels, that fill a voxel evenly: powers of the root of x^4 = x + 1."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Labels:
@@ -142,30 +145,30 @@ def mask_threshold(
     Returns
     -------
     float
-        Da per voxel. It is found on a lattice of half the voxel size.
+        Da per voxel: above it, the mean over lattices of different offsets of the mask's volume
+        is that of the species.
     """
-    fine = voxel_size / 2
-    spacing = SPACING * sigma
     if model.structure is not None:
-        points = structure_points(model.structure, spacing=spacing)
+        points = structure_points(model.structure, spacing=SPACING * sigma)
         volume = model.volume
     else:
+        spacing = SPACING * sigma
         points = shape_points(model, model.positions, spacing=spacing, deformables=deformables)
         volume = points.masses.sum() / model.geometry.density  # type: ignore[union-attr]
     values = [
         box[box > 0]
+        for offset in OFFSETS
         for _, box in blurred_boxes(
-            points.positions / fine,
+            points.positions / voxel_size + offset,
             points.masses,
             sigma=sigma,
-            voxel_size=fine,
+            voxel_size=voxel_size,
             point_variance=points.variance,
         )
     ]
     flat = np.concatenate(values)
-    wanted = int(np.clip(round(volume / fine**3), 1, len(flat)))
-    height = np.partition(flat, len(flat) - wanted)[len(flat) - wanted]
-    return float(height) * (voxel_size / fine) ** 3
+    wanted = int(np.clip(round(len(OFFSETS) * volume / voxel_size**3), 1, len(flat)))
+    return float(np.partition(flat, len(flat) - wanted)[len(flat) - wanted])
 
 
 def _semantic(species_index: np.ndarray, instances: np.ndarray) -> np.ndarray:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import poses
 from ..core.model import BallModel, Curve
 from ..core.particles import ParticleTable
 from ..core.scene import PackedScene
 from ..core.volume import Grid
+from ..poses import extract_transforms
 
 
 def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
@@ -29,7 +29,7 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
         around it that holds every atom, or the tube, or the sheet.
     """
     scene = packed.scene
-    transforms = poses.extract_transforms(packed).transforms
+    transforms = extract_transforms(packed).transforms
     centres = np.array(transforms.translations)
     radii = np.empty(scene.n_instances)
     for i in range(scene.n_instances):

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from .. import poses
 from ..core.arrays import positive
 from ..core.scene import PackedScene
 from ..core.structure import AtomicStructure
 from ..core.volume import Grid, Volume
+from ..poses import extract_transforms
 from .grids import bounding_grid
 from .kernel import SPACING, gaussian_sigma
 from .points import WeightedPoints, shape_points, structure_points
@@ -160,7 +160,7 @@ class ScenePoints:
         self.packed = packed
         self.spacing = spacing
         self.deformables = deformables
-        self.transforms = poses.extract_transforms(packed).transforms
+        self.transforms = extract_transforms(packed).transforms
         self._bodies: dict[int, WeightedPoints] = {}
 
     def __len__(self) -> int:
