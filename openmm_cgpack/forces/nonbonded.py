@@ -14,6 +14,9 @@ from .rigidity import Rigidity, body_numbers, flexible_bonds, rigid_pairs
 if TYPE_CHECKING:
     import openmm
 
+LENNARD_JONES_SCALE = "lennard_jones_scale"
+"""Global parameter of the Context that scales the Lennard-Jones energy: 1 is all of it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SwitchedLennardJones:
@@ -61,12 +64,13 @@ class SwitchedLennardJones:
     def _custom(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomNonbondedForce:
         import openmm
 
-        energy = "epsilon*(x^2 - 2*x); x = ((radius1 + radius2)/r)^6"
+        energy = f"{LENNARD_JONES_SCALE}*epsilon*(x^2 - 2*x); x = ((radius1 + radius2)/r)^6"
         by_body = rigidity == "constraints"
         if by_body:
             # A list of exclusions would grow with the square of a body's balls.
             energy = "min(1, abs(body1 - body2))*" + energy
         force = openmm.CustomNonbondedForce(energy)
+        force.addGlobalParameter(LENNARD_JONES_SCALE, 1.0)
         force.addGlobalParameter("epsilon", self.epsilon)
         force.addPerParticleParameter("radius")
         parameters = scene.radii[:, None]
@@ -89,8 +93,10 @@ class SwitchedLennardJones:
 
         force = openmm.NonbondedForce()
         # sigma of a pair is the mean of the two, and Rmin = 2^(1/6) sigma.
-        for sigma in (2 ** (5 / 6) * scene.radii).tolist():
-            force.addParticle(0.0, sigma, self.epsilon)
+        force.addGlobalParameter(LENNARD_JONES_SCALE, 1.0)
+        for ball, sigma in enumerate((2 ** (5 / 6) * scene.radii).tolist()):
+            force.addParticle(0.0, sigma, 0.0)
+            force.addParticleParameterOffset(LENNARD_JONES_SCALE, ball, 0.0, 0.0, self.epsilon)
         excluded = np.concatenate([np.sort(scene.bonds, axis=1), rigid_pairs(scene)])
         for first, second in np.unique(excluded, axis=0).tolist():
             force.addException(first, second, 0.0, 1.0, 0.0)

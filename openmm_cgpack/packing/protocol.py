@@ -12,7 +12,7 @@ from ..core import History, PackedScene, PackingError, Scene
 from ..core.arrays import positive
 from ..core.seeds import integer_seed
 from ..core.units import strip
-from ..forces import PULL_SCALE, ForceTerm, Rigidity, paper_forces
+from ..forces import LENNARD_JONES_SCALE, PULL_SCALE, ForceTerm, Rigidity, paper_forces
 from .measure import deepest_overlap, filled_fraction, radius_of_gyration
 from .platforms import choose_platform
 from .system import create_system
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import openmm.app
 
 _RAMP = 10
+_LEAST_LENNARD_JONES = 0.001
 _BURST = 3.0
 
 
@@ -34,15 +35,16 @@ def pack(
     block: int = 250,
     tolerance: float = 2e-3,
     patience: int = 4,
-    relax_steps: int = 2_000,
+    relax_steps: int = 4_000,
     progress: bool = False,
 ) -> PackedScene:
     """Drive a Simulation of a scene until its packing no longer tightens, then let go of it.
 
     The simulation is stepped in blocks. It has tightened as far as it will when the least radius
     of gyration of the last `patience` blocks is not below that before them by more than
-    `tolerance`. Then the centre pull, where the Simulation has one, is ramped off over half of
-    `relax_steps`, and the balls settle under the other forces for the rest of them.
+    `tolerance`. Then, where the Simulation has them, the centre pull is ramped off over half of
+    `relax_steps`, and the Lennard-Jones energy down to a thousandth over the rest, which leaves
+    the packing as it is but takes the strain out of bodies held by bonds.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ def pack(
     patience : int, optional
         Blocks without tightening that end it.
     relax_steps : int, optional
-        Steps of the ramp and the settling; 0 leaves the pull on.
+        Steps of both ramps; 0 leaves the pull on.
     progress : bool, optional
         Whether to show a progress bar.
 
@@ -96,13 +98,9 @@ def pack(
             advance(steps, record.radii[-1], record.depths[-1])
             if record.tightened_less_than(tolerance, patience):
                 break
-    pulled = PULL_SCALE in simulation.context.getParameters()
-    if pulled and relax_steps:
-        scale = simulation.context.getParameter(PULL_SCALE)
-        portions = np.diff(np.linspace(0, relax_steps, 2 * _RAMP + 1).astype(int))
+    if relax_steps:
         with _bar(relax_steps, progress, "relaxing") as advance:
-            for i, steps in enumerate(portions.tolist(), start=1):
-                simulation.context.setParameter(PULL_SCALE, scale * max(0.0, 1 - i / _RAMP))
+            for steps in _relaxation(simulation, relax_steps):
                 record.run(steps)
                 advance(steps, record.radii[-1], record.depths[-1])
     return PackedScene(
@@ -129,7 +127,7 @@ def pack_scene(
     block: int = 250,
     tolerance: float = 2e-3,
     patience: int = 4,
-    relax_steps: int = 2_000,
+    relax_steps: int = 4_000,
     reporters: Sequence[Any] = (),
     progress: bool = False,
 ) -> PackedScene:
@@ -208,6 +206,28 @@ def pack_scene(
         relax_steps=relax_steps,
         progress=progress,
     )
+
+
+def _relaxation(simulation: openmm.app.Simulation, steps: int) -> Iterator[int]:
+    """Yield portions of steps, and ramp the pull off and then the Lennard-Jones energy down.
+
+    Without the pull the shape of the packing does not depend on epsilon, but the strain in the
+    bodies' bonds does: the less of it, the closer they come to the shape that they had.
+    """
+    context = simulation.context
+    known = context.getParameters()
+    ramps = [
+        (PULL_SCALE, np.linspace(1, 0, _RAMP + 1)[1:]),
+        (LENNARD_JONES_SCALE, np.geomspace(1, _LEAST_LENNARD_JONES, _RAMP + 1)[1:]),
+    ]
+    for i, (name, scales) in enumerate(ramps):
+        start = context.getParameter(name) if name in known else None
+        ends = i * steps // 2 + np.linspace(0, steps - steps // 2, _RAMP + 1).astype(int)
+        for scale, portion in zip(scales, np.diff(ends).tolist(), strict=True):
+            if start is not None:
+                context.setParameter(name, start * scale)
+            if portion:
+                yield portion
 
 
 def _faster_form(scene: Scene) -> Literal["custom", "standard"]:

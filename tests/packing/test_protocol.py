@@ -8,7 +8,7 @@ from helpers import PLATFORMS, body, chain
 from scipy.spatial.distance import pdist
 
 from openmm_cgpack.core import PackingError
-from openmm_cgpack.forces import PULL_SCALE, paper_forces
+from openmm_cgpack.forces import LENNARD_JONES_SCALE, PULL_SCALE, paper_forces
 from openmm_cgpack.packing import (
     FrameReporter,
     choose_platform,
@@ -70,6 +70,7 @@ def test_the_user_drives(scene):
     assert reporter.steps == [100, 200, 300, 400, 500]
     np.testing.assert_allclose(reporter.frames[-1], packed.positions, atol=1e-5)
     assert simulation.context.getParameter(PULL_SCALE) == 0.0
+    assert simulation.context.getParameter(LENNARD_JONES_SCALE) < 0.01
 
 
 def test_it_stops_when_it_no_longer_tightens(scene):

@@ -1,0 +1,39 @@
+"""Benchmarks are tests: small by default, full with CGPACK_BENCHMARK=full.
+
+A full run writes the tables that the docs show to docs/tables.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OPENMM_DEFAULT_PLATFORM", "CPU")
+
+TABLES = Path(__file__).resolve().parents[1] / "docs" / "tables"
+
+
+@pytest.fixture(scope="session")
+def full() -> bool:
+    """Whether the sizes are those of the docs."""
+    return os.environ.get("CGPACK_BENCHMARK") == "full"
+
+
+@pytest.fixture
+def record(full: bool, request: pytest.FixtureRequest) -> Callable[[list[dict]], None]:
+    """Return a function that prints a table, and keeps it when the run is full."""
+
+    def show(rows: list[dict], *, note: str = "") -> None:
+        head = list(rows[0])
+        lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+        lines += ["| " + " | ".join(str(row[key]) for key in head) + " |" for row in rows]
+        source = f"benchmarks/{request.path.name}::{request.node.name}"
+        text = "\n".join([*lines, "", f"{note} Made by `{source}`.".strip(), ""])
+        print("\n" + text)
+        if full:
+            TABLES.mkdir(parents=True, exist_ok=True)
+            name = request.node.name.removeprefix("test_")
+            (TABLES / f"{name}.md").write_text(text)
+
+    return show

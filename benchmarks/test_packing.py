@@ -1,0 +1,121 @@
+"""Packing the paper's first scene: the driver, epsilon, and the two ways to be rigid."""
+
+import resource
+import time
+import warnings
+
+import numpy as np
+import openmm
+import openmm.app
+import pytest
+from paper_scene import paper_scene
+
+from openmm_cgpack import create_system, extract_transforms, pack, pack_scene, paper_forces
+from openmm_cgpack.packing import choose_platform, overlaps, to_topology
+
+KCAL = 4.184
+
+
+@pytest.fixture(scope="module")
+def scene(full):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return paper_scene(20 if full else 2)
+
+
+def simulation_of(scene, *, lennard_jones="standard", rigidity="constraints"):
+    system = create_system(
+        scene, forces=paper_forces(lennard_jones=lennard_jones), rigidity=rigidity
+    )
+    integrator = openmm.LangevinMiddleIntegrator(300, 10, 0.02)
+    integrator.setRandomNumberSeed(1)
+    simulation = openmm.app.Simulation(
+        to_topology(scene), system, integrator, *choose_platform("CPU")
+    )
+    simulation.context.setPositions(scene.positions)
+    return simulation
+
+
+@pytest.mark.slow
+def test_driver_overhead(scene, full, record):
+    """The time in pack() over that of as many bare integrator steps on the same System."""
+    steps = 4000 if full else 1000
+    bare, driven = [], []
+    for _ in range(3):
+        simulation = simulation_of(scene)
+        simulation.context.getState(energy=True)
+        start = time.perf_counter()
+        simulation.integrator.step(steps)
+        bare.append(time.perf_counter() - start)
+        simulation = simulation_of(scene)
+        simulation.context.getState(energy=True)
+        start = time.perf_counter()
+        pack(simulation, scene, max_steps=steps, tolerance=0, patience=steps, relax_steps=0)
+        driven.append(time.perf_counter() - start)
+    ratios = np.array(driven) / np.array(bare)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    record(
+        [
+            {
+                "molecules": scene.n_instances,
+                "balls": scene.n_balls,
+                "steps": steps,
+                "bare steps/s": f"{steps / np.median(bare):.0f}",
+                "pack() over bare, median of 3": f"{np.median(ratios):.3f}",
+                "peak memory, GiB": f"{peak:.2f}",
+            }
+        ]
+    )
+    assert np.median(ratios) < 1.5
+
+
+@pytest.mark.slow
+def test_epsilon(scene, full, record):
+    """Epsilon against the overlap that a packing leaves."""
+    rows = []
+    for epsilon in (1, 50, 500, 2000, 10_000, 50_000) if full else (1, 2000):
+        forces = paper_forces(epsilon=epsilon * KCAL, lennard_jones="standard")
+        packed = pack_scene(scene, forces=forces, platform="CPU", seed=1)
+        history = packed.history
+        tightest = int(np.argmin(history.radius_of_gyration))
+        _, depth = overlaps(scene, packed.positions)
+        rows.append(
+            {
+                "epsilon, kcal/mol": f"{epsilon:,}",
+                "fraction while pulled": f"{history.fraction[tightest]:.2f}",
+                "deepest overlap while pulled": f"{history.overlap[tightest]:.2f}",
+                "fraction at the end": f"{history.fraction[-1]:.2f}",
+                "deepest overlap at the end": f"{depth.max():.2f}",
+                "mean overlap at the end": f"{depth.mean():.3f}",
+                "steps": history.step[-1],
+            }
+        )
+    record(rows)
+    deepest = [float(row["deepest overlap at the end"]) for row in rows]
+    assert deepest[0] > deepest[-1]
+
+
+@pytest.mark.slow
+def test_rigidity(scene, record):
+    """Both ways to be rigid on the same scene: time, shape, mirror images."""
+    rows = []
+    for rigidity in ("bonds", "constraints"):
+        for form in ("custom", "standard"):
+            simulation = simulation_of(scene, rigidity=rigidity, lennard_jones=form)
+            start = time.perf_counter()
+            packed = pack(simulation, scene, max_steps=6000)
+            seconds = time.perf_counter() - start
+            poses = extract_transforms(packed)
+            sizes = np.array([scene.model(i).radius_of_gyration for i in range(scene.n_instances)])
+            rows.append(
+                {
+                    "rigidity": rigidity,
+                    "Lennard-Jones force": form,
+                    "steps/s": f"{packed.history.step[-1] / seconds:.0f}",
+                    "largest rms / radius of gyration": f"{(poses.rms / sizes).max():.1e}",
+                    "mirror images": int(poses.mirrored.sum()),
+                    "fraction at the end": f"{packed.history.fraction[-1]:.3f}",
+                }
+            )
+    record(rows)
+    assert [row["mirror images"] for row in rows[2:]] == [0, 0]
