@@ -1,7 +1,18 @@
 """Files, ids and the shipped library to atomic structures."""
 
 from .envelope import envelope_mask, envelope_volume
+from .fetch import fetch_structure
+from .library import Library, LibraryEntry, library
 from .load import load_structure
 from .reduce import reduce_structure
 
-__all__ = ["envelope_mask", "envelope_volume", "load_structure", "reduce_structure"]
+__all__ = [
+    "Library",
+    "LibraryEntry",
+    "envelope_mask",
+    "envelope_volume",
+    "fetch_structure",
+    "library",
+    "load_structure",
+    "reduce_structure",
+]

@@ -117,9 +117,8 @@ def check_pdb(path: Path, text: str) -> int:
                         f"{path}: line {number}: {line[:6].strip()} record: {axis}: wanted a "
                         f"finite number in columns {start + 1}-{end}, got {line[start:end]!r}"
                     )
-        elif line.startswith("ENDMDL") or line.rstrip() == "END":
-            if count:
-                break
+        elif count and (line.startswith("ENDMDL") or line.rstrip() == "END"):
+            break
     if not count:
         raise StructureError(f"{path}: no ATOM or HETATM record: no PDB file, or no atoms in it")
     return count

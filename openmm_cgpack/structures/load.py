@@ -181,9 +181,9 @@ class _Atoms:
         n = len(flat)
         self.positions = np.array(flat.pos, dtype=np.float64) * _NM_PER_ANGSTROM
         self.names = np.zeros(n, dtype=ATOM_TABLE)
-        self.names["atom"] = _text(flat.atom_names)
-        self.names["residue"] = _text(flat.residue_names)
-        self.names["chain"] = _text(flat.chain_ids)
+        self.names["atom"] = _text(np.array(flat.atom_names))
+        self.names["residue"] = _text(np.array(flat.residue_names))
+        self.names["chain"] = _text(np.array(flat.chain_ids))
         self.names["number"] = flat.resnums
         self.insertion = np.array(flat.icodes)
         self.location = np.array(flat.altlocs)
@@ -207,7 +207,6 @@ class _Atoms:
 
 
 def _text(characters: np.ndarray) -> np.ndarray:
-    characters = np.ascontiguousarray(characters)
     return characters.view(f"S{characters.shape[1]}")[:, 0].astype("U")
 
 
