@@ -158,17 +158,17 @@ def _overview(
     white = float(np.percentile(density.data, 99.8)) or 1.0
     axes = figure.add_axes((column[0], row[1], *panel))
     _show(axes, density.data[middle], 0.0, white, colours="gray_r")
-    _panel(axes, "density", width=density.grid.size[0])
+    _panel(axes, "density, central xy slice", width=density.grid.size[0])
 
     axes = figure.add_axes((column[1], row[1], *panel))
     axes.imshow(_label_picture(labels, packed, colours), origin="lower", interpolation="nearest")
-    _panel(axes, "labels", width=labels.grid.size[0])
+    _panel(axes, "labels, same slice", width=labels.grid.size[0])
 
     image = tomogram.data[tomogram.data.shape[0] // 2]
     black, white = np.percentile(image, (0.5, 99.5))
     axes = figure.add_axes((column[2], row[1], *panel))
     _show(axes, image, black, white)
-    _panel(axes, "tomogram", width=tomogram.grid.size[0])
+    _panel(axes, "tomogram, same slice", width=tomogram.grid.size[0])
     return figure
 
 
