@@ -1,0 +1,185 @@
+"""All atoms of all molecules of a scene as one mmCIF file."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..core.arrays import frozen
+from ..core.model import BallModel
+from ..core.scene import Scene
+from ..core.structure import AtomicStructure
+from ..core.transforms import RigidTransforms
+from ..core.units import ANGSTROM_PER_NM
+from .atomic import atomic_path
+
+_COLUMNS = """
+    group_PDB id type_symbol label_atom_id label_alt_id label_comp_id label_asym_id label_entity_id
+    label_seq_id Cartn_x Cartn_y Cartn_z occupancy auth_seq_id auth_asym_id pdbx_PDB_model_num
+"""
+_POLYMER = """
+    ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL SEC PYL
+    A C G U I DA DC DG DT DU DI
+"""
+_POLYMER_NAMES = frozenset(_POLYMER.split())
+
+# What a value of a CIF loop may be without quotes; reserved words are quoted too.
+_PLAIN = re.compile(r"(?!(?:data|save)_|(?:loop|stop|global)_$)[^\s_#$'\"\[\];][^\s]*", re.I)
+
+_INSTANCE = "\0"
+_BLOCK = 50_000
+"""Atoms formatted at once: blocks of a few MB."""
+
+
+def write_atoms(
+    path: str | os.PathLike[str],
+    scene: Scene,
+    transforms: RigidTransforms,
+    *,
+    origin: ArrayLike = (0.0, 0.0, 0.0),
+) -> int:
+    """Write every atom of every molecule at its place as one mmCIF file, in Å.
+
+    Chain A of instance 12 is chain ``A-12``, both as the author's and as the label's name;
+    entities are the scene's species. Filaments and membranes stand for no atoms and are left out.
+    Atoms are written as they are made, so that millions need no more memory than a few.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, ``.cif``.
+    scene : Scene
+        The scene; the structures of its species must hold atoms with their names.
+    transforms : RigidTransforms
+        A transform from the body frame for each instance: those of the scene, or those that were
+        extracted from a packed one.
+    origin : (3,) array, optional
+        Point that becomes 0 in the file, nm: the first voxel's centre, where the atoms shall lie
+        over a map written with its origin at 0.
+
+    Returns
+    -------
+    int
+        Number of atoms written.
+
+    Raises
+    ------
+    ValueError
+        A species' structure has points in place of atoms, as those of the library have; the scene
+        holds no molecules; or the transforms are not one for each instance.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from openmm_cgpack.core.structure import ATOM_TABLE
+    >>> table = np.array([("O", "HOH", "A", 1)], dtype=ATOM_TABLE)
+    >>> one = AtomicStructure(
+    ...     name="water", positions=[[0, 0, 0]], masses=[16], elements=["O"],
+    ...     atom_table=table,
+    ... )
+    >>> ball = BallModel(name="water", positions=[[0, 0, 0]], radii=[0.2], masses=[16],
+    ...                  volume=0.03, structure=one)
+    >>> scene = Scene(species=(ball,), species_index=[0], transforms=RigidTransforms.identity(1))
+    >>> with TemporaryDirectory() as folder:
+    ...     write_atoms(Path(folder, "w.cif"), scene, scene.transforms, origin=[0, 0, -1])
+    ...     print(Path(folder, "w.cif").read_text().splitlines()[-1])
+    1
+    HETATM 1 O O . HOH A-1 1 . 0.000 0.000 10.000 1 1 A-1 1
+    """
+    if len(transforms) != scene.n_instances:
+        raise ValueError(
+            f"transforms: wanted {scene.n_instances}, one for each instance, got {len(transforms)}"
+        )
+    origin = frozen(origin, "origin", (3,))
+    molecules = _molecules(scene)
+    blocks = {index: list(_templates(model, index)) for index, model in molecules.items()}
+    written = 0
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write("data_scene\n#\nloop_\n_entity.id\n_entity.type\n_entity.pdbx_description\n")
+        for index, model in molecules.items():
+            file.write(f"{index + 1} polymer {_cif(model.name)}\n")
+        file.write("#\nloop_\n" + "".join(f"_atom_site.{column}\n" for column in _COLUMNS.split()))
+        for instance, index in enumerate(scene.species_index.tolist()):
+            if index not in molecules:
+                continue
+            for points, template in blocks[index]:
+                values = np.empty((len(points), 4))
+                values[:, 0] = np.arange(written + 1, written + 1 + len(points))
+                values[:, 1:] = points @ transforms.rotations[instance].T
+                values[:, 1:] += transforms.translations[instance] - origin
+                values[:, 1:] *= ANGSTROM_PER_NM
+                file.write(
+                    template.replace(_INSTANCE, str(instance + 1)) % tuple(values.ravel().tolist())
+                )
+                written += len(points)
+    return written
+
+
+def _molecules(scene: Scene) -> dict[int, BallModel]:
+    """Return the species that stand for atoms, or say which of them have none to write."""
+    present = np.unique(scene.species_index).tolist()
+    molecules = {i: scene.species[i] for i in present if scene.species[i].structure is not None}
+    without = [
+        model.name
+        for model in molecules.values()
+        if model.structure is not None
+        and (model.structure.atom_table is None or model.structure.elements is None)
+    ]
+    if without:
+        raise ValueError(
+            f"scene: wanted species with atoms, got points that stand for atoms in "
+            f"{', '.join(without)}: load these from files"
+        )
+    if not molecules:
+        raise ValueError("scene: wanted molecules, got none that stands for atoms")
+    return molecules
+
+
+def _templates(model: BallModel, index: int) -> Iterator[tuple[np.ndarray, str]]:
+    """Yield blocks of positions and the text of their lines, but for number, place and instance."""
+    structure = model.structure
+    if not isinstance(structure, AtomicStructure) or structure.atom_table is None:
+        return
+    table, elements = structure.atom_table, structure.elements
+    if elements is None:
+        return
+    quoted = {
+        name: _field(name) for key in ("atom", "residue") for name in set(table[key].tolist())
+    }
+    symbols = {symbol: _field(symbol.upper() or "X") for symbol in set(elements.tolist())}
+    chains = {
+        chain: _field(f"{chain}-{_INSTANCE}" if chain else _INSTANCE)
+        for chain in set(table["chain"].tolist())
+    }
+    lines = []
+    for (atom, residue, chain, number), element in zip(
+        table.tolist(), elements.tolist(), strict=True
+    ):
+        group, position = ("ATOM", number) if residue in _POLYMER_NAMES else ("HETATM", ".")
+        lines.append(
+            f"{group} %.0f {symbols[element]} {quoted[atom]} . {quoted[residue]} {chains[chain]} "
+            f"{index + 1} {position} %.3f %.3f %.3f 1 {number} {chains[chain]} 1\n"
+        )
+    for start in range(0, len(lines), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        yield structure.positions[rows], "".join(lines[rows])
+
+
+def _field(value: str) -> str:
+    """Return a value for a template, in which a percent sign stands for itself."""
+    return _cif(value).replace("%", "%%")
+
+
+def _cif(value: str) -> str:
+    """Return a value as CIF writes it in a loop."""
+    value = " ".join(value.split())
+    if not value:
+        return "."
+    if _PLAIN.fullmatch(value) and value not in (".", "?"):
+        return value
+    return f"'{value}'" if "'" not in value else '"' + value.replace('"', "''") + '"'
