@@ -35,8 +35,11 @@ rms), on one of half the spacing by 0.05 %.
 """
 
 
-SPACING = 0.43
-"""Distance between the points that are drawn, in sigma; it costs a map 0.1 % (rms over rms)."""
+ATOM_SPACING = 0.43
+"""Edge, in sigma, of cubes whose atoms become one point; it costs a map 0.1 % (rms over rms)."""
+
+SHAPE_SPACING = 0.75
+"""Distance, in sigma, between the points of tubes and sheets, which lie evenly."""
 
 
 def gaussian_sigma(resolution: float, convention: str = "situs") -> float:

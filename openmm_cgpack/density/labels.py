@@ -11,21 +11,23 @@ from ..core.scene import PackedScene
 from ..core.volume import Grid, LabelVolume
 from .grids import bounding_grid
 from .kernel import gaussian_sigma
-from .points import shape_points, structure_points
-from .render import ScenePoints, numbered, object_boxes
+from .render import ScenePoints, model_points, numbered, object_boxes
 from .splat import blurred_boxes, overlap
 
 SHARPEST = 2.5
 """Default resolution of masks in voxels."""
-
-SPACING = 0.6
-"""Distance between the points that are drawn, in sigma; masks need fewer than densities."""
 
 ATOMIC = 1.5
 """Finest default resolution of masks, nm: finer ones show holes between side chains."""
 
 OFFSETS = np.arange(1, 17)[:, None] * [0.8191725134, 0.6710436067, 0.5497004779] % 1
 """Offsets of lattices, in voxels, that fill a voxel evenly: powers of the root of x^4 = x + 1."""
+
+ASKEW = np.array([[6.0, -2, 3], [3, 6, -2], [-2, 3, 6]]) / 7
+"""A rotation that takes no axis near another."""
+
+ENOUGH = 20_000
+"""Voxels of mask, over all lattices, that a threshold is taken from where a species is large."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,7 +102,7 @@ def render_labels(
     dtype = np.uint16 if scene.n_instances <= np.iinfo(np.uint16).max else np.uint32
     instances = np.zeros(grid.shape, dtype)
     best = np.zeros(grid.shape, np.float32)
-    objects = ScenePoints(packed, spacing=SPACING * sigma, deformables=deformables)
+    objects = ScenePoints(packed, sigma=sigma, deformables=deformables)
     inside = np.zeros(scene.n_instances, bool)
     for i in numbered(len(objects), "labels", progress):
         points = objects[i]
@@ -148,18 +150,20 @@ def mask_threshold(
         Da per voxel: above it, the mean over lattices of different offsets of the mask's volume
         is that of the species.
     """
-    if model.structure is not None:
-        points = structure_points(model.structure, spacing=SPACING * sigma)
+    points = model_points(model, model.positions, sigma=sigma, deformables=deformables)
+    if model.geometry is None or model.structure is not None:
         volume = model.volume
     else:
-        spacing = SPACING * sigma
-        points = shape_points(model, model.positions, spacing=spacing, deformables=deformables)
-        volume = points.masses.sum() / model.geometry.density  # type: ignore[union-attr]
+        volume = points.masses.sum() / model.geometry.density
+    voxels = volume / voxel_size**3
+    offsets = OFFSETS[: int(np.clip(np.ceil(ENOUGH / voxels), 1, len(OFFSETS)))]
+    # Askew, so that a flat sheet cuts the lattice everywhere and not in a few layers.
+    at_rest = points.positions @ ASKEW.T / voxel_size
     values = [
         box[box > 0]
-        for offset in OFFSETS
+        for offset in offsets
         for _, box in blurred_boxes(
-            points.positions / voxel_size + offset,
+            at_rest + offset,
             points.masses,
             sigma=sigma,
             voxel_size=voxel_size,
@@ -167,7 +171,7 @@ def mask_threshold(
         )
     ]
     flat = np.concatenate(values)
-    wanted = int(np.clip(round(len(OFFSETS) * volume / voxel_size**3), 1, len(flat)))
+    wanted = int(np.clip(round(len(offsets) * voxels), 1, len(flat)))
     return float(np.partition(flat, len(flat) - wanted)[len(flat) - wanted])
 
 

@@ -62,7 +62,7 @@ def mesh_points(
     area = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
     longest = np.linalg.norm(sides, axis=2).max(axis=1)
     # Cells of about spacing^2 or less, and none much longer than that.
-    cuts = np.maximum(np.sqrt(area / 0.6), longest / 2) / spacing
+    cuts = np.maximum(np.sqrt(area), longest / 2) / spacing
     cuts = np.maximum(1, np.ceil(cuts)).astype(int)
     for cut in np.unique(cuts):
         chosen = mesh.faces[cuts == cut]
@@ -127,14 +127,13 @@ def _subdivision(cuts: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _profile(thickness: float, spacing: float) -> tuple[np.ndarray, np.ndarray]:
     """Return depths (d,) from the middle surface and the shares of mass there, which sum to 1."""
-    edges = thickness * np.array([-0.5, HEAD - 0.5, 0.5 - HEAD, 0.5])
     depths, shares = [], []
-    for low, high, density in zip(
-        edges[:-1], edges[1:], (HEAD_TO_TAIL, 1, HEAD_TO_TAIL), strict=True
-    ):
-        count = int(np.ceil((high - low) / spacing - 1e-9))
-        step = (high - low) / count
-        depths.append(low + (np.arange(count) + 0.5) * step)
-        shares.append(np.full(count, density * step))
+    for low, high, density in ((0.0, 0.5 - HEAD, 1.0), (0.5 - HEAD, 0.5, HEAD_TO_TAIL)):
+        count = int(np.ceil((high - low) * thickness / spacing - 1e-9))
+        edges = np.linspace(low, high, count + 1) * thickness
+        # Each layer at its root mean square depth: the profile's second moment is exact.
+        depth = np.sqrt((edges[:-1] ** 2 + edges[:-1] * edges[1:] + edges[1:] ** 2) / 3)
+        depths += [-depth, depth]
+        shares.append(np.full(2 * count, density * (high - low) / count))
     share = np.concatenate(shares)
     return np.concatenate(depths), share / share.sum()

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ..core.arrays import positive
+from ..core.model import BallModel
 from ..core.scene import PackedScene
 from ..core.structure import AtomicStructure
 from ..core.volume import Grid, Volume
 from ..poses import extract_transforms
 from .grids import bounding_grid
-from .kernel import SPACING, gaussian_sigma
+from .kernel import ATOM_SPACING, SHAPE_SPACING, gaussian_sigma
 from .points import WeightedPoints, shape_points, structure_points
 from .splat import blurred_boxes, overlap
 
@@ -61,7 +62,7 @@ def species_map(
     voxel_size = positive(voxel_size, "voxel_size")
     if amplitude not in ("mass", "unit-centre"):
         raise ValueError(f"amplitude: wanted 'mass' or 'unit-centre', got {amplitude!r}")
-    points = structure_points(structure, spacing=SPACING * sigma)
+    points = structure_points(structure, spacing=ATOM_SPACING * sigma)
     boxes = list(
         blurred_boxes(
             points.positions / voxel_size,
@@ -135,7 +136,7 @@ def render_density(
         grid = bounding_grid(packed, voxel_size=voxel_size)
     sigma = gaussian_sigma(resolution, convention)
     data = np.zeros(grid.shape, np.float32)
-    objects = ScenePoints(packed, spacing=SPACING * sigma, deformables=deformables)
+    objects = ScenePoints(packed, sigma=sigma, deformables=deformables)
     for i in numbered(len(objects), "density", progress):
         for corner, box in object_boxes(objects[i], grid, sigma):
             add_box(data, corner, box, merge)
@@ -150,15 +151,16 @@ class ScenePoints:
     ----------
     packed : PackedScene
         The scene.
-    spacing : float
-        Distance between points, nm.
+    sigma : float
+        Standard deviation along one axis of the Gaussian that will blur them, nm: the points lie
+        as close as that needs.
     deformables : {"smooth", "balls"}, optional
         How to draw models that have a geometry and no structure.
     """
 
-    def __init__(self, packed: PackedScene, *, spacing: float, deformables: str = "smooth"):
+    def __init__(self, packed: PackedScene, *, sigma: float, deformables: str = "smooth"):
         self.packed = packed
-        self.spacing = spacing
+        self.sigma = sigma
         self.deformables = deformables
         self.transforms = extract_transforms(packed).transforms
         self._bodies: dict[int, WeightedPoints] = {}
@@ -173,13 +175,38 @@ class ScenePoints:
         model = scene.species[s]
         if model.structure is None:
             balls = self.packed.positions[scene.balls(instance)]
-            return shape_points(model, balls, spacing=self.spacing, deformables=self.deformables)
+            return model_points(model, balls, sigma=self.sigma, deformables=self.deformables)
         if s not in self._bodies:
-            self._bodies[s] = structure_points(model.structure, spacing=self.spacing)
+            self._bodies[s] = model_points(model, model.positions, sigma=self.sigma)
         body = self._bodies[s]
         turn, shift = self.transforms.rotations[instance], self.transforms.translations[instance]
         moved = body.positions @ turn.T + shift
         return WeightedPoints(positions=moved, masses=body.masses, variance=body.variance)
+
+
+def model_points(
+    model: BallModel, centres: np.ndarray, *, sigma: float, deformables: str = "smooth"
+) -> WeightedPoints:
+    """Return what a model's map is made of: its structure in the body frame, or its drawn shape.
+
+    Parameters
+    ----------
+    model : BallModel
+        The model.
+    centres : (b, 3) array
+        Where its balls are, nm; of no matter where it has a structure.
+    sigma : float
+        Standard deviation along one axis of the Gaussian that will blur the points, nm.
+    deformables : {"smooth", "balls"}, optional
+        How to draw a model that has a geometry and no structure.
+
+    Returns
+    -------
+    WeightedPoints
+    """
+    if model.structure is not None:
+        return structure_points(model.structure, spacing=ATOM_SPACING * sigma)
+    return shape_points(model, centres, spacing=SHAPE_SPACING * sigma, deformables=deformables)
 
 
 def object_boxes(
