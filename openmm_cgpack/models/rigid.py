@@ -92,9 +92,9 @@ def coarse_grain(
         radii = np.full(k, ATOM_RADIUS)
         np.maximum.at(radii, labels, distance + structure.spread)
     else:
-        # Measured on seven entries, 300 and 5000 atoms a ball: this leaves 20 and 39 % of the atoms'
-        # centres uncovered, 2 and 24 % by more than 0.3 nm; rms, farthest or equal radii leave up
-        # to 3 % more, and a common offset in place of the scale changes nothing.
+        # Measured on seven entries at 300 and 5000 atoms a ball: this leaves 20 and 39 % of the
+        # atoms' centres uncovered, 2 and 24 % by more than 0.3 nm; rms, farthest or equal radii
+        # leave up to 3 % more, and a common offset in place of the scale changes nothing.
         share = np.bincount(labels, structure.atoms, minlength=k) / structure.n_atoms
         radii = scaled_radii(centres, np.cbrt(3 * volume * share / (4 * np.pi)), volume)
     return BallModel(

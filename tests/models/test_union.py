@@ -55,8 +55,8 @@ def test_swallowed_and_equal_balls_count_once():
 
 def test_scaled_radii_reach_the_volume_and_keep_their_ratios():
     rng = np.random.default_rng(5)
-    positions = rng.normal(size=(40, 3)) * 2
-    base = rng.uniform(0.5, 1.5, 40)
+    positions = rng.normal(size=(15, 3)) * 2
+    base = rng.uniform(0.5, 1.5, 15)
     for volume in (1.0, 150.0, 4000.0):
         radii = scaled_radii(positions, base, volume)
         assert np.ptp(radii / base) < 1e-9
