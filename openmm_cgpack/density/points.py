@@ -53,7 +53,7 @@ def structure_points(structure: AtomicStructure, *, spacing: float) -> WeightedP
     structure : AtomicStructure
         The molecule.
     spacing : float
-        Edge of the cubes, nm; 0.43 sigma of the map's Gaussian keeps the map within 0.1 %.
+        Edge of the cubes, nm; 0.43 sigma of the map's Gaussian keeps the map within 0.2 %.
 
     Returns
     -------

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from drawing import correlation
+from drawing import correlation, exact_map, make_molecule, make_packed, turns
 
 from openmm_cgpack.core import RigidTransforms
-from openmm_cgpack.density import species_map
+from openmm_cgpack.density import box_grid, gaussian_sigma, render_density, species_map
 from openmm_cgpack.density.splat import blurred_boxes, overlap
 from openmm_cgpack.io import read_mrc
 from openmm_cgpack.models.sphere import minimal_sphere
@@ -56,3 +56,15 @@ def test_templates_of_polnet(shared, name):
     # A cyclic exchange of axes is a rotation that none of the four has as a symmetry.
     wrong = map_of(structure, template, np.eye(3)[[1, 2, 0]], 0.6)
     assert correlation(wrong, template.data) < 0.95
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_real_molecule_at_any_pose_is_a_sum_of_gaussians(shared, number):
+    structure = load_structure(shared / "pdb" / "1f1b.pdb.gz")
+    turn, shift = turns(3, seed=20)[number], np.random.default_rng(number).uniform(-1, 1, 3)
+    packed = make_packed([(make_molecule(structure, volume=130.0), turn, shift)])
+    volume = render_density(packed, grid=box_grid(24.0))
+    atoms = structure.positions @ turn.T + shift
+    exact = exact_map(atoms, structure.masses, gaussian_sigma(4.0), volume.grid)
+    error = np.sqrt(((volume.data - exact) ** 2).sum() / (exact**2).sum())
+    assert error < 0.002

@@ -100,10 +100,11 @@ def test_a_voxel_goes_to_the_one_that_is_higher_over_its_threshold():
     quarter = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
     labels = render_labels(make_packed([(model, quarter, a), (model, quarter, b)])).instances
     x = labels.origin[0] + np.arange(labels.data.shape[2])
+    # The plane between the two may go to either.
     _, _, i = np.nonzero(labels.data == 1)
     assert x[i].max() <= 0
     _, _, i = np.nonzero(labels.data == 2)
-    assert x[i].min() > 0
+    assert x[i].min() >= 0
 
 
 def test_something_smaller_than_a_voxel_owns_one():
