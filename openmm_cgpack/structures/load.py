@@ -131,12 +131,20 @@ def _parse(path: Path, text: str) -> gemmi.Structure:
         blocks = [block for block in document if block.find_loop("_atom_site.Cartn_x")]
         if not blocks:
             raise StructureError(f"{path}: no _atom_site records: no atoms in this mmCIF file")
+        loop = blocks[0].find_loop("_atom_site.Cartn_x").get_loop()
+        n_rows = loop.length()
+        # gemmi reads no atom of a file that leaves this item out, as some programs do.
+        if "_atom_site.label_alt_id" not in loop.tags:
+            loop.add_columns(["_atom_site.label_alt_id"], ".")
         try:
             structure = gemmi.make_structure_from_block(blocks[0])
         except (ValueError, RuntimeError, IndexError) as error:
             raise StructureError(f"{path}: mmCIF: {str(error).splitlines()[0]}") from None
-        if not len(structure) or not structure[0].count_atom_sites():
-            raise StructureError(f"{path}: the _atom_site category holds no atoms")
+        understood = sum(item.count_atom_sites() for item in structure)
+        if understood != n_rows:
+            raise StructureError(
+                f"{path}: {n_rows} rows of _atom_site, of which {understood} are understood"
+            )
         return structure
     records = check_pdb(path, text)
     try:

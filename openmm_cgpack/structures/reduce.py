@@ -49,10 +49,8 @@ def reduce_structure(structure: AtomicStructure, *, atoms_per_point: int = 8) ->
     >>> reduce_structure(atoms, atoms_per_point=2).positions[:, 0]
     array([-2.,  2.])
     """
-    if isinstance(atoms_per_point, bool) or int(atoms_per_point) != atoms_per_point:
-        raise ValueError(f"atoms_per_point: wanted a whole number, got {atoms_per_point}")
-    if atoms_per_point < 1:
-        raise ValueError(f"atoms_per_point: wanted 1 or more, got {atoms_per_point}")
+    if isinstance(atoms_per_point, bool) or not atoms_per_point >= 1 or atoms_per_point % 1:
+        raise ValueError(f"atoms_per_point: wanted a whole number from 1 up, got {atoms_per_point}")
     group = _halve(structure.positions, -(-len(structure.masses) // int(atoms_per_point)))
     centres = _centres(structure, group)
     for _ in range(ROUNDS):

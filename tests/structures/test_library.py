@@ -1,0 +1,151 @@
+"""The shipped library: every species sound, small, and true to its atoms."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from openmm_cgpack.core import AtomicStructure, StructureError
+from openmm_cgpack.structures import Library, library, load_structure
+from openmm_cgpack.structures.library import DATA
+from openmm_cgpack.structures.store import read_points, write_points
+
+BACKBONE = {"2gho"}
+
+
+def test_what_is_in_it():
+    assert len(library) == len(library.names) == len(library.entries) >= 20
+    assert list(library) == sorted(library.names)
+    assert "1f1b" in library
+    assert "1F1B" in library
+    assert "9zzz" not in library
+    assert 5 not in library
+    assert library["3hhb"].n_atoms == library.load("3HHB").n_atoms == 4558
+
+
+def test_printed_as_a_table():
+    lines = repr(library).splitlines()
+    assert len(lines) == len(library) + 1
+    assert lines[0].split()[:2] == ["name", "atoms"]
+    assert any(re.match(r"3hhb +4558 +60\.0 .*haemoglobin$", line) for line in lines)
+
+
+def test_small():
+    assert sum(path.stat().st_size for path in DATA.iterdir()) < 1.2e6
+
+
+@pytest.mark.parametrize("name", library.names)
+def test_every_species(name):
+    entry = library.entry(name)
+    points = library.load(name)
+    assert points.name == name
+    assert points.source.startswith(f"library:{name} {entry.title}")
+    assert re.fullmatch(r"[0-9a-f]{64}", entry.sha256)
+    assert len(points.masses) == entry.n_points
+    assert points.n_atoms == entry.n_atoms
+    assert points.mass == pytest.approx(entry.mass, rel=1e-9)
+    # Heavy atoms of proteins and nucleic acids.
+    assert 12.5 < points.mass / points.n_atoms < 14.5
+    assert entry.n_atoms / entry.n_points == pytest.approx(entry.atoms_per_point, rel=0.06)
+    np.testing.assert_allclose(points.masses @ points.positions / points.mass, 0, atol=1e-12)
+    assert points.envelope_volume == entry.envelope_volume
+    assert 1.1 < 1000 * points.envelope_volume / points.mass < 1.5
+    assert 0 < points.point_variance < 0.02
+    assert entry.radius <= points.radius < entry.radius + 0.5
+    assert entry.map_correlation_1nm > 0.999
+    assert entry.map_error_1nm < 0.04
+    assert entry.map_correlation_4nm > 0.99999
+    assert entry.map_error_4nm < 0.002
+    assert entry.ball_centre_rms < 0.1
+    assert entry.ball_radius_difference < 0.35
+
+
+def test_unknown_names_get_the_nearest():
+    with pytest.raises(StructureError, match=r"no species '1f1a' in the library; nearest: 1f1b"):
+        library.load("1f1a")
+    with pytest.raises(StructureError, match=r"3hhb \(haemoglobin\)"):
+        library["hemoglobin"]
+    with pytest.raises(StructureError, match=r"4v4r \(30s ribosomal subunit\)"):
+        library["ribosom"]
+
+
+def test_broken_libraries(tmp_path):
+    with pytest.raises(StructureError, match="no library in this folder"):
+        len(Library(tmp_path))
+    index = tmp_path / "index.json"
+    for text in ("{", '{"format": 1, "species": [{}]}', "[]"):
+        index.write_text(text)
+        with pytest.raises(StructureError, match=r"index\.json: no index"):
+            len(Library(tmp_path))
+    index.write_text('{"format": 99, "species": []}')
+    with pytest.raises(StructureError, match="wanted format 1, got 99"):
+        len(Library(tmp_path))
+    index.write_text(json.dumps({"format": 1, "species": [dataclasses.asdict(library.entries[0])]}))
+    one = Library(tmp_path)
+    with pytest.raises(StructureError, match="no file of reduced points"):
+        one.load(one.names[0])
+
+
+def test_written_points_still_hold_every_atom(tmp_path):
+    rng = np.random.default_rng(2)
+    points = AtomicStructure(
+        name="p",
+        positions=rng.normal(size=(300, 3)) * 5,
+        masses=rng.uniform(20, 600, 300),
+        atoms=rng.integers(1, 400, 300),
+        spread=rng.uniform(0, 0.8, 300),
+    )
+    points = dataclasses.replace(
+        points, positions=points.positions - np.average(points.positions, 0, points.masses)
+    )
+    write_points(tmp_path / "p.npz", points)
+    again = read_points(
+        tmp_path / "p.npz",
+        name="p",
+        mass=points.mass,
+        envelope_volume=3.0,
+        point_variance=0.01,
+        source="s",
+    )
+    moved = np.linalg.norm(again.positions - points.positions, axis=1)
+    assert moved.max() < 1e-3
+    assert (again.spread >= points.spread + moved).all()
+    assert (again.spread <= points.spread + 0.005).all()
+    np.testing.assert_array_equal(again.atoms, points.atoms)
+    np.testing.assert_allclose(again.masses, points.masses, atol=0.01)
+    assert again.mass == pytest.approx(points.mass, rel=1e-12)
+    np.testing.assert_allclose(again.masses @ again.positions, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["1f1b", "2byu"])
+def test_points_against_the_full_atoms(shared, name):
+    """What the index says of a species, found again from its file by another route."""
+    entry = library.entry(name)
+    full = load_structure(shared / "pdb" / entry.file, assembly=entry.assembly)
+    points = library.load(name)
+    assert points.n_atoms == full.n_atoms
+    assert points.mass == pytest.approx(full.mass, rel=1e-6)
+    moments = [
+        (s.masses[:, None] * s.positions).T @ s.positions / s.mass + s.point_variance * np.eye(3)
+        for s in (points, full)
+    ]
+    np.testing.assert_allclose(moments[0], moments[1], atol=5e-3)
+    probe = np.random.default_rng(1).normal(size=(40, 3)) * 4
+    sigma = 1.0 / (2 * np.sqrt(3))
+    density = []
+    for structure in (full, points):
+        variance = sigma**2 + structure.point_variance
+        squared = ((probe[:, None] - structure.positions) ** 2).sum(axis=2)
+        density.append(np.exp(-squared / (2 * variance)) @ structure.masses / variance**1.5)
+    error = np.linalg.norm(density[1] - density[0]) / np.linalg.norm(density[0])
+    assert error < 0.06
+
+
+def test_documented_table_is_the_librarys():
+    docs = Path(__file__).parents[2] / "docs" / "library.md"
+    from openmm_cgpack.library_build import library_table
+
+    assert library_table(library) in docs.read_text(encoding="utf-8")
