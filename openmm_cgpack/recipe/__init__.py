@@ -12,6 +12,8 @@ from .sections import (
     SceneSection,
     Tomogram,
 )
+from .reference import key_table
+from .run import Simulated, run, simulate, write_outputs
 from .toml import demo_recipe, dump_recipe, load_recipe
 
 __all__ = [
@@ -24,8 +26,13 @@ __all__ = [
     "Recipe",
     "Run",
     "SceneSection",
+    "Simulated",
     "Tomogram",
     "demo_recipe",
     "dump_recipe",
+    "key_table",
     "load_recipe",
+    "run",
+    "simulate",
+    "write_outputs",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -45,7 +46,7 @@ class Section:
     """A table of a recipe; its values are checked when it is made."""
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
+        hints = section_types(type(self))
         for field in dataclasses.fields(self):
             if not field.metadata:
                 continue
@@ -56,6 +57,12 @@ class Section:
     def unused(self) -> tuple[str, ...]:
         """Keys that mean nothing beside the others' values."""
         return ()
+
+
+@cache
+def section_types(section: type[Section]) -> dict[str, Any]:
+    """Return the types of a section's keys."""
+    return get_type_hints(section)
 
 
 def words(hint: Any) -> str:

@@ -156,7 +156,8 @@ class Forces(Section):
     )
     cutoff: float = key("where it is zero", default=61.0, unit="nm", above=0)
     lennard_jones: Literal["custom", "standard"] = key(
-        "OpenMM force that holds it: a CustomNonbondedForce, or a NonbondedForce without charges",
+        "OpenMM force that holds it: a CustomNonbondedForce, or a NonbondedForce without charges, "
+        "which is several times faster on the CPU for bodies of few balls",
         default="custom",
     )
     bond_k: float = key(
@@ -180,11 +181,21 @@ class Pack(Section):
     rigidity: Literal["bonds", "constraints"] = key(
         "what keeps a rigid body's shape", default="constraints"
     )
-    max_steps: int = key("steps at most under the pull", default=20000, minimum=1)
+    max_steps: int = key("most steps under the pull", default=20_000, minimum=1)
+    block: int = key("steps between measurements", default=250, minimum=1)
+    tolerance: float = key(
+        "relative tightening below which a packing has ended", default=2e-3, minimum=0
+    )
+    patience: int = key("blocks without tightening that end it", default=4, minimum=1)
+    relax_steps: int = key(
+        "steps in which the pull is ramped off and the balls settle; 0 leaves it on",
+        default=4_000,
+        minimum=0,
+    )
     timestep: float = key("time step", default=0.02, unit="ps", above=0)
-    friction: float = key("friction of the Langevin dynamics", default=1.0, unit="1/ps", minimum=0)
+    friction: float = key("friction of the Langevin dynamics", default=10.0, unit="1/ps", minimum=0)
     temperature: float = key("temperature", default=300.0, unit="K", minimum=0)
-    frames: int = key("frames of the trajectory, at most", default=50, minimum=1)
+    frame_interval: int = key("steps between frames of the trajectory", default=250, minimum=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +204,9 @@ class Density(Section):
 
     voxel_size: float = key("edge of a voxel", default=1.0, unit="nm", above=0)
     resolution: float = key("resolution of the map", default=4.0, unit="nm", above=0)
-    convention: str = key("what resolution means", default="situs")
+    convention: Literal["situs", "molmap", "fwhm"] = key(
+        "what resolution means", default="situs"
+    )
     merge: Literal["add", "max"] = key("what happens where maps meet", default="add")
     deformables: Literal["smooth", "balls"] = key(
         "whether filaments and membranes are painted as tube and sheet or as balls",
@@ -221,7 +234,11 @@ class Tomogram(Section):
     voltage_kv: float = key("acceleration voltage", default=300.0, unit="kV", above=0)
     cs_mm: float = key("spherical aberration", default=2.0, unit="mm", minimum=0)
     amplitude_contrast: float = key("amplitude contrast", default=0.07, minimum=0, maximum=1)
-    envelope: float | None = key("envelope", default=None)
+    envelope: float | None = key(
+        "fraction of Nyquist at which the envelope falls to 1/e; left out, there is none",
+        default=None,
+        above=0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

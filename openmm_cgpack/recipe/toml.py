@@ -168,14 +168,21 @@ def _values(section: Section) -> dict[str, Any]:
 
 
 def _lines(values: Mapping[str, Any]) -> list[str]:
-    return [f"{name} = {_text(value)}" for name, value in values.items() if value is not None]
+    return [f"{name} = {text(value)}" for name, value in values.items() if value is not None]
 
 
-def _text(value: str | bool | int | float | tuple[int | float, ...]) -> str:
+def text(value: object) -> str:
+    """Return a value as TOML has it.
+
+    Examples
+    --------
+    >>> text((1.0, 2.0)), text("a"), text(False)
+    ('[1.0, 2.0]', '"a"', 'false')
+    """
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return f"[{', '.join(_text(member) for member in value)}]"
+        return f"[{', '.join(text(member) for member in value)}]"
     if isinstance(value, str):
         # A JSON string is a TOML string but for the one control character that JSON lets through.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,207 @@
+"""What a run says of itself: versions, seeds, times, and the numbers that it achieved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core import BallModel
+from ..core.seeds import STAGES, stage_seed
+from ..imaging import measure_snr, one_step_stages
+from .folder import MANIFEST
+
+if TYPE_CHECKING:
+    from .run import Simulated
+
+PACKAGES = (
+    "openmm_cgpack",
+    "openmm",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "mdtraj",
+    "gemmi",
+    "mrcfile",
+    "matplotlib",
+    "tqdm",
+)
+"""Packages whose versions a manifest records."""
+
+FORMAT_VERSION = 1
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a run depends on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def describe(simulated: Simulated) -> dict[str, Any]:
+    """Return the manifest of a run but for its files, in plain JSON types.
+
+    Parameters
+    ----------
+    simulated : Simulated
+        What was made.
+
+    Returns
+    -------
+    dict
+    """
+    recipe = simulated.recipe
+    packed = simulated.packed
+    return {
+        "format": "openmm_cgpack run",
+        "format_version": FORMAT_VERSION,
+        "name": recipe.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": recipe.seed,
+        "index": recipe.index,
+        "stage_seeds": {
+            stage: stage_seed(recipe.seed, stage, recipe.index).generate_state(4).tolist()
+            for stage in STAGES
+        },
+        "versions": package_versions(),
+        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+        "dynamics": packed.provenance,
+        "seconds": simulated.seconds,
+        "peak_memory_mib": _peak_memory(),
+        "species": _species(simulated),
+        "packing": _packing(simulated),
+        "density": _density(simulated),
+        "tomogram": _tomogram(simulated),
+    }
+
+
+def write_manifest(folder: str | os.PathLike[str], manifest: dict[str, Any]) -> dict[str, Any]:
+    """Write a manifest beside the files that it describes.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where the run's files are.
+    manifest : dict
+        What `describe` returned.
+
+    Returns
+    -------
+    dict
+        The manifest with the size and SHA-256 of every file.
+    """
+    folder = Path(folder)
+    files = {
+        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+        for path in sorted(folder.iterdir())
+    }
+    manifest = manifest | {"files": files}
+    text = json.dumps(manifest, indent=1, allow_nan=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    return manifest
+
+
+def _species(simulated: Simulated) -> list[dict[str, Any]]:
+    scene = simulated.packed.scene
+    recipe = simulated.recipe
+    asked = [entry.count for entry in (*recipe.molecule, *recipe.filament, *recipe.membrane)]
+    placed = np.bincount(scene.species_index, minlength=len(scene.species))
+    return [
+        {
+            "name": model.name,
+            "asked": asked[s],
+            "placed": int(placed[s]),
+            "balls": model.n_balls,
+            "mass_da": _mass(model),
+            "volume_nm3": model.volume,
+            "atoms": model.structure.n_atoms if model.structure else None,
+            "source": model.structure.source if model.structure else None,
+        }
+        for s, model in enumerate(scene.species)
+    ]
+
+
+def _packing(simulated: Simulated) -> dict[str, Any]:
+    history = simulated.packed.history
+    poses = simulated.poses
+    mirrored = np.flatnonzero(poses.mirrored)
+    return {
+        "instances": simulated.packed.scene.n_instances,
+        "balls": simulated.packed.scene.n_balls,
+        "steps": int(history.step[-1]),
+        "radius_of_gyration_start_nm": float(history.radius_of_gyration[0]),
+        "radius_of_gyration_end_nm": float(history.radius_of_gyration[-1]),
+        "fraction_start": float(history.fraction[0]),
+        "fraction_end": float(history.fraction[-1]),
+        "deepest_overlap_end": float(history.overlap[-1]),
+        "rigid_body_rms_max_nm": float(poses.rms[poses.rigid].max(initial=0.0)),
+        "mirrored": len(mirrored),
+        "mirrored_instances": (mirrored + 1).tolist(),
+    }
+
+
+def _density(simulated: Simulated) -> dict[str, Any]:
+    density = simulated.density
+    scene = simulated.packed.scene
+    masses = np.array([_mass(model) for model in scene.species])
+    return {
+        "shape_zyx": list(density.data.shape),
+        "voxel_size_nm": density.voxel_size,
+        "origin_in_scene_nm": density.origin.tolist(),
+        "mass_da": float(density.data.sum(dtype=np.float64) * density.voxel_size**3),
+        "expected_mass_da": float(masses[scene.species_index].sum()),
+        "labelled_instances": len(np.unique(simulated.labels.instances.data)) - 1,
+    }
+
+
+def _tomogram(simulated: Simulated) -> dict[str, Any]:
+    settings = simulated.recipe.tomogram
+    stages = one_step_stages(
+        tilt_max=settings.tilt_max,
+        defocus_um=settings.defocus_um,
+        voltage_kv=settings.voltage_kv,
+        cs_mm=settings.cs_mm,
+        amplitude_contrast=settings.amplitude_contrast,
+        envelope=settings.envelope,
+    )
+    measured = measure_snr(
+        simulated.tomogram,
+        simulated.signal,
+        definition=settings.snr_definition,
+        stages=stages,
+    )
+    return {
+        "snr_definition": settings.snr_definition,
+        "snr_asked": settings.snr,
+        "snr_measured": measured,
+    }
+
+
+def _mass(model: BallModel) -> float:
+    """Return the mass that a map of a model at rest holds, Da."""
+    if model.structure is not None:
+        return model.structure.mass
+    if model.geometry is None:
+        raise ValueError(f"{model.name}: has neither a structure nor a geometry")
+    return model.volume * model.geometry.density
+
+
+def _peak_memory() -> float | None:
+    """Return the largest memory that the process has held, MiB; None where nothing tells."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
