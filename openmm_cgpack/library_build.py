@@ -22,7 +22,7 @@ from .density import species_map
 from .io.atomic import atomic_path
 from .models import number_of_balls
 from .structures import Library, LibraryEntry, envelope_volume, load_structure, reduce_structure
-from .structures.library import DATA, FORMAT, INDEX
+from .structures.species import DATA, FORMAT, INDEX
 from .structures.store import read_points, write_points
 
 ATOMS_PER_POINT = 6

@@ -2,7 +2,7 @@
 
 from .envelope import envelope_mask, envelope_volume
 from .fetch import fetch_structure
-from .library import Library, LibraryEntry, library
+from .species import Library, LibraryEntry, library
 from .load import load_structure
 from .reduce import reduce_structure
 

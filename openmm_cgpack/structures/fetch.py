@@ -13,7 +13,7 @@ from ..core.arrays import positive
 from ..core.errors import StructureError
 from ..core.structure import AtomicStructure
 from ..io.atomic import atomic_path
-from .library import library
+from .species import library
 from .load import load_structure
 
 PDB_URL = "https://files.rcsb.org/download"

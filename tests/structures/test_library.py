@@ -10,7 +10,7 @@ import pytest
 
 from openmm_cgpack.core import AtomicStructure, StructureError
 from openmm_cgpack.structures import Library, library, load_structure
-from openmm_cgpack.structures.library import DATA
+from openmm_cgpack.structures.species import DATA
 from openmm_cgpack.structures.store import read_points, write_points
 
 BACKBONE = {"2gho"}
