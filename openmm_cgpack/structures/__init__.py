@@ -2,9 +2,9 @@
 
 from .envelope import envelope_mask, envelope_volume
 from .fetch import fetch_structure
-from .species import Library, LibraryEntry, library
 from .load import load_structure
 from .reduce import reduce_structure
+from .species import Library, LibraryEntry, library
 
 __all__ = [
     "Library",

@@ -13,8 +13,8 @@ from ..core.arrays import positive
 from ..core.errors import StructureError
 from ..core.structure import AtomicStructure
 from ..io.atomic import atomic_path
-from .species import library
 from .load import load_structure
+from .species import library
 
 PDB_URL = "https://files.rcsb.org/download"
 """Where entries come from, as ``<PDB_URL>/1f1b.cif.gz``."""
