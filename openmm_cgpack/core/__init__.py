@@ -1,17 +1,19 @@
 """The nouns: frozen data types on which every function acts. numpy and scipy only."""
 
-from .boundary import Open
+from .boundary import Boundary, Open, Periodic, Slab
 from .errors import PackingError, PlacementError, StructureError
 from .model import BallModel, Curve, Mesh
 from .particles import ParticleTable
 from .scene import History, PackedScene, Scene
 from .structure import AtomicStructure
+from .tilts import TiltOptics, TiltSeries
 from .transforms import RigidTransforms
 from .volume import Grid, LabelVolume, Volume
 
 __all__ = [
     "AtomicStructure",
     "BallModel",
+    "Boundary",
     "Curve",
     "Grid",
     "History",
@@ -21,9 +23,13 @@ __all__ = [
     "PackedScene",
     "PackingError",
     "ParticleTable",
+    "Periodic",
     "PlacementError",
     "RigidTransforms",
     "Scene",
+    "Slab",
     "StructureError",
+    "TiltOptics",
+    "TiltSeries",
     "Volume",
 ]

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import openmm.app
 
 _RAMP = 10
-_LEAST_LENNARD_JONES = 0.001
+_WEAKER = 0.5
+_DEEPER = 0.01
 _BURST = 3.0
 
 
@@ -42,9 +43,10 @@ def pack(
 
     The simulation is stepped in blocks. It has tightened as far as it will when the least radius
     of gyration of the last `patience` blocks is not below that before them by more than
-    `tolerance`. Then, where the Simulation has them, the centre pull is ramped off over half of
-    `relax_steps`, and the Lennard-Jones energy down to a thousandth over the rest, which leaves
-    the packing as it is but takes the strain out of bodies held by bonds.
+    `tolerance`. Then the centre pull, where the Simulation has one, is ramped off over half of
+    `relax_steps`, and the scene settles for the rest of them. Where bodies are held by bonds,
+    the Lennard-Jones energy is halved ten times meanwhile, as long as overlaps do not grow: that
+    leaves the packing as it is but takes the strain out of the bodies.
 
     Parameters
     ----------
@@ -100,7 +102,7 @@ def pack(
                 break
     if relax_steps:
         with _bar(relax_steps, progress, "relaxing") as advance:
-            for steps in _relaxation(simulation, relax_steps):
+            for steps in _relaxation(simulation, record, relax_steps):
                 record.run(steps)
                 advance(steps, record.radii[-1], record.depths[-1])
     return PackedScene(
@@ -208,26 +210,36 @@ def pack_scene(
     )
 
 
-def _relaxation(simulation: openmm.app.Simulation, steps: int) -> Iterator[int]:
-    """Yield portions of steps, and ramp the pull off and then the Lennard-Jones energy down.
+def _relaxation(simulation: openmm.app.Simulation, record: _Record, steps: int) -> Iterator[int]:
+    """Yield portions of steps; ramp the pull off, and take the strain out of bodies held by bonds.
 
     Without the pull the shape of the packing does not depend on epsilon, but the strain in the
-    bodies' bonds does: the less of it, the closer they come to the shape that they had.
+    bodies' bonds does: the less of it, the closer they come to the shape that they had. Stiff
+    filaments and membranes press against it, so the ramp ends where overlaps begin to grow.
     """
     context = simulation.context
     known = context.getParameters()
-    ramps = [
-        (PULL_SCALE, np.linspace(1, 0, _RAMP + 1)[1:]),
-        (LENNARD_JONES_SCALE, np.geomspace(1, _LEAST_LENNARD_JONES, _RAMP + 1)[1:]),
-    ]
-    for i, (name, scales) in enumerate(ramps):
-        start = context.getParameter(name) if name in known else None
-        ends = i * steps // 2 + np.linspace(0, steps - steps // 2, _RAMP + 1).astype(int)
-        for scale, portion in zip(scales, np.diff(ends).tolist(), strict=True):
-            if start is not None:
-                context.setParameter(name, start * scale)
-            if portion:
-                yield portion
+    half = steps // 2
+    start = context.getParameter(PULL_SCALE) if PULL_SCALE in known else None
+    for i, portion in enumerate(_portions(half), start=1):
+        if start is not None:
+            context.setParameter(PULL_SCALE, start * (1 - i / _RAMP))
+        if portion:
+            yield portion
+    strained = LENNARD_JONES_SCALE in known and not simulation.system.getNumConstraints()
+    depth = record.depths[-1]
+    for portion in _portions(steps - half):
+        if strained:
+            scale = context.getParameter(LENNARD_JONES_SCALE)
+            if record.depths[-1] > depth + _DEEPER:
+                strained, scale = False, scale / _WEAKER**2
+            context.setParameter(LENNARD_JONES_SCALE, scale * _WEAKER)
+        if portion:
+            yield portion
+
+
+def _portions(steps: int) -> list[int]:
+    return np.diff(np.linspace(0, steps, _RAMP + 1).astype(int)).tolist()
 
 
 def _faster_form(scene: Scene) -> Literal["custom", "standard"]:
