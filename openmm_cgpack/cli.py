@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import numpy as np
+
 from . import __version__
-from .core import PackingError, PlacementError
+from .core import BallModel, PackingError, PlacementError, RigidTransforms, Scene
 
 if TYPE_CHECKING:
     from .recipe import Recipe
@@ -24,6 +26,7 @@ BAD_INPUT = 2
 """Exit code for input that is not good, and for runs that failed for it."""
 
 INTERRUPTED = 130
+PIPE_CLOSED = 141
 
 # StructureError is a ValueError, files that are missing or unreadable are OSErrors.
 _USER_ERRORS = (ValueError, TypeError, OSError, PlacementError, PackingError)
@@ -47,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _console(quiet=getattr(options, "quiet", False)):
             return int(options.action(options) or 0)
+    except BrokenPipeError:
+        # Whoever read the output has had enough; the rest goes nowhere, also that of the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
     except _USER_ERRORS as error:
         if options.traceback:
             raise
@@ -186,8 +193,20 @@ def _coarse_grain(options: argparse.Namespace) -> None:
         print(f"{number:4d} {x:10.3f}{y:10.3f}{z:10.3f}{radius * ANGSTROM_PER_NM:10.3f}")
     print(f"molecular envelope {model.volume * ANGSTROM_PER_NM**3:.0f} Å³")
     if options.out is not None:
-        _write_balls(Path(options.out), centres / ANGSTROM_PER_NM, model.radii)
+        _write_balls(Path(options.out), model, centres / ANGSTROM_PER_NM)
         print(f"wrote {options.out}")
+
+
+def _write_balls(path: Path, model: BallModel, centres: np.ndarray) -> None:
+    from .io import write_bild, write_cmm
+
+    scene = Scene(
+        species=(model,), species_index=np.zeros(1, int), transforms=RigidTransforms.identity(1)
+    )
+    writers = {".bild": write_bild, ".cmm": write_cmm}
+    if path.suffix not in writers:
+        raise ValueError(f"{path}: wanted a file name that ends in .bild or .cmm")
+    writers[path.suffix](path, scene, centres)
 
 
 def _library(options: argparse.Namespace) -> None:

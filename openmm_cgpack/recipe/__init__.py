@@ -1,5 +1,7 @@
 """A recipe, from structures to the tomogram: read from TOML, run into a folder."""
 
+from .reference import key_table
+from .run import Simulated, run, simulate, write_outputs
 from .sections import (
     Density,
     Filament,
@@ -12,8 +14,6 @@ from .sections import (
     SceneSection,
     Tomogram,
 )
-from .reference import key_table
-from .run import Simulated, run, simulate, write_outputs
 from .toml import demo_recipe, dump_recipe, load_recipe
 
 __all__ = [

@@ -64,20 +64,21 @@ def build_models(recipe: Recipe, *, index: int = 0) -> list[tuple[BallModel, int
     list of (BallModel, int)
         Molecules, filaments, membranes, in the recipe's order.
     """
-    physics = {"bond_k": recipe.forces.bond_k, "ball_mass": recipe.forces.ball_mass}
+    bond_k, ball_mass = recipe.forces.bond_k, recipe.forces.ball_mass
     counts: list[tuple[BallModel, int]] = []
     seeds = stage_seed(recipe.seed, "models", index).spawn(len(recipe.molecule))
     for molecule, seed in zip(recipe.molecule, seeds, strict=True):
         structure = read_structure(molecule, recipe)
         if molecule.model == "single":
-            model = single_ball(structure, ball_mass=recipe.forces.ball_mass)
+            model = single_ball(structure, ball_mass=ball_mass)
         else:
             model = coarse_grain(
                 structure,
                 atoms_per_ball=molecule.atoms_per_ball,
                 radius=molecule.radius,
                 seed=seed,
-                **physics,
+                bond_k=bond_k,
+                ball_mass=ball_mass,
             )
         counts.append((model, molecule.count))
     for thread in recipe.filament:
@@ -89,7 +90,8 @@ def build_models(recipe: Recipe, *, index: int = 0) -> list[tuple[BallModel, int
             persistence_length=thread.persistence_length,
             temperature=recipe.pack.temperature,
             density=thread.density,
-            **physics,
+            bond_k=bond_k,
+            ball_mass=ball_mass,
         )
         counts.append((model, thread.count))
     for sheet in recipe.membrane:
@@ -100,7 +102,8 @@ def build_models(recipe: Recipe, *, index: int = 0) -> list[tuple[BallModel, int
             angle_k=sheet.angle_k,
             thickness=sheet.thickness,
             density=sheet.density,
-            **physics,
+            bond_k=bond_k,
+            ball_mass=ball_mass,
         )
         counts.append((model, sheet.count))
     return counts

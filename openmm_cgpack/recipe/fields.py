@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -59,7 +58,6 @@ class Section:
         return ()
 
 
-@cache
 def section_types(section: type[Section]) -> dict[str, Any]:
     """Return the types of a section's keys."""
     return get_type_hints(section)

@@ -110,7 +110,7 @@ def write_manifest(folder: str | os.PathLike[str], manifest: dict[str, Any]) -> 
 def _species(simulated: Simulated) -> list[dict[str, Any]]:
     scene = simulated.packed.scene
     recipe = simulated.recipe
-    asked = [entry.count for entry in (*recipe.molecule, *recipe.filament, *recipe.membrane)]
+    asked = [entry.count for entry in recipe.entries]
     placed = np.bincount(scene.species_index, minlength=len(scene.species))
     return [
         {

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Grid, PackedScene, ParticleTable, Volume
+from ..core import Grid, LabelVolume, PackedScene, ParticleTable, Volume
 from ..core.seeds import stage_seed
 from ..density import Labels, bounding_grid, box_grid, particle_table, render_density, render_labels
 from ..imaging import simulate_tomogram
@@ -226,7 +226,7 @@ def write_outputs(
     save_packed(folder / "packed.npz", packed)
     write_topology(folder / "topology.cif", packed.scene, packed.positions, origin=origin)
     write_trajectory(folder / "trajectory.dcd", simulated.frames, origin=origin)
-    maps = {
+    maps: dict[str, Volume | LabelVolume] = {
         "density.mrc": simulated.density,
         "instances.mrc": simulated.labels.instances,
         "semantic.mrc": simulated.labels.semantic,

@@ -23,7 +23,9 @@ class Molecule(Section):
     )
     id: str | None = key("PDB id to download, with a cache", default=None)
     count: int = key("how many instances", minimum=1)
-    name: str | None = key("name of the species; else that of the species, file or id", default=None)
+    name: str | None = key(
+        "name of the species; else that of the species, file or id", default=None
+    )
     assembly: str | None = key(
         "biological assembly to expand, of files and downloads", default=None
     )
@@ -84,9 +86,7 @@ class Filament(Section):
         unit="nm",
         above=0,
     )
-    density: float = key(
-        "mass density inside the tube", default=813.0, unit="Da/nm³", above=0
-    )
+    density: float = key("mass density inside the tube", default=813.0, unit="Da/nm³", above=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -138,9 +138,7 @@ class SceneSection(Section):
 class Forces(Section):
     """The paper's force field."""
 
-    epsilon: float = key(
-        "depth of the Lennard-Jones well", default=8368.0, unit="kJ/mol", above=0
-    )
+    epsilon: float = key("depth of the Lennard-Jones well", default=8368.0, unit="kJ/mol", above=0)
     pull_k: float = key(
         "constant of the centre pull; 0 leaves it out",
         default=4184.0,
@@ -204,9 +202,7 @@ class Density(Section):
 
     voxel_size: float = key("edge of a voxel", default=1.0, unit="nm", above=0)
     resolution: float = key("resolution of the map", default=4.0, unit="nm", above=0)
-    convention: Literal["situs", "molmap", "fwhm"] = key(
-        "what resolution means", default="situs"
-    )
+    convention: Literal["situs", "molmap", "fwhm"] = key("what resolution means", default="situs")
     merge: Literal["add", "max"] = key("what happens where maps meet", default="add")
     deformables: Literal["smooth", "balls"] = key(
         "whether filaments and membranes are painted as tube and sheet or as balls",
@@ -291,7 +287,7 @@ class Recipe(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        labels = [entry.label for entry in (*self.molecule, *self.filament, *self.membrane)]
+        labels = [entry.label for entry in self.entries]
         if not labels:
             raise ValueError(
                 "the recipe is empty: wanted at least one [[molecule]], [[filament]] or "
@@ -303,3 +299,12 @@ class Recipe(Section):
                     f'{labels.count(label)} entries have the name "{label}"; '
                     "give each a name of its own"
                 )
+
+    @property
+    def entries(self) -> tuple[Molecule | Filament | Membrane, ...]:
+        """Molecules, filaments and membranes, in the order of the scene's species."""
+        entries: list[Molecule | Filament | Membrane] = []
+        entries += self.molecule
+        entries += self.filament
+        entries += self.membrane
+        return tuple(entries)
