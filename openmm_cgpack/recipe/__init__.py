@@ -1,7 +1,7 @@
 """A recipe, from structures to the tomogram: read from TOML, run into a folder."""
 
+from .pipeline import Simulated, run, simulate, write_outputs
 from .reference import key_table
-from .run import Simulated, run, simulate, write_outputs
 from .sections import (
     Density,
     Filament,

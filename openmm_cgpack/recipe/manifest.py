@@ -20,7 +20,7 @@ from ..imaging import measure_snr, one_step_stages
 from .folder import MANIFEST
 
 if TYPE_CHECKING:
-    from .run import Simulated
+    from .pipeline import Simulated
 
 PACKAGES = (
     "openmm_cgpack",

@@ -19,6 +19,7 @@ from ..core.seeds import stage_seed
 from ..density import Labels, bounding_grid, box_grid, particle_table, render_density, render_labels
 from ..imaging import simulate_tomogram
 from ..io import write_mrc, write_particles
+from ..io.dcd import set_dcd_title
 from ..io.scenes import save_packed, save_scene
 from ..packing import FrameReporter, pack_scene, place, write_topology, write_trajectory
 from ..plot import plot_overview
@@ -226,6 +227,7 @@ def write_outputs(
     save_packed(folder / "packed.npz", packed)
     write_topology(folder / "topology.cif", packed.scene, packed.positions, origin=origin)
     write_trajectory(folder / "trajectory.dcd", simulated.frames, origin=origin)
+    set_dcd_title(folder / "trajectory.dcd")
     maps: dict[str, Volume | LabelVolume] = {
         "density.mrc": simulated.density,
         "instances.mrc": simulated.labels.instances,

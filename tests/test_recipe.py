@@ -1,0 +1,351 @@
+"""Recipes: strict reading, and running into a folder that is whole or not there."""
+
+import csv
+import dataclasses
+import inspect
+import json
+import pickle
+import tomllib
+
+import mdtraj
+import mrcfile
+import numpy as np
+import pytest
+
+import openmm_cgpack as cgp
+from openmm_cgpack.recipe import (
+    Filament,
+    Forces,
+    Membrane,
+    Molecule,
+    Pack,
+    Recipe,
+    Run,
+    Tomogram,
+    demo_recipe,
+    dump_recipe,
+    key_table,
+    load_recipe,
+    run,
+)
+from openmm_cgpack.recipe.folder import MANIFEST, whole_folder
+from openmm_cgpack.recipe.toml import LISTS, TABLES
+
+FILES = {
+    "recipe.toml",
+    "scene.npz",
+    "packed.npz",
+    "topology.cif",
+    "trajectory.dcd",
+    "density.mrc",
+    "instances.mrc",
+    "semantic.mrc",
+    "tomogram.mrc",
+    "particles.csv",
+    "overview.png",
+}
+CHAIN = "[[filament]]\nn_balls = 4\n"
+
+
+def small(**changes):
+    """Return a recipe that runs in seconds."""
+    recipe = Recipe(
+        name="small",
+        seed=3,
+        molecule=(
+            Molecule(species="3hhb", count=3),
+            Molecule(species="2bo9", count=2),
+            Molecule(species="1f1b", count=1),
+        ),
+        filament=(Filament(n_balls=6),),
+        membrane=(Membrane(shape=(3, 4), radius=3.0),),
+        forces=Forces(lennard_jones="standard"),
+        pack=Pack(max_steps=300, block=100, relax_steps=200, frame_interval=100),
+        tomogram=Tomogram(snr=2.0),
+        run=Run(platform="CPU", threads=1),
+    )
+    return dataclasses.replace(recipe, **changes)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Return the folder and the manifest of a small run."""
+    out = tmp_path_factory.mktemp("runs") / "out"
+    return out, run(small(), None, out)
+
+
+def read(tmp_path, text):
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    return load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "empty"),
+        ('name = "x"\n', "empty"),
+        (CHAIN + "radios = 2.0\n", ["[[filament]] number 1", '"radios"', '"radius"']),
+        ("sead = 1\n" + CHAIN, ['"sead"', '"seed"']),
+        (CHAIN + "[tomograms]\nsnr = 1\n", ['"tomograms"', '"tomogram"']),
+        (CHAIN + "[pack]\nrigid = 1\n", ["[pack]", '"rigid"', '"rigidity"']),
+        ("[[filament]]\nn_balls = 4.5\n", ["n_balls", "a whole number >= 2", "4.5"]),
+        ("[[filament]]\nn_balls = true\n", ["n_balls", "true"]),
+        ('[[filament]]\nn_balls = "4"\n', ["n_balls", '"4"']),
+        ("[[filament]]\nradius = 2.0\n", ["[[filament]] number 1", "n_balls is missing"]),
+        (CHAIN + "radius = -2.0\n", ["radius", "> 0", "-2"]),
+        (CHAIN + "radius = nan\n", ["radius", "finite", "nan"]),
+        (CHAIN + "[tomogram]\nsnr = inf\n", ["snr", "finite", "inf"]),
+        (CHAIN + "[tomogram]\ntilt_max = 91\n", ["tilt_max", "<= 90", "91"]),
+        (CHAIN + "count = -1\n", ["count", ">= 1", "-1"]),
+        (CHAIN + '[pack]\nrigidity = "stiff"\n', ["rigidity", '"bonds" or "constraints"', "stiff"]),
+        (CHAIN + "[density]\nbox = [10, 20]\n", ["box", "3 numbers", "[10, 20]"]),
+        (CHAIN + "[density]\nbox = [10, 20, nan]\n", ["box", "nan"]),
+        (CHAIN + CHAIN, ['"filament"', "a name of its own"]),
+        ("[filament]\nn_balls = 4\n", "[[filament]]"),
+        (CHAIN + "[[scene]]\n", "[scene]"),
+        ("[[molecule]]\ncount = 1\n", ["one of species, pdb and id", "none"]),
+        ('[[molecule]]\nspecies = "3hhb"\nid = "3hhb"\ncount = 1\n', "species and id"),
+        ('[[molecule]]\nspecies = "3hhb"\ncount = 1\nwaters = true\n', "waters"),
+        (CHAIN + "angle_k = 1\npersistence_length = 100\n", "persistence_length"),
+        ("x\n", "not a TOML file"),
+    ],
+)
+def test_a_bad_recipe_says_what_is_wrong(tmp_path, text, words):
+    with pytest.raises((ValueError, TypeError)) as error:
+        read(tmp_path, text)
+    message = str(error.value)
+    assert message.startswith(f"{tmp_path / 'recipe.toml'}: ")
+    assert "\n" not in message
+    for word in [words] if isinstance(words, str) else words:
+        assert word in message
+
+
+def test_wrong_types_are_type_errors_and_wrong_values_value_errors(tmp_path):
+    with pytest.raises(TypeError, match="seed"):
+        read(tmp_path, 'seed = "one"\n' + CHAIN)
+    with pytest.raises(ValueError, match="seed"):
+        read(tmp_path, "seed = -1\n" + CHAIN)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"recipe\.toml: not a text file"):
+        load_recipe(path)
+
+
+def test_what_is_dumped_loads_as_the_same(tmp_path):
+    recipe = small(
+        name='a "quoted" \\ name\x7f\n',
+        molecule=(Molecule(pdb="structures/a.pdb", count=2, assembly="1", waters=True),),
+        density=dataclasses.replace(small().density, box=(30.0, 40.0, 50.0), voxel_size=1e-05),
+        scene=dataclasses.replace(small().scene, extent=80.0),
+    )
+    assert read(tmp_path, dump_recipe(recipe)) == dataclasses.replace(recipe, folder=tmp_path)
+
+
+def test_paths_of_structures_follow_the_dumped_recipe(tmp_path):
+    recipe = dataclasses.replace(
+        small(molecule=(Molecule(pdb="files/a.pdb", count=1),)), folder=tmp_path / "recipes"
+    )
+    dumped = tomllib.loads(dump_recipe(recipe, folder=tmp_path / "runs" / "out"))
+    assert dumped["molecule"][0]["pdb"] == "../../recipes/files/a.pdb"
+
+
+def test_recipes_can_be_sent_to_other_processes():
+    assert pickle.loads(pickle.dumps((run, small()))) == (run, small())
+
+
+@pytest.mark.parametrize(
+    ("section", "function"),
+    [
+        (Molecule, cgp.load_structure),
+        (Molecule, cgp.coarse_grain),
+        (Filament, cgp.filament),
+        (Membrane, cgp.membrane),
+        (Forces, cgp.paper_forces),
+        (Forces, cgp.filament),
+        (Forces, cgp.membrane),
+        (Forces, cgp.coarse_grain),
+        (Pack, cgp.pack_scene),
+        (TABLES["density"], cgp.render_density),
+        (TABLES["density"], cgp.render_labels),
+        (Tomogram, cgp.simulate_tomogram),
+    ],
+)
+def test_defaults_are_those_of_the_functions(section, function):
+    parameters = inspect.signature(function).parameters
+    shared = {
+        field.name: field.default
+        for field in dataclasses.fields(section)
+        if field.default is not dataclasses.MISSING
+        and field.name in parameters
+        and parameters[field.name].default is not inspect.Parameter.empty
+    }
+    # Labels are made sharper than the density.
+    if function is cgp.render_labels:
+        shared.pop("resolution")
+    assert shared == {name: parameters[name].default for name in shared}
+    assert shared
+
+
+def test_the_reference_has_every_key_once():
+    rows = [line.split("|")[1].strip() for line in key_table().splitlines() if "| `" in line]
+    fields = [f.name for s in (*LISTS.values(), *TABLES.values()) for f in dataclasses.fields(s)]
+    assert sorted(rows) == sorted([f"`{name}`" for name in ["name", "seed", "index", *fields]])
+
+
+def test_the_demo_is_what_it_says():
+    recipe = demo_recipe()
+    assert len(recipe.molecule) >= 10
+    assert 90 <= sum(entry.count for entry in recipe.molecule) <= 110
+    assert sum(entry.count for entry in recipe.filament) == 2
+    assert sum(entry.count for entry in recipe.membrane) == 1
+    assert {entry.species for entry in recipe.molecule} <= set(cgp.library.names)
+
+
+def test_every_file_is_there_and_in_the_manifest(finished):
+    out, manifest = finished
+    assert {path.name for path in out.iterdir()} == FILES | {MANIFEST}
+    assert set(manifest["files"]) == FILES
+    assert json.loads((out / MANIFEST).read_text()) == manifest
+    assert not [path for path in out.parent.iterdir() if path != out]
+
+
+def test_the_manifest_tells_what_was_achieved(finished):
+    _, manifest = finished
+    assert [(s["name"], s["asked"], s["placed"]) for s in manifest["species"]] == [
+        ("3hhb", 3, 3),
+        ("2bo9", 2, 2),
+        ("1f1b", 1, 1),
+        ("filament", 1, 1),
+        ("membrane", 1, 1),
+    ]
+    packing, density = manifest["packing"], manifest["density"]
+    assert packing["radius_of_gyration_end_nm"] < packing["radius_of_gyration_start_nm"]
+    assert packing["rigid_body_rms_max_nm"] < 1e-4
+    assert packing["mirrored"] == 0
+    assert density["labelled_instances"] == packing["instances"] == 8
+    assert density["mass_da"] == pytest.approx(density["expected_mass_da"], rel=0.05)
+    assert manifest["tomogram"]["snr_measured"] == pytest.approx(2.0, rel=1e-4)
+    assert manifest["dynamics"]["platform"] == "CPU"
+    assert manifest["dynamics"]["properties"]["Threads"] == "1"
+
+
+def test_the_maps_open_on_one_grid(finished):
+    out, manifest = finished
+    shape = tuple(manifest["density"]["shape_zyx"])
+    for name in ("density", "instances", "semantic", "tomogram"):
+        assert mrcfile.validate(out / f"{name}.mrc")
+        with mrcfile.open(out / f"{name}.mrc") as file:
+            assert file.data.shape == shape
+            assert file.voxel_size.x == pytest.approx(10.0)
+            assert file.header.origin.item() == (0, 0, 0)
+
+
+def test_coordinates_maps_and_particles_agree(finished):
+    """Each molecule's mass lies where its row says, and its balls where the body's pose puts them.
+
+    The labels give the mass's place by a second route: the density inside the instance's mask.
+    """
+    out, _ = finished
+    with open(out / "particles.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    trajectory = mdtraj.load(str(out / "trajectory.dcd"), top=str(out / "topology.cif"))
+    topology = mdtraj.load(str(out / "topology.cif"))
+    np.testing.assert_allclose(trajectory.xyz[-1], topology.xyz[0], atol=1e-3)
+    assert trajectory.unitcell_lengths is None
+    assert [row["instance"] for row in rows] == [str(i + 1) for i in range(len(rows))]
+
+    density = cgp.read_mrc(out / "density.mrc").data.astype(float)
+    instances = cgp.read_mrc(out / "instances.mrc").data
+    scene = cgp.load_scene(out / "scene.npz")
+    for i, row in enumerate(rows):
+        centre = np.array([float(row[f"{axis}_angst"]) for axis in "xyz"]) / 10
+        rotation = cgp.from_zyz(
+            np.radians([[float(row[f"{k}_deg"]) for k in ("alpha", "beta", "gamma")]])
+        )[0]
+        model = scene.model(i)
+        balls = topology.xyz[0][scene.balls(i)]
+        if model.is_rigid:
+            wanted = model.positions @ rotation.T + centre
+            np.testing.assert_allclose(balls, wanted, atol=2e-3)
+        mask = instances == i + 1
+        voxels = np.argwhere(mask)[:, ::-1]
+        weight = density[mask]
+        found = (voxels * weight[:, None]).sum(axis=0) / weight.sum()
+        # Neighbours' density reaches into a mask, hence a voxel of room.
+        if model.is_rigid:
+            assert np.linalg.norm(found - centre) < 1.0
+        species = [m.name for m in scene.species]
+        semantic = cgp.read_mrc(out / "semantic.mrc").data[mask]
+        assert (semantic == species.index(row["species"]) + 1).all()
+
+
+def test_the_picture_is_a_png(finished):
+    assert (finished[0] / "overview.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_packed_scene_loads(finished):
+    packed = cgp.load_packed(finished[0] / "packed.npz")
+    origin = finished[1]["density"]["origin_in_scene_nm"]
+    topology = mdtraj.load(str(finished[0] / "topology.cif"))
+    np.testing.assert_allclose(packed.positions - origin, topology.xyz[0], atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_bytes_also_from_the_resolved_recipe(finished):
+    out, manifest = finished
+    again = run(out / "recipe.toml", None, out.parent / "again")
+    assert again["files"] == manifest["files"]
+
+
+def test_another_index_is_another_scene(finished, tmp_path):
+    recipe = small(molecule=small().molecule[:1], membrane=())
+    first, second = (run(recipe, index, tmp_path / str(index)) for index in (0, 1))
+    for name in ("scene.npz", "packed.npz", "tomogram.mrc", "particles.csv"):
+        assert first["files"][name] != second["files"][name]
+    assert load_recipe(tmp_path / "1" / "recipe.toml").index == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch, error):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("openmm_cgpack.recipe.pipeline.write_particles", fail)
+    with pytest.raises(error):
+        run(small(molecule=(), membrane=()), None, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_does_not_overwrite_unasked(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("years of work")
+    for force in (False, True):
+        with pytest.raises(FileExistsError, match="no folder that a run wrote"):
+            run(small(), None, out, force=force)
+    (out / MANIFEST).write_text("{}")
+    with pytest.raises(FileExistsError, match="--force"):
+        run(small(), None, out)
+    assert (out / "thesis.txt").exists()
+
+
+def test_force_keeps_the_old_folder_until_the_new_one_is_whole(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / MANIFEST).write_text("old")
+
+    def write(error=None):
+        with whole_folder(out, force=True) as folder:
+            (folder / MANIFEST).write_text("new")
+            if error is not None:
+                raise error
+
+    with pytest.raises(KeyboardInterrupt):
+        write(KeyboardInterrupt())
+    assert (out / MANIFEST).read_text() == "old"
+    write()
+    assert (out / MANIFEST).read_text() == "new"
+    assert list(tmp_path.iterdir()) == [out]
