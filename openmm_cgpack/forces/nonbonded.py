@@ -14,6 +14,9 @@ from .rigidity import Rigidity, body_numbers, flexible_bonds, rigid_pairs
 if TYPE_CHECKING:
     import openmm
 
+_FEW_PAIRS = 20
+"""Exceptions a ball up to which a NonbondedForce is the faster one."""
+
 LENNARD_JONES_SCALE = "lennard_jones_scale"
 """Global parameter of the Context that scales the Lennard-Jones energy: 1 is all of it."""
 
@@ -34,18 +37,19 @@ class SwitchedLennardJones:
         Where the switching begins, nm.
     cutoff : float
         Where the potential has become zero, nm.
-    form : {"custom", "standard"}
+    form : {"custom", "standard", "auto"}
         ``"custom"`` builds a CustomNonbondedForce, which under ``rigidity="constraints"`` knows
         the pairs within a body by a body number and so stays cheap for bodies of many balls.
         ``"standard"`` builds the same potential as a NonbondedForce without charges: about four
         times faster on the CPU platform, but every pair within a body is an exception, so it is
-        for models of few balls.
+        for models of few balls. ``"auto"`` takes that form for scenes of such models and the
+        other for others.
     """
 
     epsilon: float
     switch: float = 60.0
     cutoff: float = 61.0
-    form: Literal["custom", "standard"] = "custom"
+    form: Literal["custom", "standard", "auto"] = "custom"
 
     def __post_init__(self) -> None:
         for key in ("epsilon", "switch", "cutoff"):
@@ -54,12 +58,15 @@ class SwitchedLennardJones:
             raise ValueError(
                 f"switch: wanted less than the cutoff {self.cutoff:g}, got {self.switch:g}"
             )
-        if self.form not in ("custom", "standard"):
-            raise ValueError(f"form: wanted 'custom' or 'standard', got {self.form!r}")
+        if self.form not in ("custom", "standard", "auto"):
+            raise ValueError(f"form: wanted 'custom', 'standard' or 'auto', got {self.form!r}")
 
     def build(self, scene: Scene, rigidity: Rigidity) -> openmm.Force:
         """Return the CustomNonbondedForce or the NonbondedForce."""
-        return self._custom(scene, rigidity) if self.form == "custom" else self._standard(scene)
+        standard = self.form == "standard" or (
+            self.form == "auto" and len(rigid_pairs(scene)) <= _FEW_PAIRS * scene.n_balls
+        )
+        return self._standard(scene) if standard else self._custom(scene, rigidity)
 
     def _custom(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomNonbondedForce:
         import openmm

@@ -35,7 +35,7 @@ def paper_forces(
     pull_radius: float = 30.0,
     switch: float = 60.0,
     cutoff: float = 61.0,
-    lennard_jones: Literal["custom", "standard"] = "custom",
+    lennard_jones: Literal["custom", "standard", "auto"] = "custom",
 ) -> tuple[ForceTerm, ...]:
     """Return the paper's force field: eqs 8, 10, 11 and 12.
 
@@ -51,7 +51,7 @@ def paper_forces(
         Where the pull stops growing, nm.
     switch, cutoff : float or openmm.unit.Quantity, optional
         Where the Lennard-Jones potential begins to be switched off and where it is zero, nm.
-    lennard_jones : {"custom", "standard"}, optional
+    lennard_jones : {"custom", "standard", "auto"}, optional
         Which OpenMM force holds the Lennard-Jones term; see `SwitchedLennardJones`.
 
     Returns

@@ -84,9 +84,7 @@ class Walls:
 
         if not isinstance(scene.boundary, Slab):
             return None
-        force = openmm.CustomExternalForce(
-            "0.5*wall_k*max(0, abs(z) + radius - 0.5*slab_height)^2"
-        )
+        force = openmm.CustomExternalForce("0.5*wall_k*max(0, abs(z) + radius - 0.5*slab_height)^2")
         force.addGlobalParameter("wall_k", self.k)
         force.addGlobalParameter(SLAB_HEIGHT, scene.boundary.box[2])
         force.addPerParticleParameter("radius")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -185,7 +185,7 @@ def pack_scene(
 
     chosen, properties = choose_platform(platform, threads=threads)
     if forces is None:
-        forces = paper_forces(lennard_jones=_faster_form(scene))
+        forces = paper_forces(lennard_jones="auto")
     system = create_system(scene, forces=forces, rigidity=rigidity)
     integrator = openmm.LangevinMiddleIntegrator(
         positive(temperature, "temperature", zero=True),
@@ -240,13 +240,6 @@ def _relaxation(simulation: openmm.app.Simulation, record: _Record, steps: int) 
 
 def _portions(steps: int) -> list[int]:
     return np.diff(np.linspace(0, steps, _RAMP + 1).astype(int)).tolist()
-
-
-def _faster_form(scene: Scene) -> Literal["custom", "standard"]:
-    """Return the form of the Lennard-Jones term that is faster: exceptions cost at many balls."""
-    pairs = sum(len(g) * (len(g) - 1) // 2 for m in scene.species for g in m.rigid_groups)
-    balls = sum(m.n_balls for m in scene.species)
-    return "standard" if pairs <= 20 * balls else "custom"
 
 
 class _Record:

@@ -153,10 +153,11 @@ class Forces(Section):
         above=0,
     )
     cutoff: float = key("where it is zero", default=61.0, unit="nm", above=0)
-    lennard_jones: Literal["custom", "standard"] = key(
+    lennard_jones: Literal["auto", "custom", "standard"] = key(
         "OpenMM force that holds it: a CustomNonbondedForce, or a NonbondedForce without charges, "
-        "which is several times faster on the CPU for bodies of few balls",
-        default="custom",
+        "which is several times faster on the CPU for bodies of few balls; auto takes that one "
+        "where the bodies are such",
+        default="auto",
     )
     bond_k: float = key(
         "bond constant of rigid bodies, filaments and membranes",

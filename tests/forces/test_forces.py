@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import PLATFORMS, energy_and_forces, random_scene
+from helpers import PLATFORMS, body, energy_and_forces, random_scene
 
 from openmm_cgpack.core import Scene
 from openmm_cgpack.forces import (
@@ -12,7 +12,7 @@ from openmm_cgpack.forces import (
     SwitchedLennardJones,
     paper_forces,
 )
-from openmm_cgpack.packing import create_system
+from openmm_cgpack.packing import create_system, place
 
 openmm = pytest.importorskip("openmm")
 
@@ -213,3 +213,11 @@ def test_a_filament_does_not_pass_through_itself():
     assert isinstance(scene, Scene)
     _, forces = energy_and_forces(scene, [term], x, "Reference", "constraints")
     assert np.linalg.norm(forces[balls.start]) > 1e3
+
+
+def test_auto_takes_the_form_that_suits_the_balls():
+    few, _ = random_scene(1)
+    many = place([(body("many", 60, 1), 2)], seed=1)
+    term = SwitchedLennardJones(epsilon=1.0, form="auto")
+    assert isinstance(term.build(few, "constraints"), openmm.NonbondedForce)
+    assert isinstance(term.build(many, "constraints"), openmm.CustomNonbondedForce)
