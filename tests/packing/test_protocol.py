@@ -186,8 +186,8 @@ def test_the_defaults_make_no_mirror_images_and_keep_bodies_exact():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stiffness", [0.0, 20_000.0])
-def test_strain_is_taken_out_where_that_costs_nothing(stiffness):
+@pytest.mark.parametrize(("stiffness", "largest_strain"), [(0.0, 0.02), (20_000.0, 0.05)])
+def test_strain_is_taken_out_where_that_costs_nothing(stiffness, largest_strain):
     """Bodies held by bonds come to rest; stiff chains are not let into them for that."""
     counts = [(body(f"m{i}", 5, i, scale=2.5), 8) for i in range(3)]
     threads = filament(n_balls=12, radius=1.5, angle_k=stiffness)
@@ -200,4 +200,4 @@ def test_strain_is_taken_out_where_that_costs_nothing(stiffness):
     sizes = np.array([scene.model(i).radius_of_gyration for i in range(24)])
     good = ~poses.mirrored[:24]
     assert good.sum() > 12
-    assert (poses.rms[:24] / sizes)[good].max() < 0.02
+    assert (poses.rms[:24] / sizes)[good].max() < largest_strain
