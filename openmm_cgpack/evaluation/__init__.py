@@ -11,20 +11,36 @@ from .curves import (
     imaging_series,
 )
 from .dog import difference_of_gaussians, local_maxima, pick_dog
+from .fcn import LARGE, SMALL, FcnModel, FcnSettings, load_model, new_model, predict, save_model
 from .matching import RULES, match_picks, select_particles
 from .scores import PickScores, SpeciesScores, f_score, pool_scores, weighted_f
 from .segmentation import SegmentationScores, Segmenter, confusion_matrix, score_labels
+from .training import (
+    Epoch,
+    LabelledTomogram,
+    Trained,
+    split_tomograms,
+    split_volume,
+    train_fcn,
+)
 
 __all__ = [
     "ASSIGNMENTS",
+    "LARGE",
     "RULES",
     "SIGMAS_NM",
+    "SMALL",
     "CrowdedCase",
     "CurvePoint",
+    "Epoch",
+    "FcnModel",
+    "FcnSettings",
+    "LabelledTomogram",
     "PickScores",
     "SegmentationScores",
     "Segmenter",
     "SpeciesScores",
+    "Trained",
     "best_points",
     "confusion_matrix",
     "crowding_curve",
@@ -32,11 +48,18 @@ __all__ = [
     "dog_curve",
     "f_score",
     "imaging_series",
+    "load_model",
     "local_maxima",
     "match_picks",
+    "new_model",
     "pick_dog",
     "pool_scores",
+    "predict",
+    "save_model",
     "score_labels",
     "select_particles",
+    "split_tomograms",
+    "split_volume",
+    "train_fcn",
     "weighted_f",
 ]
