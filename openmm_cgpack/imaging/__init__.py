@@ -1,7 +1,23 @@
 """Density to tomogram."""
 
 from .ctf import ctf, electron_wavelength
+from .detector import CAMERAS, Camera
+from .microscope import (
+    Microscope,
+    Projection,
+    TiltErrors,
+    add_fractions,
+    image,
+    image_fractions,
+    select_tilts,
+    split_tilts,
+)
 from .noise import SNR_DEFINITIONS, measure_snr
+from .potential import ICE, MATERIALS, Material, ice_grain, interaction_constant, potential
+from .project import Projector, joseph_matrix
+from .reconstruct import reconstruct, tilt_weights
+from .scheme import TiltScheme
+from .specimen import Specimen, add_carbon, add_gold, in_ice
 from .stages import (
     ContrastTransfer,
     Envelope,
@@ -11,24 +27,73 @@ from .stages import (
     Stage,
     run_stages,
 )
+from .tilt_stages import (
+    Detector,
+    Displacement,
+    Illumination,
+    RadiationDamage,
+    Tilt,
+    TiltFilter,
+    TiltStage,
+    TiltTransfer,
+    WhiteNoise,
+    ctf_2d,
+    run_tilt_stages,
+)
 from .tomogram import one_step_stages, render_tomogram, simulate_tomogram
 from .wedge import sampled_by_tilts, wedge_mask
 
 __all__ = [
+    "CAMERAS",
+    "ICE",
+    "MATERIALS",
     "SNR_DEFINITIONS",
+    "Camera",
     "ContrastTransfer",
+    "Detector",
+    "Displacement",
     "Envelope",
     "FourierFilter",
     "GaussianNoise",
+    "Illumination",
+    "Material",
+    "Microscope",
     "MissingWedge",
+    "Projection",
+    "Projector",
+    "RadiationDamage",
+    "Specimen",
     "Stage",
+    "Tilt",
+    "TiltErrors",
+    "TiltFilter",
+    "TiltScheme",
+    "TiltStage",
+    "TiltTransfer",
+    "WhiteNoise",
+    "add_carbon",
+    "add_fractions",
+    "add_gold",
     "ctf",
+    "ctf_2d",
     "electron_wavelength",
+    "ice_grain",
+    "image",
+    "image_fractions",
+    "in_ice",
+    "interaction_constant",
+    "joseph_matrix",
     "measure_snr",
     "one_step_stages",
+    "potential",
+    "reconstruct",
     "render_tomogram",
     "run_stages",
+    "run_tilt_stages",
     "sampled_by_tilts",
+    "select_tilts",
     "simulate_tomogram",
+    "split_tilts",
+    "tilt_weights",
     "wedge_mask",
 ]

@@ -37,7 +37,7 @@ def electron_wavelength(voltage_kv: float) -> float:
 def ctf(
     frequency: np.ndarray | float,
     *,
-    defocus_um: float,
+    defocus_um: np.ndarray | float,
     voltage_kv: float = 300.0,
     cs_mm: float = 2.0,
     amplitude_contrast: float = 0.07,
@@ -53,8 +53,9 @@ def ctf(
     ----------
     frequency : array_like
         Spatial frequency k, 1/nm, any shape.
-    defocus_um : float
-        Defocus z, µm; positive is underfocus.
+    defocus_um : array_like
+        Defocus z, µm; positive is underfocus. An array, as astigmatism needs, broadcasts against
+        the frequency.
     voltage_kv : float, optional
         Acceleration voltage, kV.
     cs_mm : float, optional
@@ -99,7 +100,7 @@ def ctf(
     wavelength = electron_wavelength(voltage_kv)
     square = np.asarray(frequency, dtype=np.float64) ** 2
     chi = square * (
-        np.pi * wavelength * (defocus_um * 1e3)
+        np.pi * wavelength * (np.asarray(defocus_um) * 1e3)
         - (0.5 * np.pi * cs_mm * 1e6 * wavelength**3) * square
     )
     return -np.sin(chi + (phase_shift + np.arcsin(amplitude_contrast)))
@@ -107,7 +108,7 @@ def ctf(
 
 def check_optics(
     *,
-    defocus_um: float,
+    defocus_um: np.ndarray | float,
     voltage_kv: float,
     cs_mm: float,
     amplitude_contrast: float,
@@ -117,7 +118,7 @@ def check_optics(
     positive(voltage_kv, "voltage_kv")
     positive(cs_mm, "cs_mm", zero=True)
     for name, value in (("defocus_um", defocus_um), ("phase_shift", phase_shift)):
-        if not np.isfinite(value):
+        if not np.isfinite(value).all():
             raise ValueError(f"{name}: wanted a finite number, got {value}")
     if not 0 <= amplitude_contrast < 1:
         raise ValueError(

@@ -1,0 +1,151 @@
+"""Tilt series: images of one specimen at many tilts, and how they were taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arrays import frozen, positive
+from .volume import Grid
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TiltOptics:
+    """The optics under which each image of a tilt series was taken.
+
+    Parameters
+    ----------
+    defocus_um : (t, 2) array
+        Underfocus of the rotation centre along the two axes of the astigmatism, µm.
+    astigmatism_angle : (t,) array, optional
+        Angle from the image's x axis to the axis of the first defocus, towards y, rad.
+    phase_shift : (t,) array, optional
+        Additional phase shift, rad.
+    voltage_kv, cs_mm, amplitude_contrast : float, optional
+        Acceleration voltage, kV; spherical aberration, mm; fraction of amplitude contrast.
+    hand : {-1, 1}, optional
+        Sign with which the depth ``-x sin(tilt) + z cos(tilt)`` adds to the defocus; RELION's
+        ``rlnTomoHand``.
+    """
+
+    defocus_um: np.ndarray
+    astigmatism_angle: np.ndarray | None = None
+    phase_shift: np.ndarray | None = None
+    voltage_kv: float = 300.0
+    cs_mm: float = 2.7
+    amplitude_contrast: float = 0.07
+    hand: int = -1
+
+    def __post_init__(self) -> None:
+        defocus = frozen(self.defocus_um, "optics: defocus_um", (None, 2))
+        object.__setattr__(self, "defocus_um", defocus)
+        for name in ("astigmatism_angle", "phase_shift"):
+            value = np.zeros(len(defocus)) if getattr(self, name) is None else getattr(self, name)
+            object.__setattr__(self, name, frozen(value, f"optics: {name}", (len(defocus),)))
+        if self.hand not in (-1, 1):
+            raise ValueError(f"optics: hand: wanted -1 or 1, got {self.hand}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TiltSeries:
+    """Images of one specimen, in the order of their angles.
+
+    A point (x, y, z) of the specimen, from the rotation centre, appears at
+    ``u = x cos(angle) + z sin(angle)``, ``v = y`` from the middle of the image, then turned by
+    `rotations` and moved by `shifts`. The rotation centre is the centre of voxel
+    ``(nz // 2, ny // 2, nx // 2)``, the image's middle that of pixel ``(ny // 2, nx // 2)``.
+
+    Parameters
+    ----------
+    images : (t, y, x) float32 array
+        The images, in electrons per pixel.
+    angles : (t,) array
+        Tilt about y, rad, ascending.
+    pixel_size : float
+        Edge of a pixel, nm.
+    dose_e_per_a2 : (t,) array
+        Electrons per Å² that fell on the specimen for each image.
+    order : (t,) int array, optional
+        When each image was taken: 0 for the first. As they stand, when left out.
+    shifts : (t, 2) array, optional
+        By how much the specimen is out of place in the image, (x, y), nm.
+    rotations : (t,) array, optional
+        By how much the specimen is turned in the image, from x towards y, rad.
+    optics : TiltOptics, optional
+        The optics.
+    grid : Grid, optional
+        The grid of the specimen that was imaged.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not fit each other, angles do not ascend, or `order` is no permutation.
+    """
+
+    images: np.ndarray
+    angles: np.ndarray
+    pixel_size: float
+    dose_e_per_a2: np.ndarray
+    order: np.ndarray | None = None
+    shifts: np.ndarray | None = None
+    rotations: np.ndarray | None = None
+    optics: TiltOptics | None = None
+    grid: Grid | None = None
+
+    def __post_init__(self) -> None:
+        images = frozen(self.images, "tilt series: images", (None, None, None), np.float32)
+        t = len(images)
+        fields: dict[str, object] = {
+            "images": images,
+            "pixel_size": positive(self.pixel_size, "tilt series: pixel_size"),
+            "angles": frozen(self.angles, "tilt series: angles", (t,)),
+            "dose_e_per_a2": frozen(self.dose_e_per_a2, "tilt series: dose_e_per_a2", (t,)),
+        }
+        order = np.arange(t) if self.order is None else self.order
+        fields["order"] = frozen(order, "tilt series: order", (t,), np.int64)
+        shifts = np.zeros((t, 2)) if self.shifts is None else self.shifts
+        fields["shifts"] = frozen(shifts, "tilt series: shifts", (t, 2))
+        rotations = np.zeros(t) if self.rotations is None else self.rotations
+        fields["rotations"] = frozen(rotations, "tilt series: rotations", (t,))
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+        if (np.diff(self.angles) < 0).any():
+            raise ValueError("tilt series: angles: wanted ascending angles")
+        if sorted(np.asarray(self.order).tolist()) != list(range(t)):
+            raise ValueError(f"tilt series: order: wanted each of 0 to {t - 1} once")
+        if self.optics is not None and len(self.optics.defocus_um) != t:
+            raise ValueError(
+                f"tilt series: optics: wanted {t} tilts, got {len(self.optics.defocus_um)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def pre_dose_e_per_a2(self) -> np.ndarray:
+        """Electrons per Å² that the specimen had taken before each image."""
+        return dose_before(self.dose_e_per_a2, np.asarray(self.order))
+
+
+def dose_before(dose: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return what was taken before each image.
+
+    Parameters
+    ----------
+    dose : (t,) array
+        Dose of each image.
+    order : (t,) int array
+        When each image was taken, from 0.
+
+    Returns
+    -------
+    (t,) array
+
+    Examples
+    --------
+    >>> dose_before(np.array([1.0, 2.0, 4.0]), np.array([2, 0, 1])).tolist()
+    [6.0, 0.0, 2.0]
+    """
+    taken = np.asarray(dose)[np.argsort(order)]
+    return np.concatenate([[0.0], np.cumsum(taken)[:-1]])[order]

@@ -1,0 +1,400 @@
+"""From a tilt series to a tomogram: weighted back-projection and SIRT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import fft, sparse
+
+from ..core.arrays import positive
+from ..core.tilts import TiltOptics, TiltSeries
+from ..core.volume import Grid, Volume
+from .microscope import over_tilts, strips
+from .project import Projector, by_planes
+from .tilt_stages import ctf_2d, displaced
+
+METHODS = ("wbp", "sirt")
+FILTERS = ("ramp", "exact", "none")
+SIRT_REACH = 4
+"""How many times wider than the images the volume is, at most, in which SIRT works."""
+
+_BLOCK = 32
+
+
+def reconstruct(
+    series: TiltSeries,
+    *,
+    method: str = "wbp",
+    grid: Grid | None = None,
+    filter: str = "ramp",
+    iterations: int = 20,
+    ctf: str = "none",
+    depth_step: float | None = None,
+    align: bool = True,
+    dark: bool = True,
+    threads: int | None = None,
+    progress: bool = False,
+) -> Volume:
+    """Return the tomogram of a tilt series.
+
+    Each image is first divided by its mean and centred on 0: electrons become contrast. The scale
+    of the result is contrast per nm.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        The tilt series.
+    method : {"wbp", "sirt"}, optional
+        Weighted back-projection, or SIRT from an empty start.
+    grid : Grid, optional
+        Where to reconstruct: the images' rows and columns and pixel size, with any number of
+        planes. By default the grid of the specimen.
+    filter : {"ramp", "exact", "none"}, optional
+        Weights of ``"wbp"``: see `tilt_weights`.
+    iterations : int, optional
+        Iterations of ``"sirt"``.
+    ctf : {"none", "flip"}, optional
+        Whether phases are flipped to undo the signs of the CTF.
+    depth_step : float, optional
+        Whether ``"flip"`` takes the defocus gradient across tilted images into account, and in
+        strips of which difference in defocus, nm.
+    align : bool, optional
+        Whether the shifts and rotations that the series lists are undone, or ignored.
+    dark : bool, optional
+        Whether mass is dark, as in the images, or bright.
+    threads : int, optional
+        Threads to use, without effect on the result; all cores when left out.
+    progress : bool, optional
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    Volume
+        float32.
+
+    Raises
+    ------
+    ValueError
+        An argument is out of its range, or the series has no optics or grid where it needs them.
+
+    Examples
+    --------
+    >>> from openmm_cgpack.imaging import Projector
+    >>> ball = np.zeros((16, 8, 32), np.float32)
+    >>> ball[10, 4, 20] = 1
+    >>> angles = np.deg2rad(np.arange(-60, 61, 3.0))
+    >>> images = 1 - 0.01 * Projector(shape=(16, 32), angles=tuple(angles)).forward(ball)
+    >>> series = TiltSeries(
+    ...     images=images,
+    ...     angles=angles,
+    ...     pixel_size=1.0,
+    ...     dose_e_per_a2=np.ones(41),
+    ...     grid=Grid(shape=ball.shape, voxel_size=1.0, origin=(0, 0, 0)),
+    ... )
+    >>> tomogram = reconstruct(series)
+    >>> [int(i) for i in np.unravel_index(tomogram.data.argmin(), ball.shape)]
+    [10, 4, 20]
+    """
+    _check(series, method, filter, ctf, iterations)
+    grid = grid if grid is not None else series.grid
+    if grid is None:
+        raise ValueError("grid: wanted one, as the series has none of its own")
+    if grid.shape[1:] != series.images.shape[1:]:
+        raise ValueError(
+            f"grid: wanted planes of the images' shape {series.images.shape[1:]}, got "
+            f"{grid.shape[1:]}"
+        )
+    images = np.empty(series.images.shape, np.float32)
+    weights = tilt_weights(
+        series.angles,
+        series.images.shape[2],
+        filter=filter if method == "wbp" else "none",
+        thickness=grid.shape[0],
+    )
+    sign = np.float32(1 if dark else -1)
+
+    def prepare(i: int) -> None:
+        contrast = _contrast(series.images[i])
+        if align:
+            contrast = _aligned(contrast, series, i)
+        if ctf == "flip":
+            contrast = _flipped(contrast, series, i, depth_step)
+        if method == "wbp":
+            contrast = _weighted(contrast, weights[i])
+        images[i] = sign * contrast
+
+    over_tilts(prepare, len(images), threads=threads, progress=progress, label="filter")
+    if method == "wbp":
+        data = _back_projection(images, series.angles, grid, threads, progress)
+    else:
+        data = _sirt(images, series.angles, grid, iterations, threads, progress)
+    data /= np.float32(series.pixel_size)
+    data.flags.writeable = False
+    return Volume(data=data, voxel_size=grid.voxel_size, origin=grid.origin)
+
+
+def tilt_weights(
+    angles: np.ndarray, n_pixels: int, *, filter: str = "ramp", thickness: float | None = None
+) -> np.ndarray:
+    """Return the weights of the images' frequencies along x, for weighted back-projection.
+
+    ``"ramp"``
+        ``|k| dtheta``, with half the angle between a tilt's neighbours as dtheta; band-limited in
+        real space (Ram and Lak), so that its mean is right.
+    ``"exact"``
+        ``1 / sum_j max(0, 1 - D |k sin(theta_i - theta_j)|) / D`` (Harauz and van Heel 1986), D
+        the thickness: central slices overlap below Crowther's frequency ``1 / (D dtheta)``, where
+        it is the ramp for this very set of tilts, and stand alone above, where it is constant.
+    ``"none"``
+        ``1 / t``: plain back-projection.
+
+    Parameters
+    ----------
+    angles : (t,) array
+        Tilts, rad, ascending.
+    n_pixels : int
+        Pixels of the images along x.
+    filter : {"ramp", "exact", "none"}, optional
+        Which weights.
+    thickness : float, optional
+        Thickness of the specimen, voxels; for ``"exact"``.
+
+    Returns
+    -------
+    (t, k) array
+        For the frequencies of a real transform of twice the length or more, ``2 (k - 1)``.
+
+    Raises
+    ------
+    ValueError
+        Unknown filter, or no thickness where it is needed.
+
+    References
+    ----------
+    .. [1] G. Harauz, M. van Heel, "Exact filters for general geometry three dimensional
+       reconstruction", Optik 73, 146 (1986).
+    .. [2] R. A. Crowther, D. J. DeRosier, A. Klug, Proc. R. Soc. A 317, 319 (1970).
+    """
+    angles = np.asarray(angles, dtype=np.float64)
+    length = fft.next_fast_len(2 * n_pixels, real=True)
+    length += length % 2
+    n = length // 2 + 1
+    if filter == "none":
+        return np.full((len(angles), n), 1 / len(angles))
+    if filter == "exact":
+        if thickness is None:
+            raise ValueError("thickness: wanted one for the filter 'exact', got None")
+        k = fft.rfftfreq(length)
+        return np.stack(
+            [
+                1 / (thickness * np.clip(1 - thickness * k * s[:, None], 0, None).sum(axis=0))
+                for s in np.abs(np.sin(angles[:, None] - angles[None, :]))
+            ]
+        )
+    if filter != "ramp":
+        raise ValueError(f"filter: wanted one of {', '.join(FILTERS)}, got {filter!r}")
+    kernel = np.zeros(length)
+    offset = np.arange(1, length // 2 + 1, 2)
+    kernel[0] = 0.25
+    kernel[offset] = kernel[-offset] = -1 / (np.pi * offset) ** 2
+    return _steps(angles)[:, None] * fft.rfft(kernel).real[None, :]
+
+
+def _steps(angles: np.ndarray) -> np.ndarray:
+    """Return the angle that each tilt stands for: to the middle between neighbours."""
+    if len(angles) == 1:
+        return np.ones(1)
+    gaps = np.diff(angles)
+    return np.concatenate([[gaps[0]], (gaps[:-1] + gaps[1:]) / 2, [gaps[-1]]])
+
+
+def _check(series: TiltSeries, method: str, filter: str, ctf: str, iterations: int) -> None:
+    if method not in METHODS:
+        raise ValueError(f"method: wanted one of {', '.join(METHODS)}, got {method!r}")
+    if filter not in FILTERS:
+        raise ValueError(f"filter: wanted one of {', '.join(FILTERS)}, got {filter!r}")
+    if ctf not in ("none", "flip"):
+        raise ValueError(f"ctf: wanted 'none' or 'flip', got {ctf!r}")
+    if ctf == "flip" and series.optics is None:
+        raise ValueError("ctf: wanted a series with optics, to flip phases; this one has none")
+    if iterations < 1:
+        raise ValueError(f"iterations: wanted 1 or more, got {iterations}")
+
+
+def _contrast(image: np.ndarray) -> np.ndarray:
+    mean = float(image.mean(dtype=np.float64))
+    if mean <= 0:
+        # Nothing came through; such a tilt says nothing.
+        return np.zeros_like(image)
+    return image / np.float32(mean) - np.float32(1)
+
+
+def _aligned(image: np.ndarray, series: TiltSeries, i: int) -> np.ndarray:
+    turn = -float(np.asarray(series.rotations)[i])
+    x, y = -np.asarray(series.shifts)[i] / series.pixel_size
+    cosine, sine = np.cos(turn), np.sin(turn)
+    # Moved back first and then turned back: the move is turned as well.
+    shift = np.array([cosine * x - sine * y, sine * x + cosine * y])
+    return displaced(image, shift=shift, turn=turn)
+
+
+def _flipped(image: np.ndarray, series: TiltSeries, i: int, depth_step: float | None) -> np.ndarray:
+    optics: TiltOptics = series.optics  # type: ignore[assignment]
+    ky = fft.fftfreq(image.shape[0], series.pixel_size)[:, None]
+    kx = fft.rfftfreq(image.shape[1], series.pixel_size)[None, :]
+    spectrum = fft.rfft2(image)
+    weights, depths = np.ones((1, image.shape[1]), np.float32), np.zeros(1)
+    if depth_step is not None:
+        step = positive(depth_step, "depth_step") / series.pixel_size
+        weights, depths = strips(image.shape[1], series.angles[i], step=step)
+    result = np.zeros_like(image)
+    for weight, depth in zip(weights, depths * series.pixel_size, strict=True):
+        first, second = optics.defocus_um[i] + optics.hand * depth * 1e-3
+        values = ctf_2d(
+            ky,
+            kx,
+            defocus_um=(first, second),
+            astigmatism_angle=float(np.asarray(optics.astigmatism_angle)[i]),
+            phase_shift=float(np.asarray(optics.phase_shift)[i]),
+            voltage_kv=optics.voltage_kv,
+            cs_mm=optics.cs_mm,
+            amplitude_contrast=optics.amplitude_contrast,
+        )
+        # Minus: the CTF is negative at low frequencies, whose contrast stays as it is.
+        flip = np.where(values > 0, np.float32(-1), np.float32(1))
+        result += weight * fft.irfft2(spectrum * flip, s=image.shape)
+    return result
+
+
+def _weighted(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    n = image.shape[1]
+    length = 2 * (len(weights) - 1)
+    # Rows go on in a mirror, fading out, so that their ends are no edges.
+    spectrum = fft.rfft(_extended(image, length), axis=1)
+    spectrum *= weights.astype(np.float32)
+    return fft.irfft(spectrum, n=length, axis=1)[:, :n]
+
+
+def _extended(image: np.ndarray, length: int) -> np.ndarray:
+    n = image.shape[1]
+    after = (length - n) // 2
+    before = length - n - after
+    padded = np.pad(image, [(0, 0), (0, before + after)], mode="symmetric")
+    tail = padded[:, n:]
+    # The row is a circle: its tail leads from the last pixel over to the first.
+    ramp = (np.arange(after + before) + 0.5) / (after + before)
+    mirrored = np.pad(image, [(0, 0), (before + after, 0)], mode="symmetric")[:, : after + before]
+    padded[:, n:] = (1 - ramp) * tail + ramp * mirrored
+    return padded
+
+
+def _back_projection(
+    images: np.ndarray,
+    angles: np.ndarray,
+    grid: Grid,
+    threads: int | None,
+    progress: bool,
+) -> np.ndarray:
+    matrix = interpolation_matrix((grid.shape[0], grid.shape[2]), angles)
+    return _blocks(
+        images, grid, lambda part: _apply(matrix, part, grid), threads, progress, "back-project"
+    )
+
+
+def interpolation_matrix(shape: tuple[int, int], angles: np.ndarray) -> sparse.csr_array:
+    """Return the matrix that gives each voxel of a plane what lies in the images at its place.
+
+    ``u = x cos(angle) + z sin(angle)``, linear between the two nearest pixels, 0 beyond the
+    borders; the sum over all tilts. Unlike the transpose of `joseph_matrix` it gives every voxel
+    the same weight, and so leaves no pattern in filtered back-projections.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Voxels of the plane along z and x; images have as many pixels as voxels along x.
+    angles : (t,) array
+        Tilts, rad.
+
+    Returns
+    -------
+    (nz * nx, t * nx) scipy.sparse.csr_array
+        float32.
+    """
+    nz, nx = shape
+    z = (np.arange(nz) - nz // 2)[:, None]
+    x = (np.arange(nx) - nx // 2)[None, :]
+    voxel = np.arange(nz * nx)
+    rows, columns, weights = [], [], []
+    for i, angle in enumerate(angles):
+        u = (x * np.cos(angle) + z * np.sin(angle)).ravel() + nx // 2
+        # cos(60 degrees) and the like must not lose a pixel to rounding.
+        low = np.floor(u + 1e-9).astype(np.int64)
+        part = u - low
+        for pixel, weight in ((low, 1 - part), (low + 1, part)):
+            inside = (pixel >= 0) & (pixel < nx) & (weight > 1e-9)
+            rows.append(voxel[inside].astype(np.int32))
+            columns.append((i * nx + pixel[inside]).astype(np.int32))
+            weights.append(weight[inside].astype(np.float32))
+    entries = (np.concatenate(rows), np.concatenate(columns))
+    size = (nz * nx, len(angles) * nx)
+    return sparse.coo_array((np.concatenate(weights), entries), shape=size).tocsr()
+
+
+def _apply(matrix: sparse.csr_array, part: np.ndarray, grid: Grid) -> np.ndarray:
+    out = np.empty((grid.shape[0], part.shape[1], grid.shape[2]), np.float32)
+    by_planes(matrix, part, out)
+    return out
+
+
+def _sirt(
+    images: np.ndarray,
+    angles: np.ndarray,
+    grid: Grid,
+    iterations: int,
+    threads: int | None,
+    progress: bool,
+) -> np.ndarray:
+    nz, _, nx = grid.shape
+    # Tilted beams cross matter beyond the borders in x, which must have its place to go to.
+    steep = float(np.abs(angles).max())
+    reach = nx / max(np.cos(steep), 1e-12) + nz * np.tan(min(steep, np.deg2rad(89)))
+    wide = int(np.ceil(np.clip(reach, nx, SIRT_REACH * nx)))
+    middle = slice(wide // 2 - nx // 2, wide // 2 - nx // 2 + nx)
+    projector = Projector(shape=(nz, wide), angles=tuple(float(a) for a in angles), n_pixels=nx)
+    forward, transposed = projector.matrix, projector.transposed
+    with np.errstate(divide="ignore"):
+        rows = 1 / np.asarray(forward.sum(axis=1), np.float32).ravel()
+        columns = 1 / np.asarray(transposed.sum(axis=1), np.float32).ravel()
+    rows[~np.isfinite(rows)] = columns[~np.isfinite(columns)] = 0
+
+    def solve(part: np.ndarray) -> np.ndarray:
+        # Planes of constant y know nothing of each other: each block runs through on its own.
+        measured = part.transpose(0, 2, 1).reshape(len(rows), -1)
+        guess = np.zeros((len(columns), measured.shape[1]), np.float32)
+        for _ in range(iterations):
+            residual = measured - forward @ guess
+            residual *= rows[:, None]
+            guess += columns[:, None] * (transposed @ residual)
+        return guess.reshape(nz, wide, -1)[:, middle].transpose(0, 2, 1)
+
+    return _blocks(images, grid, solve, threads, progress, "sirt")
+
+
+def _blocks(
+    images: np.ndarray,
+    grid: Grid,
+    solve: Callable[[np.ndarray], np.ndarray],
+    threads: int | None,
+    progress: bool,
+    label: str,
+) -> np.ndarray:
+    data = np.empty(grid.shape, np.float32)
+    starts = range(0, grid.shape[1], _BLOCK)
+
+    def block(i: int) -> None:
+        rows = slice(starts[i], starts[i] + _BLOCK)
+        data[:, rows] = solve(images[:, rows])
+
+    over_tilts(block, len(starts), threads=threads, progress=progress, label=label)
+    return data

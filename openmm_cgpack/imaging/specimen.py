@@ -1,0 +1,257 @@
+"""The specimen: a potential in a slab of ice, with gold and carbon where wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.arrays import frozen, positive
+from ..core.volume import LabelVolume, Volume
+from .potential import MATERIALS, ice_grain, potential
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Specimen:
+    """What stands in the beam.
+
+    The slab of ice is perpendicular to z, around the middle of the volume, and without borders
+    in x and y. It weakens the beam and, where asked for, is grainy; potential beyond its faces is
+    left as it is.
+
+    Parameters
+    ----------
+    potential : Volume
+        Electrostatic potential above that of ice, V.
+    thickness : float
+        Thickness of the ice, nm.
+    grain : float, optional
+        Standard deviation of the ice's potential in a voxel as a multiple of `ice_grain`; 0 is
+        smooth ice.
+    """
+
+    potential: Volume
+    thickness: float
+    grain: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "thickness", positive(self.thickness, "thickness"))
+        object.__setattr__(self, "grain", positive(self.grain, "grain", zero=True))
+
+    @property
+    def ice_planes(self) -> slice:
+        """Planes of constant z whose middle is in the ice."""
+        nz, voxel = self.potential.data.shape[0], self.potential.voxel_size
+        height = np.abs((np.arange(nz) - (nz - 1) / 2) * voxel)
+        inside = np.flatnonzero(height <= self.thickness / 2 + 1e-6 * voxel)
+        if not len(inside):
+            return slice(nz // 2, nz // 2 + 1)
+        return slice(int(inside[0]), int(inside[-1]) + 1)
+
+    @property
+    def grain_deviation(self) -> float:
+        """Standard deviation of the potential of a voxel of ice, V.
+
+        Planes of the volume carry the grain of ice above and below it as well.
+        """
+        planes = self.ice_planes
+        drawn = (planes.stop - planes.start) * self.potential.voxel_size
+        more = np.sqrt(max(1.0, self.thickness / drawn))
+        return self.grain * ice_grain(self.potential.voxel_size) * float(more)
+
+
+def in_ice(
+    density: Volume,
+    *,
+    material: str = "protein",
+    thickness: float | None = None,
+    grain: float = 1.0,
+) -> Specimen:
+    """Return a density in a slab of vitreous ice.
+
+    Parameters
+    ----------
+    density : Volume
+        Mass of heavy atoms, Da/nm³.
+    material : str, optional
+        What it is made of: see `potential`.
+    thickness : float, optional
+        Thickness of the ice, nm; that of the volume when left out.
+    grain : float, optional
+        Graininess of the ice: 1 is the model of `ice_grain`, 0 is smooth ice.
+
+    Returns
+    -------
+    Specimen
+
+    Raises
+    ------
+    ValueError
+        An argument is out of its range.
+    """
+    if thickness is None:
+        thickness = float(density.grid.size[2])
+    return Specimen(
+        potential=potential(density, material=material), thickness=thickness, grain=grain
+    )
+
+
+def add_gold(
+    specimen: Specimen,
+    *,
+    count: int,
+    diameter: float = 10.0,
+    place: str = "faces",
+    seed: int | np.random.SeedSequence,
+) -> tuple[Specimen, LabelVolume]:
+    """Put gold fiducials into the ice.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        The specimen.
+    count : int
+        Number of beads.
+    diameter : float, optional
+        Their diameter, nm.
+    place : {"faces", "inside"}, optional
+        Just inside the two faces of the ice, or anywhere in it. Beads do not meet each other;
+        what was in their place is gone.
+    seed : int or numpy.random.SeedSequence
+        Seed of their places.
+
+    Returns
+    -------
+    specimen : Specimen
+        With the beads' potential in place of what was there.
+    labels : LabelVolume
+        Number of the bead, from 1, in voxels of which it fills half or more.
+
+    Raises
+    ------
+    ValueError
+        The beads do not fit, or an argument is out of its range.
+    """
+    radius = positive(diameter, "diameter") / 2
+    if place not in ("faces", "inside"):
+        raise ValueError(f"place: wanted 'faces' or 'inside', got {place!r}")
+    if count < 0:
+        raise ValueError(f"count: wanted 0 or more, got {count}")
+    volume = specimen.potential
+    voxel, (_, ny, nx) = volume.voxel_size, volume.data.shape
+    planes = specimen.ice_planes
+    low, high = planes.start * voxel + radius, (planes.stop - 1) * voxel - radius
+    if high < low:
+        raise ValueError(
+            f"diameter: wanted gold thinner than the ice, {specimen.thickness:g} nm, got "
+            f"{diameter:g} nm"
+        )
+    rng = np.random.default_rng(seed)
+    centres = np.empty((0, 3))
+    for _ in range(1000 * count):
+        if len(centres) == count:
+            break
+        x, y = rng.uniform(0, [(nx - 1) * voxel, (ny - 1) * voxel])
+        z = rng.uniform(low, high) if place == "inside" else (low, high)[rng.integers(2)]
+        point = np.array([x, y, z])
+        if (np.linalg.norm(centres - point, axis=1) >= diameter).all():
+            centres = np.vstack([centres, point])
+    if len(centres) < count:
+        raise ValueError(f"count: {count} beads of {diameter:g} nm do not fit into the ice")
+    data = volume.data.copy()
+    labels = np.zeros(data.shape, np.uint16 if count < 65536 else np.uint32)
+    gold = np.float32(MATERIALS["gold"].contrast)
+    for i, centre in enumerate(centres):
+        start = np.maximum(np.floor((centre - radius) / voxel).astype(int) - 1, 0)
+        stop = np.ceil((centre + radius) / voxel).astype(int) + 2
+        box = tuple(slice(a, b) for a, b in zip(start[::-1], stop[::-1], strict=True))
+        z, y, x = np.ogrid[
+            tuple(slice(s.start, min(s.stop, n)) for s, n in zip(box, data.shape, strict=True))
+        ]
+        distance = np.sqrt(
+            (x * voxel - centre[0]) ** 2
+            + (y * voxel - centre[1]) ** 2
+            + (z * voxel - centre[2]) ** 2
+        )
+        # Voxels that the surface cuts are filled in part.
+        part = np.clip(0.5 + (radius - distance) / voxel, 0, 1).astype(np.float32)
+        data[box] += part * (gold - data[box])
+        labels[box][part >= 0.5] = i + 1
+    return _with(specimen, data), _labels(volume, labels, ())
+
+
+def add_carbon(
+    specimen: Specimen,
+    *,
+    edge: float,
+    thickness: float = 20.0,
+    hole_radius: float | None = None,
+    seed: int | np.random.SeedSequence,
+) -> tuple[Specimen, LabelVolume]:
+    """Put the edge of a hole in a carbon film under the ice.
+
+    The film reaches in from the side of low x; it lies on the lower face of the ice, and is
+    grainy as ice is, by its own inner potential.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        The specimen.
+    edge : float
+        How far the film reaches into the volume at most, nm.
+    thickness : float, optional
+        Thickness of the film, nm.
+    hole_radius : float, optional
+        Radius of the hole, nm; the edge is straight when left out.
+    seed : int or numpy.random.SeedSequence
+        Seed of the grain.
+
+    Returns
+    -------
+    specimen : Specimen
+        With the film's potential in place of what was there.
+    labels : LabelVolume
+        1 in the film.
+
+    Raises
+    ------
+    ValueError
+        An argument is out of its range.
+    """
+    edge, thickness = positive(edge, "edge"), positive(thickness, "thickness")
+    volume = specimen.potential
+    voxel, (nz, ny, nx) = volume.voxel_size, volume.data.shape
+    y = (np.arange(ny)[:, None] - (ny - 1) / 2) * voxel
+    x = np.arange(nx)[None, :] * voxel
+    if hole_radius is None:
+        inside = np.broadcast_to(edge - x, (ny, nx))
+    else:
+        # The hole's centre lies so that the film is widest half way up the volume.
+        radius = positive(hole_radius, "hole_radius")
+        inside = np.sqrt((x - edge - radius) ** 2 + y**2) - radius
+        inside = np.where(x > edge + radius, -voxel, inside)
+    part = np.clip(0.5 + inside / voxel, 0, 1).astype(np.float32)
+    first = specimen.ice_planes.start
+    planes = slice(first, min(nz, first + max(1, round(thickness / voxel))))
+    data = volume.data.copy()
+    carbon = MATERIALS["carbon"]
+    rng = np.random.default_rng(seed)
+    grain = rng.standard_normal(data[planes].shape, np.float32)
+    grain *= np.float32(ice_grain(voxel, carbon))
+    grain += np.float32(carbon.contrast)
+    data[planes] += part * (grain - data[planes])
+    labels = np.zeros(data.shape, np.uint16)
+    labels[planes] = part >= 0.5
+    return _with(specimen, data), _labels(volume, labels, ("carbon",))
+
+
+def _with(specimen: Specimen, data: np.ndarray) -> Specimen:
+    volume = specimen.potential
+    data.flags.writeable = False
+    changed = Volume(data=data, voxel_size=volume.voxel_size, origin=volume.origin)
+    return Specimen(potential=changed, thickness=specimen.thickness, grain=specimen.grain)
+
+
+def _labels(volume: Volume, labels: np.ndarray, names: tuple[str, ...]) -> LabelVolume:
+    labels = frozen(labels, "labels", volume.data.shape, labels.dtype)
+    return LabelVolume(data=labels, voxel_size=volume.voxel_size, origin=volume.origin, names=names)
