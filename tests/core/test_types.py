@@ -1,0 +1,142 @@
+"""The data types: frozen, checked at the border, one index."""
+
+import dataclasses
+
+import numpy as np
+import openmm.unit as unit
+import pytest
+from helpers import body, chain, random_scene
+
+from openmm_cgpack.core import (
+    AtomicStructure,
+    BallModel,
+    Grid,
+    LabelVolume,
+    RigidTransforms,
+    Scene,
+    Volume,
+)
+from openmm_cgpack.core.seeds import integer_seed, stage_seed
+from openmm_cgpack.core.units import strip
+
+
+def test_values_can_not_be_changed():
+    model = body("a", 4, 1)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        model.name = "b"
+    with pytest.raises(ValueError, match="read-only"):
+        model.positions[0] = 1.0
+
+
+def test_what_was_given_stays_the_users():
+    positions = np.zeros((2, 3))
+    structure = AtomicStructure(name="a", positions=positions, masses=[1.0, 1.0])
+    positions[0] = 7.0
+    assert not structure.positions.any()
+
+
+def test_quantities_are_stripped_once():
+    structure = AtomicStructure(
+        name="a", positions=[[10.0, 0, 0]] * unit.angstrom, masses=[1.0] * unit.dalton
+    )
+    assert structure.positions[0, 0] == pytest.approx(1.0)
+    assert strip(1.0 * unit.kilocalorie_per_mole) == pytest.approx(4.184)
+    assert strip("plain") == "plain"
+
+
+def model_with(**changes):
+    fields = {"positions": np.eye(3), "radii": np.ones(3), "masses": np.ones(3), "volume": 1.0}
+    return BallModel(name="m", **(fields | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"positions": np.zeros((3, 2))}, r"m: positions: wanted shape \(any, 3\), got \(3, 2\)"),
+        ({"positions": [[0, 0, np.nan]] * 3}, r"m: positions: wanted finite numbers, got nan"),
+        ({"radii": [1, -2, 1]}, r"m: radii: wanted positive numbers, got -2 for ball 1"),
+        ({"radii": [1, 2]}, r"m: radii: wanted shape \(3\), got \(2,\)"),
+        ({"masses": [1, 0, 1]}, "m: masses: wanted positive numbers, got 0 for ball 1"),
+        ({"bonds": [[0, 3]]}, "m: bonds: wanted balls 0 to 2, got 0 to 3"),
+        ({"rigid_groups": ([0, 1], [1, 2])}, "each ball in one group at most"),
+        ({"rigid_groups": ([0, 9],)}, "wanted balls 0 to 2"),
+        ({"volume": 0.0}, "m: volume: wanted a positive number, got 0"),
+        ({"bond_k": -1.0}, "bond_k: wanted a number >= 0"),
+        ({"positions": np.empty((0, 3)), "radii": [], "masses": []}, "at least one ball"),
+    ],
+)
+def test_bad_models_say_what_is_wrong(changes, match):
+    with pytest.raises(ValueError, match=match):
+        model_with(**changes)
+
+
+@pytest.mark.parametrize("bonds", [[[0.5, 1]], [["a", "b"]]])
+def test_bonds_are_whole_numbers(bonds):
+    with pytest.raises(TypeError, match="m: bonds"):
+        model_with(bonds=bonds)
+
+
+def test_rest_values_are_those_of_the_positions():
+    model = model_with(
+        positions=[[1, 0, 0], [0, 0, 0], [0, 2, 0]], bonds=[[0, 1], [1, 2]], angles=[[0, 1, 2]]
+    )
+    np.testing.assert_allclose(model.bond_lengths, [1, 2])
+    np.testing.assert_allclose(model.rest_angles, [np.pi / 2])
+
+
+def test_one_index():
+    scene, _ = random_scene(1)
+    assert scene.offsets.tolist() == [0, 3, 6, 13, 20, 25, 30]
+    for i in range(scene.n_instances):
+        model, balls = scene.model(i), scene.balls(i)
+        assert (scene.instance_of_ball[balls] == i).all()
+        np.testing.assert_array_equal(scene.radii[balls], model.radii)
+        np.testing.assert_array_equal(scene.masses[balls], model.masses)
+        moved = scene.transforms[i].apply(model.positions)[0]
+        np.testing.assert_allclose(scene.positions[balls], moved, atol=1e-12)
+    lengths = np.linalg.norm(np.diff(scene.positions[scene.bonds], axis=1)[:, 0], axis=1)
+    expected = np.concatenate([scene.model(i).bond_lengths for i in range(6)])
+    np.testing.assert_allclose(lengths, expected)
+    assert scene.ball_name(4) == "ball 2 of instance 2 (three)"
+
+
+@pytest.mark.parametrize(
+    ("species", "index", "match"),
+    [
+        ((chain(),), [], "at least one instance"),
+        ((chain(),), [1], "species_index: wanted 0 to 0"),
+        ((chain(), chain()), [0], "'chain' stands for 2 models"),
+    ],
+)
+def test_bad_scenes_say_what_is_wrong(species, index, match):
+    with pytest.raises(ValueError, match=match):
+        Scene(species=species, species_index=index, transforms=RigidTransforms.identity(len(index)))
+
+
+def test_grids_put_voxel_centres_where_they_say():
+    grid = Grid(shape=(2, 3, 4), voxel_size=0.5, origin=[1.0, 2.0, 3.0])
+    np.testing.assert_allclose(
+        grid.to_voxels(np.array([[1.0, 2.0, 3.0], [2.5, 3.0, 3.5]])), [[0, 0, 0], [3, 2, 1]]
+    )
+    np.testing.assert_allclose(grid.size, [2.0, 1.5, 1.0])
+
+
+def test_volumes_hold_float32_and_labels_whole_numbers():
+    volume = Volume(data=np.ones((2, 3, 4)), voxel_size=1.0, origin=np.zeros(3))
+    assert volume.data.dtype == np.float32
+    assert volume.grid.shape == (2, 3, 4)
+    labels = LabelVolume(data=np.ones((2, 2, 2), int), voxel_size=1.0, origin=np.zeros(3))
+    assert labels.data.dtype == np.uint32
+    with pytest.raises(ValueError, match="finite"):
+        Volume(data=np.full((1, 1, 1), np.inf), voxel_size=1.0, origin=np.zeros(3))
+
+
+def test_stages_draw_from_children_of_their_own():
+    states = {
+        tuple(stage_seed(seed, stage, index).generate_state(2))
+        for seed in (0, 1)
+        for stage in ("models", "placement", "dynamics", "noise")
+        for index in (0, 1)
+    }
+    assert len(states) == 16
+    assert 1 <= integer_seed(stage_seed(1, "noise")) < 2**31

@@ -1,0 +1,56 @@
+"""What the issue promises of rigid bodies, on molecules of the library."""
+
+import numpy as np
+import pytest
+
+from openmm_cgpack.models import coarse_grain, filament, membrane
+from openmm_cgpack.packing import pack_scene, place
+from openmm_cgpack.poses import extract_transforms
+from openmm_cgpack.structures import library
+
+NAMES = ("3hhb", "1f1b", "2h12", "1bxn", "1u6g", "3d2f", "1oel", "2byu")
+
+
+@pytest.fixture(scope="module")
+def scene():
+    counts = [(coarse_grain(library[name], seed=1), 4) for name in NAMES]
+    return place([*counts, (filament(n_balls=9), 1), (membrane(shape=(4, 4)), 1)], seed=1)
+
+
+def shape_errors(scene, packed):
+    poses = extract_transforms(packed)
+    rigid = poses.rigid
+    sizes = np.array([scene.model(i).radius_of_gyration for i in range(scene.n_instances)])
+    return poses.rms[rigid], sizes[rigid], poses.mirrored[rigid]
+
+
+@pytest.mark.slow
+def test_bonds_keep_the_shape_within_two_per_cent(scene):
+    packed = pack_scene(
+        scene, seed=1, platform="CPU", threads=1, rigidity="bonds", relax_steps=8000
+    )
+    rms, sizes, mirrored = shape_errors(scene, packed)
+    assert mirrored.sum() < len(rms) / 2
+    assert (rms / sizes)[~mirrored].max() < 0.02
+
+
+@pytest.mark.slow
+def test_constraints_keep_the_shape_exactly_and_the_hand(scene):
+    packed = pack_scene(scene, seed=1, platform="CPU")
+    rms, _, mirrored = shape_errors(scene, packed)
+    assert rms.max() < 1e-4
+    assert not mirrored.any()
+
+
+@pytest.mark.slow
+def test_deformables_bend_and_keep_their_bond_lengths(scene):
+    packed = pack_scene(scene, seed=1, platform="CPU")
+    for i in (scene.n_instances - 2, scene.n_instances - 1):
+        model, balls = scene.model(i), packed.positions[scene.balls(i)]
+        first, second = model.bonds.T
+        lengths = np.linalg.norm(balls[first] - balls[second], axis=1)
+        np.testing.assert_allclose(lengths, model.bond_lengths, rtol=0.03)
+        ends = np.linalg.norm(balls[-1] - balls[0]) / np.linalg.norm(
+            model.positions[-1] - model.positions[0]
+        )
+        assert ends < 0.98
