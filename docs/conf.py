@@ -78,13 +78,7 @@ def _folder(value: object) -> str:
     return module.split(".")[1] if module.startswith("openmm_cgpack.") else ""
 
 
-def _write_generated(app: object) -> None:
-    """Write the pages that follow from the code: the recipe's keys and the public names."""
-    folder = HERE / "api"
-    folder.mkdir(exist_ok=True)
-    (folder / "keys.md").write_text(key_table(), encoding="utf-8")
-    (folder / "index.rst").write_text(_api_page(), encoding="utf-8")
-
-
-def setup(app) -> None:
-    app.connect("builder-inited", _write_generated, priority=1)
+# Written when the configuration is read: autosummary looks for its pages before any event.
+(HERE / "api").mkdir(exist_ok=True)
+(HERE / "api" / "keys.md").write_text(key_table(), encoding="utf-8")
+(HERE / "api" / "index.rst").write_text(_api_page(), encoding="utf-8")
