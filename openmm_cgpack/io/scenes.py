@@ -28,7 +28,6 @@ FORMAT = "openmm_cgpack scene"
 FORMAT_VERSION = 1
 
 _BOUNDARIES = {"open": Open}
-_GEOMETRIES = {"curve": Curve, "mesh": Mesh}
 _MODEL_ARRAYS = ("positions", "radii", "masses", "bonds", "angles")
 _MODEL_NUMBERS = ("bond_k", "angle_k", "volume")
 _STRUCTURE_ARRAYS = ("positions", "masses", "atoms", "spread", "file_origin")
@@ -130,7 +129,8 @@ def _write(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], header: 
     header = {"format": FORMAT, "version": FORMAT_VERSION, **header}
     text = json.dumps(header, sort_keys=True).encode()
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, header=np.frombuffer(text, np.uint8), **arrays)
+        everything: dict[str, Any] = {"header": np.frombuffer(text, np.uint8), **arrays}
+        np.savez_compressed(file, **everything)
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
@@ -177,16 +177,15 @@ def _unpack_scene(arrays: Mapping[str, np.ndarray], header: dict[str, Any]) -> S
     species = []
     for s, record in enumerate(header["species"]):
         prefix = f"species/{s}"
+        groups = [arrays[f"{prefix}/rigid_groups/{g}"] for g in range(record["rigid_groups"])]
+        fields: dict[str, Any] = {"name": record["name"], "rigid_groups": tuple(groups)}
+        fields |= {key: arrays[f"{prefix}/{key}"] for key in _MODEL_ARRAYS}
+        fields |= {key: record[key] for key in _MODEL_NUMBERS}
         species.append(
             BallModel(
-                name=record["name"],
-                rigid_groups=tuple(
-                    arrays[f"{prefix}/rigid_groups/{g}"] for g in range(record["rigid_groups"])
-                ),
                 geometry=_geometry_from_json(arrays, f"{prefix}/geometry", record["geometry"]),
                 structure=_structure_from_json(arrays, f"{prefix}/structure", record["structure"]),
-                **{key: arrays[f"{prefix}/{key}"] for key in _MODEL_ARRAYS},
-                **{key: record[key] for key in _MODEL_NUMBERS},
+                **fields,
             )
         )
     return Scene(
@@ -217,8 +216,9 @@ def _geometry_from_json(
     if record is None:
         return None
     numbers = {key: value for key, value in record.items() if key != "kind"}
-    key = "balls" if record["kind"] == "curve" else "faces"
-    return _GEOMETRIES[record["kind"]](**{key: arrays[f"{prefix}/{key}"]}, **numbers)
+    if record["kind"] == "curve":
+        return Curve(balls=arrays[f"{prefix}/balls"], **numbers)
+    return Mesh(faces=arrays[f"{prefix}/faces"], **numbers)
 
 
 def _structure_to_json(
