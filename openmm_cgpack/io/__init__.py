@@ -5,10 +5,15 @@ from .bild import write_bild
 from .cmm import write_cmm
 from .mrc import read_mrc, write_mrc
 from .particles import read_particles, write_particles
+from .scenes import load_packed, load_scene, save_packed, save_scene
 
 __all__ = [
+    "load_packed",
+    "load_scene",
     "read_mrc",
     "read_particles",
+    "save_packed",
+    "save_scene",
     "write_atoms",
     "write_bild",
     "write_cmm",
