@@ -3,6 +3,7 @@
 from .boundary import Boundary, Open, Periodic, Slab
 from .errors import PackingError, PlacementError, StructureError
 from .model import BallModel, Curve, Mesh
+from .obstacle import Obstacle
 from .particles import ParticleTable
 from .scene import History, PackedScene, Scene
 from .structure import AtomicStructure
@@ -19,6 +20,7 @@ __all__ = [
     "History",
     "LabelVolume",
     "Mesh",
+    "Obstacle",
     "Open",
     "PackedScene",
     "PackingError",

@@ -32,6 +32,11 @@ class _Box:
         """Volume of the box, nm^3."""
         return float(np.prod(self.box))
 
+    @property
+    def tree_box(self) -> np.ndarray:
+        """Edges as scipy's KDTree wants them as `boxsize`: 0 along an axis with walls."""
+        return np.where(self.periodic, self.box, 0.0)
+
     def minimum_image(self, offset: np.ndarray) -> np.ndarray:
         """Return offsets (..., 3) in nm, each moved by whole boxes to its shortest."""
         box = np.array(self.box)

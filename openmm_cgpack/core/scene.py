@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from .arrays import frozen
-from .boundary import Open
+from .boundary import Boundary, Open
 from .model import BallModel
+from .obstacle import Obstacle
 from .transforms import RigidTransforms
 
 
@@ -29,14 +30,20 @@ class Scene:
         Species of each instance.
     transforms : RigidTransforms
         Pose of each instance: its model's body frame in the scene.
-    boundary : Open
+    boundary : Open, Periodic or Slab
         Where the scene ends.
+    fixed : (n,) bool array, optional
+        Instances that no protocol moves; none when left out.
+    obstacle : Obstacle, optional
+        Where nothing may be.
     """
 
     species: tuple[BallModel, ...]
     species_index: np.ndarray
     transforms: RigidTransforms
-    boundary: Open = field(default_factory=Open)
+    boundary: Boundary = field(default_factory=Open)
+    fixed: np.ndarray = None  # type: ignore[assignment]
+    obstacle: Obstacle | None = None
 
     def __post_init__(self) -> None:
         species = tuple(self.species)
@@ -51,8 +58,10 @@ class Scene:
                 raise ValueError(
                     f"species: the name {name!r} stands for {names.count(name)} models"
                 )
+        fixed = np.zeros(len(index), bool) if self.fixed is None else self.fixed
         object.__setattr__(self, "species", species)
         object.__setattr__(self, "species_index", index)
+        object.__setattr__(self, "fixed", frozen(fixed, "fixed", (len(index),), np.bool_))
 
     @property
     def n_instances(self) -> int:
@@ -71,6 +80,12 @@ class Scene:
     def balls(self, instance: int) -> slice:
         """Return the slice of the scene's balls that belong to an instance."""
         return slice(int(self.offsets[instance]), int(self.offsets[instance + 1]))
+
+    @property
+    def volume(self) -> float:
+        """Volume of what all instances stand for, nm^3."""
+        volumes = np.array([model.volume for model in self.species])
+        return float(volumes[self.species_index].sum())
 
     @cached_property
     def offsets(self) -> np.ndarray:
@@ -127,7 +142,8 @@ class History:
     radius_of_gyration : (t,) array
         Of all balls about their mean, nm.
     fraction : (t,) array
-        Volume of what is packed over that of the sphere with the same radius of gyration.
+        Volume of what is packed over that of the box less the obstacle; of an open scene, over
+        that of the sphere with the same radius of gyration.
     overlap : (t,) array
         Deepest overlap of two instances' balls: 1 - distance / (sum of radii), 0 for none.
     energy : (t,) array
@@ -157,7 +173,7 @@ class PackedScene:
         The scene as it was placed.
     positions : (b, 3) array
         Final ball centres, nm.
-    boundary : Open
+    boundary : Open, Periodic or Slab
         The boundary at the end.
     history : History
         What was measured on the way.
@@ -167,7 +183,7 @@ class PackedScene:
 
     scene: Scene
     positions: np.ndarray
-    boundary: Open
+    boundary: Boundary
     history: History
     provenance: dict[str, Any] = field(default_factory=dict)
 

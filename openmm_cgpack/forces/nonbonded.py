@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..core import Scene
+from ..core import Open, Scene
 from ..core.arrays import positive
 from .rigidity import Rigidity, body_numbers, flexible_bonds, rigid_pairs
 
@@ -89,7 +89,8 @@ class SwitchedLennardJones:
         excluded = scene.bonds[flexible_bonds(scene)] if by_body else scene.bonds
         for first, second in excluded.tolist():
             force.addExclusion(first, second)
-        force.setNonbondedMethod(force.CutoffNonPeriodic)
+        periodic = not isinstance(scene.boundary, Open)
+        force.setNonbondedMethod(force.CutoffPeriodic if periodic else force.CutoffNonPeriodic)
         force.setUseSwitchingFunction(True)
         force.setSwitchingDistance(self.switch)
         force.setCutoffDistance(self.cutoff)
@@ -107,7 +108,8 @@ class SwitchedLennardJones:
         excluded = np.concatenate([np.sort(scene.bonds, axis=1), rigid_pairs(scene)])
         for first, second in np.unique(excluded, axis=0).tolist():
             force.addException(first, second, 0.0, 1.0, 0.0)
-        force.setNonbondedMethod(force.CutoffNonPeriodic)
+        periodic = not isinstance(scene.boundary, Open)
+        force.setNonbondedMethod(force.CutoffPeriodic if periodic else force.CutoffNonPeriodic)
         force.setUseSwitchingFunction(True)
         force.setSwitchingDistance(self.switch)
         force.setCutoffDistance(self.cutoff)

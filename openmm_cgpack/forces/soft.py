@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core import Open, Scene, Slab
+from ..core import Obstacle, Open, Scene, Slab
 from ..core.arrays import positive
 from .rigidity import Rigidity, body_numbers, flexible_bonds
 
@@ -37,7 +37,7 @@ class SoftRepulsion:
         object.__setattr__(self, "k", positive(self.k, "k"))
 
     def build(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomNonbondedForce:
-        """Return the force."""
+        """Return the force; its cutoff is where the two largest balls touch."""
         import openmm
 
         energy = "0.5*soft_k*max(0, radius1 + radius2 - r)^2"
@@ -93,5 +93,104 @@ class Walls:
         return force
 
 
+@dataclass(frozen=True, kw_only=True)
+class ObstacleWall:
+    """The scene's obstacle pushes balls out: ``U = k/2 depth^2``.
+
+    The depth of a ball is its radius less the distance of its centre from the obstacle, from a
+    map of signed distances on the obstacle's grid.
+
+    Parameters
+    ----------
+    k : float
+        Stiffness, kJ/mol/nm^2.
+    """
+
+    k: float = 10_000.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k", positive(self.k, "k"))
+
+    def build(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomCompoundBondForce | None:
+        """Return the force, or None where the scene has no obstacle."""
+        import openmm
+
+        if scene.obstacle is None:
+            return None
+        radii = scene.radii
+        depths, low, high = obstacle_depths(scene.obstacle, float(radii.max()))
+        terms, definitions = [], []
+        force = openmm.CustomCompoundBondForce(1, "")
+        for axis, a, b in zip("xyz", low.tolist(), high.tolist(), strict=True):
+            place = f"{axis}1"
+            if not isinstance(scene.boundary, Open) and scene.boundary.periodic["xyz".index(axis)]:
+                place = f"{axis}1 - box_{axis}*floor({axis}1/box_{axis} + 0.5)"
+                force.addGlobalParameter(f"box_{axis}", scene.boundary.box["xyz".index(axis)])
+            definitions += [
+                f"{axis}n = min({b!r}, max({a!r}, {axis}w))",
+                f"{axis}w = {place}",
+            ]
+            terms.append(f"abs({axis}w - {axis}n)")
+        # Beyond its range the map goes on as at its edge, and rises where all beyond is forbidden.
+        beyond = f" + {' + '.join(terms)}" if scene.obstacle.beyond else ""
+        force.setEnergyFunction(
+            "0.5*obstacle_k*max(0, depths(xn, yn, zn) + radius - reach"
+            f"{beyond})^2; " + "; ".join(definitions)
+        )
+        force.addGlobalParameter("obstacle_k", self.k)
+        force.addGlobalParameter("reach", float(radii.max()))
+        force.addPerBondParameter("radius")
+        shape = depths.shape[::-1]
+        # OpenMM's tables run fastest along x, as [z, y, x] arrays do.
+        bounds = [edge for pair in zip(low.tolist(), high.tolist(), strict=True) for edge in pair]
+        table = openmm.Continuous3DFunction(*shape, depths.ravel().tolist(), *bounds)
+        force.addTabulatedFunction("depths", table)
+        for ball in np.flatnonzero(~scene.fixed[scene.instance_of_ball]).tolist():
+            force.addBond([ball], [float(radii[ball])])
+        return force
+
+
+def obstacle_depths(
+    obstacle: Obstacle, reach: float, *, most: int = 64
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return how deep a ball of radius `reach` stands in an obstacle, on a grid of centres.
+
+    Parameters
+    ----------
+    obstacle : Obstacle
+        The obstacle.
+    reach : float
+        Radius, nm.
+    most : int, optional
+        Most points of the grid along an axis; OpenMM fits a spline to them.
+
+    Returns
+    -------
+    depths : (z, y, x) array
+        `reach` less the signed distance of the centre from the obstacle, at least 0, nm.
+    low, high : (3,) arrays
+        First and last point along x, y and z, nm: `reach` beyond the obstacle.
+    """
+    from scipy.ndimage import distance_transform_edt, map_coordinates
+
+    size = obstacle.voxel_size
+    pad = int(np.ceil(reach / size)) + 1
+    mask = np.pad(obstacle.mask, pad, constant_values=obstacle.beyond)
+    outside = distance_transform_edt(~mask) if mask.any() else np.full(mask.shape, np.inf)
+    inside = distance_transform_edt(mask) if not mask.all() else np.full(mask.shape, np.inf)
+    # Half a voxel lies between a voxel's centre and the face between it and the next.
+    signed = size * np.where(mask, 0.5 - inside, outside - 0.5)
+    depths = np.clip(reach - signed, 0.0, None)
+    low = obstacle.origin - pad * size
+    high = low + (np.array(mask.shape[::-1]) - 1) * size
+    counts = [min(n, most) for n in mask.shape]
+    lines = [np.linspace(0, n - 1, m) for n, m in zip(mask.shape, counts, strict=True)]
+    coarse = map_coordinates(depths, np.meshgrid(*lines, indexing="ij"), order=1)
+    return coarse, low, high
+
+
 SLAB_HEIGHT = "slab_height"
 """Global parameter of the Context: the distance between the walls of a slab, nm."""
+
+BOX_EDGES = ("box_x", "box_y", "box_z")
+"""Global parameters of the Context: edges of a box, by which `ObstacleWall` finds images, nm."""

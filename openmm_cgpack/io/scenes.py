@@ -17,17 +17,20 @@ from ..core import (
     Curve,
     History,
     Mesh,
+    Obstacle,
     Open,
     PackedScene,
+    Periodic,
     RigidTransforms,
     Scene,
+    Slab,
 )
+from ..core.boundary import Boundary
 from .atomic import atomic_path
 
 FORMAT = "openmm_cgpack scene"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
-_BOUNDARIES = {"open": Open}
 _MODEL_ARRAYS = ("positions", "radii", "masses", "bonds", "angles")
 _MODEL_NUMBERS = ("bond_k", "angle_k", "volume")
 _STRUCTURE_ARRAYS = ("positions", "masses", "atoms", "spread", "file_origin")
@@ -154,6 +157,7 @@ def _pack_scene(scene: Scene) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "species_index": scene.species_index,
         "rotations": scene.transforms.rotations,
         "translations": scene.transforms.translations,
+        "fixed": scene.fixed,
     }
     models = []
     for s, model in enumerate(scene.species):
@@ -170,7 +174,11 @@ def _pack_scene(scene: Scene) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
                 **{key: getattr(model, key) for key in _MODEL_NUMBERS},
             }
         )
-    return arrays, {"species": models, "boundary": _boundary_to_json(scene.boundary)}
+    return arrays, {
+        "species": models,
+        "boundary": _boundary_to_json(scene.boundary),
+        "obstacle": _obstacle_to_json(arrays, scene.obstacle),
+    }
 
 
 def _unpack_scene(arrays: Mapping[str, np.ndarray], header: dict[str, Any]) -> Scene:
@@ -195,6 +203,8 @@ def _unpack_scene(arrays: Mapping[str, np.ndarray], header: dict[str, Any]) -> S
             rotations=arrays["rotations"], translations=arrays["translations"]
         ),
         boundary=_boundary_from_json(header["boundary"]),
+        fixed=arrays.get("fixed", np.zeros(len(arrays["species_index"]), bool)),
+        obstacle=_obstacle_from_json(arrays, header.get("obstacle")),
     )
 
 
@@ -244,9 +254,40 @@ def _structure_from_json(
     return AtomicStructure(**fields)
 
 
-def _boundary_to_json(boundary: Open) -> dict[str, Any]:
-    return {"kind": type(boundary).__name__.lower()}
+def _obstacle_to_json(
+    arrays: dict[str, np.ndarray], obstacle: Obstacle | None
+) -> dict[str, Any] | None:
+    if obstacle is None:
+        return None
+    arrays["obstacle/mask"] = np.packbits(obstacle.mask)
+    arrays["obstacle/origin"] = obstacle.origin
+    shape = list(obstacle.mask.shape)
+    return {"shape": shape, "voxel_size": obstacle.voxel_size, "beyond": obstacle.beyond}
 
 
-def _boundary_from_json(record: dict[str, Any]) -> Open:
-    return _BOUNDARIES[record["kind"]]()
+def _obstacle_from_json(
+    arrays: Mapping[str, np.ndarray], record: dict[str, Any] | None
+) -> Obstacle | None:
+    if record is None:
+        return None
+    shape = record["shape"]
+    bits = np.unpackbits(arrays["obstacle/mask"], count=int(np.prod(shape)))
+    return Obstacle(
+        mask=bits.reshape(shape).astype(bool),
+        origin=arrays["obstacle/origin"],
+        voxel_size=record["voxel_size"],
+        beyond=record["beyond"],
+    )
+
+
+def _boundary_to_json(boundary: Boundary) -> dict[str, Any]:
+    kind = {"kind": type(boundary).__name__.lower()}
+    return kind if isinstance(boundary, Open) else kind | {"box": list(boundary.box)}
+
+
+def _boundary_from_json(record: dict[str, Any]) -> Boundary:
+    if record["kind"] == "open":
+        return Open()
+    if record["kind"] == "slab":
+        return Slab(box=record["box"])
+    return Periodic(box=record["box"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import KDTree
 
-from ..core import Scene
+from ..core import Open, Periodic, Scene, Slab
+from ..core.boundary import Boundary
 
 
 def radius_of_gyration(positions: np.ndarray) -> float:
@@ -35,7 +36,33 @@ def filled_fraction(scene: Scene, positions: np.ndarray) -> float:
     return float(volumes.sum() / (4 / 3 * np.pi * radius**3)) if radius > 0 else 0.0
 
 
-def overlaps(scene: Scene, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def box_fraction(scene: Scene, boundary: Periodic | Slab) -> float:
+    """Return the volume of all instances over that of the box less the obstacle.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    boundary : Periodic or Slab
+        The box.
+
+    Returns
+    -------
+    float
+        The envelope volume fraction. What overlaps counts twice; the audit measures the union.
+    """
+    return scene.volume / room(scene, boundary)
+
+
+def room(scene: Scene, boundary: Periodic | Slab) -> float:
+    """Return the volume of a box less the scene's obstacle, nm^3."""
+    blocked = 0.0 if scene.obstacle is None else scene.obstacle.volume_in(boundary.box)
+    return boundary.volume - blocked
+
+
+def overlaps(
+    scene: Scene, positions: np.ndarray, *, boundary: Boundary | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the overlapping pairs of balls of different instances, and how deep each is.
 
     Parameters
@@ -44,6 +71,8 @@ def overlaps(scene: Scene, positions: np.ndarray) -> tuple[np.ndarray, np.ndarra
         The scene.
     positions : (b, 3) array
         Ball centres, nm.
+    boundary : Open, Periodic or Slab, optional
+        Where the scene ends now; the scene's own when left out.
 
     Returns
     -------
@@ -53,12 +82,20 @@ def overlaps(scene: Scene, positions: np.ndarray) -> tuple[np.ndarray, np.ndarra
         ``1 - distance / (sum of radii)``: 0 is touching, 1 the same place.
     """
     radii = scene.radii
+    boundary = scene.boundary if boundary is None else boundary
+    edges = None
+    if not isinstance(boundary, Open):
+        # Rounding may put a wrapped point on the box's far edge, where the tree has none.
+        edges = boundary.tree_box
+        inside = boundary.wrap(positions) + np.array(boundary.box) / 2
+        inside = np.minimum(inside, np.nextafter(edges, 0))
+        positions = np.where(edges > 0, inside, positions)
     # A ball reaches others' centres up to its radius plus theirs; asking for each size class of
     # neighbours in turn keeps one large ball from making every search as wide as itself.
     pairs = []
     order = np.argsort(radii)
     for members in np.array_split(order, min(8, len(order))):
-        tree = KDTree(positions[members])
+        tree = KDTree(positions[members], boxsize=edges)
         found = tree.query_ball_point(positions, radii + radii[members[-1]], return_sorted=False)
         sizes = np.fromiter(map(len, found), np.int64, len(found))
         if sizes.sum():
@@ -70,12 +107,17 @@ def overlaps(scene: Scene, positions: np.ndarray) -> tuple[np.ndarray, np.ndarra
     instance = scene.instance_of_ball
     keep = (first < second) & (instance[first] != instance[second])
     first, second = first[keep], second[keep]
-    distance = np.linalg.norm(positions[first] - positions[second], axis=1)
+    offset = positions[first] - positions[second]
+    if not isinstance(boundary, Open):
+        offset = boundary.minimum_image(offset)
+    distance = np.linalg.norm(offset, axis=1)
     depth = 1 - distance / (radii[first] + radii[second])
     deep = depth > 0
     return np.stack([first[deep], second[deep]], axis=1), depth[deep]
 
 
-def deepest_overlap(scene: Scene, positions: np.ndarray) -> float:
-    """Return the depth of the deepest overlap, 0 where there is none."""
-    return float(overlaps(scene, positions)[1].max(initial=0.0))
+def deepest_overlap(
+    scene: Scene, positions: np.ndarray, *, boundary: Boundary | None = None
+) -> float:
+    """Return the depth of the deepest overlap, 0 where there is none; see `overlaps`."""
+    return float(overlaps(scene, positions, boundary=boundary)[1].max(initial=0.0))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core import BallModel, Scene
+from ..core import BallModel, Open, Periodic, Scene, Slab
 from ..forces import ForceTerm, Rigidity
 from ..forces.rigidity import check_rigidity
 
@@ -43,7 +43,8 @@ def create_system(
     Raises
     ------
     ValueError
-        `rigidity` is neither, or the balls of a body to be constrained lie on a line.
+        `rigidity` is neither, the balls of a body to be constrained lie on a line, or the
+        boundary's box is narrower than two cutoffs.
 
     Examples
     --------
@@ -56,18 +57,58 @@ def create_system(
 
     check_rigidity(rigidity)
     system = openmm.System()
-    for mass in scene.masses.tolist():
+    # OpenMM does not move particles without mass.
+    for mass in np.where(scene.fixed[scene.instance_of_ball], 0.0, scene.masses).tolist():
         system.addParticle(mass)
     if rigidity == "constraints":
         bodies = [_Bodies(model) for model in scene.species]
-        for i, s in enumerate(scene.species_index):
-            bodies[s].add_to(system, int(scene.offsets[i]))
+        for i in np.flatnonzero(~scene.fixed).tolist():
+            bodies[scene.species_index[i]].add_to(system, int(scene.offsets[i]))
+    reach = 0.0
     for group, term in enumerate(forces):
         force = term.build(scene, rigidity)
-        if force is not None:
-            force.setForceGroup(group)
-            system.addForce(force)
+        if force is None:
+            continue
+        force.setForceGroup(group)
+        system.addForce(force)
+        if isinstance(force, openmm.CustomNonbondedForce | openmm.NonbondedForce):
+            reach = max(reach, force.getCutoffDistance()._value)
+    if not isinstance(scene.boundary, Open):
+        system.setDefaultPeriodicBoxVectors(*periodic_vectors(scene.boundary, reach))
     return system
+
+
+def periodic_vectors(boundary: Periodic | Slab, reach: float) -> list[tuple[float, float, float]]:
+    """Return the box vectors that OpenMM wants for a boundary.
+
+    OpenMM repeats a box along all three axes: a slab's is so high that its images do not meet.
+
+    Parameters
+    ----------
+    boundary : Periodic or Slab
+        The boundary.
+    reach : float
+        Longest cutoff of the forces, nm.
+
+    Returns
+    -------
+    list of three tuples
+        The vectors, nm.
+
+    Raises
+    ------
+    ValueError
+        The box is narrower than two cutoffs.
+    """
+    edges = np.array(boundary.box)
+    if isinstance(boundary, Slab):
+        edges[2] += max(2 * reach, edges[2])
+    if edges.min() < 2 * reach:
+        raise ValueError(
+            f"boundary: wanted edges of at least twice the longest cutoff, {2 * reach:.4g} nm, "
+            f"got {edges.min():.4g}"
+        )
+    return [tuple(row) for row in np.diag(edges).tolist()]
 
 
 class _Bodies:
