@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,3 +37,37 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a hidden folder beside `path` that becomes `path` when the block ends well.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder to make; one that is there is replaced when the new one is whole.
+
+    Yields
+    ------
+    pathlib.Path
+        An empty folder; it does not survive an error.
+
+    Raises
+    ------
+    NotADirectoryError
+        Something else than a folder is at `path`.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"{path}: exists, and is no folder")
+    beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.partial-"))
+    temporary = beside / path.name
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.exists():
+            path.rename(beside / f"{path.name}.old")
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -1,0 +1,114 @@
+"""Tilt series as an MRC stack, and the files of IMOD and SerialEM beside it."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from ..core.tilts import TiltSeries
+from ..core.units import ANGSTROM_PER_NM
+from .atomic import atomic_path
+from .mrc import LABEL
+
+
+def write_tilt_stack(path: str | os.PathLike[str], tilts: TiltSeries) -> None:
+    """Write the images as an MRC stack (space group 0) of 32-bit floats.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to write: ``.mrcs``, ``.mrc`` or ``.st``.
+    tilts : TiltSeries
+        The tilt series.
+    """
+    import mrcfile
+
+    with atomic_path(path) as temporary, mrcfile.new(temporary, overwrite=True) as file:
+        file.set_data(tilts.images)
+        file.set_image_stack()
+        file.voxel_size = tilts.pixel_size * ANGSTROM_PER_NM
+        file.header.label[:] = b""
+        file.header.label[0] = LABEL.encode()
+        file.header.nlabl = 1
+
+
+def write_rawtlt(path: str | os.PathLike[str], tilts: TiltSeries) -> None:
+    """Write tilt angles in degrees, one a line, in the order of the stack.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to write: ``.rawtlt`` or ``.tlt``.
+    tilts : TiltSeries
+        The tilt series.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_text("".join(f"{angle:.4f}\n" for angle in np.degrees(tilts.angles)))
+
+
+def write_xf(path: str | os.PathLike[str], tilts: TiltSeries) -> None:
+    """Write the transforms that align the images, as IMOD reads them.
+
+    A line ``A11 A12 A21 A22 DX DY``, in pixels from the middle of the image, takes a point of
+    the image to ``A x + d``: it undoes the image's rotation and shift.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to write: ``.xf``.
+    tilts : TiltSeries
+        The tilt series.
+    """
+    turns = np.asarray(tilts.rotations, float)
+    cosine, sine = np.cos(turns), np.sin(turns)
+    undo = np.stack([cosine, sine, -sine, cosine], axis=1)
+    shifts = np.asarray(tilts.shifts, float) / tilts.pixel_size
+    back = -np.einsum("tij,tj->ti", undo.reshape(-1, 2, 2), shifts)
+    rows = np.concatenate([undo, back], axis=1) + 0.0
+    with atomic_path(path) as temporary:
+        temporary.write_text(
+            "".join(
+                "".join(f"{value:12.7f}" for value in row[:4])
+                + "".join(f"{value:12.3f}" for value in row[4:])
+                + "\n"
+                for row in rows
+            )
+        )
+
+
+def write_mdoc(path: str | os.PathLike[str], tilts: TiltSeries, *, stack: str) -> None:
+    """Write a SerialEM metadata file.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to write: ``.mdoc``.
+    tilts : TiltSeries
+        The tilt series. Without optics, voltage and defocus are left out.
+    stack : str
+        Name of the stack's file.
+    """
+    ny, nx = tilts.images.shape[1:]
+    spacing = f"PixelSpacing = {tilts.pixel_size * ANGSTROM_PER_NM:.4f}"
+    lines = [spacing]
+    if tilts.optics is not None:
+        lines.append(f"Voltage = {tilts.optics.voltage_kv:g}")
+    lines += [f"ImageFile = {stack}", f"ImageSize = {nx} {ny}", "DataMode = 2", ""]
+    lines += [f"[T = {LABEL}: simulated tilt series]", ""]
+    angles, turns = np.degrees(tilts.angles), np.degrees(np.asarray(tilts.rotations, float))
+    before = tilts.pre_dose_e_per_a2
+    for i in range(len(tilts)):
+        lines += [f"[ZValue = {i}]", f"TiltAngle = {angles[i]:.4f}", spacing]
+        lines.append(f"RotationAngle = {turns[i]:.4f}")
+        if tilts.optics is not None:
+            # SerialEM's defocus is negative for underfocus.
+            lines.append(f"Defocus = {-tilts.optics.defocus_um[i].mean():.5f}")
+        lines += [
+            f"ExposureDose = {tilts.dose_e_per_a2[i]:.6f}",
+            f"PriorRecordDose = {before[i]:.6f}",
+            f"SubFramePath = {stack}",
+            "",
+        ]
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n".join(lines))
