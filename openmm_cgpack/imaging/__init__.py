@@ -2,6 +2,7 @@
 
 from .ctf import ctf, electron_wavelength
 from .detector import CAMERAS, Camera
+from .fsc import fourier_shell_correlation
 from .microscope import (
     Microscope,
     Projection,
@@ -12,10 +13,12 @@ from .microscope import (
     select_tilts,
     split_tilts,
 )
-from .noise import SNR_DEFINITIONS, measure_snr
+from .noise import SNR_DEFINITIONS, measure_series_snr, measure_snr
 from .potential import ICE, MATERIALS, Material, ice_grain, interaction_constant, potential
+from .presets import PRESETS, ideal_contrast, microscope, preset
 from .project import Projector, joseph_matrix
 from .reconstruct import reconstruct, tilt_weights
+from .render import Imaging, OneStep, Reconstruction, Rendered, TiltImaging, render
 from .scheme import TiltScheme
 from .specimen import Specimen, add_carbon, add_gold, in_ice
 from .stages import (
@@ -47,6 +50,7 @@ __all__ = [
     "CAMERAS",
     "ICE",
     "MATERIALS",
+    "PRESETS",
     "SNR_DEFINITIONS",
     "Camera",
     "ContrastTransfer",
@@ -56,17 +60,22 @@ __all__ = [
     "FourierFilter",
     "GaussianNoise",
     "Illumination",
+    "Imaging",
     "Material",
     "Microscope",
     "MissingWedge",
+    "OneStep",
     "Projection",
     "Projector",
     "RadiationDamage",
+    "Reconstruction",
+    "Rendered",
     "Specimen",
     "Stage",
     "Tilt",
     "TiltErrors",
     "TiltFilter",
+    "TiltImaging",
     "TiltScheme",
     "TiltStage",
     "TiltTransfer",
@@ -77,16 +86,22 @@ __all__ = [
     "ctf",
     "ctf_2d",
     "electron_wavelength",
+    "fourier_shell_correlation",
     "ice_grain",
+    "ideal_contrast",
     "image",
     "image_fractions",
     "in_ice",
     "interaction_constant",
     "joseph_matrix",
+    "measure_series_snr",
     "measure_snr",
+    "microscope",
     "one_step_stages",
     "potential",
+    "preset",
     "reconstruct",
+    "render",
     "render_tomogram",
     "run_stages",
     "run_tilt_stages",

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..core.tilts import TiltSeries
 from ..core.volume import Volume
 from .stages import GaussianNoise, Stage, on_grid_of, run_stages
 
-SNR_DEFINITIONS = ("volume", "pei2016")
+SNR_DEFINITIONS = ("volume", "projection", "pei2016")
 """Names of the definitions; see `measure_snr`."""
 
 
@@ -26,6 +27,8 @@ def measure_snr(
 
     ``"volume"``
         ``var(s) / var(n)``: both as they stand in the finished volume.
+    ``"projection"``
+        ``var(s) / var(n)`` of the sums along z; `measure_series_snr` has it for tilt series.
     ``"pei2016"``
         The corrected signal variance over the variance of the noise that was put in,
         ``(var(s) / L) / (var(n) / G)``. L, the loss, is the part of the variance of white noise
@@ -39,7 +42,7 @@ def measure_snr(
         The finished volume.
     signal : Volume
         Its noise-free render.
-    definition : {"volume", "pei2016"}, optional
+    definition : {"volume", "projection", "pei2016"}, optional
         What the ratio means.
     stages : sequence of Stage, optional
         The stages that made both; wanted for ``"pei2016"``.
@@ -63,14 +66,76 @@ def measure_snr(
         raise ValueError(
             f"signal: wanted the tomogram's shape {tomogram.data.shape}, got {signal.data.shape}"
         )
-    noise = variance(tomogram.data, signal.data)
+    signal_variance, noise = variances(tomogram.data, signal.data, definition)
     if noise == 0:
         return np.inf
-    return variance(signal.data) / noise / snr_factor(signal, stages, definition)
+    return signal_variance / noise / snr_factor(signal, stages, definition)
+
+
+def variances(data: np.ndarray, signal: np.ndarray | None, definition: str) -> tuple[float, float]:
+    """Return the variances of the signal and of the noise where a definition has them.
+
+    Parameters
+    ----------
+    data : (z, y, x) float32 array
+        Noise and signal, or noise alone where `signal` is None.
+    signal : (z, y, x) float32 array or None
+        Signal.
+    definition : {"volume", "projection", "pei2016"}
+        What the ratio means.
+
+    Returns
+    -------
+    signal, noise : float
+        The first is 0 where there is no `signal`.
+    """
+    if definition == "projection":
+        flat = data.sum(axis=0, dtype=np.float64)
+        if signal is None:
+            return 0.0, float(flat.var())
+        below = signal.sum(axis=0, dtype=np.float64)
+        return float(below.var()), float((flat - below).var())
+    return 0.0 if signal is None else variance(signal), variance(data, signal)
+
+
+def measure_series_snr(series: TiltSeries, signal: TiltSeries) -> float:
+    """Return the signal-to-noise ratio of a tilt series whose noise-free images are known.
+
+    The definition ``"projection"``: with every image in units of its noise-free mean, the variance
+    of the signal within images over that of the noise, both summed over all tilts.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        The images.
+    signal : TiltSeries
+        The same without noise.
+
+    Returns
+    -------
+    float
+        The ratio; infinite where there is no noise.
+
+    Raises
+    ------
+    ValueError
+        Different shapes.
+    """
+    if series.images.shape != signal.images.shape:
+        raise ValueError(
+            f"signal: wanted the images' shape {series.images.shape}, got {signal.images.shape}"
+        )
+    above = below = 0.0
+    for noisy, clean in zip(series.images, signal.images, strict=True):
+        mean = float(clean.mean(dtype=np.float64))
+        if mean > 0:
+            above += float(clean.var(dtype=np.float64)) / mean**2
+            below += float((noisy - clean).var(dtype=np.float64)) / mean**2
+    return above / below if below else np.inf
 
 
 def snr_factor(volume: Volume, stages: Sequence[Stage], definition: str) -> float:
-    """Return ``var(s) / var(n)`` of a finished volume for an SNR of 1 by a definition.
+    """Return the ratio of `variances` for an SNR of 1 by a definition.
 
     Parameters
     ----------
@@ -78,13 +143,13 @@ def snr_factor(volume: Volume, stages: Sequence[Stage], definition: str) -> floa
         Any volume on the grid of interest.
     stages : sequence of Stage
         The stages; those that are not noise must be linear and the same everywhere.
-    definition : {"volume", "pei2016"}
+    definition : {"volume", "projection", "pei2016"}
         What the ratio means.
 
     Returns
     -------
     float
-        1 for ``"volume"``, L / G for ``"pei2016"``: see `measure_snr`.
+        1 for ``"volume"`` and ``"projection"``, L / G for ``"pei2016"``: see `measure_snr`.
 
     Raises
     ------
@@ -95,7 +160,7 @@ def snr_factor(volume: Volume, stages: Sequence[Stage], definition: str) -> floa
         raise ValueError(
             f"snr_definition: wanted one of {', '.join(SNR_DEFINITIONS)}, got {definition!r}"
         )
-    if definition == "volume":
+    if definition != "pei2016":
         return 1.0
     sources = [
         (stage.variance, white_gain(volume, stages[i + 1 :]))

@@ -9,7 +9,7 @@ from scipy import fft
 
 from ..core.arrays import positive
 from ..core.volume import Volume
-from .noise import snr_factor, variance
+from .noise import snr_factor, variances
 from .stages import (
     ContrastTransfer,
     Envelope,
@@ -104,7 +104,7 @@ def simulate_tomogram(
     envelope : float, optional
         Fraction of Nyquist at which the envelope ``exp(-(k / (envelope k_Nyquist))^2)``, on
         signal and noise alike, falls to 1/e: 0.4 in the lineage. None leaves it out.
-    snr_definition : {"volume", "pei2016"}, optional
+    snr_definition : {"volume", "projection", "pei2016"}, optional
         What `snr` means: see `measure_snr`. Ratios by different definitions cannot be compared.
     padding : float, optional
         Width of the frame, nm, that continues the density in a mirror on every side while the
@@ -178,7 +178,7 @@ def render_tomogram(
         The stages, in order; linear in the volume and in their noise.
     snr : float or None
         Signal-to-noise ratio; None gives the noise-free render.
-    snr_definition : {"volume", "pei2016"}, optional
+    snr_definition : {"volume", "projection", "pei2016"}, optional
         What `snr` means: see `measure_snr`.
     padding : float, optional
         Width of the mirrored frame, nm. Filters are periodic: with 0, what leaves the volume on
@@ -221,7 +221,7 @@ def _rendered(
     signal = run_stages(padded, stages).data[inner]
     if snr is None:
         return on_grid_of(volume, np.ascontiguousarray(signal))
-    signal_variance = variance(signal)
+    signal_variance, _ = variances(signal, signal, snr_definition)
     if signal_variance == 0:
         raise ValueError("volume: wanted a density that varies, for an SNR; got a constant one")
     signal = signal.copy()
@@ -229,7 +229,7 @@ def _rendered(
     nothing = on_grid_of(padded, np.zeros(padded.data.shape, dtype=np.float32))
     del padded
     noise = run_stages(nothing, stages, np.random.default_rng(seed)).data[inner]
-    noise_variance = variance(noise)
+    _, noise_variance = variances(noise, None, snr_definition)
     if noise_variance == 0:
         raise ValueError("stages: wanted stages that make noise, for an SNR; these make none")
     scale = np.float32(np.sqrt(signal_variance / noise_variance / (snr * factor)))

@@ -18,7 +18,7 @@ from .conftest import as_volume
 
 
 @pytest.mark.parametrize("snr", [1000.0, 200.0, 0.05])
-@pytest.mark.parametrize("definition", ["volume", "pei2016"])
+@pytest.mark.parametrize("definition", ["volume", "projection", "pei2016"])
 @pytest.mark.parametrize("envelope", [None, 0.4])
 def test_the_snr_asked_for_is_measured_back(lumps, snr, definition, envelope):
     options = {"envelope": envelope, "snr_definition": definition, "seed": 3}
@@ -149,7 +149,10 @@ def test_variance_of_a_large_offset():
         ({"envelope": -0.4}, "envelope: wanted a positive number, got -0.4"),
         ({"threads": 0}, "threads: wanted 1 or more, got 0"),
         ({"padding": -1.0}, "padding: wanted a number >= 0, got -1"),
-        ({"snr_definition": "pei"}, "snr_definition: wanted one of volume, pei2016, got 'pei'"),
+        (
+            {"snr_definition": "pei"},
+            "snr_definition: wanted one of volume, projection, pei2016, got 'pei'",
+        ),
     ],
 )
 def test_bad_arguments(lumps, change, message):
