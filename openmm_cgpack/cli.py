@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from . import __version__
+from .cli_score import add_score
 from .core import BallModel, PackingError, PlacementError, RigidTransforms, Scene
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     library.add_argument("--build", metavar="FOLDER", help="build it anew from structure files")
     library.add_argument("-o", "--out", metavar="FILE", help="where --build writes")
     library.set_defaults(action=_library)
+
+    add_score(commands)
 
     check = commands.add_parser("check", help="versions, platforms and a tiny self-test")
     check.set_defaults(action=_check)

@@ -1,0 +1,213 @@
+"""The command ``cgpack score``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .core import LabelVolume, Volume
+    from .evaluation import PickScores, SegmentationScores
+
+MANIFEST = "manifest.json"
+
+
+def add_score(commands: Any) -> None:
+    """Add ``score`` and its two commands to the parser's.
+
+    Parameters
+    ----------
+    commands : argparse._SubParsersAction
+        What ``add_subparsers`` returned.
+    """
+    score = commands.add_parser("score", help="compare picks or labels with the truth")
+    kinds = score.add_subparsers(title="what to compare", metavar="WHAT", required=True)
+
+    picks = kinds.add_parser("picks", help="positions of particles")
+    picks.add_argument("picks", metavar="PICKS", help="a CSV, a STAR, copick picks or their folder")
+    picks.add_argument(
+        "truth", metavar="TRUTH", help="a run's folder, its particles.csv, or copick picks"
+    )
+    picks.add_argument("--rule", choices=("paper", "czii", "shrec"), default="paper")
+    picks.add_argument(
+        "--assignment", choices=("optimal", "score", "distance", "any"), default="optimal"
+    )
+    picks.add_argument(
+        "--labels", metavar="MRC", help="instance masks for --rule shrec; else the run's"
+    )
+    picks.add_argument(
+        "--dilation",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how often masks grow by a face for --rule shrec; 1 in that challenge",
+    )
+    picks.add_argument(
+        "--tomogram", metavar="MRC", help="whose grid centred coordinates need; else the run's"
+    )
+    picks.add_argument(
+        "--without", action="append", default=[], metavar="SPECIES", help="leave these out"
+    )
+    picks.add_argument("--best", type=int, metavar="N", help="only the N picks of highest score")
+    picks.set_defaults(action=_score_picks)
+
+    labels = kinds.add_parser("labels", help="segmentations")
+    labels.add_argument("labels", metavar="LABELS", help="predicted classes: MRC or OME-Zarr")
+    labels.add_argument("truth", metavar="TRUTH", help="true classes, or a run's folder")
+    labels.add_argument("--names", metavar="A,B,...", help="names of the classes from 1 on")
+    labels.set_defaults(action=_score_labels)
+    for parser in (picks, labels):
+        parser.add_argument("--json", metavar="FILE", help="write the scores there too")
+
+
+def _score_picks(options: argparse.Namespace) -> None:
+    from .evaluation import match_picks, select_particles
+    from .io.picks import read_picks, read_truth
+
+    truth = select_particles(read_truth(options.truth), without=options.without)
+    tomogram = _beside(options.tomogram, options.truth, "tomogram.mrc")
+    grid = None if tomogram is None else _read_volume(tomogram).grid
+    picks = read_picks(options.picks, grid=grid)
+    if options.best is not None:
+        if options.best < 0:
+            raise ValueError(f"--best: wanted a number >= 0, got {options.best}")
+        picks = picks.best(options.best)
+    masks = None
+    if options.rule == "shrec":
+        path = _beside(options.labels, options.truth, "instances.mrc")
+        if path is None:
+            raise ValueError("--labels: wanted instance masks for --rule shrec")
+        masks = _read_labels(path)
+    elif options.labels is not None:
+        raise ValueError("--labels: are for --rule shrec")
+    scores = match_picks(
+        picks,
+        truth,
+        rule=options.rule,
+        labels=masks,
+        assignment=options.assignment,
+        dilation=options.dilation,
+    )
+    print(scores.table())
+    print(
+        f"rule {scores.rule}: {scores.tp + scores.fp} picks of {scores.tp + scores.fn} particles; "
+        f"{scores.multi_hits} particles within reach of several picks, {scores.empty} picks of "
+        f"nothing, {scores.outside} outside; mean distance {scores.mean_distance:.2f} nm"
+    )
+    if scores.rule == "czii":
+        print(f"mean over species of F(4): {scores.weighted_f():.4f}")
+    _write_json(options.json, _picks_record(scores))
+
+
+def _score_labels(options: argparse.Namespace) -> None:
+    from .evaluation import score_labels
+
+    path = Path(options.truth)
+    names = None if options.names is None else options.names.split(",")
+    if path.is_dir() and path.suffix != ".zarr":
+        if names is None:
+            names = _species_of(path)
+        path = path / "semantic.mrc"
+    scores = score_labels(_read_labels(options.labels), _read_labels(path), names=names)
+    print(scores.table())
+    _write_json(options.json, _labels_record(scores))
+
+
+def _beside(given: str | None, truth: str, name: str) -> Path | None:
+    """Return the file given, or the one of that name in the truth's run."""
+    if given is not None:
+        return Path(given)
+    folder = Path(truth) if Path(truth).is_dir() else Path(truth).parent
+    return folder / name if (folder / name).exists() else None
+
+
+def _species_of(folder: Path) -> list[str] | None:
+    manifest = folder / MANIFEST
+    if not manifest.exists():
+        return None
+    return [entry["name"] for entry in json.loads(manifest.read_text("utf-8"))["species"]]
+
+
+def _read_volume(path: str | Path) -> Volume | LabelVolume:
+    from .io import read_mrc
+
+    if Path(path).suffix == ".zarr":
+        from .io.omezarr import read_ome_zarr
+
+        return read_ome_zarr(path)
+    return read_mrc(path)
+
+
+def _read_labels(path: str | Path) -> LabelVolume:
+    """Return labels, of whatever type a program wrote them in."""
+    import numpy as np
+
+    from .core import LabelVolume
+
+    held = _read_volume(path)
+    if isinstance(held, LabelVolume):
+        return held
+    whole = np.rint(held.data)
+    if (whole != held.data).any() or whole.min() < 0:
+        raise ValueError(f"{path}: wanted labels, whole numbers >= 0")
+    return LabelVolume(data=whole.astype(np.uint32), voxel_size=held.voxel_size, origin=held.origin)
+
+
+def _picks_record(scores: PickScores) -> dict[str, Any]:
+    return {
+        "rule": scores.rule,
+        "beta": scores.beta,
+        **{key: getattr(scores, key) for key in ("tp", "fp", "fn", "precision", "recall", "f")},
+        "miss_rate": scores.miss_rate,
+        "mean_distance_nm": scores.mean_distance,
+        "multi_hits": scores.multi_hits,
+        "empty": scores.empty,
+        "outside": scores.outside,
+        "species": [
+            {key: getattr(s, key) for key in ("name", "tp", "fp", "fn", "precision", "recall", "f")}
+            for s in scores.species
+        ],
+        "confusion": scores.confusion.tolist(),
+        "confusion_names": list(scores.confusion_names),
+    }
+
+
+def _labels_record(scores: SegmentationScores) -> dict[str, Any]:
+    def listed(values: np.ndarray) -> list[float]:
+        return [float(v) for v in values]
+
+    return {
+        "pixel_accuracy": scores.pixel_accuracy,
+        "background_share": scores.background_share,
+        "foreground_accuracy": scores.foreground_accuracy,
+        "mean_iou": scores.mean_iou,
+        "mean_dice": scores.mean_dice,
+        "names": list(scores.names),
+        "iou": listed(scores.iou),
+        "dice": listed(scores.dice),
+        "confusion": scores.confusion.tolist(),
+    }
+
+
+def _write_json(path: str | None, record: dict[str, Any]) -> None:
+    if path is None:
+        return
+    from .io.atomic import atomic_path
+
+    with atomic_path(path) as temporary:
+        text = json.dumps(_without_nan(record), indent=1, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _without_nan(value: Any) -> Any:
+    """Return a record with null in place of NaN, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _without_nan(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(held) for held in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,164 @@
+"""Picks from CSV, STAR and copick."""
+
+import json
+
+import numpy as np
+import pytest
+
+from openmm_cgpack.core import Grid, ParticleTable
+from openmm_cgpack.core.picks import Picks
+from openmm_cgpack.io import write_particles
+from openmm_cgpack.io.picks import read_picks, read_truth, write_picks
+
+PLACES = np.array([(1.5, 20.25, 3.0), (14.0, 5.5, 60.125)])  # nm
+
+
+def star(
+    columns, rows, *, optics="_rlnOpticsGroup #1\n_rlnTomoTiltSeriesPixelSize #2\n1 2.5\n2 5.0\n"
+):
+    head = "".join(f"_{name} #{i}\n" for i, name in enumerate(columns, 1))
+    body = "".join(" ".join(str(v) for v in row) + "\n" for row in rows)
+    first = f"data_optics\n\nloop_\n{optics}\n\n" if optics else ""
+    return f"# version 50001\n\n{first}data_particles\n\nloop_\n{head}{body}\n"
+
+
+def copick(name, places, *, shift=(0, 0, 0), score=0.5):
+    matrix = np.array(
+        [[0, -1, 0, shift[0]], [1, 0, 0, shift[1]], [0, 0, 1, shift[2]], [0, 0, 0, 1]]
+    )
+    return json.dumps(
+        {
+            "pickable_object_name": name,
+            "unit": "angstrom",
+            "points": [
+                {
+                    "location": dict(zip("xyz", place, strict=True)),
+                    "transformation_": matrix.tolist(),
+                    "instance_id": 0,
+                    "score": score,
+                }
+                for place in places
+            ],
+        }
+    )
+
+
+@pytest.mark.parametrize("species", [None, np.array(["a", "b, c"])])
+def test_csv_goes_round(tmp_path, species):
+    picks = Picks(positions=PLACES, scores=[0.25, -3e-7], species=species)
+    write_picks(tmp_path / "picks.csv", picks)
+    again = read_picks(tmp_path / "picks.csv")
+    np.testing.assert_allclose(again.positions, PLACES, atol=1e-5)
+    np.testing.assert_allclose(again.scores, [0.25, -3e-7])
+    if species is None:
+        assert again.species is None
+    else:
+        assert again.species.tolist() == species.tolist()
+
+
+def test_csv_of_the_czii_challenge(tmp_path):
+    path = tmp_path / "submission.csv"
+    path.write_text("id,experiment,particle_type,x,y,z\n0,TS_1,ribosome,15,202.5,30\n")
+    picks = read_picks(path)
+    np.testing.assert_allclose(picks.positions, PLACES[:1])
+    assert picks.species.tolist() == ["ribosome"]
+    assert picks.scores.tolist() == [0.0]
+
+
+def test_the_true_list_is_a_list_of_picks_too(tmp_path):
+    table = ParticleTable(
+        instance=[1, 2], species=["a", "b"], centre=PLACES, radius=[3, 4],
+        rotation=np.stack([np.eye(3)] * 2),
+    )  # fmt: skip
+    write_particles(tmp_path / "particles.csv", table)
+    picks = read_picks(tmp_path / "particles.csv")
+    np.testing.assert_allclose(picks.positions, PLACES)
+    assert picks.species.tolist() == ["a", "b"]
+    for path in (tmp_path, tmp_path / "particles.csv"):
+        assert read_truth(path).radius.tolist() == [3, 4]
+
+
+def test_star_in_pixels_of_the_optics_group(tmp_path):
+    axes = [f"rlnCoordinate{a}" for a in "XYZ"]
+    path = tmp_path / "particles.star"
+    rows = [
+        [*(PLACES[0] * 10 / 2.5), 1, 3, 0.75],
+        [*(PLACES[1] * 10 / 5.0), 2, 7, 0.5],
+    ]
+    columns = [*axes, "rlnOpticsGroup", "rlnClassNumber", "rlnLCCmax"]
+    path.write_text(star(columns, rows))
+    picks = read_picks(path)
+    np.testing.assert_allclose(picks.positions, PLACES)
+    assert picks.species.tolist() == ["3", "7"]
+    assert picks.scores.tolist() == [0.75, 0.5]
+
+
+def test_star_from_the_middle_and_shifted(tmp_path):
+    grid = Grid(shape=(80, 60, 40), voxel_size=1.5, origin=(9, 9, 9))
+    middle = np.array([40, 60, 80]) / 2 * 1.5
+    path = tmp_path / "particles.star"
+    columns = [
+        *(f"rlnCenteredCoordinate{a}Angst" for a in "XYZ"),
+        *(f"rlnOrigin{a}Angst" for a in "XYZ"),
+    ]
+    rows = [[*((place - middle) * 10 + (1, 2, 3)), 1, 2, 3] for place in PLACES]
+    path.write_text(star(columns, rows))
+    np.testing.assert_allclose(read_picks(path, grid=grid).positions, PLACES)
+    with pytest.raises(
+        ValueError, match=r"particles\.star: centred coordinates: wanted the tomogram"
+    ):
+        read_picks(path)
+
+
+def test_copick_one_file_and_a_folder(tmp_path):
+    folder = tmp_path / "ExperimentRuns" / "run" / "Picks"
+    folder.mkdir(parents=True)
+    (folder / "me_1_b.json").write_text(copick("b", PLACES[1:] * 10 - (10, 0, 0), shift=(10, 0, 0)))
+    (folder / "me_1_a.json").write_text(copick("a", PLACES[:1] * 10, score=None))
+    picks = read_picks(folder)
+    np.testing.assert_allclose(picks.positions, PLACES)
+    assert picks.species.tolist() == ["a", "b"]
+    assert picks.scores.tolist() == [0.0, 0.5]
+    assert len(read_picks(folder / "me_1_a.json")) == 1
+    with pytest.raises(ValueError, match=r"wanted a copick_config\.json with radii"):
+        read_truth(folder)
+    config = {"pickable_objects": [{"name": "a", "radius": 60.0}]}
+    (tmp_path / "copick_config.json").write_text(json.dumps(config))
+    truth = read_truth(folder / "me_1_a.json")
+    assert truth.radius.tolist() == [6.0]
+    assert truth.rotation[0].tolist() == [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    with pytest.raises(ValueError, match="no radius of 'b'"):
+        read_truth(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "u,v\n1,2\n", "wanted columns x_angst"),
+        ("a.csv", "x,y,z\n1,2,q\n", "line 2: wanted numbers"),
+        ("a.csv", "x,y,z\n1,2,nan\n", "line 2: wanted finite numbers"),
+        ("a.star", star(["rlnAngleRot"], [[1.0]]), "wanted a table with rlnCoordinateX"),
+        (
+            "a.star",
+            star(["rlnCoordinateX", "rlnCoordinateY"], [[1, 2]]),
+            "wanted a column rlnCoordinateZ",
+        ),
+        ("a.star", star(["rlnCoordinateX"], [[1]], optics=""), "wanted a pixel size"),
+        ("a.star", star(["rlnCoordinateX", "rlnOpticsGroup"], [[1, 9]]), "no optics group 9"),
+        ("a.json", "{}", "wanted picks of copick"),
+        ("a.json", "[", "wanted picks of copick"),
+        ("a.txt", "1 2 3", "wanted picks as"),
+    ],
+)
+def test_bad_files(tmp_path, name, text, message):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_picks(path)
+    assert name in str(caught.value)
+
+
+def test_missing_file(tmp_path):
+    for read in (read_picks, read_truth):
+        with pytest.raises(FileNotFoundError, match=r"none\.csv: no such file"):
+            read(tmp_path / "none.csv")

@@ -1,0 +1,118 @@
+"""The command ``cgpack score`` on files."""
+
+import json
+
+import numpy as np
+import pytest
+
+from openmm_cgpack.cli import main
+from openmm_cgpack.core import LabelVolume, ParticleTable, Volume
+from openmm_cgpack.core.picks import Picks
+from openmm_cgpack.io import write_mrc, write_particles
+from openmm_cgpack.io.picks import write_picks
+
+CENTRES = np.array([(3.0, 4.0, 5.0), (12.0, 4.0, 5.0), (12.0, 12.0, 5.0)])
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Return a folder as `cgpack simulate` makes it, of three cubes of two species."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    instances = np.zeros((10, 16, 18), np.uint16)
+    for number, (x, y, z) in enumerate(CENTRES.astype(int), 1):
+        instances[z - 1 : z + 2, y - 1 : y + 2, x - 1 : x + 2] = number
+    semantic = np.array([0, 1, 1, 2], np.uint16)[instances]
+    for name, data in (("instances", instances), ("semantic", semantic)):
+        volume = LabelVolume(data=data, voxel_size=1.0, origin=(0, 0, 0))
+        write_mrc(folder / f"{name}.mrc", volume)
+    table = ParticleTable(
+        instance=[1, 2, 3], species=["a", "a", "b"], centre=CENTRES, radius=[2.0] * 3,
+        rotation=np.stack([np.eye(3)] * 3),
+    )  # fmt: skip
+    write_particles(folder / "particles.csv", table)
+    (folder / "manifest.json").write_text(json.dumps({"species": [{"name": "a"}, {"name": "b"}]}))
+    return folder
+
+
+@pytest.fixture
+def picks(tmp_path):
+    """Return a file of three picks: a hit, a hit of another species, and a miss."""
+    path = tmp_path / "picks.csv"
+    write_picks(
+        path,
+        Picks(
+            positions=[CENTRES[0] + (0, 1.5, 0), CENTRES[2], (9, 9, 0)],
+            scores=[3, 2, 1],
+            species=["a", "a", "b"],
+        ),
+    )
+    return path
+
+
+def scored(capsys, tmp_path, *arguments):
+    out = tmp_path / "scores.json"
+    assert main(["score", *map(str, arguments), "--json", str(out)]) == 0
+    return json.loads(out.read_text()), capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "counts"),
+    [
+        ([], (2, 1, 1)),
+        (["--rule", "shrec"], (2, 1, 1)),
+        (["--rule", "shrec", "--dilation", "0"], (1, 2, 2)),
+        (["--rule", "czii"], (0, 3, 3)),
+        (["--best", "2"], (2, 0, 1)),
+        (["--without", "b"], (1, 2, 1)),
+    ],
+)
+def test_picks(capsys, tmp_path, run, picks, options, counts):
+    record, printed = scored(capsys, tmp_path, "picks", picks, run, *options)
+    assert (record["tp"], record["fp"], record["fn"]) == counts
+    assert printed.splitlines()[0].startswith("species")
+    assert f"{counts[0] + counts[1]} picks of {counts[0] + counts[2]} particles" in printed
+    assert ("mean over species of F(4)" in printed) == (record["rule"] == "czii")
+    assert main(["score", "picks", str(picks), str(run / "particles.csv"), *options]) == 0
+
+
+def test_labels(capsys, tmp_path, run):
+    record, printed = scored(capsys, tmp_path, "labels", run / "semantic.mrc", run)
+    assert record["pixel_accuracy"] == record["mean_dice"] == 1.0
+    assert record["names"] == ["background", "a", "b"]
+    assert "calling everything background" in printed
+    # Floats that are whole numbers are labels too: other programs write them so.
+    found = Volume(data=np.zeros((10, 16, 18)), voxel_size=1.0, origin=(0, 0, 0))
+    write_mrc(tmp_path / "found.mrc", found)
+    record, _ = scored(
+        capsys, tmp_path, "labels", tmp_path / "found.mrc", run / "semantic.mrc", "--names", "x,y"
+    )
+    assert record["names"] == ["background", "x", "y"]
+    assert record["pixel_accuracy"] == record["background_share"] == 1 - 81 / (10 * 16 * 18)
+    assert record["mean_dice"] == 0.0
+
+
+def test_nan_becomes_null(capsys, tmp_path, run, picks):
+    record, printed = scored(capsys, tmp_path, "picks", picks, run)
+    assert record["species"][0]["f"] is None
+    assert " nan" not in printed.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["picks", "PICKS", "nowhere.csv"], "nowhere.csv: no such file"),
+        (["picks", "PICKS", "RUN", "--without", "c"], "species: the truth holds no 'c'"),
+        (["picks", "PICKS", "RUN", "--labels", "a.mrc"], "--labels: are for --rule shrec"),
+        (["picks", "PICKS", "RUN", "--best", "-1"], "--best: wanted a number >= 0, got -1"),
+        (["labels", "BROKEN", "RUN"], "wanted labels, whole numbers >= 0"),
+    ],
+)
+def test_bad_input_is_one_line(capsys, tmp_path, run, picks, options, message):
+    broken = tmp_path / "broken.mrc"
+    write_mrc(broken, Volume(data=np.full((10, 16, 18), 0.5), voxel_size=1, origin=(0, 0, 0)))
+    names = {"PICKS": str(picks), "RUN": str(run), "BROKEN": str(broken)}
+    assert main(["score", *(names.get(word, word) for word in options)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
