@@ -1,0 +1,207 @@
+"""OME-Zarr volumes: NGFF 0.4 on Zarr version 2, with numpy and the standard library alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.units import ANGSTROM_PER_NM
+from ..core.volume import LabelVolume, Volume
+from .atomic import atomic_folder
+
+CHUNK = 64
+"""Edge of a chunk, voxels."""
+
+SMALLEST = 32
+"""Levels are added while the longest edge of the last one is longer than this, voxels."""
+
+MOST_LEVELS = 3
+
+
+def write_ome_zarr(
+    path: str | os.PathLike[str],
+    volume: Volume | LabelVolume,
+    *,
+    levels: int | None = None,
+    name: str = "",
+    compression: int = 1,
+    dtype: str | None = None,
+) -> None:
+    """Write a volume with its pyramid as OME-Zarr 0.4.
+
+    Axes are z, y and x in Å; the first voxel's centre is at 0. A voxel of the next level of a map
+    is the mean of up to eight, and stands in their middle: its ``translation`` says so. Of labels
+    every second voxel along each axis is kept, where it is: no label is made up, and the voxels
+    that are left need no translation.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder to make, ``.zarr``; one that this function made is replaced.
+    volume : Volume or LabelVolume
+        Written as ``<f4``, or as ``<u2`` or ``<u4`` as it is.
+    levels : int, optional
+        Number of levels; by default 3, and fewer where the volume is small.
+    name : str, optional
+        Name of the image.
+    compression : int, optional
+        Level of zlib, 1 to 9; 0 leaves the chunks as they are.
+    dtype : {"uint8", "uint16", "uint32"}, optional
+        How labels are stored, in place of their own type.
+
+    Raises
+    ------
+    ValueError
+        Labels are above what `dtype` holds.
+    """
+    path = Path(path)
+    labels = isinstance(volume, LabelVolume)
+    data = np.asarray(volume.data)
+    if dtype is not None:
+        most = int(data.max())
+        if not labels or most > np.iinfo(dtype).max:
+            raise ValueError(f"{path}: wanted labels up to {np.iinfo(dtype).max}, got {most}")
+        data = data.astype(dtype)
+    pyramid = [data]
+    wanted = MOST_LEVELS if levels is None else levels
+    while len(pyramid) < wanted and (levels is not None or max(pyramid[-1].shape) > SMALLEST):
+        pyramid.append(pyramid[-1][::2, ::2, ::2] if labels else halved(pyramid[-1]))
+    size = round(volume.voxel_size * ANGSTROM_PER_NM, 9)
+    datasets = []
+    with atomic_folder(path) as folder:
+        for level, array in enumerate(pyramid):
+            transforms: list[dict[str, Any]] = [{"type": "scale", "scale": [size * 2**level] * 3}]
+            if level and not labels:
+                shift = size * (2**level - 1) / 2
+                transforms.append({"type": "translation", "translation": [shift] * 3})
+            datasets.append({"path": str(level), "coordinateTransformations": transforms})
+            _write_array(folder / str(level), array, compression)
+        axis = {"type": "space", "unit": "angstrom"}
+        image = {
+            "version": "0.4",
+            "name": name or path.stem,
+            "axes": [{"name": letter, **axis} for letter in "zyx"],
+            "datasets": datasets,
+            "type": "nearest" if labels else "mean",
+        }
+        _write_json(folder / ".zgroup", {"zarr_format": 2})
+        _write_json(folder / ".zattrs", {"multiscales": [image]})
+
+
+def read_ome_zarr(path: str | os.PathLike[str], *, level: int = 0) -> Volume | LabelVolume:
+    """Read one level of a volume that `write_ome_zarr` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder.
+    level : int, optional
+        Which level.
+
+    Returns
+    -------
+    Volume or LabelVolume
+        Unsigned integers are labels. The origin is the level's translation.
+
+    Raises
+    ------
+    ValueError
+        It is no OME-Zarr 0.4 of three axes with chunks that are plain or in zlib.
+    """
+    path = Path(path)
+    try:
+        image = json.loads((path / ".zattrs").read_text())["multiscales"][0]
+        record = image["datasets"][level]
+        meta = json.loads((path / record["path"] / ".zarray").read_text())
+        compressor = (meta["compressor"] or {"id": None})["id"]
+        transforms = {t["type"]: t[t["type"]] for t in record["coordinateTransformations"]}
+        size = float(transforms["scale"][0])
+    except (OSError, KeyError, IndexError, ValueError) as error:
+        raise ValueError(f"{path}: wanted an OME-Zarr 0.4 image ({error!r})") from None
+    if len(meta["shape"]) != 3 or compressor not in (None, "zlib") or meta["filters"]:
+        raise ValueError(f"{path}: wanted three axes in plain chunks or zlib, got {meta}")
+    data = np.full(meta["shape"], meta["fill_value"], meta["dtype"])
+    chunks = meta["chunks"]
+    for index in _chunk_indices(data.shape, chunks):
+        file = path / record["path"] / meta.get("dimension_separator", ".").join(map(str, index))
+        if not file.exists():
+            continue
+        raw = file.read_bytes() if compressor is None else zlib.decompress(file.read_bytes())
+        where = tuple(slice(i * c, (i + 1) * c) for i, c in zip(index, chunks, strict=True))
+        room = data[where].shape
+        block = np.frombuffer(raw, meta["dtype"]).reshape(chunks)
+        data[where] = block[tuple(slice(n) for n in room)]
+    kind = LabelVolume if data.dtype.kind == "u" else Volume
+    origin = np.array(transforms.get("translation", [0.0] * 3)[::-1], float)
+    return kind(data=data, voxel_size=size / ANGSTROM_PER_NM, origin=origin / ANGSTROM_PER_NM)
+
+
+def halved(data: np.ndarray) -> np.ndarray:
+    """Return the means of blocks of 2 x 2 x 2; at odd edges, of what there is.
+
+    Parameters
+    ----------
+    data : (z, y, x) array
+        The values.
+
+    Returns
+    -------
+    array
+        Half the size along each axis, rounded up; float32.
+
+    Examples
+    --------
+    >>> halved(np.arange(3.0).reshape(1, 1, 3)).tolist()
+    [[[0.5, 2.0]]]
+    """
+    for axis in range(3):
+        data = np.moveaxis(data, axis, 0)
+        pairs = len(data) // 2
+        means = (data[: 2 * pairs : 2] + data[1 : 2 * pairs : 2]) * np.float32(0.5)
+        data = np.concatenate([means, data[2 * pairs :]]).astype(np.float32, copy=False)
+        data = np.moveaxis(data, 0, axis)
+    return data
+
+
+def _write_array(folder: Path, data: np.ndarray, compression: int) -> None:
+    folder.mkdir()
+    dtype = data.dtype.newbyteorder("<")
+    chunks = [min(CHUNK, n) for n in data.shape]
+    meta = {
+        "zarr_format": 2,
+        "shape": list(data.shape),
+        "chunks": chunks,
+        "dtype": dtype.str,
+        "compressor": {"id": "zlib", "level": compression} if compression else None,
+        "fill_value": 0.0 if dtype.kind == "f" else 0,
+        "order": "C",
+        "filters": None,
+        "dimension_separator": "/",
+    }
+    _write_json(folder / ".zarray", meta)
+    for index in _chunk_indices(data.shape, chunks):
+        where = tuple(slice(i * c, (i + 1) * c) for i, c in zip(index, chunks, strict=True))
+        part = data[where]
+        # Chunks that are not there are zero: labels are mostly that.
+        if not part.any():
+            continue
+        block = np.zeros(chunks, dtype)
+        block[tuple(slice(n) for n in part.shape)] = part
+        file = folder.joinpath(*map(str, index))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        raw = block.tobytes()
+        file.write_bytes(zlib.compress(raw, compression) if compression else raw)
+
+
+def _chunk_indices(shape: tuple[int, ...], chunks: list[int]) -> product:
+    return product(*(range(-(-n // c)) for n, c in zip(shape, chunks, strict=True)))
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
