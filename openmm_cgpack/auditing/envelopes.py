@@ -1,0 +1,251 @@
+"""How much of the space is taken, and what two take at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+
+from ..core import Boundary, Open, RigidTransforms, Scene
+from .shapes import Mask, body_mask, deformable_cells
+
+VOXEL_SIZE = 0.4
+MOST_VOXELS = 200_000_000
+_REGION_VOXELS = 2_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occupancy:
+    """Volumes of the envelopes of a scene, counted on a lattice.
+
+    Parameters
+    ----------
+    voxel_size : float
+        Edge of a voxel, nm; in a box the edges are this long or shorter, to fit it.
+    union : float
+        Volume of what at least one instance takes, nm^3.
+    shared_voxels : int
+        Voxels that two or more instances take.
+    shared : float
+        Their volume, nm^3.
+    sharing : int
+        Instances that have such a voxel.
+    largest_share : float
+        Largest part of one instance's envelope that it shares.
+    box : (float, float, float)
+        Edges of the box: the boundary's, or that around all envelopes, nm.
+    filled : float or None
+        Volume of the filled region of an open scene, nm^3.
+    ball : float or None
+        Radius of the ball that defines it, nm.
+    """
+
+    voxel_size: float
+    union: float
+    shared_voxels: int
+    shared: float
+    sharing: int
+    largest_share: float
+    box: tuple[float, float, float]
+    filled: float | None
+    ball: float | None
+
+    @property
+    def box_volume(self) -> float:
+        """Volume of the box, nm^3."""
+        return float(np.prod(self.box))
+
+
+def occupancy(
+    scene: Scene,
+    positions: np.ndarray,
+    transforms: RigidTransforms,
+    boundary: Boundary,
+    *,
+    voxel_size: float | None = None,
+) -> Occupancy:
+    """Return what the envelopes of a scene take.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    positions : (b, 3) array
+        Final ball centres, nm.
+    transforms : RigidTransforms
+        Poses at the end.
+    boundary : Open, Periodic or Slab
+        The boundary at the end.
+    voxel_size : float, optional
+        Edge of a voxel, nm; 0.4, or more where that would take more than 200 million voxels.
+
+    Returns
+    -------
+    Occupancy
+    """
+    masks = {
+        s: body_mask(scene.species[s])
+        for s in np.unique(scene.species_index).tolist()
+        if scene.species[s].is_rigid
+    }
+    lattice = _Lattice(*_box(scene, positions, transforms, boundary, masks), boundary, voxel_size)
+    for i in range(scene.n_instances):
+        s = int(scene.species_index[i])
+        if s in masks:
+            cells = lattice.cells(masks[s], transforms.rotations[i], transforms.translations[i])
+        else:
+            cells = deformable_cells(
+                scene.species[s], positions[scene.balls(i)], lattice.origin, lattice.spacing
+            )
+        lattice.take(i, cells, scene.n_instances)
+    voxel = float(np.prod(lattice.spacing))
+    taken = lattice.owner != 0
+    filled, ball = (
+        _filled(lattice, scene.n_instances) if isinstance(boundary, Open) else (None, None)
+    )
+    shared = int((lattice.owner < 0).sum())
+    return Occupancy(
+        voxel_size=float(lattice.spacing.max()),
+        union=float(taken.sum()) * voxel,
+        shared_voxels=shared,
+        shared=shared * voxel,
+        sharing=int((lattice.common > 0).sum()),
+        largest_share=float((lattice.common / np.maximum(lattice.own, 1)).max()),
+        box=tuple(lattice.box.tolist()),
+        filled=filled,
+        ball=ball,
+    )
+
+
+def _box(
+    scene: Scene,
+    positions: np.ndarray,
+    transforms: RigidTransforms,
+    boundary: Boundary,
+    masks: dict[int, Mask],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the low corner and the edges of the box that is looked at."""
+    if not isinstance(boundary, Open):
+        box = np.array(boundary.box)
+        return -box / 2, box
+    low, high = np.full(3, np.inf), np.full(3, -np.inf)
+    surfaces = {}
+    for s, mask in masks.items():
+        inside = mask.inside
+        surface = inside & ~ndimage.binary_erosion(inside)
+        points = mask.origin + np.argwhere(surface) * mask.spacing
+        # The farthest points in any direction are corners of the convex hull.
+        surfaces[s] = points[ConvexHull(points, qhull_options="QJ").vertices]
+    for i in range(scene.n_instances):
+        s = int(scene.species_index[i])
+        if s in masks:
+            points = surfaces[s] @ transforms.rotations[i].T + transforms.translations[i]
+            reach = masks[s].spacing / 2
+        else:
+            points, reach = positions[scene.balls(i)], _reach(scene, s)
+        low = np.minimum(low, points.min(axis=0) - reach)
+        high = np.maximum(high, points.max(axis=0) + reach)
+    return low, high - low
+
+
+def _reach(scene: Scene, species: int) -> float:
+    model = scene.species[species]
+    thickness = getattr(model.geometry, "thickness", None)
+    return float(model.radii.max()) if thickness is None else thickness / 2
+
+
+class _Lattice:
+    """The voxels of the box, and the instance that was the first to take each."""
+
+    def __init__(
+        self, low: np.ndarray, box: np.ndarray, boundary: Boundary, voxel_size: float | None
+    ) -> None:
+        if voxel_size is None:
+            voxel_size = max(VOXEL_SIZE, float((box.prod() / MOST_VOXELS) ** (1 / 3)))
+        self.box = box
+        self.shape = np.maximum(1, np.ceil(box / voxel_size - 1e-9)).astype(np.int64)
+        self.repeats = np.zeros(3, bool) if isinstance(boundary, Open) else boundary.periodic
+        if isinstance(boundary, Open):
+            self.spacing = np.full(3, voxel_size)
+        else:
+            self.spacing = box / self.shape
+        self.origin = low + self.spacing / 2
+        # 0 is free, n + 1 is the first instance n, negative where another took it too.
+        self.owner = np.zeros(int(self.shape.prod()), np.int32)
+        self.own = np.zeros(0, np.int64)
+        self.common = np.zeros(0, np.int64)
+
+    def cells(self, mask: Mask, rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
+        """Return the cells (k, 3) that a mask takes in a pose; cells may lie beyond the box."""
+        ends = mask.origin + np.array([[0, 0, 0], np.array(mask.inside.shape) - 1]) * mask.spacing
+        corners = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(-1, 3)
+        corners = (corners @ rotation.T + translation - self.origin) / self.spacing
+        low, high = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0)) + 1
+        lines = [np.arange(a, b, dtype=np.int64) for a, b in zip(low, high, strict=True)]
+        turn = rotation.T / mask.spacing
+        start = turn @ (self.origin - translation) - mask.origin / mask.spacing
+        index = []
+        for axis in range(3):
+            x, y, z = (
+                (turn[axis, a] * self.spacing[a] * lines[a]).astype(np.float32) for a in range(3)
+            )
+            value = (x + np.float32(start[axis]))[:, None, None] + y[:, None] + z
+            np.rint(value, out=value)
+            np.clip(value, 0, mask.inside.shape[axis] - 1, out=value)
+            index.append(value.astype(np.intp))
+        flat = (index[0] * mask.inside.shape[1] + index[1]) * mask.inside.shape[2] + index[2]
+        found = np.argwhere(mask.inside.ravel()[flat])
+        return found + low.astype(np.int64)
+
+    def take(self, instance: int, cells: np.ndarray, n: int) -> None:
+        """Give cells to an instance, and count those that others have."""
+        if len(self.own) == 0:
+            self.own, self.common = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        cells = np.where(self.repeats, np.mod(cells, self.shape), cells)
+        cells = cells[((cells >= 0) & (cells < self.shape)).all(axis=1)]
+        strides = np.array([self.shape[1] * self.shape[2], self.shape[2], 1])
+        flat = np.unique(cells @ strides)
+        before = self.owner[flat]
+        other = before > 0
+        self.own[instance] = len(flat)
+        self.common[instance] += int((before != 0).sum())
+        np.add.at(self.common, before[other] - 1, 1)
+        self.owner[flat] = np.where(before == 0, instance + 1, -np.abs(before))
+
+
+def _filled(lattice: _Lattice, n: int) -> tuple[float, float]:
+    """Return the volume of an open scene's filled region, and the radius that defines it.
+
+    The region is what a ball cannot reach from outside without touching an envelope. The ball's
+    radius is the mean spacing of the instances, ``(V / n)^(1/3)`` with the volume V of the convex
+    hull of all envelopes: gaps between instances are filled, the surface follows the scene.
+    """
+    factor = max(1, int(np.ceil((lattice.shape.prod() / _REGION_VOXELS) ** (1 / 3))))
+    part = _coarser(lattice.owner.reshape(lattice.shape) != 0, factor)
+    # A voxel of which at least half is taken; where nothing is that thick, any that is touched.
+    solid = part >= 0.5 if (part >= 0.5).any() else part > 0
+    step = lattice.spacing[0] * factor
+    edge = solid & ~ndimage.binary_erosion(solid)
+    corners = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
+    points = np.argwhere(edge)
+    ends = points[ConvexHull(points, qhull_options="QJ").vertices] if len(points) > 4 else points
+    hull = ConvexHull((ends[:, None] + corners).reshape(-1, 3))
+    radius = float((hull.volume * step**3 / n) ** (1 / 3))
+    pad = int(np.ceil(radius / step)) + 2
+    free = np.pad(~solid, pad, constant_values=True)
+    # Distances are between centres of voxels; the half voxels at both surfaces cancel.
+    reachable = ndimage.distance_transform_edt(free) * step >= radius
+    groups, _ = ndimage.label(reachable)
+    outside = groups == groups[0, 0, 0]
+    covered = ndimage.distance_transform_edt(~outside) * step < radius
+    region = ~covered & ~outside
+    return float(region.sum()) * step**3, radius
+
+
+def _coarser(mask: np.ndarray, factor: int) -> np.ndarray:
+    """Return the part of each block of `factor` voxels along each axis that is True."""
+    grown = np.pad(mask, [(0, -n % factor) for n in mask.shape])
+    blocks = grown.reshape([n for size in grown.shape for n in (size // factor, factor)])
+    return blocks.mean(axis=(1, 3, 5), dtype=np.float32)

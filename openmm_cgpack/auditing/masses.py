@@ -1,0 +1,51 @@
+"""Masses of species, and what their hydrogens would add."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core import AtomicStructure, BallModel
+from .atoms import heavy_atoms
+
+_PROTEIN = (13.22, 1.01)
+_NUCLEIC = (14.57, 0.55)
+"""Mean mass of a heavy atom (Da) and hydrogens for each, of the mean residue of proteins
+(C 4.9, N 1.35, O 1.47, S 0.04, H 7.86) and of RNA (C 9.5, N 3.75, O 7, P 1, H 11.6)."""
+
+_HYDROGEN = 1.008
+
+
+def species_masses(model: BallModel) -> tuple[float, float]:
+    """Return the mass of the heavy atoms of a model, and that with hydrogens, Da.
+
+    Structures mostly come without hydrogens. How many there would be follows from the mean mass
+    of a heavy atom, which tells protein from nucleic acid. What painters draw of filaments and
+    membranes has its whole mass, hydrogens included, and counts alike in both. A model of balls
+    alone has no mass but that of its dynamics, which is none: 0.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament
+    >>> heavy, whole = species_masses(filament(n_balls=10))
+    >>> heavy == whole
+    True
+    """
+    if model.structure is not None:
+        return structure_masses(model.structure)
+    if model.geometry is not None:
+        mass = model.volume * model.geometry.density
+        return mass, mass
+    return 0.0, 0.0
+
+
+def structure_masses(structure: AtomicStructure) -> tuple[float, float]:
+    """Return the mass of a structure's heavy atoms, and that with hydrogens, Da."""
+    heavy = heavy_atoms(structure)
+    mass = float(structure.masses[heavy].sum())
+    number = int(structure.atoms[heavy].sum())
+    present = structure.n_atoms - number
+    if present > number / 4:
+        return mass, structure.mass
+    nucleic = np.clip((mass / number - _PROTEIN[0]) / (_NUCLEIC[0] - _PROTEIN[0]), 0, 1)
+    hydrogens = (1 - nucleic) * _PROTEIN[1] + nucleic * _NUCLEIC[1]
+    return mass, mass + number * float(hydrogens) * _HYDROGEN

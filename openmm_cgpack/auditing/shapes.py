@@ -1,0 +1,178 @@
+"""The space that one instance takes, as masks in the body frame or points of a deformable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..core import AtomicStructure, BallModel, Curve, Mesh
+
+SPACING = 0.2
+"""Edge of a voxel of a mask in the body frame, nm; that of the molecular envelope."""
+
+_MARGIN = 0.8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mask:
+    """Which voxels of a lattice in the body frame a molecule takes.
+
+    Parameters
+    ----------
+    inside : (x, y, z) bool array
+        The voxels; the outermost layer is empty.
+    origin : (3,) array
+        Centre of the first voxel, nm.
+    spacing : float
+        Edge of a voxel, nm.
+    """
+
+    inside: np.ndarray
+    origin: np.ndarray
+    spacing: float
+
+
+def body_mask(model: BallModel) -> Mask:
+    """Return the envelope of a rigid model at rest.
+
+    A molecule's is where atoms, or the points that stand for them, are nearer than the distance
+    at which the mask's volume is that of the molecular envelope, which the model knows. A model
+    without a structure takes the union of its balls.
+    """
+    if model.structure is not None:
+        return _around(model.structure, model.volume)
+    reach = model.radii.max() + 2 * SPACING
+    low = model.positions.min(axis=0) - reach
+    shape = np.ceil((model.positions.max(axis=0) + reach - low) / SPACING).astype(int) + 1
+    inside = np.zeros(shape, bool)
+    lattice = [low[a] + np.arange(shape[a]) * SPACING for a in range(3)]
+    for centre, radius in zip(model.positions, model.radii, strict=True):
+        x, y, z = (line - c for line, c in zip(lattice, centre, strict=True))
+        inside |= (x**2)[:, None, None] + (y**2)[:, None] + z**2 < radius**2
+    return Mask(inside=inside, origin=low, spacing=SPACING)
+
+
+def _around(structure: AtomicStructure, volume: float) -> Mask:
+    points = structure.positions
+    low = points.min(axis=0) - _MARGIN
+    shape = np.ceil((points.max(axis=0) + _MARGIN - low) / SPACING).astype(int) + 1
+    voxels = min(max(1, round(volume / SPACING**3)), int(np.prod(shape - 2)))
+    # Only lattice points near an atom are measured; how near doubles until they are enough.
+    reach = 0.4
+    while True:
+        near = cells_around(points, low, np.full(3, SPACING), reach)
+        near = near[((near > 0) & (near < shape - 1)).all(axis=1)]
+        if len(near) >= voxels or reach > 2 * _MARGIN:
+            break
+        reach *= 1.5
+    distance, _ = cKDTree(points).query(low + near * SPACING)
+    chosen = near[np.argsort(distance, kind="stable")[:voxels]]
+    inside = np.zeros(shape, bool)
+    inside[tuple(chosen.T)] = True
+    return Mask(inside=inside, origin=low, spacing=SPACING)
+
+
+def cells_around(
+    points: np.ndarray, origin: np.ndarray, spacing: np.ndarray, reach: float
+) -> np.ndarray:
+    """Return the cells (k, 3) of a lattice whose centres may lie within `reach` of a point."""
+    home = np.unique(np.rint((points - origin) / spacing).astype(np.int64), axis=0)
+    span = np.ceil(reach / spacing + 0.5).astype(int)
+    line = [np.arange(-s, s + 1) for s in span]
+    steps = np.stack(np.meshgrid(*line, indexing="ij"), axis=-1).reshape(-1, 3)
+    short = np.maximum(np.abs(steps) - 0.5, 0) * spacing
+    steps = steps[np.linalg.norm(short, axis=1) < reach]
+    low = home.min(axis=0) - span
+    shape = home.max(axis=0) + span - low + 1
+    marked = np.zeros(shape, bool).ravel()
+    strides = np.array([shape[1] * shape[2], shape[2], 1])
+    base = (home - low) @ strides
+    for step in steps @ strides:
+        marked[base + step] = True
+    return np.stack(np.unravel_index(np.flatnonzero(marked), shape), axis=1) + low
+
+
+def deformable_cells(
+    model: BallModel, balls: np.ndarray, origin: np.ndarray, spacing: np.ndarray
+) -> np.ndarray:
+    """Return the cells (k, 3) of a lattice that a filament or membrane takes.
+
+    A tube of the curve's radius around the line through the balls, a radius longer at both ends
+    and cut flat; a sheet of the mesh's thickness over its triangles; the union of the balls for
+    anything else.
+
+    Parameters
+    ----------
+    model : BallModel
+        The model.
+    balls : (b, 3) array
+        Its final ball centres, nm.
+    origin, spacing : (3,) array
+        Centre of cell 0 and edges of a cell, nm.
+    """
+    fine = float(spacing.min()) / 2
+    if isinstance(model.geometry, Curve):
+        samples, ways, reach = *_line(model.geometry, balls, fine), model.geometry.radius
+    elif isinstance(model.geometry, Mesh):
+        samples, ways, reach = *_sheet(model.geometry, balls, fine), model.geometry.thickness / 2
+    else:
+        parts = [
+            _ball_cells(centre, radius, origin, spacing)
+            for centre, radius in zip(balls, model.radii, strict=True)
+        ]
+        return np.unique(np.concatenate(parts), axis=0)
+    cells = cells_around(
+        samples[:: max(1, len(samples) // 20_000)], origin, spacing, reach + spacing.max()
+    )
+    places = origin + cells * spacing
+    distance, nearest = cKDTree(samples).query(places, distance_upper_bound=reach + spacing.max())
+    found = np.isfinite(distance)
+    cells, places, nearest = cells[found], places[found], nearest[found]
+    offset, way = places - samples[nearest], ways[nearest]
+    along = (offset * way).sum(axis=1)
+    if isinstance(model.geometry, Curve):
+        # `way` is 0 but at the two ends, where it points outwards.
+        keep = (distance[found] <= reach) & (along <= 0)
+    else:
+        aside = np.linalg.norm(offset - along[:, None] * way, axis=1)
+        keep = (np.abs(along) <= reach) & (aside <= 1.5 * fine)
+    return cells[keep]
+
+
+def _ball_cells(
+    centre: np.ndarray, radius: float, origin: np.ndarray, spacing: np.ndarray
+) -> np.ndarray:
+    cells = cells_around(centre[None], origin, spacing, radius)
+    return cells[np.linalg.norm(origin + cells * spacing - centre, axis=1) < radius]
+
+
+def _line(curve: Curve, balls: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return points along a chain, and the outward direction at the first and last, else 0."""
+    corners = balls[curve.balls]
+    first = corners[0] - corners[1]
+    last = corners[-1] - corners[-2]
+    first, last = (v / max(np.linalg.norm(v), 1e-12) for v in (first, last))
+    corners = np.concatenate(
+        [[corners[0] + curve.radius * first], corners, [corners[-1] + curve.radius * last]]
+    )
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(corners, axis=0), axis=1))])
+    at = np.linspace(0, length[-1], max(2, int(np.ceil(length[-1] / step)) + 1))
+    points = np.stack([np.interp(at, length, corners[:, axis]) for axis in range(3)], axis=1)
+    ways = np.zeros_like(points)
+    ways[0], ways[-1] = first, last
+    return points, ways
+
+
+def _sheet(mesh: Mesh, balls: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return points on the triangles of a mesh, no farther apart than `step`, and normals there."""
+    a, b, c = (balls[mesh.faces[:, i]] for i in range(3))
+    longest = max(np.linalg.norm(side, axis=1).max() for side in (b - a, c - b, a - c))
+    cuts = max(1, int(np.ceil(longest / step)))
+    rows, columns = np.nonzero(np.add.outer(np.arange(cuts + 1), np.arange(cuts + 1)) <= cuts)
+    u, v = rows[:, None] / cuts, columns[:, None] / cuts
+    points = a[:, None] + u * (b - a)[:, None] + v * (c - a)[:, None]
+    normals = np.cross(b - a, c - a)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return points.reshape(-1, 3), np.repeat(normals, points.shape[1], axis=0)
