@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,12 @@ COLUMNS = (
 """Columns of the file."""
 
 
-def write_particles(path: str | os.PathLike[str], table: ParticleTable) -> None:
+def write_particles(
+    path: str | os.PathLike[str],
+    table: ParticleTable,
+    *,
+    columns: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Write a list of particles as CSV with a header.
 
     Coordinates are in Å in the frame of the volume's file: the first voxel's centre is at 0.
@@ -45,20 +51,37 @@ def write_particles(path: str | os.PathLike[str], table: ParticleTable) -> None:
         Where to write.
     table : ParticleTable
         The particles.
+    columns : mapping of str to (n,) array, optional
+        Further numbers of each particle, by the name of their column, after the others: a run
+        writes ``visible``, the part of the mass in the field of view, and ``border_angst``, the
+        centre's distance to the nearest face of its box.
+
+    Raises
+    ------
+    ValueError
+        A further column has another length, or the name of one that is there.
     """
+    columns = dict(columns or {})
+    for name, values in columns.items():
+        if len(values) != len(table) or name in COLUMNS:
+            raise ValueError(
+                f"columns: wanted {len(table)} numbers under a new name, got {len(values)} "
+                f"as {name!r}"
+            )
     rotation = Rotation.from_matrix(table.rotation) if len(table) else None
     quaternion = rotation.as_quat(canonical=True) if rotation else np.empty((0, 4))
     lengths = np.column_stack([table.centre, table.radius]) * ANGSTROM_PER_NM
     angles = np.degrees(_zyz(table.rotation))
     with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(COLUMNS)
+        rows.writerow([*COLUMNS, *columns])
         for i in range(len(table)):
             rows.writerow(
                 [int(table.instance[i]), table.species[i]]
                 + [f"{value:.4f}" for value in lengths[i]]
                 + [f"{value:.9f}" for value in quaternion[i]]
                 + [f"{value:.6f}" for value in angles[i]]
+                + [f"{values[i]:.4f}" for values in columns.values()]
             )
 
 

@@ -16,7 +16,16 @@ import numpy as np
 
 from ..core import Grid, LabelVolume, PackedScene, ParticleTable, Volume
 from ..core.seeds import stage_seed
-from ..density import Labels, bounding_grid, box_grid, particle_table, render_density, render_labels
+from ..core.units import ANGSTROM_PER_NM
+from ..density import (
+    Labels,
+    bounding_grid,
+    box_grid,
+    particle_table,
+    render_density,
+    render_labels,
+    visibility,
+)
 from ..imaging import simulate_tomogram
 from ..io import write_mrc, write_particles
 from ..io.dcd import set_dcd_title
@@ -236,7 +245,16 @@ def write_outputs(
     }
     for name, volume in maps.items():
         write_mrc(folder / name, volume)
-    write_particles(folder / "particles.csv", simulated.particles)
+    seen = visibility(
+        packed,
+        grid=simulated.density.grid,
+        deformables=simulated.recipe.density.deformables,
+    )
+    write_particles(
+        folder / "particles.csv",
+        simulated.particles,
+        columns={"visible": seen.fraction, "border_angst": seen.border * ANGSTROM_PER_NM},
+    )
     plot_overview(
         folder / "overview.png",
         packed=packed,

@@ -83,6 +83,17 @@ def test_angles_are_those_of_poses(tmp_path):
     assert (difference + 180) % 360 - 180 == pytest.approx(np.zeros((30, 3)), abs=1e-5)
 
 
+def test_further_columns_come_last_and_are_no_matter_to_readers(tmp_path):
+    table = make_table(6)
+    write_particles(tmp_path / "a.csv", table, columns={"visible": np.linspace(0, 1, 6)})
+    assert list(rows(tmp_path / "a.csv")[1]) == [*COLUMNS, "visible"]
+    assert rows(tmp_path / "a.csv")[1]["visible"] == "0.2000"
+    assert read_particles(tmp_path / "a.csv").centre == pytest.approx(table.centre, abs=1e-5)
+    for wrong in ({"visible": [1.0]}, {"qx": np.zeros(6)}):
+        with pytest.raises(ValueError, match="columns: wanted 6 numbers under a new name"):
+            write_particles(tmp_path / "b.csv", table, columns=wrong)
+
+
 def test_no_particles(tmp_path):
     empty = ParticleTable(
         instance=np.empty(0, int),
