@@ -116,7 +116,7 @@ Run = Callable[[np.ndarray, np.random.Generator | None], np.ndarray]
 
 def _check_noise(run: Run, data: np.ndarray) -> None:
     silent = run(data, None)
-    _require(np.isfinite(silent).all(), "not all numbers are finite")
+    _require(bool(np.isfinite(silent).all()), "not all numbers are finite")
     _require(np.array_equal(silent, run(data, None)), "without a generator it varies")
     noisy = [run(data, np.random.default_rng(seed)) for seed in (1, 1, 2)]
     _require(np.array_equal(noisy[0], noisy[1]), "the same seed does not repeat")

@@ -30,7 +30,7 @@ def test_a_point_falls_where_geometry_says(angle):
     z, x = point - np.array([24, 32])
     u = image @ np.arange(64) / image.sum() - 32
     assert u == pytest.approx(x * np.cos(angle) + z * np.sin(angle), abs=0.01)
-    assert image.sum() == pytest.approx(1.0, abs=2e-3)
+    assert image.sum() == pytest.approx(1.0, abs=5e-3)
 
 
 def test_projection_at_0_and_90_degrees_are_plain_sums():

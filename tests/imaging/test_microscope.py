@@ -1,0 +1,225 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from openmm_cgpack.imaging import (
+    Displacement,
+    Illumination,
+    Microscope,
+    Projection,
+    TiltErrors,
+    TiltScheme,
+    TiltTransfer,
+    add_fractions,
+    ideal_contrast,
+    image,
+    image_fractions,
+    in_ice,
+    interaction_constant,
+    microscope,
+    potential,
+    split_tilts,
+)
+
+from .conftest import as_volume
+
+FEW = TiltScheme(tilt_step=30)
+
+
+def bare(**changes):
+    stages = (ideal_contrast(), Displacement(), Illumination(mean_free_path=None))
+    settings = {"scheme": FEW, "stages": stages, "ice_grain": 0.0, "padding": 0.0}
+    return Microscope(**{**settings, **changes})
+
+
+def blob(shape, centre, width=2.0):
+    grid = np.indices(shape, dtype=np.float64)
+    square = sum((g - c) ** 2 for g, c in zip(grid, centre, strict=True))
+    return as_volume((400 * np.exp(-square / (2 * width**2))).astype(np.float32))
+
+
+def middle_of(image):
+    weight = image.mean() - image
+    weight = np.where(weight > 0.3 * weight.max(), weight, 0)
+    y, x = np.indices(image.shape)
+    total = weight.sum()
+    return np.array([(x * weight).sum(), (y * weight).sum()]) / total
+
+
+def test_a_blob_is_dark_and_falls_where_geometry_says():
+    volume = blob((48, 40, 64), (30, 14, 38))
+    scope = bare(projection=Projection(border="vacuum"))
+    series = image(volume, scope, noise=False, seed=0)
+    for picture, angle in zip(series.images, series.angles, strict=True):
+        u = 6 * np.cos(angle) + 6 * np.sin(angle) + 32
+        np.testing.assert_allclose(middle_of(picture), [u, 14], atol=0.1)
+
+
+def test_contrast_is_twice_the_phase():
+    volume = as_volume(np.full((20, 8, 8), 100.0, np.float32))
+    series = image(volume, bare(), noise=False, seed=0)
+    electrons = 100 * FEW.dose[2]
+    phase = interaction_constant(300.0) * 20 * potential(volume).data[0, 0, 0]
+    np.testing.assert_allclose(series.images[2], electrons * (1 - 2 * phase), rtol=1e-4)
+
+
+def test_tilts_out_of_place_are_drawn_and_told():
+    errors = TiltErrors(shift=2.0, rotation_deg=3.0)
+    volume = blob((48, 60, 64), (24, 40, 32))
+    scope = bare(errors=errors, projection=Projection(border="vacuum"))
+    series = image(volume, scope, noise=False, seed=5)
+    assert np.abs(series.shifts).min() > 0
+    for picture, shift, turn in zip(series.images, series.shifts, series.rotations, strict=True):
+        expected = np.array([-10 * np.sin(turn), 10 * np.cos(turn)]) + shift + [32, 30]
+        np.testing.assert_allclose(middle_of(picture), expected, atol=0.06)
+
+
+def test_doses_and_optics_are_told():
+    scope = microscope(scheme=FEW, astigmatism_um=0.4, errors=TiltErrors(defocus_um=0.2))
+    series = image(as_volume(np.zeros((8, 16, 16))), scope, seed=1)
+    assert series.dose_e_per_a2.sum() == pytest.approx(120)
+    np.testing.assert_allclose(series.pre_dose_e_per_a2, FEW.dose_before)
+    defocus = series.optics.defocus_um
+    np.testing.assert_allclose(defocus[:, 0] - defocus[:, 1], 0.4)
+    assert 0.02 < (defocus.mean(axis=1) - 4.0).std() < 0.6
+    assert series.grid.shape == (8, 16, 16)
+
+
+@pytest.mark.parametrize("border", ["mirror", "vacuum"])
+def test_tilted_ice_takes_more_electrons(border):
+    empty = in_ice(as_volume(np.zeros((40, 16, 200))), thickness=40.0, grain=0.0)
+    scope = replace(microscope(scheme=FEW, border=border, camera="perfect"), padding=0.0)
+    series = image(empty, scope, noise=False, seed=0)
+    middle = series.images[:, 8, 100]
+    assert middle[4] / middle[2] == pytest.approx(np.exp(-40 / 310), rel=0.01)
+    assert middle[2] == pytest.approx(100 * 120 / 5 * np.exp(-40 / 310), rel=1e-3)
+    edge = series.images[4, 8, 0] / middle[4]
+    # A pillar is thinner at its edges; a film is not.
+    assert edge == pytest.approx(1.0 if border == "mirror" else np.exp(80 / 310), rel=0.02)
+
+
+def test_ninety_degrees():
+    scheme = TiltScheme(tilt_min=-90, tilt_max=90, tilt_step=45)
+    volume = blob((32, 16, 32), (20, 8, 16))
+    series = image(volume, bare(scheme=scheme, projection=Projection(border="vacuum")), seed=1)
+    assert np.isfinite(series.images).all()
+    np.testing.assert_allclose(middle_of(series.images[4]), [16 + 4, 8], atol=0.05)
+    for gradient in ("across", "through"):
+        for border in ("mirror", "vacuum"):
+            scope = microscope(scheme=scheme, gradient=gradient, border=border)
+            assert np.isfinite(image(volume, scope, seed=1).images).all()
+
+
+def test_depth_changes_the_defocus_as_relion_has_it():
+    # A thin blob off the middle at a tilt: its depth is -x sin + z cos, its own rings follow.
+    volume = blob((64, 64, 128), (50, 32, 90), width=1.5)
+    scheme = TiltScheme(tilt_min=40, tilt_max=40)
+    depth = -26 * np.sin(np.deg2rad(40)) + 18 * np.cos(np.deg2rad(40))
+    light = Illumination(mean_free_path=None)
+
+    def taken(optics, gradient):
+        projection = Projection(gradient=gradient, depth_step=0.5, border="vacuum")
+        scope = bare(scheme=scheme, projection=projection, stages=(optics, light))
+        return image(volume, scope, noise=False, seed=0).images[0]
+
+    # Little defocus, so that 3 nm of depth are a good part of it.
+    slabs = taken(TiltTransfer(defocus_um=0.1, hand=-1), "through")
+    flat = taken(TiltTransfer(defocus_um=0.1 - depth * 1e-3), None)
+    other = taken(TiltTransfer(defocus_um=0.1 + depth * 1e-3), None)
+    assert np.abs(slabs - flat).max() < 0.15 * np.abs(other - flat).max()
+
+
+def test_strips_and_slabs_agree_for_a_thin_specimen():
+    rng = np.random.default_rng(6)
+    data = np.zeros((9, 48, 192), np.float32)
+    data[4] = 300 * rng.random((48, 192))
+    volume = as_volume(data)
+    scheme = TiltScheme(tilt_min=50, tilt_max=50)
+    light = Illumination(mean_free_path=None)
+
+    def taken(gradient):
+        projection = Projection(gradient=gradient, depth_step=4.0)
+        stages = (TiltTransfer(defocus_um=1.0), light)
+        scope = bare(scheme=scheme, projection=projection, stages=stages, padding=16.0)
+        return image(volume, scope, noise=False, seed=0).images[0]
+
+    none, across, through = (taken(g) for g in (None, "across", "through"))
+    assert np.std(across - through) < 0.15 * np.std(across - none)
+
+
+def test_the_same_seed_repeats_on_any_number_of_threads():
+    volume = blob((16, 20, 24), (8, 10, 12))
+    scope = microscope(scheme=FEW, errors=TiltErrors(shift=1.0))
+    one, two = (image(volume, scope, seed=3, threads=n).images for n in (1, 3))
+    assert one.tobytes() == two.tobytes()
+    assert one.tobytes() != image(volume, scope, seed=4).images.tobytes()
+    sequence = np.random.SeedSequence(3)
+    sequence.spawn(2)
+    assert one.tobytes() == image(volume, scope, seed=sequence).images.tobytes()
+
+
+def test_dose_fractions_add_up():
+    volume = blob((16, 20, 24), (8, 10, 12))
+    scope = microscope(scheme=FEW)
+    whole = image(volume, scope, noise=False, seed=3)
+    parts = image_fractions(volume, scope, fractions=3, noise=False, seed=3)
+    total = add_fractions(parts)
+    np.testing.assert_allclose(total.images, whole.images, rtol=2e-5)
+    np.testing.assert_allclose(total.dose_e_per_a2, whole.dose_e_per_a2)
+    assert total.dose_e_per_a2.sum() == pytest.approx(120)
+    # A later fraction has less contrast than an earlier one.
+    assert parts[2].images[0].std() < parts[0].images[0].std()
+
+
+def correlation(a, b):
+    return np.corrcoef(a.ravel(), b.ravel())[0, 1]
+
+
+def test_fractions_share_no_noise_and_neither_do_tilts():
+    volume = as_volume(np.zeros((8, 128, 128)))
+    scope = replace(microscope(scheme=FEW, camera="k3"), ice_grain=0.0)
+    first, second = image_fractions(volume, scope, fractions=2, seed=3)
+    n = first.images.size
+    noise = [part.images - part.images.mean(axis=(1, 2), keepdims=True) for part in (first, second)]
+    assert abs(correlation(*noise)) < 4 / np.sqrt(n)
+    even, odd = split_tilts(first)
+    assert len(even) == 3
+    assert len(odd) == 2
+    pair = even.images[:2] - even.images[:2].mean(), odd.images - odd.images.mean()
+    per_tilt = [correlation(a, b) for a, b in zip(*pair, strict=True)]
+    assert np.abs(per_tilt).max() < 4 / 128
+    assert even.order.tolist() == [2, 0, 1]
+    np.testing.assert_allclose(even.optics.defocus_um, first.optics.defocus_um[::2])
+
+
+def test_the_grain_of_the_ice_is_one_for_all_tilts_and_white():
+    empty = as_volume(np.zeros((16, 96, 96)))
+    series = image(
+        empty, bare(ice_grain=1.0, scheme=TiltScheme(tilt_step=1, tilt_max=1, tilt_min=0)), seed=1
+    )
+    assert correlation(*series.images) > 0.9
+    flat = series.images[0] / series.images[0].mean() - 1
+    expected = 2 * interaction_constant(300.0) * 0.19972 * 4
+    assert flat.std() == pytest.approx(expected, rel=0.03)
+    power = np.abs(np.fft.fft2(flat)) ** 2
+    halves = power[:, 5:24].mean(), power[:, 24:48].mean()
+    assert halves[0] == pytest.approx(halves[1], rel=0.1)
+    silent = image(empty, bare(ice_grain=1.0), noise=False, seed=1)
+    assert np.ptp(silent.images[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Projection(gradient="up"), "gradient: wanted None, 'across' or 'through'"),
+        (lambda: Projection(depth_step=0), "depth_step: wanted a positive number, got 0"),
+        (lambda: TiltErrors(shift=-1), "shift: wanted a number >= 0, got -1"),
+        (lambda: microscope(camera="film"), "camera: wanted one of perfect, k3, falcon4"),
+        (lambda: add_fractions([]), "fractions: wanted at least one tilt series, got none"),
+        (lambda: image(as_volume(np.zeros((4, 4, 4))), bare(), seed=0, threads=0), "threads: "),
+    ],
+)
+def test_bad_arguments(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -1,0 +1,274 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from openmm_cgpack.imaging import (
+    CAMERAS,
+    Camera,
+    Detector,
+    Displacement,
+    GaussianNoise,
+    Illumination,
+    RadiationDamage,
+    Tilt,
+    TiltFilter,
+    TiltTransfer,
+    WhiteNoise,
+    electron_wavelength,
+    one_step_stages,
+    run_tilt_stages,
+)
+from openmm_cgpack.imaging.tilt_stages import displaced
+from openmm_cgpack.testing import check_stage, check_tilt_stage
+
+STAGES = [
+    RadiationDamage(),
+    TiltTransfer(astigmatism_um=0.5, astigmatism_angle=0.3),
+    Displacement(),
+    Illumination(),
+    Detector(),
+    Detector(camera=CAMERAS["k3"]),
+    Detector(camera=CAMERAS["scintillator"], pixel_size=0.5),
+    WhiteNoise(),
+]
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: type(stage).__name__)
+def test_tilt_stages_keep_their_contract(stage):
+    check_tilt_stage(stage)
+    check_tilt_stage(stage, tilt=Tilt(shift=np.array([1.0, -0.5]), rotation=0.02, padding=3.0))
+
+
+@pytest.mark.parametrize("stage", one_step_stages(), ids=lambda stage: type(stage).__name__)
+def test_volume_stages_keep_theirs(stage):
+    check_stage(stage)
+
+
+@dataclass(frozen=True)
+class Loud:
+    def __call__(self, image, tilt, rng):
+        return image + np.random.default_rng().random(image.shape, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Writes:
+    def __call__(self, image, tilt, rng):
+        image += 1
+        return image
+
+
+@dataclass
+class Thaws:
+    def __call__(self, image, tilt, rng):
+        return image
+
+
+@dataclass(frozen=True)
+class Doubles:
+    def __call__(self, image, tilt, rng):
+        return image.astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Squares(TiltFilter):
+    def transfer(self, ky, kx, tilt, depth):
+        return np.ones(1)
+
+    def __call__(self, image, tilt, rng=None):
+        return image**2
+
+
+@pytest.mark.parametrize(
+    ("stage", "complaint"),
+    [
+        (Loud(), "without a generator it varies"),
+        (Writes(), "the input has been written to"),
+        (Thaws(), "wanted a frozen dataclass"),
+        (Doubles(), "wanted float32 back, got float64"),
+        (Squares(), "it is not linear"),
+    ],
+)
+def test_the_contract_catches(stage, complaint):
+    with pytest.raises(AssertionError, match=complaint):
+        check_tilt_stage(stage)
+
+
+def radial_power(image, pixel_size, angle_range=None):
+    n = len(image)
+    k = np.fft.fftfreq(n, pixel_size)
+    power = np.abs(np.fft.fft2(image)) ** 2
+    length = np.hypot(k[:, None], k[None, :])
+    if angle_range is not None:
+        phi = np.mod(np.arctan2(k[:, None], k[None, :]), np.pi)
+        power = np.where((phi >= angle_range[0]) & (phi < angle_range[1]), power, np.nan)
+    shell = np.rint(length * n * pixel_size).astype(int)
+    keep = (shell < n // 2) & np.isfinite(power)
+    mean = np.bincount(shell[keep], power[keep]) / np.maximum(np.bincount(shell[keep]), 1)
+    return np.arange(len(mean)) / (n * pixel_size), mean
+
+
+def zeros_by_hand(defocus_nm, nyquist, amplitude=0.07, cs_nm=2.7e6):
+    # sin(pi l z k2 - pi/2 Cs l3 k4 + asin A) = 0: the roots of a quadratic in k squared.
+    wavelength = electron_wavelength(300.0)
+    roots = []
+    for n in range(1, 50):
+        a, b = -0.5 * cs_nm * wavelength**3, wavelength * defocus_nm
+        c = np.arcsin(amplitude) / np.pi - n
+        root = np.sqrt((-b + np.sqrt(b**2 - 4 * a * c)) / (2 * a))
+        if root < nyquist:
+            roots.append(root)
+    return roots
+
+
+def minima(frequency, power):
+    inner = (power[1:-1] < power[:-2]) & (power[1:-1] < power[2:])
+    low = power[1:-1] < 0.2 * np.median(power)
+    return frequency[1:-1][inner & low]
+
+
+def test_ctf_zeros_lie_where_computed_by_hand():
+    pixel = 0.5
+    noise = np.random.default_rng(0).standard_normal((512, 512)).astype(np.float32)
+    image = TiltTransfer(defocus_um=3.0)(noise, Tilt(pixel_size=pixel))
+    found = minima(*radial_power(image, pixel))
+    expected = zeros_by_hand(3000.0, 0.95)
+    assert len(expected) >= 5
+    for zero in expected[:5]:
+        assert np.abs(found - zero).min() < 1.5 / (512 * pixel)
+
+
+def test_astigmatism_moves_the_zeros_along_its_axis():
+    pixel = 0.5
+    noise = np.random.default_rng(0).standard_normal((512, 512)).astype(np.float32)
+    angle = np.deg2rad(40)
+    optics = TiltTransfer(defocus_um=3.0, astigmatism_um=1.0, astigmatism_angle=angle)
+    image = optics(noise, Tilt(pixel_size=pixel))
+    for middle, defocus in ((angle, 3500.0), (angle + np.pi / 2, 2500.0)):
+        wedge = (middle - 0.07, middle + 0.07)
+        found = minima(*radial_power(image, pixel, wedge))
+        for zero in zeros_by_hand(defocus, 0.95)[:2]:
+            assert np.abs(found - zero).min() < 2.5 / (512 * pixel)
+
+
+def test_slabs_have_the_defocus_of_their_depth():
+    rng = np.random.default_rng(1)
+    slabs = rng.standard_normal((2, 64, 64)).astype(np.float32)
+    depths = np.array([-300.0, 500.0])
+    tilt = Tilt(depths=depths)
+    optics = TiltTransfer(defocus_um=3.0, hand=-1)
+    both = run_tilt_stages(slabs, tilt, (optics,))
+    apart = [
+        TiltTransfer(defocus_um=z)(slab, Tilt()) for slab, z in zip(slabs, (3.3, 2.5), strict=True)
+    ]
+    np.testing.assert_allclose(both, sum(apart), atol=1e-5)
+
+
+def test_critical_dose_of_grant_and_grigorieff():
+    # 0.245 k^-1.665 + 2.81 at 1/(5 Å) and 1/(20 Å), worked out by hand.
+    found = RadiationDamage().critical_dose(np.array([2.0, 0.5, 0.0]))
+    np.testing.assert_allclose(found, [6.3825, 38.7435, np.inf], rtol=1e-3)
+
+
+def test_damage_is_the_mean_over_the_exposure():
+    damage, k = RadiationDamage(), np.array([[0.05, 0.2, 0.5]])
+    tilt = Tilt(dose_e_per_a2=6.0, pre_dose_e_per_a2=30.0)
+    taken = 30.0 + (np.arange(6000) + 0.5) / 1000
+    rate = 0.5 / damage.critical_dose(k[0])
+    expected = np.exp(-taken[:, None] * rate).mean(axis=0)
+    np.testing.assert_allclose(damage.transfer(np.zeros((1, 1)), k, tilt, 0.0)[0], expected, 1e-6)
+    assert damage.transfer(np.zeros((1, 1)), np.zeros((1, 1)), tilt, 0.0) == 1
+
+
+def test_loss_with_thickness():
+    flat = np.zeros((4, 4), np.float32)
+    tilt = Tilt(dose_e_per_a2=2.0, pixel_size=0.5, path=310.0)
+    np.testing.assert_allclose(Illumination()(flat, tilt), 2 * 25 / np.e, rtol=1e-6)
+    np.testing.assert_allclose(Illumination(mean_free_path=None)(flat, tilt), 50, rtol=1e-6)
+    assert Illumination()(flat - 1.5, tilt).max() == 0
+
+
+@pytest.mark.parametrize("electrons", [0.3, 40.0, 1e7])
+def test_counts_are_poisson(electrons):
+    flat = np.full((400, 400), electrons, np.float32)
+    counts = Detector()(flat, Tilt(), np.random.default_rng(1)).astype(float)
+    assert counts.mean() == pytest.approx(electrons, rel=0.01)
+    assert counts.var() == pytest.approx(electrons, rel=0.02)
+    assert (counts == np.rint(counts)).all()
+
+
+def spectrum(image, bands=6):
+    # Whole bands of |k| along the axes' square, so that all have many frequencies.
+    n = len(image)
+    k = np.abs(np.fft.fftfreq(n))
+    band = np.minimum(np.maximum(k[:, None], k[None, :]) * 2 * bands, bands - 1).astype(int)
+    power = np.abs(np.fft.fft2(image - image.mean())) ** 2 / image.size
+    return np.bincount(band.ravel(), power.ravel()) / np.bincount(band.ravel())
+
+
+def test_noise_of_a_perfect_camera_is_white_and_that_of_a_real_one_is_not():
+    flat = np.full((300, 300), 50.0, np.float32)
+    rng = np.random.default_rng(2)
+    np.testing.assert_allclose(spectrum(Detector()(flat, Tilt(), rng)), 50, rtol=0.1)
+    real = Detector(camera=CAMERAS["scintillator"], pixel_size=0.5)
+    tilt = Tilt(pixel_size=0.5)
+    power = spectrum(real(flat, tilt, rng))
+    assert power[0] == pytest.approx(50 * 0.30, rel=0.1)
+    assert power[-1] < 0.2 * power[0]
+
+
+def test_signal_passes_with_the_mtf_and_the_dqe_is_what_is_left():
+    # DQE = MTF^2 DQE(0) n / NPS with the noise's power, by independent measurements of each.
+    camera, n, mean = CAMERAS["k3"], 256, 100.0
+    detector = Detector(camera=camera, pixel_size=1.0)
+    x = np.arange(n)
+    for cycles in (16, 64, 112):
+        w = 2 * cycles / n
+        wave = np.broadcast_to(mean * (1 + 0.5 * np.cos(2 * np.pi * cycles * x / n)), (n, n))
+        out = detector(wave.astype(np.float32), Tilt(padding=0.0), None)
+        gain = np.abs(np.fft.fft(out.mean(axis=0))[cycles]) / (n * mean * 0.25 * camera.dqe_zero)
+        assert gain == pytest.approx(camera.mtf(w), rel=1e-3)
+        flat = np.full((n, n), mean, np.float32)
+        rng = np.random.default_rng(3)
+        power = np.mean(
+            [
+                np.mean(np.abs(np.fft.fft(detector(flat, Tilt(padding=0.0), rng))[:, cycles]) ** 2)
+                for _ in range(8)
+            ]
+        )
+        noise = power / n / (mean * camera.dqe_zero)
+        # The noise along one row averages over the other direction's transfer.
+        k = np.fft.fftfreq(n)
+        across = camera.noise_transfer(2 * np.hypot(k, cycles / n)) ** 2
+        assert noise == pytest.approx(across.mean(), rel=0.1)
+
+
+def test_displacement_of_a_point():
+    image = np.zeros((65, 80), np.float32)
+    image[32 + 5, 40 + 20] = 1
+    turn, shift = np.deg2rad(30), np.array([3.0, -4.0])
+    out = displaced(image, shift=shift, turn=turn)
+    y, x = np.indices(out.shape)
+    found = np.array([(x * out).sum(), (y * out).sum()]) / out.sum() - [40, 32]
+    cosine, sine = np.cos(turn), np.sin(turn)
+    expected = np.array([20 * cosine - 5 * sine, 20 * sine + 5 * cosine]) + shift
+    np.testing.assert_allclose(found, expected, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Camera(dqe_zero=1.2), "dqe_zero: wanted at most 1, got 1.2"),
+        (lambda: Camera(dqe_zero=0.3), "dqe_nyquist: wanted at most dqe_zero 0.3, got 1"),
+        (lambda: TiltTransfer(defocus_um=-3), "defocus_um: wanted underfocus as a number >= 0"),
+        (lambda: TiltTransfer(hand=0), "hand: wanted -1 or 1, got 0"),
+        (lambda: Illumination(mean_free_path=0), "mean_free_path: wanted a positive number"),
+        (lambda: Detector(pixel_size=0), "pixel_size: wanted a positive number, got 0"),
+        (lambda: RadiationDamage(scale=-1), "scale: wanted a positive number, got -1"),
+        (lambda: WhiteNoise(deviation=0), "deviation: wanted a positive number, got 0"),
+        (lambda: GaussianNoise(variance=0), "variance: wanted a positive number, got 0"),
+    ],
+)
+def test_bad_arguments(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
