@@ -130,9 +130,13 @@ def _samples(
         along, moving, step = "z", x, 1 / abs(cosine)
     else:
         reach = 0 if border == "vacuum" else REPEATS * nx
-        x = np.broadcast_to(
-            (np.arange(-reach, nx + reach) - nx // 2)[None, :], (n_pixels, nx + 2 * reach)
-        )
+        # Columns that a line meets within the plane's height; near 90 degrees, all of them.
+        half = (nz // 2 + 2) * abs(sine) / max(abs(cosine), 1e-12)
+        count = int(np.ceil(min(2 * half + 2, nx + 2 * reach)))
+        first = np.full((n_pixels, 1), -reach - nx // 2)
+        if count < nx + 2 * reach:
+            first = np.floor(u / cosine - half).astype(np.int64)
+        x = first + np.arange(count)[None, :]
         z = (u - x * cosine) / sine
         along, moving, step = "x", z, 1 / abs(sine)
     depth = z * cosine - x * sine
