@@ -1,11 +1,13 @@
 """Tomograms and truth to scores: picking, matching, segmentation."""
 
+from ..core.picks import Picks
 from .assignment import ASSIGNMENTS
 from .curves import (
     SIGMAS_NM,
     CrowdedCase,
     CurvePoint,
     best_points,
+    chance_picks,
     crowding_curve,
     dog_curve,
     imaging_series,
@@ -37,11 +39,13 @@ __all__ = [
     "FcnSettings",
     "LabelledTomogram",
     "PickScores",
+    "Picks",
     "SegmentationScores",
     "Segmenter",
     "SpeciesScores",
     "Trained",
     "best_points",
+    "chance_picks",
     "confusion_matrix",
     "crowding_curve",
     "difference_of_gaussians",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.particles import ParticleTable
+from ..core.picks import Picks
 from ..core.volume import LabelVolume, Volume
 from ..imaging import simulate_tomogram
 from .dog import pick_dog
@@ -214,6 +215,43 @@ def crowding_curve(
             )
         )
     return tuple(best)
+
+
+def chance_picks(truth: ParticleTable, n: int, *, seed: int | np.random.SeedSequence) -> Picks:
+    """Return picks at random in a crowd: what a picker is to be compared with.
+
+    Radii of whole molecules add up to more than the room that a crowd fills, so that many random
+    picks are within some particle's radius: an F-score by that rule is to be read beside theirs.
+
+    Parameters
+    ----------
+    truth : ParticleTable
+        The particles.
+    n : int
+        How many picks.
+    seed : int or numpy.random.SeedSequence
+        Seed.
+
+    Returns
+    -------
+    Picks
+        Evenly spread over the ball whose radius of gyration is that of the particles' centres,
+        all of the same score.
+
+    Examples
+    --------
+    >>> truth = ParticleTable(instance=[1, 2], species=["a", "a"], centre=[(0, 0, 0), (9, 0, 0)],
+    ...                       radius=[3, 3], rotation=np.stack([np.eye(3)] * 2))
+    >>> len(chance_picks(truth, 50, seed=1))
+    50
+    """
+    rng = np.random.default_rng(seed)
+    middle = truth.centre.mean(axis=0)
+    gyration = np.sqrt(((truth.centre - middle) ** 2).sum(axis=1).mean())
+    direction = rng.normal(size=(n, 3))
+    direction /= np.linalg.norm(direction, axis=1)[:, None]
+    far = np.sqrt(5 / 3) * gyration * rng.random((n, 1)) ** (1 / 3)
+    return Picks(positions=middle + direction * far)
 
 
 def best_points(points: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:

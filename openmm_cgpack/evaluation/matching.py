@@ -30,6 +30,7 @@ def match_picks(
     rule: str = "paper",
     labels: LabelVolume | None = None,
     assignment: str = "optimal",
+    reach: float | None = None,
     dilation: int = 1,
 ) -> PickScores:
     """Compare picks with the truth; a particle counts once.
@@ -72,6 +73,9 @@ def match_picks(
         Instance masks of the whole scene, for ``"shrec"``; its first voxel's centre is at 0.
     assignment : {"optimal", "score", "distance", "any"}, optional
         For ``"paper"`` and ``"czii"``; a mask names one particle only.
+    reach : float, optional
+        For ``"paper"`` and ``"czii"``: the share of a particle's radius within which a pick finds
+        it, in place of the rule's 1 or 0.5.
     dilation : int, optional
         For ``"shrec"``: how often masks grow by a face; where two meet the higher number wins.
         1 in that challenge.
@@ -104,14 +108,17 @@ def match_picks(
     if (rule == "shrec") != (labels is not None):
         wanted = "instance labels" if rule == "shrec" else "no labels"
         raise ValueError(f"labels: wanted {wanted} for the rule {rule!r}")
+    if reach is not None and rule == "shrec":
+        raise ValueError("reach: is for the rules paper and czii")
     outside = 0
     if labels is not None:
         pick, particle, outside = _look_up(picks, truth, labels, dilation)
         distances = np.linalg.norm(picks.positions[pick] - truth.centre[particle], axis=1)
         chosen = np.sort(np.unique(particle, return_index=True)[1])
     else:
+        share = REACH[rule] if reach is None else positive(reach, "reach")
         pick, particle, distances = within_reach(
-            picks.positions, truth.centre, REACH[rule] * truth.radius
+            picks.positions, truth.centre, share * truth.radius
         )
         if rule == "czii":
             same = _species(picks, truth)[pick] == truth.species[particle]

@@ -8,6 +8,7 @@ from openmm_cgpack.evaluation import (
     SIGMAS_NM,
     CrowdedCase,
     best_points,
+    chance_picks,
     crowding_curve,
     dog_curve,
     imaging_series,
@@ -95,3 +96,19 @@ def test_crowding():
     for point, case in zip(curve, sorted(cases, key=lambda c: c.fraction), strict=True):
         alone = dog_curve({"a": case.volume}, case.truth, sigmas_nm=(2, 3, 4))
         assert point.scores.f == max(p.scores.f for p in alone)
+
+
+def test_chance_is_even_over_the_balls_room():
+    _, truth = scene(11.0, n=5)
+    picks = chance_picks(truth, 40_000, seed=3)
+    off = np.linalg.norm(picks.positions - truth.centre.mean(axis=0), axis=1)
+    radius = off.max()
+    # The same radius of gyration as the lattice, and as many in every shell as it has volume.
+    lattice = truth.centre - truth.centre.mean(axis=0)
+    assert (off**2).mean() == pytest.approx((lattice**2).sum(axis=1).mean(), rel=0.02)
+    shells, _ = np.histogram((off / radius) ** 3, bins=10, range=(0, 1))
+    assert abs(shells / 4000 - 1).max() < 0.1
+    # Of far more picks than particles each finds what its sphere's share of the room says.
+    inside = match_picks(picks, truth).empty
+    cover = 125 * RADIUS**3 / radius**3
+    assert inside == pytest.approx(40_000 * (1 - cover), rel=0.15)

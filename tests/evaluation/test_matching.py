@@ -298,6 +298,16 @@ def test_table_names_every_species():
     assert "F(4)" in text
 
 
+def test_reach_in_place_of_the_rules():
+    picks = Picks(positions=np.add(CENTRES, (3.0, 0, 0)), species=["a", "a", "b"])
+    assert counts(match_picks(picks, TRUTH)) == (3, 0, 0)
+    assert counts(match_picks(picks, TRUTH, reach=0.5)) == (0, 3, 3)
+    assert counts(match_picks(picks, TRUTH, rule="czii", reach=0.75)) == (3, 0, 0)
+    labels, truth = labels_of_two()
+    with pytest.raises(ValueError, match="reach: is for the rules paper and czii"):
+        match_picks(picks, truth, rule="shrec", labels=labels, reach=0.5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
