@@ -8,11 +8,11 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
-from ..core import Boundary, Open, RigidTransforms, Scene
+from ..core import Boundary, Curve, Mesh, Open, RigidTransforms, Scene
 from .shapes import Mask, body_mask, deformable_cells
 
 VOXEL_SIZE = 0.4
-MOST_VOXELS = 200_000_000
+MOST_VOXELS = 100_000_000
 _REGION_VOXELS = 2_000_000
 
 
@@ -79,7 +79,7 @@ def occupancy(
     boundary : Open, Periodic or Slab
         The boundary at the end.
     voxel_size : float, optional
-        Edge of a voxel, nm; 0.4, or more where that would take more than 200 million voxels.
+        Edge of a voxel, nm; 0.4, or more where that would take more than 100 million voxels.
 
     Returns
     -------
@@ -102,6 +102,7 @@ def occupancy(
         lattice.take(i, cells, scene.n_instances)
     voxel = float(np.prod(lattice.spacing))
     taken = lattice.owner != 0
+    box = lattice.box if not isinstance(boundary, Open) else lattice.extent(taken)
     filled, ball = (
         _filled(lattice, scene.n_instances) if isinstance(boundary, Open) else (None, None)
     )
@@ -113,7 +114,7 @@ def occupancy(
         shared=shared * voxel,
         sharing=int((lattice.common > 0).sum()),
         largest_share=float((lattice.common / np.maximum(lattice.own, 1)).max()),
-        box=tuple(lattice.box.tolist()),
+        box=tuple(box.tolist()),
         filled=filled,
         ball=ball,
     )
@@ -151,9 +152,12 @@ def _box(
 
 
 def _reach(scene: Scene, species: int) -> float:
+    """Return how far from its balls' centres a deformable can reach, nm."""
     model = scene.species[species]
-    thickness = getattr(model.geometry, "thickness", None)
-    return float(model.radii.max()) if thickness is None else thickness / 2
+    if isinstance(model.geometry, Mesh):
+        return model.geometry.thickness / 2
+    # A tube ends flat, a radius beyond the last ball.
+    return float(model.radii.max()) * (np.sqrt(2) if isinstance(model.geometry, Curve) else 1)
 
 
 class _Lattice:
@@ -199,6 +203,12 @@ class _Lattice:
         found = np.argwhere(mask.inside.ravel()[flat])
         return found + low.astype(np.int64)
 
+    def extent(self, taken: np.ndarray) -> np.ndarray:
+        """Return the edges of the box around what is taken, nm."""
+        grid = taken.reshape(self.shape)
+        lines = (grid.any(axis=others) for others in ((1, 2), (0, 2), (0, 1)))
+        return self.spacing * [int(np.ptp(np.flatnonzero(line))) + 1 for line in lines]
+
     def take(self, instance: int, cells: np.ndarray, n: int) -> None:
         """Give cells to an instance, and count those that others have."""
         if len(self.own) == 0:
@@ -222,7 +232,10 @@ def _filled(lattice: _Lattice, n: int) -> tuple[float, float]:
     radius is the mean spacing of the instances, ``(V / n)^(1/3)`` with the volume V of the convex
     hull of all envelopes: gaps between instances are filled, the surface follows the scene.
     """
-    factor = max(1, int(np.ceil((lattice.shape.prod() / _REGION_VOXELS) ** (1 / 3))))
+    # The pad that the ball needs is about the mean spacing again on either side.
+    padded = lattice.box + 2 * (lattice.box.prod() / n) ** (1 / 3)
+    edge_length = (padded.prod() / _REGION_VOXELS) ** (1 / 3)
+    factor = max(1, int(np.ceil(edge_length / lattice.spacing[0])))
     part = _coarser(lattice.owner.reshape(lattice.shape) != 0, factor)
     # A voxel of which at least half is taken; where nothing is that thick, any that is touched.
     solid = part >= 0.5 if (part >= 0.5).any() else part > 0

@@ -39,7 +39,7 @@ def audit(
         Distances between heavy atoms of two molecules that are counted, nm.
     voxel_size : float, optional
         Edge of the voxels in which envelopes are counted, nm; 0.4 when left out, or more where
-        that would take more than 200 million voxels.
+        that would take more than 100 million voxels.
 
     Returns
     -------

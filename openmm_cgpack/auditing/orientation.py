@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -166,6 +167,7 @@ def nematic_order(name: str, axes: np.ndarray) -> NematicOrder:
     )
 
 
+@lru_cache(maxsize=256)
 def _random_level(n: int) -> tuple[float, float]:
     """Return mean and standard deviation of the order of n random axes.
 

@@ -43,8 +43,9 @@ def body_mask(model: BallModel) -> Mask:
     """
     if model.structure is not None:
         return _around(model.structure, model.volume)
-    reach = model.radii.max() + 2 * SPACING
-    low = model.positions.min(axis=0) - reach
+    reach = model.radii.max() + 3 * SPACING
+    # Off the balls' own lattice, where many points would lie on a surface.
+    low = model.positions.min(axis=0) - reach - 0.37 * SPACING
     shape = np.ceil((model.positions.max(axis=0) + reach - low) / SPACING).astype(int) + 1
     inside = np.zeros(shape, bool)
     lattice = [low[a] + np.arange(shape[a]) * SPACING for a in range(3)]
@@ -130,15 +131,9 @@ def deformable_cells(
     distance, nearest = cKDTree(samples).query(places, distance_upper_bound=reach + spacing.max())
     found = np.isfinite(distance)
     cells, places, nearest = cells[found], places[found], nearest[found]
-    offset, way = places - samples[nearest], ways[nearest]
-    along = (offset * way).sum(axis=1)
-    if isinstance(model.geometry, Curve):
-        # `way` is 0 but at the two ends, where it points outwards.
-        keep = (distance[found] <= reach) & (along <= 0)
-    else:
-        aside = np.linalg.norm(offset - along[:, None] * way, axis=1)
-        keep = (np.abs(along) <= reach) & (aside <= 1.5 * fine)
-    return cells[keep]
+    # Ways are 0 but at the ends and along the rim, where they point outwards.
+    beyond = ((places - samples[nearest]) * ways[nearest]).sum(axis=1) > 0
+    return cells[(distance[found] <= reach) & ~beyond]
 
 
 def _ball_cells(
@@ -166,13 +161,27 @@ def _line(curve: Curve, balls: np.ndarray, step: float) -> tuple[np.ndarray, np.
 
 
 def _sheet(mesh: Mesh, balls: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return points on the triangles of a mesh, no farther apart than `step`, and normals there."""
-    a, b, c = (balls[mesh.faces[:, i]] for i in range(3))
-    longest = max(np.linalg.norm(side, axis=1).max() for side in (b - a, c - b, a - c))
-    cuts = max(1, int(np.ceil(longest / step)))
-    rows, columns = np.nonzero(np.add.outer(np.arange(cuts + 1), np.arange(cuts + 1)) <= cuts)
-    u, v = rows[:, None] / cuts, columns[:, None] / cuts
-    points = a[:, None] + u * (b - a)[:, None] + v * (c - a)[:, None]
-    normals = np.cross(b - a, c - a)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    return points.reshape(-1, 3), np.repeat(normals, points.shape[1], axis=0)
+    """Return points on a mesh, no farther apart than `step`, and the outward way on its rim."""
+    corners = balls[mesh.faces]
+    sides = np.roll(corners, -1, axis=1) - corners
+    cuts = max(1, int(np.ceil(np.linalg.norm(sides, axis=2).max() / step)))
+    i, j = np.nonzero(np.add.outer(np.arange(cuts + 1), np.arange(cuts + 1)) <= cuts)
+    weights = np.stack([cuts - i - j, i, j], axis=1) / cuts
+    points = np.einsum("wv,fvi->fwi", weights, corners)
+    normals = np.cross(sides[:, 0], sides[:, 1])
+    ways = np.zeros_like(points)
+    rim = _rim(mesh.faces)
+    for side in range(3):
+        out = np.cross(sides[:, side], normals)
+        out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+        # Side 0 lies opposite to corner 2, and so on: that corner's weight is 0 on it.
+        on_side = weights[:, (side + 2) % 3] == 0
+        ways[np.ix_(rim[:, side], on_side)] = out[rim[:, side], None]
+    return points.reshape(-1, 3), ways.reshape(-1, 3)
+
+
+def _rim(faces: np.ndarray) -> np.ndarray:
+    """Return which sides of the faces belong to no other face, (f, 3)."""
+    sides = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=2), axis=2).reshape(-1, 2)
+    _, which, counts = np.unique(sides, axis=0, return_inverse=True, return_counts=True)
+    return (counts[which.ravel()] == 1).reshape(-1, 3)
