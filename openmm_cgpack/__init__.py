@@ -80,7 +80,15 @@ from .packing import (
     write_topology,
     write_trajectory,
 )
-from .plot import plot_history, plot_overview, plot_slices
+from .plot import (
+    plot_history,
+    plot_molecules,
+    plot_montage,
+    plot_overview,
+    plot_planes,
+    plot_slices,
+    plot_steps,
+)
 from .poses import Poses, extract_transforms, from_zyz, to_quaternion, to_zyz
 from .recipe import Recipe, demo_recipe, dump_recipe, load_recipe, run, simulate
 from .structures import (
@@ -160,8 +168,12 @@ __all__ = [
     "place",
     "platform_names",
     "plot_history",
+    "plot_molecules",
+    "plot_montage",
     "plot_overview",
+    "plot_planes",
     "plot_slices",
+    "plot_steps",
     "radius_of_gyration",
     "read_mrc",
     "read_particles",

@@ -23,6 +23,8 @@ def render_balls(
     view: tuple[float, float] = VIEW,
     centre: np.ndarray | None = None,
     width: float | None = None,
+    seams: float = 0.25,
+    relief: float | None = None,
 ) -> np.ndarray:
     """Draw balls as shaded spheres that cut and hide each other, on white.
 
@@ -47,6 +49,11 @@ def render_balls(
     width : float, optional
         Width of the picture, nm; wide enough for all balls when left out. The projection is
         orthographic: this is the scale at every depth.
+    seams : float, optional
+        How dark the lines between balls of one body are, from 0 to 1; 0 lets many small balls look
+        like one surface.
+    relief : float, optional
+        Width of the crevices that are dark, nm; that of the balls when left out.
 
     Returns
     -------
@@ -75,7 +82,7 @@ def render_balls(
         raise ValueError(f"radii: wanted positive numbers, got {radii[ball]:g} for ball {ball}")
     body = np.arange(n) if groups is None else frozen(groups, "groups", (n,), np.int64)
 
-    axes = _camera(*view)
+    axes = camera_axes(*view)
     if centre is None:
         low, high = _bounds(positions, radii)
         centre = (low + high) / 2
@@ -90,7 +97,10 @@ def render_balls(
         axis=1,
     )
     depth, owner = z_buffer(spheres, radii * scale, pixels)
-    picture = _shade(depth, owner, spheres, radii * scale, colours, body)
+    reach = float(np.median(radii)) if relief is None else positive(relief, "relief")
+    picture = _shade(
+        depth, owner, spheres, radii * scale, colours, body, seams=seams, reach=reach * scale
+    )
     shape = (size, _SUPERSAMPLING, size, _SUPERSAMPLING, 3)
     return np.rint(255 * picture.reshape(shape).mean(axis=(1, 3))).astype(np.uint8)
 
@@ -117,7 +127,7 @@ def fitting_width(
     if centre is None:
         low, high = _bounds(positions, radii)
         centre = (low + high) / 2
-    seen = (positions - centre) @ _camera(*view)[:2].T
+    seen = (positions - centre) @ camera_axes(*view)[:2].T
     return float(2.06 * (np.abs(seen).max(axis=1) + radii).max())
 
 
@@ -126,7 +136,7 @@ def _bounds(positions: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.nd
     return (positions - reach).min(axis=0), (positions + reach).max(axis=0)
 
 
-def _camera(azimuth: float, elevation: float) -> np.ndarray:
+def camera_axes(azimuth: float, elevation: float) -> np.ndarray:
     """Return the unit vectors to the right, up and towards the viewer as rows."""
     a, e = np.deg2rad(azimuth), np.deg2rad(elevation)
     return np.array(
@@ -192,6 +202,9 @@ def _shade(
     radii: np.ndarray,
     colours: np.ndarray,
     body: np.ndarray,
+    *,
+    seams: float,
+    reach: float,
 ) -> np.ndarray:
     """Return the lit picture: Lambert, ambient light that crevices lose, fog, outlines."""
     from scipy.ndimage import gaussian_filter
@@ -216,7 +229,6 @@ def _shade(
     covered = owner >= 0
     floor = depth[covered].min()
     filled = np.where(covered, depth, floor)
-    reach = float(np.median(radii))
     crevice = (gaussian_filter(filled, 0.6 * reach) - filled)[row, column] / (1.5 * reach)
     ambient = 0.62 - 0.38 * np.clip(crevice, 0, 1)
 
@@ -231,7 +243,7 @@ def _shade(
 
     group = np.where(covered, body[owner], -1)
     line = np.zeros(owner.shape)
-    for values, strength in ((owner, 0.25), (group, 0.75)):
+    for values, strength in ((owner, seams), (group, 0.75)):
         edge = np.zeros(owner.shape, bool)
         edge[1:] |= values[1:] != values[:-1]
         edge[:-1] |= values[1:] != values[:-1]

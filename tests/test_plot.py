@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from openmm_cgpack import (
+    AtomicStructure,
     BallModel,
     History,
     LabelVolume,
@@ -13,13 +14,19 @@ from openmm_cgpack import (
     RigidTransforms,
     Scene,
     Volume,
+    filament,
+    single_ball,
 )
 from openmm_cgpack.core.palette import species_colours
 from openmm_cgpack.plot import (
     fitting_width,
     plot_history,
+    plot_molecules,
+    plot_montage,
     plot_overview,
+    plot_planes,
     plot_slices,
+    plot_steps,
     render_balls,
 )
 from openmm_cgpack.shading import z_buffer
@@ -256,6 +263,130 @@ def test_history_shows_both_curves(packed):
     upper, lower = plot_history(packed).axes
     np.testing.assert_allclose(upper.lines[0].get_ydata(), packed.history.radius_of_gyration)
     np.testing.assert_allclose(lower.lines[0].get_ydata(), 100 * packed.history.overlap)
+
+
+def chain(n=4, *, name="chain"):
+    return filament(n_balls=n, radius=2.0, name=name)
+
+
+def packed_at(models, places, positions=None):
+    scene = Scene(
+        species=tuple(models),
+        species_index=np.arange(len(models)),
+        transforms=RigidTransforms(
+            rotations=np.tile(np.eye(3), (len(models), 1, 1)), translations=places
+        ),
+    )
+    nothing = dict.fromkeys(("radius_of_gyration", "fraction", "overlap", "energy"), np.zeros(0))
+    return PackedScene(
+        scene=scene,
+        positions=scene.positions if positions is None else positions,
+        boundary=Open(),
+        history=History(step=np.zeros(0, int), **nothing),
+    )
+
+
+def test_steps_draw_every_bond_where_the_camera_sees_it():
+    scene = packed_at([chain()], [[7.0, 8.0, 9.0]]).scene
+    bent = scene.positions + np.array([[0, 0, 0], [1, 0, 0], [1, 2, 0], [0, 2, 3]])
+    figure = plot_steps(scene, [scene.positions, bent], ["start", "end"], view=(-90, 0), size=60)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["start", "end", "", ""]
+    # From -y, x is to the right and z is up; both panels have one centre and one scale.
+    upper = figure.axes[:2]
+    assert upper[0].get_xlim() == upper[1].get_xlim()
+    for axes, positions in zip(upper, (scene.positions, bent), strict=True):
+        (lines,) = axes.collections
+        drawn = np.array(lines.get_segments())
+        wanted = positions[scene.bonds][:, :, [0, 2]]
+        lengths = np.sort(np.linalg.norm(drawn[:, 1] - drawn[:, 0], axis=1))
+        expected = np.sort(np.linalg.norm(wanted[:, 1] - wanted[:, 0], axis=1))
+        np.testing.assert_allclose(lengths, expected)
+        np.testing.assert_allclose(
+            np.ptp(drawn.reshape(-1, 2), axis=0), np.ptp(wanted.reshape(-1, 2), axis=0)
+        )
+
+
+def test_steps_draw_balls_without_bonds_as_dots(packed):
+    figure = plot_steps(packed.scene, [packed.positions], ["end"], views=("bonds",))
+    (dots,) = figure.axes[0].collections
+    assert len(dots.get_offsets()) == packed.scene.n_balls
+
+
+def test_steps_want_a_title_for_each_frame_and_known_views(packed):
+    with pytest.raises(ValueError, match="titles: wanted one for each"):
+        plot_steps(packed.scene, [packed.positions], [])
+    with pytest.raises(ValueError, match="views: wanted"):
+        plot_steps(packed.scene, [packed.positions], ["end"], views=("sticks",))
+
+
+def test_molecules_are_drawn_by_their_atoms_and_filaments_as_tubes():
+    bar = np.stack(np.meshgrid([0.0], [0.0], np.linspace(-6, 6, 49)), -1).reshape(-1, 3)
+    atoms = AtomicStructure(
+        name="bar", positions=bar, masses=np.full(49, 12.0), envelope_volume=12.0
+    )
+    one = single_ball(atoms)
+    tube = filament(n_balls=6, radius=1.0, name="tube")
+    packed = packed_at([one, tube], [[0, 0, 0], [8.0, 0, 0]])
+    figure = plot_molecules(packed, view=(-90, 0), size=200, colours=np.array([RED, BLUE]))
+    picture = np.asarray(figure.axes[0].images[0].get_array()).astype(int)
+    red = (picture[..., 0] - picture[..., 2]) > 60
+    blue = (picture[..., 2] - picture[..., 0]) > 60
+    # The molecule is as thin as its atoms, though its one ball is 12 nm wide.
+    assert np.ptp(np.nonzero(red)[0]) > 6 * np.ptp(np.nonzero(red)[1])
+    assert np.nonzero(red)[1].max() < np.nonzero(blue)[1].min()
+    assert np.ptp(np.nonzero(blue)[0]) == pytest.approx(np.ptp(np.nonzero(red)[0]), rel=0.25)
+
+
+def test_planes_are_the_same_of_all_volumes(packed, slices):
+    figure = plot_planes(
+        {name: slices[name] for name in ("density", "tomogram", "labels")},
+        packed=packed,
+        densities=("density",),
+        plane=3,
+    )
+    density, tomogram, labels = (axes.images[0] for axes in figure.axes)
+    np.testing.assert_array_equal(density.get_array(), slices["density"].data[3])
+    np.testing.assert_array_equal(tomogram.get_array(), slices["tomogram"].data[3])
+    assert (density.get_cmap().name, tomogram.get_cmap().name) == ("gray_r", "gray")
+    assert labels.get_array().ndim == 3
+    with pytest.raises(ValueError, match="packed: wanted the scene of the labels"):
+        plot_planes({"labels": slices["labels"]})
+    with pytest.raises(ValueError, match="volumes: wanted at least one"):
+        plot_planes({})
+
+
+def test_a_montage_goes_from_the_first_to_the_last_plane_that_holds_something():
+    data = np.zeros((40, 6, 8), np.float32)
+    data[10:31] = np.arange(10, 31)[:, None, None]
+    figure = plot_montage(Volume(data=data, voxel_size=2.0, origin=(0, 0, 0)), n=6, columns=3)
+    images = [axes.images[0] for axes in figure.axes]
+    assert [int(image.get_array()[0, 0]) for image in images] == [10, 14, 18, 22, 26, 30]
+    assert len({image.get_clim() for image in images}) == 1
+    assert [axes.texts[0].get_text() for axes in figure.axes][:2] == ["-19.0", "-11.0"]
+    with pytest.raises(ValueError, match="n, columns: wanted positive"):
+        plot_montage(Volume(data=data, voxel_size=2.0, origin=(0, 0, 0)), n=0)
+
+
+def test_seams_between_balls_of_one_body_can_be_left_out():
+    points, options = [[-1, 0, 0], [1, 0, 0]], {"size": 101, "width": 6, "view": (-90, 90)}
+    arguments = points, [1.5, 1.5], [RED, RED]
+    lined = render_balls(*arguments, groups=[0, 0], **options)
+    smooth = render_balls(*arguments, groups=[0, 0], seams=0.0, **options)
+    assert int(lined[50, 50, 0]) + 15 < int(smooth[50, 50, 0])
+    np.testing.assert_array_equal(lined[50, 30], smooth[50, 30])
+
+
+def test_relief_darkens_pits_wider_than_a_ball():
+    x, y = (axis.ravel() for axis in np.meshgrid(np.arange(-9.0, 10), np.arange(-9.0, 10)))
+    pit = np.hypot(x, y) < 3.5
+    points = np.stack([x, y, np.where(pit, -4.0, 0.0)], 1)
+    arguments = points, np.ones(len(x)), np.full((len(x), 3), 0.5)
+    options = {"size": 152, "view": (-90, 90), "width": 19.0, "groups": np.zeros(len(x), int)}
+    contrast = []
+    for relief in (1.0, 4.0):
+        picture = render_balls(*arguments, **options, relief=relief).astype(float)
+        contrast.append(picture[70:82, 70:82].mean() / picture[70:82, 10:22].mean())
+    assert contrast[1] < contrast[0] - 0.05
 
 
 def test_matplotlib_is_loaded_on_use_and_no_backend_is_chosen():
