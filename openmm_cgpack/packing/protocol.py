@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from ..core.arrays import positive
 from ..core.seeds import integer_seed
 from ..core.units import strip
 from ..forces import LENNARD_JONES_SCALE, PULL_SCALE, ForceTerm, Rigidity, paper_forces
+from .checkpoint import COLUMNS, Saver
 from .measure import deepest_overlap, filled_fraction, radius_of_gyration
 from .platforms import choose_platform
 from .system import create_system
@@ -37,6 +39,8 @@ def pack(
     tolerance: float = 2e-3,
     patience: int = 4,
     relax_steps: int = 4_000,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
     progress: bool = False,
 ) -> PackedScene:
     """Drive a Simulation of a scene until its packing no longer tightens, then let go of it.
@@ -65,6 +69,14 @@ def pack(
         Blocks without tightening that end it.
     relax_steps : int, optional
         Steps of both ramps; 0 leaves the pull on.
+    checkpoint : path-like, optional
+        File that keeps the state of the run, replaced whole each time. Where it exists, the run
+        goes on from it; the Simulation must be made as it was for the first part.
+    checkpoint_every : int, optional
+        Steps after which the next measurement makes a checkpoint; 2500 where there is a file for
+        it. With one thread of the CPU platform the Context is made anew there, also without a
+        file, so that a run that goes on equals one that was not interrupted, bit for bit; runs
+        with another interval differ in their last digits.
     progress : bool, optional
         Whether to show a progress bar.
 
@@ -75,7 +87,8 @@ def pack(
     Raises
     ------
     ValueError
-        The Simulation is not one of this scene, or its positions are not set or not finite.
+        The Simulation is not one of this scene, its positions are not set or not finite, or the
+        checkpoint is of another run.
     PackingError
         The simulation diverged; the message names the step and the worst ball.
 
@@ -92,7 +105,15 @@ def pack(
             f"simulation: wanted a System of the scene's {scene.n_balls} balls, "
             f"got one of {simulation.system.getNumParticles()} particles"
         )
-    record = _Record(simulation, scene)
+    settings = {
+        "max_steps": int(max_steps),
+        "block": int(block),
+        "tolerance": tolerance,
+        "patience": int(patience),
+        "relax_steps": int(relax_steps),
+    }
+    saver = Saver(simulation, scene, settings=settings, path=checkpoint, every=checkpoint_every)
+    record = _Record(simulation, scene, saver)
     with _bar(max_steps, progress) as advance:
         while record.steps_done < max_steps:
             steps = min(block, max_steps - record.steps_done)
@@ -101,10 +122,12 @@ def pack(
             if record.tightened_less_than(tolerance, patience):
                 break
     if relax_steps:
+        record.phase = "relaxing"
         with _bar(relax_steps, progress, "relaxing") as advance:
             for steps in _relaxation(simulation, record, relax_steps):
                 record.run(steps)
                 advance(steps, record.radii[-1], record.depths[-1])
+    saver.finish(record.columns())
     return PackedScene(
         scene=scene,
         positions=record.positions,
@@ -130,6 +153,8 @@ def pack_scene(
     tolerance: float = 2e-3,
     patience: int = 4,
     relax_steps: int = 4_000,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
     reporters: Sequence[Any] = (),
     progress: bool = False,
 ) -> PackedScene:
@@ -156,7 +181,7 @@ def pack_scene(
         1/ps.
     timestep : float or openmm.unit.Quantity, optional
         ps.
-    max_steps, block, tolerance, patience, relax_steps, progress
+    max_steps, block, tolerance, patience, relax_steps, checkpoint, checkpoint_every, progress
         See `pack`.
     reporters : sequence of OpenMM reporters, optional
         Added to the Simulation.
@@ -168,7 +193,7 @@ def pack_scene(
     Raises
     ------
     ValueError
-        The platform is not here, or an argument is out of range.
+        The platform is not here, an argument is out of range, or the checkpoint is of another run.
     PackingError
         The simulation diverged.
 
@@ -206,6 +231,8 @@ def pack_scene(
         tolerance=tolerance,
         patience=patience,
         relax_steps=relax_steps,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
         progress=progress,
     )
 
@@ -245,9 +272,11 @@ def _portions(steps: int) -> list[int]:
 class _Record:
     """Positions and measurements of a Simulation that runs in blocks."""
 
-    def __init__(self, simulation: openmm.app.Simulation, scene: Scene) -> None:
+    def __init__(self, simulation: openmm.app.Simulation, scene: Scene, saver: Saver) -> None:
         self.simulation = simulation
         self.scene = scene
+        self.saver = saver
+        self.phase = "squeezing"
         self.first_step = simulation.currentStep
         self.steps: list[int] = []
         self.radii: list[float] = []
@@ -266,12 +295,22 @@ class _Record:
 
     @property
     def steps_done(self) -> int:
-        return self.simulation.currentStep - self.first_step
+        return int(self.steps[-1]) - self.first_step
 
     def run(self, steps: int) -> None:
-        """Step and measure, or say which ball was the worst when that fails."""
+        """Step and measure, or say which ball was the worst when that fails.
+
+        What an earlier part of the run has measured is taken from its checkpoint, so that the
+        protocol comes to the same decisions again; at its end the Simulation is brought there.
+        """
         import openmm
 
+        row = self.saver.replay()
+        if row is not None:
+            for column, value in zip(self._columns, row, strict=True):
+                column.append(value)
+            self.positions = self._positions()
+            return
         try:
             self.simulation.step(steps)
             positions, energy = self._positions(), self._energy()
@@ -283,6 +322,7 @@ class _Record:
         if radius_of_gyration(positions) > _BURST * max(self.radii[0], self.scene.radii.max()):
             raise self._diverged("the scene burst", positions)
         self._measure(positions, energy)
+        self.saver.step(self.phase, self.columns())
 
     def tightened_less_than(self, tolerance: float, patience: int) -> bool:
         if len(self.radii) <= patience + 1:
@@ -290,14 +330,16 @@ class _Record:
         before, last = self.radii[:-patience], self.radii[-patience:]
         return min(last) > (1 - tolerance) * min(before)
 
+    @property
+    def _columns(self) -> tuple[list[Any], ...]:
+        return self.steps, self.radii, self.fractions, self.depths, self.energies
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Return what was measured, by the names of `History`."""
+        return dict(zip(COLUMNS, self._columns, strict=True))
+
     def history(self) -> History:
-        return History(
-            step=np.array(self.steps),
-            radius_of_gyration=np.array(self.radii),
-            fraction=np.array(self.fractions),
-            overlap=np.array(self.depths),
-            energy=np.array(self.energies),
-        )
+        return History(**{key: np.array(values) for key, values in self.columns().items()})
 
     def _positions(self) -> np.ndarray:
         state = self.simulation.context.getState(positions=True)

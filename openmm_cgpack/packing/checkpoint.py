@@ -1,0 +1,421 @@
+"""Checkpoints of a packing: written whole or not at all, and gone on from bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core import Scene
+from ..core.units import strip
+from ..io.atomic import atomic_path
+
+if TYPE_CHECKING:
+    import openmm.app
+
+FORMAT = "openmm_cgpack checkpoint"
+FORMAT_VERSION = 1
+
+COLUMNS = ("step", "radius_of_gyration", "fraction", "overlap", "energy")
+"""What `History` holds."""
+
+EVERY = 2500
+"""Steps between checkpoints, where a file for them is given and nothing else said."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """A packing that is under way.
+
+    Parameters
+    ----------
+    fingerprint : str
+        What tells one run from another: see `fingerprint`.
+    phase : {"squeezing", "relaxing", "done"}
+        What the protocol was at.
+    step : int
+        Step of the dynamics.
+    settings : dict
+        Settings of the protocol; plain JSON types.
+    engine : dict
+        OpenMM's version, the platform and its properties: `state` is for these alone.
+    state : bytes
+        OpenMM's own checkpoint: positions, velocities, parameters, random numbers.
+    positions, velocities : (b, 3) arrays
+        The same for any engine, nm and nm/ps.
+    box : (3, 3) array
+        Box vectors, nm.
+    parameters : dict
+        The Context's parameters.
+    history : dict of (t,) arrays
+        What was measured so far.
+    frames : tuple of ((f,) int array, (f, b, 3) float32 array)
+        Steps and positions that each `FrameReporter` has kept.
+    """
+
+    fingerprint: str
+    phase: str
+    step: int
+    settings: dict[str, Any]
+    engine: dict[str, Any]
+    state: bytes
+    positions: np.ndarray
+    velocities: np.ndarray
+    box: np.ndarray
+    parameters: dict[str, float]
+    history: dict[str, np.ndarray]
+    frames: tuple[tuple[np.ndarray, np.ndarray], ...]
+
+
+class Saver:
+    """Makes a run's checkpoints when they are due, and plays back what an earlier part did.
+
+    Parameters
+    ----------
+    simulation : openmm.app.Simulation
+        The Simulation, at the start of the run.
+    scene : Scene
+        The scene.
+    settings : mapping
+        Settings of the protocol; plain JSON types.
+    path : path-like, optional
+        The file; where it exists the run goes on from it.
+    every : int, optional
+        Steps after which a checkpoint is due.
+
+    Raises
+    ------
+    ValueError
+        `every` is no positive whole number, or the file is no checkpoint of this run.
+    """
+
+    def __init__(
+        self,
+        simulation: openmm.app.Simulation,
+        scene: Scene,
+        *,
+        settings: Mapping[str, Any],
+        path: str | os.PathLike[str] | None,
+        every: int | None,
+    ) -> None:
+        if every is not None and (int(every) != every or every < 1):
+            raise ValueError(f"checkpoint_every: wanted a whole number >= 1, got {every}")
+        if path is not None and every is None:
+            every = EVERY
+        self.simulation = simulation
+        self.path = None if path is None else Path(path)
+        self.every = every
+        self.settings = dict(settings) | {"checkpoint_every": every}
+        self.last = simulation.currentStep
+        self.found: Checkpoint | None = None
+        self.row = 0
+        if self.path is None:
+            return
+        self.fingerprint = fingerprint(simulation, scene, self.settings)
+        if self.path.exists():
+            self.found = load_checkpoint(self.path)
+            if self.found.fingerprint != self.fingerprint:
+                raise ValueError(
+                    f"{self.path}: is a checkpoint of another run: its scene, forces, integrator "
+                    "or settings differ; remove it to start anew"
+                )
+
+    def replay(self) -> tuple[Any, ...] | None:
+        """Return the next row that the earlier part measured; None where there is none left.
+
+        With the last of them the Simulation is brought to where the checkpoint was taken.
+        """
+        if self.found is None:
+            return None
+        # The first row, of the start, is measured again.
+        self.row += 1
+        rows = len(self.found.history["step"])
+        if self.row >= rows:
+            self.found = None
+            return None
+        row = tuple(self.found.history[key][self.row].item() for key in COLUMNS)
+        if self.row == rows - 1:
+            restore(self.simulation, self.found)
+            self.last = self.found.step
+            self.found = None
+        return row
+
+    def step(self, phase: str, history: Mapping[str, Sequence[Any]]) -> None:
+        """Make a checkpoint if one is due."""
+        if self.every is None or self.simulation.currentStep - self.last < self.every:
+            return
+        self.last = self.simulation.currentStep
+        if self.path is None:
+            settle(self.simulation)
+        else:
+            self._save(phase, history)
+
+    def finish(self, history: Mapping[str, Sequence[Any]]) -> None:
+        """Make the last checkpoint: the run is done."""
+        if self.path is not None:
+            self._save("done", history)
+
+    def _save(self, phase: str, history: Mapping[str, Sequence[Any]]) -> None:
+        assert self.path is not None
+        taken = take_checkpoint(
+            self.simulation,
+            fingerprint=self.fingerprint,
+            phase=phase,
+            settings=self.settings,
+            history=history,
+        )
+        save_checkpoint(self.path, taken)
+
+
+def fingerprint(
+    simulation: openmm.app.Simulation, scene: Scene, settings: Mapping[str, Any]
+) -> str:
+    """Return a digest of a scene, its System and integrator, and the protocol's settings.
+
+    Two runs with the same one do the same; the platform does not count.
+    """
+    import openmm
+
+    digest = hashlib.sha256()
+    for array in (scene.positions, scene.radii, scene.species_index):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update("\n".join(model.name for model in scene.species).encode())
+    for part in (simulation.system, simulation.integrator):
+        digest.update(openmm.XmlSerializer.serialize(part).encode())
+    digest.update(json.dumps(dict(settings), sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def settle(simulation: openmm.app.Simulation) -> bytes:
+    """Bring a Simulation to where a run that goes on from here would start, and return its state.
+
+    On the CPU platform the order in which forces are summed depends on what went before, so that a
+    run would drift from one that goes on from its checkpoint. Making the Context anew, here too,
+    keeps the two alike bit for bit. With several threads or on a GPU nothing does, and Reference
+    needs nothing.
+
+    Parameters
+    ----------
+    simulation : openmm.app.Simulation
+        The Simulation.
+
+    Returns
+    -------
+    bytes
+        OpenMM's checkpoint.
+    """
+    context = simulation.context
+    state = context.createCheckpoint()
+    if _repeats_if_new(simulation):
+        step = simulation.currentStep
+        context.reinitialize()
+        context.loadCheckpoint(state)
+        simulation.currentStep = step
+    return bytes(state)
+
+
+def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; a file that was there stays as it was until the new one is whole.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    checkpoint : Checkpoint
+        What to write.
+    """
+    header = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "frames": len(checkpoint.frames),
+        **{
+            key: getattr(checkpoint, key)
+            for key in ("fingerprint", "phase", "step", "settings", "engine", "parameters")
+        },
+    }
+    arrays: dict[str, Any] = {
+        "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
+        "state": np.frombuffer(checkpoint.state, np.uint8),
+        "positions": checkpoint.positions,
+        "velocities": checkpoint.velocities,
+        "box": checkpoint.box,
+    }
+    arrays |= {f"history/{key}": values for key, values in checkpoint.history.items()}
+    for number, (steps, frames) in enumerate(checkpoint.frames):
+        arrays |= {f"frames/{number}/steps": steps, f"frames/{number}/positions": frames}
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
+        # On disc before it takes the old one's place, so that no power cut leaves neither.
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read a checkpoint.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    Checkpoint
+
+    Raises
+    ------
+    ValueError
+        The file is no checkpoint, or one of a later version of the format.
+    """
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        header = json.loads(arrays.pop("header").tobytes())
+    except (KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: wanted a checkpoint of openmm_cgpack ({error})") from None
+    if header.get("format") != FORMAT or header["version"] > FORMAT_VERSION:
+        raise ValueError(
+            f"{path}: wanted format {FORMAT!r} up to version {FORMAT_VERSION}, "
+            f"got {header.get('format')!r} version {header.get('version')}"
+        )
+    prefix = "history/"
+    return Checkpoint(
+        state=arrays["state"].tobytes(),
+        positions=arrays["positions"],
+        velocities=arrays["velocities"],
+        box=arrays["box"],
+        history={
+            key.removeprefix(prefix): values
+            for key, values in arrays.items()
+            if key.startswith(prefix)
+        },
+        frames=tuple(
+            (arrays[f"frames/{number}/steps"], arrays[f"frames/{number}/positions"])
+            for number in range(header["frames"])
+        ),
+        **{
+            key: header[key]
+            for key in ("fingerprint", "phase", "step", "settings", "engine", "parameters")
+        },
+    )
+
+
+def take_checkpoint(
+    simulation: openmm.app.Simulation,
+    *,
+    fingerprint: str,
+    phase: str,
+    settings: Mapping[str, Any],
+    history: Mapping[str, Sequence[float]],
+) -> Checkpoint:
+    """Return a checkpoint of a Simulation as it stands, and `settle` it.
+
+    Parameters
+    ----------
+    simulation : openmm.app.Simulation
+        The Simulation; frames of its `FrameReporter` are kept too.
+    fingerprint, phase, settings, history
+        See `Checkpoint`.
+
+    Returns
+    -------
+    Checkpoint
+    """
+    context = simulation.context
+    state = context.getState(positions=True, velocities=True)
+    positions = np.asarray(strip(state.getPositions(asNumpy=True)))
+    return Checkpoint(
+        fingerprint=fingerprint,
+        phase=phase,
+        step=simulation.currentStep,
+        settings=dict(settings),
+        engine=_engine(simulation),
+        positions=positions,
+        velocities=np.asarray(strip(state.getVelocities(asNumpy=True))),
+        box=np.asarray(strip(state.getPeriodicBoxVectors(asNumpy=True))),
+        parameters=dict(context.getParameters()),
+        history={key: np.array(values) for key, values in history.items()},
+        frames=tuple(
+            (
+                np.array(reporter.steps, np.int64),
+                np.array(reporter.frames, np.float32).reshape(-1, *positions.shape),
+            )
+            for reporter in _frame_reporters(simulation)
+        ),
+        state=settle(simulation),
+    )
+
+
+def restore(simulation: openmm.app.Simulation, checkpoint: Checkpoint) -> None:
+    """Bring a Simulation to where a checkpoint was taken.
+
+    With another platform or version of OpenMM than the checkpoint's, the run goes on from the
+    same positions and velocities, with other random numbers; a warning in the log says so.
+
+    Parameters
+    ----------
+    simulation : openmm.app.Simulation
+        A Simulation of the same System.
+    checkpoint : Checkpoint
+        The checkpoint.
+    """
+    context = simulation.context
+    if checkpoint.engine == _engine(simulation):
+        if _repeats_if_new(simulation):
+            context.reinitialize()
+        context.loadCheckpoint(checkpoint.state)
+    else:
+        _log.warning(
+            "the checkpoint was taken on %s with OpenMM %s: going on from its positions and "
+            "velocities, with other random numbers",
+            checkpoint.engine["platform"],
+            checkpoint.engine["openmm"],
+        )
+        context.setPeriodicBoxVectors(*checkpoint.box)
+        context.setPositions(checkpoint.positions)
+        context.setVelocities(checkpoint.velocities)
+        for name, value in checkpoint.parameters.items():
+            context.setParameter(name, value)
+    simulation.currentStep = checkpoint.step
+    for reporter, (steps, frames) in zip(
+        _frame_reporters(simulation), checkpoint.frames, strict=False
+    ):
+        reporter.steps[:] = steps.tolist()
+        reporter.frames[:] = list(frames)
+
+
+def _engine(simulation: openmm.app.Simulation) -> dict[str, Any]:
+    import openmm
+
+    platform = simulation.context.getPlatform()
+    return {
+        "openmm": openmm.version.full_version,
+        "platform": platform.getName(),
+        "properties": {
+            name: platform.getPropertyValue(simulation.context, name)
+            for name in platform.getPropertyNames()
+        },
+    }
+
+
+def _repeats_if_new(simulation: openmm.app.Simulation) -> bool:
+    """Whether runs repeat bit for bit on this platform only from a Context made anew."""
+    engine = _engine(simulation)
+    return engine["platform"] == "CPU" and engine["properties"].get("Threads") == "1"
+
+
+def _frame_reporters(simulation: openmm.app.Simulation) -> list[Any]:
+    from .topology import FrameReporter
+
+    return [reporter for reporter in simulation.reporters if isinstance(reporter, FrameReporter)]
