@@ -173,6 +173,8 @@ def new_model(names: tuple[str, ...], *, settings: FcnSettings = SMALL, seed: in
             depth=settings.depth,
             convolutions=settings.convolutions,
         )
+    # Features of one voxel beside each other: 1.5 times as fast on a CPU.
+    network.to(memory_format=torch.channels_last_3d)
     return FcnModel(network=network, settings=settings, names=tuple(names))
 
 

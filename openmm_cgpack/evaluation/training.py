@@ -248,6 +248,8 @@ def train_fcn(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     model = new_model(names, settings=settings, seed=seed)
     network = model.network.to(device)
+    if device != "cpu":
+        network.to(memory_format=torch.contiguous_format)
     loss = torch.nn.CrossEntropyLoss(weight=torch.from_numpy(cubes.class_weights).to(device))
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(

@@ -24,6 +24,8 @@ from openmm_cgpack.evaluation.fcn import standardised, tile_logits
 from openmm_cgpack.evaluation.training import TURNS, class_weights
 
 torch = pytest.importorskip("torch")
+# Threads that share their cores with other work wait for each other: one is faster then.
+torch.set_num_threads(1)
 
 TINY = FcnSettings(width=4, patch=16, batch=2, steps=8, max_epochs=3, patience=3)
 NAMES = ("ball", "rod")
