@@ -10,6 +10,7 @@ import numpy as np
 from ..core import Scene
 from ..core.units import ANGSTROM_PER_NM
 from ..io.atomic import atomic_path
+from ..io.dcd import set_dcd_title
 
 if TYPE_CHECKING:
     import openmm
@@ -122,7 +123,7 @@ def write_trajectory(
     *,
     origin: np.ndarray | tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> None:
-    """Write frames as DCD without a cell.
+    """Write frames as DCD without a cell. Equal frames give equal bytes.
 
     Parameters
     ----------
@@ -142,7 +143,9 @@ def write_trajectory(
 
     if not frames:
         raise ValueError("trajectory: wanted at least one frame, got none")
-    with atomic_path(path) as temporary, DCDTrajectoryFile(str(temporary), "w") as file:
-        for frame in frames:
-            shifted = (np.asarray(frame) - np.asarray(origin)) * ANGSTROM_PER_NM
-            file.write(shifted[None].astype(np.float32))
+    with atomic_path(path) as temporary:
+        with DCDTrajectoryFile(str(temporary), "w") as file:
+            for frame in frames:
+                shifted = (np.asarray(frame) - np.asarray(origin)) * ANGSTROM_PER_NM
+                file.write(shifted[None].astype(np.float32))
+        set_dcd_title(temporary)

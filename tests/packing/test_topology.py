@@ -46,6 +46,13 @@ def test_trajectories_come_back_without_a_cell(tmp_path):
     assert read.unitcell_lengths is None
 
 
+def test_equal_frames_give_equal_bytes(tmp_path):
+    _, x = random_scene(1)
+    for name in ("a.dcd", "b.dcd"):
+        write_trajectory(tmp_path / name, [x])
+    assert (tmp_path / "a.dcd").read_bytes() == (tmp_path / "b.dcd").read_bytes()
+
+
 def test_a_trajectory_wants_frames(tmp_path):
     with pytest.raises(ValueError, match="at least one frame"):
         write_trajectory(tmp_path / "t.dcd", [])
