@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from . import __version__
+from .cli_export import add_export
+from .cli_render import add_render, snr_line
 from .cli_score import add_score
 from .core import BallModel, PackingError, PlacementError, RigidTransforms, Scene
 
@@ -101,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     library.add_argument("-o", "--out", metavar="FILE", help="where --build writes")
     library.set_defaults(action=_library)
 
+    add_render(commands)
+    add_export(commands)
     add_score(commands)
 
     check = commands.add_parser("check", help="versions, platforms and a tiny self-test")
@@ -169,7 +173,7 @@ def _summary(manifest: dict[str, Any], out: str) -> str:
             f"{mirrored} mirrored",
             f"density    {shape} voxels of {density['voxel_size_nm']:g} nm, "
             f"{density['mass_da'] / 1e6:.2f} MDa of {density['expected_mass_da'] / 1e6:.2f} MDa",
-            f"tomogram   SNR {tomogram['snr_measured']:.4g} ({tomogram['snr_definition']})",
+            f"tomogram   {snr_line(tomogram)}",
             f"wrote      {out}: {', '.join([*manifest['files'], 'manifest.json'])}",
             f"           in {sum(manifest['seconds'].values()):.1f} s",
         )

@@ -24,12 +24,17 @@ from .io.portal import write_portal
 from .io.relion import write_relion
 from .io.scenes import load_packed
 from .io.shrec import write_shrec
-from .io.tilts import write_mdoc, write_rawtlt, write_tilt_stack, write_xf
+from .io.tilts import load_tilts, write_mdoc, write_rawtlt, write_tilt_stack, write_xf
 from .io.truth import GroundTruth, Line, Surface
+
+MANIFEST = "manifest.json"
+
+TILT_SERIES = "tilt_series.mrcs"
+"""The file of a run that `save_tilts` writes, with a JSON beside it."""
 
 _Any = TypeVar("_Any", Volume, LabelVolume)
 
-__all__ = ["FORMATS", "export", "ground_truth", "load_truth", "write_formats"]
+__all__ = ["FORMATS", "export", "ground_truth", "load_truth", "scene_origin", "write_formats"]
 
 
 def ground_truth(
@@ -122,15 +127,7 @@ def load_truth(
         A file is not what a run writes.
     """
     out = Path(out)
-    manifest_path = out / "manifest.json"
-    if not manifest_path.is_file():
-        raise FileNotFoundError(f"{manifest_path}: no such file; wanted the folder of a run")
-    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-    try:
-        origin = np.array(manifest["density"]["origin_in_scene_nm"], float)
-        voxel_size = float(manifest["density"]["voxel_size_nm"])
-    except KeyError as error:
-        raise ValueError(f"{manifest_path}: wanted a manifest with density {error}") from None
+    origin, voxel_size = _frame(out)
 
     def read(file: str) -> Volume | LabelVolume:
         volume = read_mrc(out / file)
@@ -155,6 +152,34 @@ def load_truth(
         name=plain_name(name or out.resolve().name),
         min_visible=min_visible,
     )
+
+
+def scene_origin(out: str | os.PathLike[str]) -> np.ndarray:
+    """Return where the first voxel's centre is in the scene of a run.
+
+    Parameters
+    ----------
+    out : path-like
+        The folder that ``cgpack simulate`` made.
+
+    Returns
+    -------
+    (3,) array
+        nm.
+    """
+    return _frame(Path(out))[0]
+
+
+def _frame(out: Path) -> tuple[np.ndarray, float]:
+    """Return origin and voxel size, nm, as the manifest has them."""
+    path = out / MANIFEST
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; wanted the folder of a run")
+    try:
+        density = json.loads(path.read_text(encoding="utf-8"))["density"]
+        return np.array(density["origin_in_scene_nm"], float), float(density["voxel_size_nm"])
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{path}: wanted the manifest of a run ({error!r})") from None
 
 
 def export(
@@ -183,7 +208,7 @@ def export(
         Objects with no more than this part of their mass in the field of view are left out of
         lists; masks keep them.
     tilts : TiltSeries, optional
-        The tilt series.
+        The tilt series; by default that of ``tilt_series.mrcs`` in `out`, where it is there.
 
     Returns
     -------
@@ -199,6 +224,9 @@ def export(
     """
     check_formats(formats)
     truth = load_truth(out, name=name, min_visible=min_visible)
+    stack = Path(out) / TILT_SERIES
+    if tilts is None and stack.is_file():
+        tilts = load_tilts(stack)
     return write_formats(truth, out if folder is None else folder, formats, tilts=tilts)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 
 import numpy as np
 
-from ..core.tilts import TiltSeries
+from ..core.tilts import TiltOptics, TiltSeries
 from ..core.units import ANGSTROM_PER_NM
+from ..core.volume import Grid
 from .atomic import atomic_path
 from .mrc import LABEL
 
@@ -31,6 +34,86 @@ def write_tilt_stack(path: str | os.PathLike[str], tilts: TiltSeries) -> None:
         file.header.label[:] = b""
         file.header.label[0] = LABEL.encode()
         file.header.nlabl = 1
+
+
+FORMAT_VERSION = 1
+
+_PER_TILT = ("angles", "dose_e_per_a2", "order", "shifts", "rotations")
+_OPTICS = ("defocus_um", "astigmatism_angle", "phase_shift")
+_MICROSCOPE = ("voltage_kv", "cs_mm", "amplitude_contrast", "hand")
+
+
+def save_tilts(path: str | os.PathLike[str], tilts: TiltSeries) -> None:
+    """Write a tilt series as a stack, and what no stack holds as JSON beside it.
+
+    Parameters
+    ----------
+    path : path-like
+        The stack, ``NAME.mrcs``; the other is ``NAME.json``.
+    tilts : TiltSeries
+        The tilt series.
+    """
+    path = Path(path)
+    record: dict[str, object] = {
+        "format": "openmm_cgpack tilt series",
+        "version": FORMAT_VERSION,
+        "units": "nm, rad, electrons per Angstrom^2, um of underfocus",
+        "pixel_size": tilts.pixel_size,
+    }
+    record |= {key: np.asarray(getattr(tilts, key)).tolist() for key in _PER_TILT}
+    if tilts.optics is not None:
+        optics = {key: np.asarray(getattr(tilts.optics, key)).tolist() for key in _OPTICS}
+        record["optics"] = optics | {key: getattr(tilts.optics, key) for key in _MICROSCOPE}
+    if tilts.grid is not None:
+        record["grid"] = {
+            "shape": list(tilts.grid.shape),
+            "voxel_size": tilts.grid.voxel_size,
+            "origin": tilts.grid.origin.tolist(),
+        }
+    write_tilt_stack(path, tilts)
+    with atomic_path(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def load_tilts(path: str | os.PathLike[str]) -> TiltSeries:
+    """Read a tilt series that `save_tilts` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The stack, ``NAME.mrcs``, with ``NAME.json`` beside it.
+
+    Returns
+    -------
+    TiltSeries
+
+    Raises
+    ------
+    FileNotFoundError
+        One of the two files is not there.
+    ValueError
+        They are not what `save_tilts` writes.
+    """
+    import mrcfile
+
+    path = Path(path)
+    beside = path.with_suffix(".json")
+    try:
+        record = json.loads(beside.read_text(encoding="utf-8"))
+        optics = TiltOptics(**record["optics"]) if "optics" in record else None
+        grid = Grid(**record["grid"]) if "grid" in record else None
+        fields = {key: np.array(record[key]) for key in _PER_TILT}
+        pixel_size = float(record["pixel_size"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"{beside}: wanted a tilt series of openmm_cgpack ({error!r})") from None
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with mrcfile.open(path) as file:
+            images = np.array(file.data)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path}: not a readable MRC file: {error}") from None
+    return TiltSeries(images=images, pixel_size=pixel_size, optics=optics, grid=grid, **fields)
 
 
 def write_rawtlt(path: str | os.PathLike[str], tilts: TiltSeries) -> None:

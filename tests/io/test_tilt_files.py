@@ -1,10 +1,13 @@
 """IMOD's and SerialEM's files beside a stack."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import world
 
 from openmm_cgpack.export import write_formats
+from openmm_cgpack.io.tilts import load_tilts, save_tilts, write_xf
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +34,6 @@ def test_transforms_undo_rotation_and_shift(folder):
 
 
 def test_no_transform_is_the_identity(tmp_path):
-    from dataclasses import replace
-
-    from openmm_cgpack.io.tilts import write_xf
-
     tilts = world.tilt_series()
     still = replace(tilts, shifts=np.zeros((5, 2)), rotations=np.zeros(5))
     write_xf(tmp_path / "a.xf", still)
@@ -72,6 +71,20 @@ def test_stack(folder):
     with mrcfile.open(folder / "world.mrc") as file:
         assert file.is_image_stack()
         assert (file.data == world.tilt_series().images).all()
+
+
+def test_round_trip_of_our_own(tmp_path):
+    tilts = world.tilt_series()
+    save_tilts(tmp_path / "a.mrcs", tilts)
+    again = load_tilts(tmp_path / "a.mrcs")
+    for key in ("images", "angles", "dose_e_per_a2", "order", "shifts", "rotations", "pixel_size"):
+        assert np.array_equal(getattr(again, key), getattr(tilts, key)), key
+    assert (again.optics.defocus_um == tilts.optics.defocus_um).all()
+    assert (again.optics.astigmatism_angle == tilts.optics.astigmatism_angle).all()
+    assert (again.optics.voltage_kv, again.optics.hand) == (300.0, -1)
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"a.json: wanted a tilt series of openmm_cgpack"):
+        load_tilts(tmp_path / "a.mrcs")
 
 
 def test_without_tilts_there_is_nothing_to_write(tmp_path):

@@ -1,0 +1,109 @@
+"""Scripts for napari."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from ..core.palette import species_colours
+from ..core.units import ANGSTROM_PER_NM
+from .atomic import atomic_path
+from .truth import GroundTruth
+
+_SCRIPT = '''"""Shows {name} in napari: python {file} (needs napari and mrcfile)."""
+
+import csv
+from pathlib import Path
+
+import mrcfile
+import napari
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parent
+VOXEL = {voxel!r}  # Å; the first voxel's centre is at 0
+MAPS = {maps!r}  # name and contrast
+SPECIES = {species!r}
+COLOURS = {colours!r}
+
+viewer = napari.Viewer(title={name!r})
+for name, limits in MAPS.items():
+    viewer.add_image(
+        mrcfile.read(FOLDER / f"{{name}}.mrc"),
+        name=name,
+        scale=[VOXEL] * 3,
+        contrast_limits=limits,
+        visible=name == "tomogram",
+    )
+for name in ("semantic", "instances"):
+    viewer.add_labels(
+        mrcfile.read(FOLDER / f"{{name}}.mrc"),
+        name=name,
+        scale=[VOXEL] * 3,
+        opacity=0.4,
+        visible=name == "semantic",
+    )
+
+with open(FOLDER / {particles!r}, newline="") as file:
+    rows = list(csv.DictReader(file))
+for species, colour in zip(SPECIES, COLOURS):
+    mine = [row for row in rows if row["species"] == species]
+    if not mine:
+        continue
+    # napari's axes are z, y, x.
+    centres = np.array([[float(row[f"{{axis}}_angst"]) for axis in "zyx"] for row in mine])
+    x, y, z, w = np.array([[float(row["q" + key]) for key in "xyzw"] for row in mine]).T
+    axis = np.stack([1 - 2 * (x * x + y * y), 2 * (y * z - w * x), 2 * (x * z + w * y)], axis=1)
+    size = np.array([2 * float(row["radius_angst"]) for row in mine])
+    viewer.add_points(
+        centres,
+        name=species,
+        size=size,
+        face_color=colour,
+        opacity=0.5,
+        visible=False,
+        properties={{"instance": np.array([int(row["instance"]) for row in mine])}},
+    )
+    # The z axis of each body, as far as it reaches.
+    viewer.add_vectors(
+        np.stack([centres, axis * size[:, None] / 2], axis=1),
+        name=f"{{species}}, z axes",
+        edge_color=colour,
+        edge_width=VOXEL,
+        visible=False,
+    )
+
+if __name__ == "__main__":
+    napari.run()
+'''
+
+
+def write_napari(
+    path: str | os.PathLike[str], truth: GroundTruth, *, particles: str = "particles.csv"
+) -> None:
+    """Write a script that shows a run in napari, all in its place.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to write: ``.py``, beside the maps.
+    truth : GroundTruth
+        Whose maps, ``NAME.mrc``, and masks, ``instances.mrc`` and ``semantic.mrc``, are shown.
+    particles : str, optional
+        The list of particles that `write_particles` wrote.
+    """
+    names = sorted(truth.maps, key=lambda key: (key != "tomogram", key))
+    limits = {name: np.percentile(truth.maps[name].data, (1, 99)).tolist() for name in names}
+    # Equal limits are an error in napari.
+    limits = {name: [low, high if high > low else low + 1] for name, (low, high) in limits.items()}
+    text = _SCRIPT.format(
+        name=" ".join(truth.name.split()).replace('"', "'"),
+        file=os.path.basename(path),
+        voxel=round(truth.grid.voxel_size * ANGSTROM_PER_NM, 9),
+        maps=limits,
+        species=list(truth.species),
+        colours=species_colours(len(truth.species)).round(4).tolist(),
+        particles=particles,
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

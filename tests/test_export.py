@@ -1,0 +1,209 @@
+"""A run's folder in the formats of other programs, and what shows it."""
+
+import json
+import sys
+import types
+
+import numpy as np
+import pytest
+import world
+
+from openmm_cgpack.cli import main
+from openmm_cgpack.cli_export import ALL_FORMATS
+from openmm_cgpack.export import FORMATS, export, load_truth
+from openmm_cgpack.io import read_mrc, save_packed, write_mrc, write_particles
+from openmm_cgpack.io.omezarr import read_ome_zarr
+from openmm_cgpack.io.star import read_star
+from openmm_cgpack.io.tilts import save_tilts
+from openmm_cgpack.view import view
+
+VOXEL = 10 * world.GRID.voxel_size
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Return a folder with what the writers need of a run."""
+    packed, truth = world.everything()
+    out = tmp_path / "run_1"
+    out.mkdir()
+    save_packed(out / "packed.npz", packed)
+    for name, volume in {
+        **truth.maps,
+        "instances": truth.instances,
+        "semantic": truth.semantic,
+    }.items():
+        write_mrc(out / f"{name}.mrc", volume)
+    write_particles(out / "particles.csv", truth.particles)
+    frame = {
+        "origin_in_scene_nm": world.GRID.origin.tolist(),
+        "voxel_size_nm": world.GRID.voxel_size,
+    }
+    (out / "manifest.json").write_text(json.dumps({"density": frame}))
+    return out
+
+
+def test_a_folder_says_all_that_was_known(run):
+    _, truth = world.everything()
+    again = load_truth(run)
+    assert again.name == "run-1"
+    assert again.species == truth.species
+    assert again.particles.centre == pytest.approx(truth.particles.centre)
+    assert again.visible == pytest.approx(truth.visible)
+    assert (again.instances.data == truth.instances.data).all()
+    assert set(again.maps) == {"density", "tomogram"}
+    assert set(again.lines) == {2, 7}
+    assert set(again.surfaces) == {4}
+
+
+def test_every_format_without_a_tilt_series(run):
+    written = export(run)
+    assert set(written) == set(FORMATS) - {"imod"}
+    assert all(path.parent == run and any(path.iterdir()) for path in written.values())
+    assert not [path for path in run.rglob("*") if ".partial" in path.name]
+    # Again, over what is there.
+    export(run, ["dynamo", "copick", "omezarr"])
+    config = json.loads((run / "copick" / "copick_config.json").read_text())
+    assert config["overlay_root"] == f"local://{run.resolve() / 'copick'}"
+    assert (
+        read_ome_zarr(run / "omezarr" / "instances.zarr").data
+        == read_mrc(run / "instances.mrc").data
+    ).all()
+
+
+def test_a_tilt_series_that_is_there_is_taken(run):
+    save_tilts(run / "tilt_series.mrcs", world.tilt_series())
+    written = export(run, ["imod", "relion5"], name="TS 7")
+    assert (written["imod"] / "TS-7.rawtlt").read_text().startswith("-60.0000\n")
+    row = read_star(written["relion5"] / "tomograms.star")["global"]
+    assert (written["relion5"] / row["rlnTomoTiltSeriesStarFile"][0]).is_file()
+    assert (written["relion5"] / row["rlnTomoReconstructedTomogram"][0]).is_file()
+    assert row["rlnTomoName"] == ["TS-7"]
+
+
+def test_what_is_hardly_visible_can_be_left_out(run, tmp_path):
+    every = export(run, ["dynamo"], folder=tmp_path / "a")["dynamo"]
+    most = export(run, ["dynamo"], folder=tmp_path / "b", min_visible=0.7)["dynamo"]
+    tags = [np.loadtxt(path / "run-1.tbl")[:, 0].tolist() for path in (every, most)]
+    assert tags == [[1, 3, 5], [1, 3]]
+
+
+def test_unknown_formats_and_folders(run, tmp_path):
+    with pytest.raises(ValueError, match="formats: wanted some of copick, dynamo"):
+        export(run, ["relion3"])
+    with pytest.raises(FileNotFoundError, match=r"manifest.json: no such file; wanted the folder"):
+        export(tmp_path)
+
+
+def test_command(run, capsys):
+    assert main(["export", str(run), "--format", "portal", "--format", "dynamo"]) == 0
+    assert capsys.readouterr().out.split()[::2] == ["portal", "dynamo"]
+    assert (run / "dynamo" / "run-1.tbl").is_file()
+    assert main(["export", str(run), "--format", "imod"]) == 2
+    assert "wanted a tilt series for imod" in capsys.readouterr().err
+    assert main(["view", str(run), "--no-html"]) == 0
+    assert (run / "view.cxc").is_file()
+    assert ALL_FORMATS == FORMATS
+
+
+def test_chimerax_script_opens_what_is_there(run):
+    view(run, html=False)
+    lines = (run / "view.cxc").read_text().splitlines()
+    opened = [line.split() for line in lines if line.startswith("open ")]
+    assert [words[1] for words in opened] == [
+        "tomogram.mrc",
+        "density.mrc",
+        "balls.bild",
+        "semantic.mrc",
+    ]
+    assert all((run / words[1]).is_file() for words in opened)
+    models = [words[3] for words in opened]
+    assert models == ["1", "2", "3", "4"]
+    names = [line.split(" ", 2) for line in lines if line.startswith("rename")]
+    assert [name[2] for name in names] == ['"one_A"', '"filament"', '"two of them"', '"membrane"']
+    assert [name[1] for name in names] == ["#5", "#6", "#7", "#8"]
+    # Balls stand in the frame of the maps: the first is a ball of the first instance.
+    packed, truth = world.everything()
+    spheres = [line.split() for line in (run / "balls.bild").read_text().splitlines()]
+    places = np.array([row[1:4] for row in spheres if row[0] == ".sphere"], float)
+    first = 10 * (packed.positions[0] - world.GRID.origin)
+    assert places[0] == pytest.approx(first, abs=1e-3)
+    assert np.linalg.norm(places[0] - 10 * truth.particles.centre[0]) < 100
+
+
+class Viewer:
+    """Stands for napari's: keeps what it is given."""
+
+    def __init__(self, **_):
+        self.layers = {}
+        Viewer.last = self
+
+    def add(self, data, *, name, **options):
+        self.layers[name] = (data, options)
+
+    add_image = add_labels = add_points = add_vectors = add
+
+
+def test_napari_script_puts_everything_in_its_place(run, monkeypatch):
+    view(run, html=False)
+    napari = types.SimpleNamespace(Viewer=Viewer, run=lambda: None)
+    monkeypatch.setitem(sys.modules, "napari", napari)
+    code = compile((run / "view_napari.py").read_text(), "view_napari.py", "exec")
+    exec(code, {"__name__": "script", "__file__": str(run / "view_napari.py")})
+    layers = Viewer.last.layers
+    _, truth = world.everything()
+    assert layers["semantic"][1]["scale"] == pytest.approx([VOXEL] * 3)
+    assert (layers["tomogram"][0] == truth.maps["tomogram"].data).all()
+    centres, options = layers["two of them"]
+    assert centres == pytest.approx(10 * truth.particles.centre[[2, 5]][:, ::-1], abs=1e-3)
+    # Points are where the labels are: what napari draws at data * scale.
+    assert options["properties"]["instance"].tolist() == [3, 6]
+    mask = np.argwhere(layers["instances"][0] == 3).mean(axis=0) * VOXEL
+    assert np.abs(mask - centres[0]).max() < 2 * VOXEL
+    vectors = layers["two of them, z axes"][0]
+    axis = vectors[0, 1] / np.linalg.norm(vectors[0, 1])
+    assert axis == pytest.approx(truth.particles.rotation[2][:, 2][::-1], abs=1e-6)
+
+
+def test_page_needs_no_network(run):
+    pytest.importorskip("k3d")
+    path = view(run)["html"]
+    page = path.read_text()
+    assert 'src="http' not in page
+    assert "url(http" not in page
+    assert len(page) > 500_000
+
+
+def test_plot_has_everything_in_its_place():
+    pytest.importorskip("k3d")
+    from openmm_cgpack.view import scene_plot
+
+    packed, truth = world.everything()
+    plot = scene_plot(truth, packed, origin=world.GRID.origin)
+    by_group = {}
+    for item in plot.objects:
+        by_group.setdefault(item.group, {})[item.name] = item
+    balls = by_group["balls"]
+    assert list(balls) == list(truth.species)
+    assert sum(len(b.positions) for b in balls.values()) == packed.scene.n_balls
+    first = packed.positions[0] - world.GRID.origin
+    assert balls["one_A"].positions[0] == pytest.approx(first, abs=1e-4)
+    assert (balls["one_A"].point_sizes == 4.0).all()
+    assert set(by_group["surfaces"]) == {
+        "filament 2",
+        "filament 7",
+        "membrane 4",
+        "one_A",
+        "two of them",
+    }
+    # The box of the slices: half a voxel beyond the outermost centres.
+    slices = by_group["slices"]["tomogram"]
+    corners = slices.model_matrix @ np.array([[-0.5, -0.5, -0.5, 1], [0.5, 0.5, 0.5, 1]]).T
+    half = world.GRID.voxel_size / 2
+    assert corners[:3, 0] == pytest.approx(np.full(3, -half), abs=1e-4)
+    assert corners[:3, 1] == pytest.approx(world.GRID.size - half, abs=1e-4)
+
+
+def test_without_k3d_the_extra_is_named(run, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "k3d", None)
+    assert main(["view", str(run)]) == 2
+    assert "pip install 'openmm_cgpack[viz]'" in capsys.readouterr().err
