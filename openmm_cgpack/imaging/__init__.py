@@ -15,7 +15,7 @@ from .microscope import (
 )
 from .noise import SNR_DEFINITIONS, measure_series_snr, measure_snr
 from .potential import ICE, MATERIALS, Material, ice_grain, interaction_constant, potential
-from .presets import PRESETS, ideal_contrast, microscope, preset
+from .presets import PRESETS, ideal_contrast, ideal_microscope, microscope, preset
 from .project import Projector, joseph_matrix
 from .reconstruct import reconstruct, tilt_weights
 from .render import Imaging, OneStep, Reconstruction, Rendered, TiltImaging, render
@@ -89,6 +89,7 @@ __all__ = [
     "fourier_shell_correlation",
     "ice_grain",
     "ideal_contrast",
+    "ideal_microscope",
     "image",
     "image_fractions",
     "in_ice",

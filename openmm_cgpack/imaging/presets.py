@@ -61,14 +61,35 @@ def preset(name: str) -> OneStep | TiltImaging:
     if name == "titan_krios_k3":
         return TiltImaging(microscope=microscope())
     if name == "clean":
-        stages = (ideal_contrast(), Displacement(), Illumination(mean_free_path=None))
-        return TiltImaging(microscope=Microscope(stages=stages, ice_grain=0.0), noise=False)
+        return TiltImaging(microscope=ideal_microscope(), noise=False)
     raise ValueError(f"preset: wanted one of {', '.join(PRESETS)}, got {name!r}")
 
 
 def ideal_contrast() -> TiltTransfer:
     """Return the transfer of an ideal phase plate in focus: contrast is minus twice the phase."""
     return TiltTransfer(defocus_um=0.0, cs_mm=0.0, amplitude_contrast=0.0, phase_shift=np.pi / 2)
+
+
+def ideal_microscope(*, scheme: TiltScheme | None = None, border: str = "mirror") -> Microscope:
+    """Return a microscope with ideal phase contrast, and nothing that takes or adds.
+
+    Parameters
+    ----------
+    scheme : TiltScheme, optional
+        Angles, order and dose; the default of `TiltScheme` when left out.
+    border : str, optional
+        As for `Projection`.
+
+    Returns
+    -------
+    Microscope
+    """
+    return Microscope(
+        scheme=scheme or TiltScheme(),
+        projection=Projection(border=border),
+        stages=(ideal_contrast(), Displacement(), Illumination(mean_free_path=None)),
+        ice_grain=0.0,
+    )
 
 
 def microscope(

@@ -1,11 +1,13 @@
 """A recipe, from structures to the tomogram: read from TOML, run into a folder."""
 
+from .again import render_again
 from .pipeline import Simulated, run, simulate, write_outputs
 from .reference import key_table
 from .sections import (
     Density,
     Filament,
     Forces,
+    Imaging,
     Membrane,
     Molecule,
     Pack,
@@ -14,12 +16,13 @@ from .sections import (
     SceneSection,
     Tomogram,
 )
-from .toml import demo_recipe, dump_recipe, load_recipe
+from .toml import demo_recipe, dump_recipe, load_imaging, load_recipe
 
 __all__ = [
     "Density",
     "Filament",
     "Forces",
+    "Imaging",
     "Membrane",
     "Molecule",
     "Pack",
@@ -31,7 +34,9 @@ __all__ = [
     "demo_recipe",
     "dump_recipe",
     "key_table",
+    "load_imaging",
     "load_recipe",
+    "render_again",
     "run",
     "simulate",
     "write_outputs",

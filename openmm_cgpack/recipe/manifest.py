@@ -16,8 +16,8 @@ import numpy as np
 
 from ..core import BallModel
 from ..core.seeds import STAGES, stage_seed
-from ..imaging import measure_snr, one_step_stages
 from .folder import MANIFEST
+from .imaging import describe_tomogram
 
 if TYPE_CHECKING:
     from .pipeline import Simulated
@@ -77,7 +77,7 @@ def describe(simulated: Simulated) -> dict[str, Any]:
         "species": _species(simulated),
         "packing": _packing(simulated),
         "density": _density(simulated),
-        "tomogram": _tomogram(simulated),
+        "tomogram": describe_tomogram(simulated.recipe, simulated.rendered),
     }
 
 
@@ -97,14 +97,18 @@ def write_manifest(folder: str | os.PathLike[str], manifest: dict[str, Any]) -> 
         The manifest with the size and SHA-256 of every file.
     """
     folder = Path(folder)
-    files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
-        for path in sorted(folder.iterdir())
-    }
-    manifest = manifest | {"files": files}
+    manifest = manifest | {"files": file_list(folder)}
     text = json.dumps(manifest, indent=1, allow_nan=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     return manifest
+
+
+def file_list(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the size and SHA-256 of every file of a folder, by name."""
+    return {
+        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+        for path in sorted(folder.iterdir())
+    }
 
 
 def _species(simulated: Simulated) -> list[dict[str, Any]]:
@@ -157,29 +161,6 @@ def _density(simulated: Simulated) -> dict[str, Any]:
         "mass_da": float(density.data.sum(dtype=np.float64) * density.voxel_size**3),
         "expected_mass_da": float(masses[scene.species_index].sum()),
         "labelled_instances": len(np.unique(simulated.labels.instances.data)) - 1,
-    }
-
-
-def _tomogram(simulated: Simulated) -> dict[str, Any]:
-    settings = simulated.recipe.tomogram
-    stages = one_step_stages(
-        tilt_max=settings.tilt_max,
-        defocus_um=settings.defocus_um,
-        voltage_kv=settings.voltage_kv,
-        cs_mm=settings.cs_mm,
-        amplitude_contrast=settings.amplitude_contrast,
-        envelope=settings.envelope,
-    )
-    measured = measure_snr(
-        simulated.tomogram,
-        simulated.signal,
-        definition=settings.snr_definition,
-        stages=stages,
-    )
-    return {
-        "snr_definition": settings.snr_definition,
-        "snr_asked": settings.snr,
-        "snr_measured": measured,
     }
 
 

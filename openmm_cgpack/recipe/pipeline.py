@@ -26,15 +26,15 @@ from ..density import (
     render_labels,
     visibility,
 )
-from ..imaging import simulate_tomogram
-from ..io import write_mrc, write_particles
-from ..io.dcd import set_dcd_title
+from ..imaging import Rendered
+from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles
 from ..io.scenes import save_packed, save_scene
 from ..packing import FrameReporter, pack_scene, place, write_topology, write_trajectory
 from ..plot import plot_overview
 from ..poses import Poses, extract_transforms
 from .build import build_forces, build_models
 from .folder import check_free, whole_folder
+from .imaging import render_recipe, write_rendered
 from .manifest import describe, write_manifest
 from .sections import Recipe
 from .toml import dump_recipe, load_recipe
@@ -62,10 +62,10 @@ class Simulated:
         Instance and semantic masks on the density's grid.
     particles : ParticleTable
         Every instance, in the files' frame.
-    signal : Volume
-        The tomogram without noise.
-    tomogram : Volume
-        The tomogram.
+    rendered : Rendered
+        The tomogram with and without noise, and the tilt series where there is one.
+    additions : dict
+        Masks of gold and carbon, by name.
     seconds : dict
         Time that each stage took.
     """
@@ -77,9 +77,19 @@ class Simulated:
     density: Volume
     labels: Labels
     particles: ParticleTable
-    signal: Volume
-    tomogram: Volume
+    rendered: Rendered
+    additions: dict[str, LabelVolume] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def tomogram(self) -> Volume:
+        """The tomogram."""
+        return self.rendered.tomogram
+
+    @property
+    def signal(self) -> Volume:
+        """The tomogram without noise."""
+        return self.rendered.signal
 
 
 def run(
@@ -182,23 +192,15 @@ def simulate(recipe: Recipe, *, progress: bool = False) -> Simulated:
     with _stage(seconds, "poses"):
         poses = extract_transforms(packed)
     with _stage(seconds, "density"):
-        grid = _grid(recipe, packed)
-        density = render_density(
-            packed,
-            grid=grid,
-            resolution=recipe.density.resolution,
-            convention=recipe.density.convention,
-            merge=recipe.density.merge,
-            deformables=recipe.density.deformables,
-            progress=progress,
-        )
+        density = draw_density(recipe, packed, progress=progress)
+        grid = density.grid
     with _stage(seconds, "labels"):
         labels = render_labels(
             packed, grid=grid, deformables=recipe.density.deformables, progress=progress
         )
         particles = particle_table(packed, grid=grid)
     with _stage(seconds, "tomogram"):
-        signal, tomogram = (_tomogram(recipe, density, snr) for snr in (None, recipe.tomogram.snr))
+        rendered, additions = render_recipe(recipe, density, progress=progress)
     return Simulated(
         recipe=_resolved(recipe, packed),
         packed=packed,
@@ -207,8 +209,8 @@ def simulate(recipe: Recipe, *, progress: bool = False) -> Simulated:
         density=density,
         labels=labels,
         particles=particles,
-        signal=signal,
-        tomogram=tomogram,
+        rendered=rendered,
+        additions=additions,
         seconds=seconds,
     )
 
@@ -236,15 +238,15 @@ def write_outputs(
     save_packed(folder / "packed.npz", packed)
     write_topology(folder / "topology.cif", packed.scene, packed.positions, origin=origin)
     write_trajectory(folder / "trajectory.dcd", simulated.frames, origin=origin)
-    set_dcd_title(folder / "trajectory.dcd")
+    _write_asked(simulated, folder, origin)
     maps: dict[str, Volume | LabelVolume] = {
         "density.mrc": simulated.density,
         "instances.mrc": simulated.labels.instances,
         "semantic.mrc": simulated.labels.semantic,
-        "tomogram.mrc": simulated.tomogram,
     }
     for name, volume in maps.items():
         write_mrc(folder / name, volume)
+    write_rendered(folder, simulated.rendered, simulated.additions)
     seen = visibility(
         packed,
         grid=simulated.density.grid,
@@ -264,27 +266,52 @@ def write_outputs(
     )
 
 
+def _write_asked(simulated: Simulated, folder: Path, origin: np.ndarray) -> None:
+    """Write the files that `[files]` asks for."""
+    files, packed = simulated.recipe.files, simulated.packed
+    if files.atoms:
+        transforms = simulated.poses.transforms
+        write_atoms(folder / "atoms.cif", packed.scene, transforms, origin=origin)
+    if files.bild:
+        write_bild(folder / "balls.bild", packed.scene, packed.positions, origin=origin)
+    if files.cmm:
+        write_cmm(folder / "balls.cmm", packed.scene, packed.positions, origin=origin)
+
+
+def draw_density(recipe: Recipe, packed: PackedScene, *, progress: bool = False) -> Volume:
+    """Return the density of a packed scene as a recipe has it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    packed : PackedScene
+        The scene.
+    progress : bool, optional
+        Whether to show a progress bar on standard error.
+
+    Returns
+    -------
+    Volume
+        Da/nm³.
+    """
+    settings = recipe.density
+    return render_density(
+        packed,
+        grid=_grid(recipe, packed),
+        resolution=settings.resolution,
+        convention=settings.convention,
+        merge=settings.merge,
+        deformables=settings.deformables,
+        progress=progress,
+    )
+
+
 def _grid(recipe: Recipe, packed: PackedScene) -> Grid:
     density = recipe.density
     if density.box is None:
         return bounding_grid(packed, voxel_size=density.voxel_size)
     return box_grid(density.box, voxel_size=density.voxel_size)
-
-
-def _tomogram(recipe: Recipe, density: Volume, snr: float | None) -> Volume:
-    settings = recipe.tomogram
-    return simulate_tomogram(
-        density,
-        snr=snr,
-        tilt_max=settings.tilt_max,
-        defocus_um=settings.defocus_um,
-        voltage_kv=settings.voltage_kv,
-        cs_mm=settings.cs_mm,
-        amplitude_contrast=settings.amplitude_contrast,
-        envelope=settings.envelope,
-        snr_definition=settings.snr_definition,
-        seed=stage_seed(recipe.seed, "noise", recipe.index),
-    )
 
 
 def _frames(packed: PackedScene, reporter: FrameReporter) -> list[np.ndarray]:

@@ -223,7 +223,9 @@ class Tomogram(Section):
     """The simulated tomogram."""
 
     snr: float = key("signal-to-noise ratio", default=200.0, above=0)
-    snr_definition: Literal["volume", "pei2016"] = key("what the ratio means", default="volume")
+    snr_definition: Literal["volume", "projection", "pei2016"] = key(
+        "what the ratio means", default="volume"
+    )
     tilt_max: float = key(
         "largest tilt; the missing wedge is beyond", default=60.0, unit="°", above=0, maximum=90
     )
@@ -236,6 +238,118 @@ class Tomogram(Section):
         default=None,
         above=0,
     )
+
+
+_PLAIN = ("preset",)
+_CLEAN = (
+    *_PLAIN,
+    *("tilt_min", "tilt_max", "tilt_step", "method", "filter", "iterations", "dark", "border"),
+    *("ice_thickness", "gold", "gold_diameter", "gold_place", "carbon_edge", "carbon_thickness"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imaging(Section):
+    """How the tomogram comes about: in one step, as `[tomogram]` says, or by a tilt series."""
+
+    preset: Literal["paper", "titan_krios_k3", "clean"] = key(
+        "the one-step model of `[tomogram]`, a tilt series with all its physics, or one without "
+        "CTF and noise",
+        default="paper",
+    )
+    tilt_min: float = key("first tilt", default=-60.0, unit="°", minimum=-90, maximum=90)
+    tilt_max: float = key("last tilt", default=60.0, unit="°", minimum=-90, maximum=90)
+    tilt_step: float = key("between tilts", default=3.0, unit="°", above=0)
+    order: Literal["dose_symmetric", "bidirectional", "ascending", "descending"] = key(
+        "order of the exposures", default="dose_symmetric"
+    )
+    total_dose: float = key("dose of the whole series", default=120.0, unit="e/Å²", above=0)
+    defocus_um: float = key("underfocus", default=4.0, unit="µm", minimum=0)
+    astigmatism_um: float = key("difference of the two defoci", default=0.0, unit="µm")
+    astigmatism_angle: float = key("axis of the first, from x", default=0.0, unit="°")
+    voltage_kv: float = key("acceleration voltage", default=300.0, unit="kV", above=0)
+    cs_mm: float = key("spherical aberration", default=2.7, unit="mm", minimum=0)
+    amplitude_contrast: float = key("amplitude contrast", default=0.07, minimum=0, maximum=0.99)
+    phase_shift: float = key("of a phase plate", default=0.0, unit="°")
+    gradient: Literal["none", "across", "through"] = key(
+        "whether the defocus is one for all of an image, changes across it in strips, or through "
+        "the depth of the specimen in slabs",
+        default="through",
+    )
+    border: Literal["mirror", "periodic", "vacuum"] = key(
+        "what tilted beams meet beyond the box", default="mirror"
+    )
+    damage: bool = key("whether dose takes contrast", default=True)
+    camera: Literal["k3", "falcon4", "scintillator", "perfect"] = key(
+        "model of the camera", default="k3"
+    )
+    camera_pixel_size: float = key("its pixel at the specimen", default=0.2, unit="nm", above=0)
+    ice_thickness: float | None = key(
+        "thickness of the ice; left out, that of the box", default=None, unit="nm", above=0
+    )
+    ice_grain: float = key("graininess of the ice, 0 is smooth", default=1.0, minimum=0)
+    shift_error: float = key(
+        "standard deviation of the images' shifts", default=0.0, unit="nm", minimum=0
+    )
+    rotation_error: float = key("of their rotations", default=0.0, unit="°", minimum=0)
+    angle_error: float = key("of their tilts", default=0.0, unit="°", minimum=0)
+    defocus_error: float = key("of their defocus", default=0.0, unit="µm", minimum=0)
+    gold: int = key("gold fiducials", default=0, minimum=0)
+    gold_diameter: float = key("their diameter", default=10.0, unit="nm", above=0)
+    gold_place: Literal["faces", "inside"] = key(
+        "at the faces of the ice or anywhere in it", default="faces"
+    )
+    carbon_edge: float | None = key(
+        "how far a carbon film reaches into the box; left out, there is none",
+        default=None,
+        unit="nm",
+        above=0,
+    )
+    carbon_thickness: float = key("its thickness", default=20.0, unit="nm", above=0)
+    snr: float | None = key(
+        "signal-to-noise ratio to which the noise is scaled; left out, what the dose makes it",
+        default=None,
+        above=0,
+    )
+    snr_definition: Literal["volume", "projection"] = key(
+        "where the ratio is measured", default="volume"
+    )
+    halves: Literal["none", "tilts", "dose"] = key(
+        "two more tomograms that share no noise: even and odd tilts, or halves of the dose",
+        default="none",
+    )
+    method: Literal["wbp", "sirt"] = key("method of the reconstruction", default="wbp")
+    filter: Literal["ramp", "exact", "none"] = key("weights of wbp", default="ramp")
+    iterations: int = key("iterations of sirt", default=20, minimum=1)
+    ctf: Literal["none", "flip"] = key("whether phases are flipped", default="none")
+    align: bool = key("whether shifts and rotations of the images are undone", default=True)
+    dark: bool = key("whether mass is dark", default=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field in dataclasses.fields(self):
+            if field.name in self.unused and getattr(self, field.name) != field.default:
+                raise ValueError(f'{field.name}: means nothing with preset = "{self.preset}"')
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Keys that mean nothing beside the preset."""
+        used = {"paper": _PLAIN, "clean": _CLEAN}.get(self.preset)
+        names = (field.name for field in dataclasses.fields(self))
+        return () if used is None else tuple(name for name in names if name not in used)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files(Section):
+    """Files that are written only when asked for."""
+
+    atoms: bool = key(
+        "atoms.cif: all atoms of all molecules at their final places; wants molecules from files "
+        "or downloads, since the library's have none",
+        default=False,
+    )
+    bild: bool = key("balls.bild: the balls with their radii, for ChimeraX", default=False)
+    cmm: bool = key("balls.cmm: balls and bonds as ChimeraX markers", default=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +374,7 @@ class Recipe(Section):
         Number of the scene, where one recipe makes many.
     molecule, filament, membrane : tuple, optional
         What the scene holds; at least one of them.
-    scene, forces, pack, density, tomogram, run : optional
+    scene, forces, pack, density, tomogram, imaging, files, run : optional
         The settings.
     folder : pathlib.Path, optional
         Where relative paths start; not a key of the file.
@@ -283,6 +397,8 @@ class Recipe(Section):
     pack: Pack = Pack()
     density: Density = Density()
     tomogram: Tomogram = Tomogram()
+    imaging: Imaging = Imaging()
+    files: Files = Files()
     run: Run = Run()
     folder: Path = Path()
 

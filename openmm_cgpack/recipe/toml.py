@@ -17,6 +17,7 @@ from .sections import (
     Density,
     Filament,
     Forces,
+    Imaging,
     Membrane,
     Molecule,
     Pack,
@@ -39,6 +40,7 @@ TABLES: dict[str, type[Section]] = {
     "pack": Pack,
     "density": Density,
     "tomogram": Tomogram,
+    "imaging": Imaging,
     "run": Run,
 }
 """Tables that come once, ``[scene]``."""
@@ -75,16 +77,55 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
     'demo'
     """
     path = Path(path)
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path}: not a TOML file: {error}") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a text file: {error}") from None
+    document = _document(path)
     try:
         return _recipe(document, path.parent)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{path}: {error}") from None
+
+
+def load_imaging(path: str | os.PathLike[str], recipe: Recipe) -> Recipe:
+    """Read how a tomogram of a scene that is packed already shall come about.
+
+    Parameters
+    ----------
+    path : path-like
+        A TOML file with ``[imaging]`` and ``[tomogram]``, of which one may be missing, and at the
+        top, where wanted, a ``seed`` for the noise.
+    recipe : Recipe
+        The recipe of the scene.
+
+    Returns
+    -------
+    Recipe
+        The scene's, with these tables in place of its own; what they leave out has its default.
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        As for `load_recipe`.
+    """
+    path = Path(path)
+    document = _document(path)
+    tables = ("imaging", "tomogram")
+    try:
+        _check_names(document, ["seed", *tables], "imaging")
+        values: dict[str, Any] = {"seed": document.get("seed", recipe.seed)}
+        for name in tables:
+            values[name] = _section(TABLES[name], _table(document, name), f"[{name}]")
+        return dataclasses.replace(recipe, **values)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{path}: {error}") from None
+
+
+def dump_imaging(recipe: Recipe) -> str:
+    """Return the part of a recipe that `load_imaging` reads, as the text of a TOML file."""
+    lines = [f"seed = {recipe.seed}"]
+    # A tilt series has nothing of the one-step model.
+    names = ["imaging", "tomogram"] if recipe.imaging.preset == "paper" else ["imaging"]
+    for name in names:
+        lines += ["", f"[{name}]", *_table_lines(getattr(recipe, name))]
+    return "\n".join(lines) + "\n"
 
 
 def demo_recipe() -> Recipe:
@@ -118,10 +159,30 @@ def dump_recipe(recipe: Recipe, *, folder: str | os.PathLike[str] | None = None)
                 values["pdb"] = Path(os.path.relpath(target, Path(folder).resolve())).as_posix()
             lines += ["", f"[[{name}]]", *_lines(values)]
     for name in TABLES:
-        body = _lines(_values(getattr(recipe, name)))
+        body = _table_lines(getattr(recipe, name))
         if body:
             lines += ["", f"[{name}]", *body]
     return "\n".join(lines) + "\n"
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: not a TOML file: {error}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text file: {error}") from None
+
+
+def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = document.get(name, {})
+    if not isinstance(table, dict):
+        raise TypeError(f"{name}: wanted one table, begun with [{name}]")
+    return table
+
+
+def _table_lines(table: Section) -> list[str]:
+    return _lines({k: v for k, v in _values(table).items() if k not in table.unused})
 
 
 def _recipe(document: Mapping[str, Any], folder: Path) -> Recipe:
@@ -137,10 +198,7 @@ def _recipe(document: Mapping[str, Any], folder: Path) -> Recipe:
             for number, entry in enumerate(entries, start=1)
         )
     for name, section in TABLES.items():
-        table = document.get(name, {})
-        if not isinstance(table, dict):
-            raise TypeError(f"{name}: wanted one table, begun with [{name}]")
-        values[name] = _section(section, table, f"[{name}]")
+        values[name] = _section(section, _table(document, name), f"[{name}]")
     return Recipe(**values, folder=folder)
 
 
