@@ -67,7 +67,7 @@ def add_score(commands: Any) -> None:
 
 def _score_picks(options: argparse.Namespace) -> None:
     from .evaluation import match_picks, select_particles
-    from .io.picks import read_picks, read_truth
+    from .io import read_picks, read_truth
 
     truth = select_particles(read_truth(options.truth), without=options.without)
     tomogram = _beside(options.tomogram, options.truth, "tomogram.mrc")

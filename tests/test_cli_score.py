@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from openmm_cgpack.cli import main
-from openmm_cgpack.core import LabelVolume, ParticleTable, Volume
-from openmm_cgpack.core.picks import Picks
-from openmm_cgpack.io import write_mrc, write_particles
-from openmm_cgpack.io.picks import write_picks
+from openmm_cgpack.core import LabelVolume, ParticleTable, Picks, Volume
+from openmm_cgpack.io import write_mrc, write_particles, write_picks
 
 CENTRES = np.array([(3.0, 4.0, 5.0), (12.0, 4.0, 5.0), (12.0, 12.0, 5.0)])
 

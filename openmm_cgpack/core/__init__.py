@@ -5,6 +5,7 @@ from .errors import PackingError, PlacementError, StructureError
 from .model import BallModel, Curve, Mesh
 from .obstacle import Obstacle
 from .particles import ParticleTable
+from .picks import Picks
 from .scene import History, PackedScene, Scene
 from .structure import AtomicStructure
 from .tilts import TiltOptics, TiltSeries
@@ -26,6 +27,7 @@ __all__ = [
     "PackingError",
     "ParticleTable",
     "Periodic",
+    "Picks",
     "PlacementError",
     "RigidTransforms",
     "Scene",

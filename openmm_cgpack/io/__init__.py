@@ -5,6 +5,7 @@ from .bild import write_bild
 from .cmm import write_cmm
 from .mrc import read_mrc, write_mrc
 from .particles import read_particles, write_particles
+from .picks import read_picks, read_truth, write_picks
 from .scenes import load_packed, load_scene, save_packed, save_scene
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "load_scene",
     "read_mrc",
     "read_particles",
+    "read_picks",
+    "read_truth",
     "save_packed",
     "save_scene",
     "write_atoms",
@@ -19,4 +22,5 @@ __all__ = [
     "write_cmm",
     "write_mrc",
     "write_particles",
+    "write_picks",
 ]

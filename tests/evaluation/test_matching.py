@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openmm_cgpack.core import LabelVolume, ParticleTable, Volume
-from openmm_cgpack.core.picks import Picks
+from openmm_cgpack.core import LabelVolume, ParticleTable, Picks, Volume
 from openmm_cgpack.evaluation import (
     SpeciesScores,
     f_score,

@@ -5,10 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from openmm_cgpack.core import Grid, ParticleTable
-from openmm_cgpack.core.picks import Picks
-from openmm_cgpack.io import write_particles
-from openmm_cgpack.io.picks import read_picks, read_truth, write_picks
+from openmm_cgpack.core import Grid, ParticleTable, Picks
+from openmm_cgpack.io import read_picks, read_truth, write_particles, write_picks
 
 PLACES = np.array([(1.5, 20.25, 3.0), (14.0, 5.5, 60.125)])  # nm
 
