@@ -9,7 +9,7 @@ import pytest
 
 from openmm_cgpack.cli import main
 from openmm_cgpack.io import read_mrc
-from openmm_cgpack.io.tilt_files import load_tilts
+from openmm_cgpack.io.tilts import load_tilts
 from openmm_cgpack.recipe import (
     Filament,
     Forces,
@@ -79,7 +79,7 @@ def test_a_run_with_a_tilt_series(finished):
 
 
 def test_the_tilt_series_comes_back(finished):
-    series = load_tilts(finished[0])
+    series = load_tilts(finished[0] / "tilt_series.mrcs")
     np.testing.assert_allclose(np.rad2deg(series.angles), np.arange(-60, 61, 20))
     np.testing.assert_allclose(series.dose_e_per_a2, 120 / 7)
     assert series.order.tolist() == [6, 4, 2, 0, 1, 3, 5]

@@ -28,8 +28,11 @@ from ..imaging import (
 )
 from ..imaging.microscope import child
 from ..io import write_mrc
-from ..io.tilt_files import save_tilts
+from ..io.tilts import save_tilts, write_mdoc, write_rawtlt, write_xf
 from .sections import Recipe
+
+STACK = "tilt_series.mrcs"
+"""File of the images."""
 
 
 def build_imaging(recipe: Recipe) -> OneStep | TiltImaging:
@@ -151,7 +154,7 @@ def write_rendered(
     """Write the tomogram, its halves and its tilt series.
 
     ``tomogram.mrc``; ``even.mrc`` and ``odd.mrc``, two halves without common noise; the images
-    with what is known of them, as `save_tilts` names them; ``gold.mrc`` and ``carbon.mrc``,
+    with ``.json``, ``.rawtlt``, ``.xf`` and ``.mrcs.mdoc``; ``gold.mrc`` and ``carbon.mrc``,
     masks of what the specimen holds beside the scene.
 
     Parameters
@@ -170,7 +173,11 @@ def write_rendered(
     for name, mask in additions.items():
         write_mrc(folder / f"{name}.mrc", mask)
     if rendered.series is not None:
-        save_tilts(folder, rendered.series)
+        series, stack = rendered.series, folder / STACK
+        save_tilts(stack, series)
+        write_rawtlt(stack.with_suffix(".rawtlt"), series)
+        write_xf(stack.with_suffix(".xf"), series)
+        write_mdoc(folder / f"{STACK}.mdoc", series, stack=STACK)
 
 
 def describe_tomogram(recipe: Recipe, rendered: Rendered) -> dict[str, Any]:
