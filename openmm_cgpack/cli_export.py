@@ -35,6 +35,7 @@ def add_export(commands: Any) -> None:
         metavar="PART",
         help="leave out of lists what has no more of its mass in the field of view",
     )
+    export.add_argument("--render", metavar="NAME", help="this tomogram in place of the run's")
     export.set_defaults(action=_export)
 
     view = commands.add_parser("view", help="write a page and scripts that show a run")
@@ -54,6 +55,7 @@ def _export(options: argparse.Namespace) -> None:
         folder=options.to,
         name=options.name,
         min_visible=options.min_visible,
+        render=options.render,
     )
     for name, path in written.items():
         print(f"{name:10s} {path}")

@@ -18,7 +18,7 @@ from .io import read_mrc, write_mrc
 from .io.atomic import atomic_folder
 from .io.copick import write_copick
 from .io.dynamo import write_dynamo
-from .io.names import plain_name
+from .io.names import plain_name, unique_names
 from .io.omezarr import write_ome_zarr
 from .io.portal import write_portal
 from .io.relion import write_relion
@@ -30,7 +30,10 @@ from .io.truth import GroundTruth, Line, Surface
 MANIFEST = "manifest.json"
 
 TILT_SERIES = "tilt_series.mrcs"
-"""The file of a run that `save_tilts` writes, with a JSON beside it."""
+"""The file by which a folder is known to hold a tilt series."""
+
+RENDERS = "renders"
+"""Folder of further tomograms in the folder of a run, one folder each."""
 
 _Any = TypeVar("_Any", Volume, LabelVolume)
 
@@ -118,6 +121,8 @@ def load_truth(
     Returns
     -------
     GroundTruth
+        Maps have the names of their files from the folder on, without suffix: ``tomogram``, and
+        ``renders/NAME/tomogram`` for what ``cgpack render`` made.
 
     Raises
     ------
@@ -138,13 +143,14 @@ def load_truth(
     if not all(isinstance(mask, LabelVolume) for mask in masks):
         raise ValueError(f"{out}: wanted labels in instances.mrc and semantic.mrc")
     instances, semantic = masks
-    maps = {
-        file.stem: volume
-        for file in sorted(out.glob("*.mrc"))
-        if file.stem not in ("instances", "semantic")
-        and isinstance(volume := read(file.name), Volume)
-        and volume.data.shape == instances.data.shape
-    }
+    maps = {}
+    for file in [*sorted(out.glob("*.mrc")), *sorted(out.glob(f"{RENDERS}/*/tomogram.mrc"))]:
+        name_of_map = file.relative_to(out).with_suffix("").as_posix()
+        if name_of_map in ("instances", "semantic"):
+            continue
+        volume = read(name_of_map + ".mrc")
+        if isinstance(volume, Volume) and volume.data.shape == instances.data.shape:
+            maps[name_of_map] = volume
     return ground_truth(
         load_packed(out / "packed.npz"),
         labels=Labels(instances=instances, semantic=semantic),  # type: ignore[arg-type]
@@ -189,6 +195,7 @@ def export(
     folder: str | os.PathLike[str] | None = None,
     name: str | None = None,
     min_visible: float = 0.0,
+    render: str | None = None,
     tilts: TiltSeries | None = None,
 ) -> dict[str, Path]:
     """Write the ground truth of a run in the formats of other programs.
@@ -207,8 +214,11 @@ def export(
     min_visible : float, optional
         Objects with no more than this part of their mass in the field of view are left out of
         lists; masks keep them.
+    render : str, optional
+        Name of one of ``cgpack render``: its tomogram and tilt series take the places of the
+        run's. Formats that hold several tomograms have all of them in any case.
     tilts : TiltSeries, optional
-        The tilt series; by default that of ``tilt_series.mrcs`` in `out`, where it is there.
+        The tilt series; by default that of the run or render, where there is one.
 
     Returns
     -------
@@ -224,9 +234,14 @@ def export(
     """
     check_formats(formats)
     truth = load_truth(out, name=name, min_visible=min_visible)
-    stack = Path(out) / TILT_SERIES
-    if tilts is None and stack.is_file():
-        tilts = load_tilts(stack)
+    made = Path(out)
+    if render is not None:
+        made = made / RENDERS / render
+        if (key := f"{RENDERS}/{render}/tomogram") not in truth.maps:
+            raise FileNotFoundError(f"{made / 'tomogram.mrc'}: no such tomogram of this run")
+        truth = dataclasses.replace(truth, maps={**truth.maps, "tomogram": truth.maps[key]})
+    if tilts is None and (made / TILT_SERIES).with_suffix(".json").is_file():
+        tilts = load_tilts(made / TILT_SERIES)
     return write_formats(truth, out if folder is None else folder, formats, tilts=tilts)
 
 
@@ -333,8 +348,9 @@ def _imod(folder: Path, truth: GroundTruth, tilts: TiltSeries | None) -> None:
 
 
 def _omezarr(folder: Path, truth: GroundTruth, tilts: TiltSeries | None) -> None:
+    names = unique_names(truth.maps)
     for name, volume in truth.maps.items():
-        write_ome_zarr(folder / f"{name}.zarr", volume)
+        write_ome_zarr(folder / f"{names[name]}.zarr", volume)
     write_ome_zarr(folder / "instances.zarr", truth.instances)
     write_ome_zarr(folder / "semantic.zarr", truth.semantic)
 

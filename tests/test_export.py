@@ -80,6 +80,25 @@ def test_a_tilt_series_that_is_there_is_taken(run):
     assert row["rlnTomoName"] == ["TS-7"]
 
 
+def test_renders_are_tomograms_too(run):
+    """Another tomogram of the same scene: in copick beside the first, in RELION in its place."""
+    again = run / "renders" / "clean_1"
+    again.mkdir(parents=True)
+    density = read_mrc(run / "density.mrc")
+    write_mrc(again / "tomogram.mrc", density)
+    save_tilts(again / "tilt_series.mrcs", world.tilt_series())
+    written = export(run, ["copick", "relion5"], render="clean_1")
+    place = written["copick"] / "ExperimentRuns" / "run-1" / f"VoxelSpacing{VOXEL:.3f}"
+    names = ["density.zarr", "renders-clean-1-tomogram.zarr", "tomogram.zarr"]
+    assert sorted(path.name for path in place.iterdir()) == names
+    assert (read_mrc(written["relion5"] / "tomograms" / "run-1.mrc").data == density.data).all()
+    assert (written["relion5"] / "tilt_series" / "run-1.mrcs").is_file()
+    view(run, html=False)
+    assert "open renders/clean_1/tomogram.mrc id 3" in (run / "view.cxc").read_text()
+    with pytest.raises(FileNotFoundError, match="no such tomogram of this run"):
+        export(run, ["relion5"], render="other")
+
+
 def test_what_is_hardly_visible_can_be_left_out(run, tmp_path):
     every = export(run, ["dynamo"], folder=tmp_path / "a")["dynamo"]
     most = export(run, ["dynamo"], folder=tmp_path / "b", min_visible=0.7)["dynamo"]

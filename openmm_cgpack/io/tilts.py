@@ -110,7 +110,8 @@ def load_tilts(path: str | os.PathLike[str]) -> TiltSeries:
         raise FileNotFoundError(f"{path}: no such file")
     try:
         with mrcfile.open(path) as file:
-            images = np.array(file.data)
+            # A stack of one image comes back as an image.
+            images = np.array(file.data, np.float32, ndmin=3)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"{path}: not a readable MRC file: {error}") from None
     return TiltSeries(images=images, pixel_size=pixel_size, optics=optics, grid=grid, **fields)

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import world
+from drawing import make_packed
 from scipy.spatial.transform import Rotation
 
+from openmm_cgpack.core.tilts import TiltSeries
 from openmm_cgpack.export import write_formats
 from openmm_cgpack.io.relion import relion_angles, write_relion
 from openmm_cgpack.io.star import read_star, write_star
@@ -128,6 +130,47 @@ def test_projection_by_relions_matrices_is_that_of_the_tilt_series(folder):
         ours = [u * np.cos(turn) - v * np.sin(turn), u * np.sin(turn) + v * np.cos(turn)]
         theirs = turned[:2] + np.array([dx, dy])
         assert theirs == pytest.approx(ours + 10 * tilts.shifts[i], abs=1e-3)
+
+
+def test_particles_are_where_relions_matrices_see_them(tmp_path):
+    """From a projected molecule to its image by RELION's own matrix, as another library has it."""
+    alignment = pytest.importorskip("cryoet_alignment")
+    from cryoet_alignment.io.relion.alignment import projection_matrix
+
+    from openmm_cgpack.imaging.project import Projector
+
+    packed, _ = world.molecules()
+    one = make_packed(
+        [
+            (
+                packed.scene.species[0],
+                packed.scene.transforms.rotations[0],
+                packed.scene.transforms.translations[0],
+            )
+        ]
+    )
+    truth = world.known(one)
+    angles = np.radians([-40.0, 0.0, 25.0])
+    nz, ny, nx = world.GRID.shape
+    images = Projector(shape=(nz, nx), angles=tuple(angles)).forward(truth.maps["density"].data)
+    tilts = TiltSeries(images=images, angles=angles, pixel_size=1.05, dose_e_per_a2=np.ones(3))
+    folder = write_formats(truth, tmp_path, ["relion5"], tilts=tilts)["relion5"]
+    read = alignment.read(folder / "tomograms.star")
+    table = read_star(folder / "particles.star")["particles"]
+    point = np.array([float(table[key][0]) for key in PIXELS] + [1.0])
+    for entry, image in zip(read.entries, images, strict=True):
+        matrix = projection_matrix(
+            entry.x_tilt,
+            entry.y_tilt,
+            entry.z_rot,
+            entry.x_shift_angst,
+            entry.y_shift_angst,
+            (nx, ny, nz),
+            (nx, ny),
+            10.5,
+        )
+        v, u = (np.indices(image.shape) * image).sum(axis=(1, 2)) / image.sum()
+        assert (matrix @ point)[:2] == pytest.approx([u, v], abs=0.02)
 
 
 def test_stack_is_a_stack(folder):
