@@ -6,6 +6,7 @@ from .reference import key_table
 from .sections import (
     Density,
     Filament,
+    Files,
     Forces,
     Imaging,
     Membrane,
@@ -21,6 +22,7 @@ from .toml import demo_recipe, dump_recipe, load_imaging, load_recipe
 __all__ = [
     "Density",
     "Filament",
+    "Files",
     "Forces",
     "Imaging",
     "Membrane",

@@ -416,6 +416,12 @@ class Recipe(Section):
                     f'{labels.count(label)} entries have the name "{label}"; '
                     "give each a name of its own"
                 )
+        shipped = [entry.species for entry in self.molecule if entry.species is not None]
+        if self.files.atoms and shipped:
+            raise ValueError(
+                "files: atoms: wanted molecules from files or downloads only; the library has "
+                f"no atoms of {', '.join(shipped)}"
+            )
 
     @property
     def entries(self) -> tuple[Molecule | Filament | Membrane, ...]:

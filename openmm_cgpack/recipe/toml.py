@@ -16,6 +16,7 @@ from .fields import Section
 from .sections import (
     Density,
     Filament,
+    Files,
     Forces,
     Imaging,
     Membrane,
@@ -41,6 +42,7 @@ TABLES: dict[str, type[Section]] = {
     "density": Density,
     "tomogram": Tomogram,
     "imaging": Imaging,
+    "files": Files,
     "run": Run,
 }
 """Tables that come once, ``[scene]``."""
