@@ -8,9 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..core import BallModel, Open, PlacementError, RigidTransforms, Scene
+from ..core import BallModel, Obstacle, Open, PlacementError, RigidTransforms, Scene, Slab
 from ..core.arrays import frozen
+from ..core.boundary import Boundary
 from ..core.units import strip
+from .depth import ObstacleDepth
 
 _TRIES = 200
 _GROWTH = 1.1
@@ -21,10 +23,12 @@ _DISPERSED_FRACTION = 0.15
 def place(
     counts: Sequence[tuple[BallModel, int]],
     *,
-    boundary: Open | None = None,
+    boundary: Boundary | None = None,
     extent: float | Sequence[float] | None = None,
     grow: bool = True,
     poses: Sequence[tuple[BallModel, RigidTransforms]] = (),
+    fixed: bool = False,
+    obstacle: Obstacle | None = None,
     seed: int | np.random.SeedSequence,
 ) -> Scene:
     """Place instances at random, dispersed, without overlaps.
@@ -38,15 +42,20 @@ def place(
     ----------
     counts : sequence of (BallModel, int)
         The models, and how many instances of each.
-    boundary : Open, optional
-        Where the scene ends.
+    boundary : Open, Periodic or Slab, optional
+        Where the scene ends; Open when left out. A Periodic or Slab box is where they are placed;
+        it does not grow. Balls do not overlap others' images.
     extent : float, (3,) array or openmm.unit.Quantity, optional
-        Edges of the box, centred on 0, that holds all balls at the start, nm. Left out, the box is
-        so large that the molecules' enclosing spheres fill about 15 % of it.
+        For Open: edges of the box, centred on 0, that holds all balls at the start, nm. Left out,
+        the box is so large that the molecules' enclosing spheres fill about 15 % of it.
     grow : bool, optional
         Whether a box too small is enlarged, with a warning that says so.
     poses : sequence of (BallModel, RigidTransforms), optional
-        Instances that stay where the user puts them.
+        Instances that start where the user puts them.
+    fixed : bool, optional
+        Whether those of `poses` stay there in all later protocols.
+    obstacle : Obstacle, optional
+        Where nothing may be.
     seed : int or numpy.random.SeedSequence
         Seed of positions and rotations.
 
@@ -57,7 +66,8 @@ def place(
     Raises
     ------
     ValueError
-        A count is negative or not whole, `extent` is not positive, or there is nothing to place.
+        A count is negative or not whole, `extent` is not positive or given beside a box, or there
+        is nothing to place.
     PlacementError
         There is no room and the box may not grow, or given poses overlap.
 
@@ -68,15 +78,21 @@ def place(
     >>> scene.n_instances, scene.n_balls
     (4, 47)
     """
-    models, species_index, given = _instances(counts, poses)
+    models, species_index, given = instances(counts, poses)
     n_free = len(species_index) - len(given)
     if len(species_index) == 0:
         raise ValueError("place: wanted at least one instance, got none")
-    box = _start_box(models, species_index, extent)
+    boundary = boundary or Open()
+    if isinstance(boundary, Open):
+        box = _start_box(models, species_index, extent)
+    elif extent is not None:
+        raise ValueError("extent: is for an Open boundary; a Periodic or Slab box is the extent")
+    else:
+        box, grow = np.array(boundary.box), False
     rng = np.random.default_rng(seed)
     first_box = box
     while True:
-        insertion = _Insertion(models, species_index, given)
+        insertion = _Insertion(models, species_index, given, boundary, obstacle)
         stuck = insertion.fill(n_free, box, rng)
         if stuck is None:
             break
@@ -84,7 +100,8 @@ def place(
             raise PlacementError(
                 f"no room: {insertion.placed_free} of {n_free} instances fit into "
                 f"{_edges(box)} nm without overlaps; {models[species_index[stuck]].name} found no "
-                f"place in {_TRIES} tries; give a larger extent or fewer instances"
+                f"place in {_TRIES} tries; give more room or fewer instances"
+                + ("" if isinstance(boundary, Open) else ", or use insert")
             )
         box = box * _GROWTH
     if extent is not None and (box > first_box).any():
@@ -99,11 +116,13 @@ def place(
         transforms=RigidTransforms(
             rotations=insertion.rotations, translations=insertion.translations
         ),
-        boundary=boundary or Open(),
+        boundary=boundary,
+        fixed=np.arange(len(species_index)) >= (n_free if fixed else len(species_index)),
+        obstacle=obstacle,
     )
 
 
-def _instances(
+def instances(
     counts: Sequence[tuple[BallModel, int]],
     poses: Sequence[tuple[BallModel, RigidTransforms]],
 ) -> tuple[tuple[BallModel, ...], np.ndarray, RigidTransforms]:
@@ -160,8 +179,13 @@ class _Insertion:
         models: tuple[BallModel, ...],
         species_index: np.ndarray,
         given: RigidTransforms,
+        boundary: Boundary,
+        obstacle: Obstacle | None,
     ) -> None:
         n = len(species_index)
+        self.boundary = boundary
+        reach = max(float(model.radii.max()) for model in models)
+        self.depths = None if obstacle is None else ObstacleDepth(obstacle, reach)
         self.models = models
         self.species_index = species_index
         self.reach = np.array([model.radius for model in models])[species_index]
@@ -172,6 +196,11 @@ class _Insertion:
         self.placed_free = 0
         for i, transform in enumerate(given, start=n - len(given)):
             balls = transform.apply(self._model(i).positions)[0]
+            if self._blocked(i, balls):
+                raise PlacementError(
+                    f"poses: instance {i + 1} ({self._model(i).name}) stands in the obstacle or a "
+                    "wall"
+                )
             touched = self._touches(i, balls, transform.translations[0])
             if touched is not None:
                 raise PlacementError(
@@ -199,9 +228,18 @@ class _Insertion:
         turned = np.einsum("tij,bj->tbi", rotations, model.positions)
         low = (model.radii[:, None] - turned).max(axis=1) - box / 2
         high = box / 2 - (model.radii[:, None] + turned).max(axis=1)
-        centres = low + places * (high - low)
-        for t in np.flatnonzero((high >= low).all(axis=1)):
+        if not isinstance(self.boundary, Open):
+            # Along periodic axes an instance may reach over the box's edge, but not to itself.
+            fits = (low <= high).all(axis=1)
+            low = np.where(self.boundary.periodic, -box / 2, low)
+            high = np.where(self.boundary.periodic, box / 2, high)
+            high[~fits] = -np.inf
+        fitting = (high >= low).all(axis=1)
+        centres = low + places * np.where(fitting[:, None], high - low, 0.0)
+        for t in np.flatnonzero(fitting):
             balls = turned[t] + centres[t]
+            if self._blocked(i, balls):
+                continue
             if self._touches(i, balls, centres[t]) is None:
                 self._take(i, rotations[t], centres[t], balls)
                 return True
@@ -209,14 +247,32 @@ class _Insertion:
 
     def _touches(self, i: int, balls: np.ndarray, centre: np.ndarray) -> int | None:
         """Return an instance that overlaps `balls`, if one does."""
-        distance = np.linalg.norm(self.translations - centre, axis=1)
+        offset = self.translations - centre
+        if not isinstance(self.boundary, Open):
+            offset = self.boundary.minimum_image(offset)
+        distance = np.linalg.norm(offset, axis=1)
         near = np.flatnonzero(self.placed & (distance < self.reach + self.reach[i]))
         radii = self._model(i).radii
         for j in near.tolist():
-            gap = np.linalg.norm(balls[:, None] - self.balls[j][None], axis=2)
+            between = balls[:, None] - self.balls[j][None]
+            if not isinstance(self.boundary, Open):
+                between = self.boundary.minimum_image(between)
+            gap = np.linalg.norm(between, axis=2)
             if (gap < radii[:, None] + self._model(j).radii).any():
                 return j
         return None
+
+    def _blocked(self, i: int, balls: np.ndarray) -> bool:
+        """Return whether balls stand in the obstacle or a slab's walls."""
+        radii = self._model(i).radii
+        if isinstance(self.boundary, Slab):
+            top = self.boundary.box[2] / 2 * (1 + 1e-12)
+            if (np.abs(balls[:, 2]) + radii > top).any():
+                return True
+        if self.depths is None:
+            return False
+        inside = balls if isinstance(self.boundary, Open) else self.boundary.wrap(balls)
+        return bool((self.depths.of(inside, radii) > 0).any())
 
     def _take(self, i: int, rotation: np.ndarray, centre: np.ndarray, balls: np.ndarray) -> None:
         self.rotations[i] = rotation

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import History, PackedScene, PackingError, Scene
+from ..core import History, Open, PackedScene, PackingError, Scene
 from ..core.arrays import positive
 from ..core.seeds import integer_seed
 from ..core.units import strip
 from ..forces import LENNARD_JONES_SCALE, PULL_SCALE, ForceTerm, Rigidity, paper_forces
 from .checkpoint import COLUMNS, Saver
+from .dense import crowding_series
 from .measure import deepest_overlap, filled_fraction, radius_of_gyration
 from .platforms import choose_platform
 from .system import create_system
@@ -140,6 +141,7 @@ def pack(
 def pack_scene(
     scene: Scene,
     *,
+    fraction: float | None = None,
     forces: Sequence[ForceTerm] | None = None,
     rigidity: Rigidity = "constraints",
     platform: str | None = None,
@@ -158,12 +160,20 @@ def pack_scene(
     reporters: Sequence[Any] = (),
     progress: bool = False,
 ) -> PackedScene:
-    """Pack a scene in one call: make its Simulation and drive it with `pack`.
+    """Pack a scene in one call.
+
+    An open scene is pulled together: its Simulation is made and driven with `pack`. A scene in a
+    box is packed to a volume fraction by `insert`, `compress` and `tidy`, one after the other; see
+    `crowding_series`, of which this is a series of one.
 
     Parameters
     ----------
     scene : Scene
-        The scene, as `place` made it.
+        The scene, as `place` or `insert` made it.
+    fraction : float, optional
+        Envelope volume fraction of a scene in a Periodic or Slab boundary, whose box is made as
+        large as that takes. Of what follows, only `platform`, `threads`, `seed`, `reporters` and
+        `progress` have a meaning for such a scene.
     forces : sequence of force terms, optional
         `paper_forces()` when left out, with the Lennard-Jones term in the form that is faster for
         this scene.
@@ -193,9 +203,11 @@ def pack_scene(
     Raises
     ------
     ValueError
-        The platform is not here, an argument is out of range, or the checkpoint is of another run.
+        The platform is not here, an argument is out of range, the checkpoint is of another run,
+        or only one of boundary and fraction is that of a box.
     PackingError
-        The simulation diverged.
+        The simulation diverged, or the fraction could not be reached; then the error's `best` is
+        the best state.
 
     Examples
     --------
@@ -208,6 +220,20 @@ def pack_scene(
     import openmm
     import openmm.app
 
+    if fraction is not None:
+        return crowding_series(
+            scene,
+            fractions=[fraction],
+            platform=platform,
+            threads=threads,
+            seed=seed,
+            reporters=reporters,
+            progress=progress,
+        )[0]
+    if not isinstance(scene.boundary, Open):
+        raise ValueError(
+            f"fraction: wanted one for a scene in a {type(scene.boundary).__name__} boundary"
+        )
     chosen, properties = choose_platform(platform, threads=threads)
     if forces is None:
         forces = paper_forces(lennard_jones="auto")

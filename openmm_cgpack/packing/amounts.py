@@ -1,0 +1,182 @@
+"""Counts, box and volume fraction: two of them give the third."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import brentq
+
+from ..core import BallModel, Obstacle, Periodic, Slab
+from ..core.arrays import frozen, positive
+
+TOLERANCE = 0.005
+"""How far a fraction may be from the one asked for, relative to it."""
+
+
+def fit_box(
+    volume: float | Sequence[tuple[BallModel, int]],
+    *,
+    fraction: float,
+    shape: Periodic | Slab | None = None,
+    obstacle: Obstacle | None = None,
+    least: Sequence[float] | np.ndarray = (0.0, 0.0, 0.0),
+) -> Periodic | Slab:
+    """Return the box that counts of molecules fill to a fraction.
+
+    Parameters
+    ----------
+    volume : float or sequence of (BallModel, int)
+        Volume of all molecules, nm^3, or the models and how many instances of each.
+    fraction : float
+        Envelope volume fraction: the molecules' volume over that of the box less the obstacle.
+    shape : Periodic or Slab, optional
+        A box with the same ratios of edges; a periodic cube when left out.
+    obstacle : Obstacle, optional
+        Takes its room from the box; it does not grow or shrink with it.
+    least : (3,) array, optional
+        Shortest edges, nm; where one is reached, the others give way.
+
+    Returns
+    -------
+    Periodic or Slab
+
+    Raises
+    ------
+    ValueError
+        The fraction is not between 0 and 1, or no box has it.
+
+    Examples
+    --------
+    >>> fit_box(250.0, fraction=0.25).box
+    (10.0, 10.0, 10.0)
+    """
+    if not isinstance(volume, int | float):
+        volume = sum(model.volume * count for model, count in volume)
+    fraction = checked_fraction(fraction)
+    shape = Periodic(box=1.0) if shape is None else shape
+    ratios, floor = np.array(shape.box), frozen(least, "least", (3,))
+
+    def edges(scale: float) -> np.ndarray:
+        return np.maximum(scale * ratios, floor)
+
+    def excess(scale: float) -> float:
+        box = tuple(edges(scale).tolist())
+        blocked = 0.0 if obstacle is None else obstacle.volume_in(box)
+        return float(np.prod(box)) - blocked - volume / fraction
+
+    high = 2 * (volume / fraction / ratios.prod()) ** (1 / 3)
+    for _ in range(12):
+        if excess(high) > 0:
+            break
+        high *= 2
+    low = 1e-3 * high
+    if excess(high) <= 0 or excess(low) > 0:
+        raise ValueError(
+            f"fraction: molecules of {volume:.4g} nm^3 fill no box to {fraction:g} whose edges are "
+            f"at least {' x '.join(f'{e:.4g}' for e in floor)} nm and that has the obstacle in it"
+        )
+    # To the digits that are worth printing.
+    return type(shape)(box=tuple(edges(brentq(excess, low, high, xtol=1e-13 * high)).tolist()))
+
+
+def fit_counts(
+    abundances: Sequence[tuple[BallModel, float]],
+    *,
+    fraction: float,
+    boundary: Periodic | Slab,
+    obstacle: Obstacle | None = None,
+) -> list[tuple[BallModel, int]]:
+    """Return the counts in the ratio of abundances that fill a box to a fraction.
+
+    Parameters
+    ----------
+    abundances : sequence of (BallModel, float)
+        The models and their relative abundances by number.
+    fraction : float
+        Envelope volume fraction.
+    boundary : Periodic or Slab
+        The box.
+    obstacle : Obstacle, optional
+        Takes its room from the box.
+
+    Returns
+    -------
+    list of (BallModel, int)
+        Whole numbers within one of the exact ones, chosen so that the volume comes closest.
+
+    Raises
+    ------
+    ValueError
+        An abundance is not positive, or even so the fraction is off by more than 0.5 % because
+        the box holds too few molecules; the message shows the arithmetic.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament
+    >>> rod = filament(n_balls=2)
+    >>> counts = fit_counts([(rod, 1.0)], fraction=0.1, boundary=Periodic(box=100.0))
+    >>> counts[0][1], round(0.1 * 100**3 / rod.volume, 1)
+    (995, 994.7)
+    """
+    fraction = checked_fraction(fraction)
+    models = [model for model, _ in abundances]
+    shares = np.array([positive(a, f"{m.name}: abundance") for m, a in abundances])
+    volumes = np.array([model.volume for model in models])
+    blocked = 0.0 if obstacle is None else obstacle.volume_in(boundary.box)
+    wanted = fraction * (boundary.volume - blocked)
+    exact = shares * wanted / (shares @ volumes)
+    counts = np.floor(exact).astype(np.int64)
+    # Largest remainder first, as long as that brings the volume closer.
+    for s in np.argsort(counts - exact, kind="stable"):
+        left = wanted - counts @ volumes
+        if abs(left - volumes[s]) < abs(left):
+            counts[s] += 1
+    check_fraction(float(counts @ volumes), fraction=fraction, boundary=boundary, obstacle=obstacle)
+    return [(model, int(count)) for model, count in zip(models, counts, strict=True)]
+
+
+def check_fraction(
+    volume: float,
+    *,
+    fraction: float,
+    boundary: Periodic | Slab,
+    obstacle: Obstacle | None = None,
+) -> None:
+    """Raise ValueError unless molecules of a volume fill a box to a fraction, within 0.5 %.
+
+    Parameters
+    ----------
+    volume : float
+        Volume of all molecules, nm^3.
+    fraction : float
+        Envelope volume fraction asked for.
+    boundary : Periodic or Slab
+        The box.
+    obstacle : Obstacle, optional
+        Takes its room from the box.
+
+    Raises
+    ------
+    ValueError
+        They do not; the message shows the arithmetic.
+    """
+    fraction = checked_fraction(fraction)
+    blocked = 0.0 if obstacle is None else obstacle.volume_in(boundary.box)
+    got = volume / (boundary.volume - blocked)
+    if abs(got - fraction) > TOLERANCE * fraction:
+        edges = " x ".join(f"{edge:.4g}" for edge in boundary.box)
+        less = f" - {blocked:.4g} of the obstacle" if blocked else ""
+        raise ValueError(
+            f"counts, box and fraction contradict one another: molecules of {volume:.4g} nm^3 in "
+            f"{edges} = {boundary.volume:.4g} nm^3{less} are a fraction of {got:.4g}, not "
+            f"{fraction:g}; leave one of the three out"
+        )
+
+
+def checked_fraction(fraction: float) -> float:
+    """Return a volume fraction as a float, or raise ValueError unless it is between 0 and 1."""
+    number = positive(fraction, "fraction")
+    if number >= 1:
+        raise ValueError(f"fraction: wanted a number between 0 and 1, got {number:g}")
+    return number

@@ -1,0 +1,371 @@
+"""Shrinking a box while everything in it gives way."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core import BallModel, History, Open, PackedScene, PackingError, Periodic, Scene, Slab
+from ..core.arrays import positive
+from ..core.seeds import integer_seed
+from ..core.units import strip
+from ..forces import (
+    BOX_EDGES,
+    SLAB_HEIGHT,
+    HarmonicAngles,
+    HarmonicBonds,
+    ObstacleWall,
+    SoftRepulsion,
+    Walls,
+)
+from .amounts import checked_fraction, fit_box
+from .measure import box_fraction
+from .platforms import choose_platform
+from .state import Packable, as_packed, in_steps, joined, means, measured, wrapped
+from .system import create_system, periodic_vectors
+from .topology import to_topology
+
+if TYPE_CHECKING:
+    import openmm
+    import openmm.app
+
+_SOFT_BOND_K = 4e5
+_STABLE = 16.0
+
+
+def compress(
+    scene: Packable,
+    *,
+    fraction: float,
+    tolerance: float = 0.07,
+    stiffness: float = 2e5,
+    increment: float = 0.02,
+    block: int = 20,
+    max_steps: int = 20_000,
+    patience: int = 1000,
+    timestep: float = 0.1,
+    friction: float = 1.0,
+    temperature: float = 10.0,
+    platform: str | None = None,
+    threads: int | None = None,
+    seed: int | np.random.SeedSequence,
+    reporters: Sequence[Any] = (),
+    progress: bool = False,
+) -> PackedScene:
+    """Shrink a scene's box around its centre to a volume fraction, while all in it gives way.
+
+    Balls of different bodies repel softly, so that no step is too long for them. Whenever the
+    overlaps left are small, the box shrinks by a little and takes the bodies' centres along;
+    that overlaps stay small is what drives the schedule, no number of steps. Molecules keep their
+    shapes, filaments and membranes bend. Edges keep their ratios, but along an axis that a body
+    spans the box stays as long as that body. Fixed instances and the obstacle stay as they are.
+
+    Parameters
+    ----------
+    scene : Scene or PackedScene
+        In a Periodic or Slab boundary.
+    fraction : float
+        Envelope volume fraction to reach, of the box less the obstacle.
+    tolerance : float, optional
+        Root mean square overlap of balls below which the box shrinks, nm.
+    stiffness : float, optional
+        Of a contact, kJ/mol/nm^2.
+    increment : float, optional
+        By how much the fraction rises at once.
+    block : int, optional
+        Steps between measurements.
+    max_steps : int, optional
+        Most steps in all.
+    patience : int, optional
+        Steps at one size of the box after which there is no use in going on.
+    timestep, friction, temperature : float or openmm.unit.Quantity, optional
+        Of the Langevin dynamics: ps, 1/ps, K.
+    platform, threads
+        See `choose_platform`.
+    seed : int or numpy.random.SeedSequence
+        Seed of the Langevin dynamics.
+    reporters : sequence of OpenMM reporters, optional
+        Added to the Simulation.
+    progress : bool, optional
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    PackedScene
+        Its boundary is the shrunken box; bodies are whole, with their means in it.
+
+    Raises
+    ------
+    ValueError
+        The boundary is open, the scene is denser than `fraction` already, or an argument is out
+        of its range.
+    PackingError
+        The fraction could not be reached; the message says how far it went, and the error's
+        `best` is the last state whose overlaps were small.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import coarse_grain, insert, library
+    >>> model = coarse_grain(library.load("3hhb"), atoms_per_ball=300, radius="volume", seed=1)
+    >>> start = insert([(model, 20)], fraction=0.2, seed=1)
+    >>> packed = compress(start, fraction=0.3, seed=1)
+    >>> round(start.volume / packed.boundary.volume, 3)
+    0.3
+    """
+    packed = as_packed(scene)
+    fraction = checked_fraction(fraction)
+    tolerance, increment = positive(tolerance, "tolerance"), positive(increment, "increment")
+    if isinstance(packed.boundary, Open):
+        raise ValueError("compress: wanted a Periodic or Slab boundary, got Open")
+    now = box_fraction(packed.scene, packed.boundary)
+    if now > fraction * (1 + 1e-9):
+        raise ValueError(
+            f"fraction: wanted at least the scene's own, {now:.4g}, got {fraction:g}; "
+            "compress only shrinks boxes"
+        )
+    press = Press(
+        packed,
+        stiffness=stiffness,
+        timestep=positive(timestep, "timestep"),
+        friction=positive(friction, "friction", zero=True),
+        temperature=positive(temperature, "temperature", zero=True),
+        platform=choose_platform(platform, threads=threads),
+        seed=seed,
+        reporters=reporters,
+    )
+    best = packed
+    with _bar(progress) as show:
+        while True:
+            waited = 0
+            while waited < patience and press.steps < max_steps:
+                depth = press.relax(block)
+                waited += block
+                show(press.fraction, depth)
+                if depth < tolerance:
+                    break
+            else:
+                raise PackingError(
+                    f"a fraction of {fraction:g} was not reached: at {press.fraction:.4g} the "
+                    f"overlaps stayed at {depth:.3f} nm (wanted {tolerance:g}) after "
+                    f"{press.steps} steps; the error's best is at "
+                    f"{box_fraction(best.scene, best.boundary):.4g}",
+                    best=best,
+                )
+            if press.fraction > fraction * (1 - 1e-9):
+                return press.packed()
+            best = press.packed()
+            press.shrink(min(press.fraction + increment, fraction))
+
+
+class Press:
+    """A Simulation of a scene in a box that shrinks.
+
+    Parameters
+    ----------
+    packed : PackedScene
+        The start.
+    stiffness : float
+        Of a contact, kJ/mol/nm^2.
+    timestep, friction, temperature : float
+        Of the dynamics: ps, 1/ps, K.
+    platform : tuple
+        What `choose_platform` returns.
+    seed : int or numpy.random.SeedSequence
+        Of the dynamics.
+    reporters : sequence of OpenMM reporters
+        Added to the Simulation.
+    """
+
+    def __init__(
+        self,
+        packed: PackedScene,
+        *,
+        stiffness: float,
+        timestep: float,
+        friction: float,
+        temperature: float,
+        platform: tuple[openmm.Platform, dict[str, str]],
+        seed: int | np.random.SeedSequence,
+        reporters: Sequence[Any],
+    ) -> None:
+        import openmm
+        import openmm.app
+
+        self.start = packed
+        self.scene = packed.scene
+        assert not isinstance(packed.boundary, Open)
+        self.boundary: Periodic | Slab = packed.boundary
+        self.stiffness = positive(stiffness, "stiffness")
+        self.steps = 0
+        self.rows: list[History] = []
+        flexible = dataclasses.replace(
+            self.scene,
+            species=tuple(_heavy(model, timestep) for model in self.scene.species),
+            boundary=self.boundary,
+        )
+        terms = (
+            SoftRepulsion(k=self.stiffness),
+            Walls(k=self.stiffness),
+            ObstacleWall(k=self.stiffness),
+            HarmonicBonds(),
+            HarmonicAngles(),
+        )
+        self.soft = 0b111
+        self.reach = 2 * float(self.scene.radii.max())
+        system = create_system(flexible, forces=terms, rigidity="constraints")
+        integrator = openmm.LangevinMiddleIntegrator(temperature, friction, timestep)
+        sequence = (
+            seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+        )
+        integrator.setRandomNumberSeed(integer_seed(sequence))
+        integrator.setConstraintTolerance(1e-6)
+        self.simulation = openmm.app.Simulation(
+            to_topology(flexible), system, integrator, *platform
+        )
+        self.simulation.reporters += list(reporters)
+        self.context = self.simulation.context
+        self.context.setPositions(packed.positions)
+
+    @property
+    def fraction(self) -> float:
+        """Envelope volume fraction of the box as it is now."""
+        return box_fraction(self.scene, self.boundary)
+
+    def positions(self) -> np.ndarray:
+        """Return ball centres, (b, 3) nm, as the dynamics has them."""
+        state = self.context.getState(positions=True)
+        return np.asarray(strip(state.getPositions(asNumpy=True)))
+
+    def depth(self) -> float:
+        """Return the root mean square overlap of balls, nm: of balls that touch nothing it is 0."""
+        energy = self.context.getState(energy=True, groups=self.soft).getPotentialEnergy()
+        return float(np.sqrt(2 * strip(energy) / self.stiffness / self.scene.n_balls))
+
+    def relax(self, steps: int) -> float:
+        """Step, and return the depth left."""
+        import openmm
+
+        try:
+            self.simulation.step(steps)
+            depth = self.depth()
+        except (openmm.OpenMMException, ValueError) as error:
+            raise PackingError(
+                f"the compression diverged after step {self.steps}: {error}"
+            ) from None
+        self.steps += steps
+        if not np.isfinite(depth):
+            raise PackingError(
+                f"the compression diverged after step {self.steps}: the energy is not finite; "
+                "a shorter timestep or a lower stiffness may help"
+            )
+        return depth
+
+    def shrink(self, fraction: float) -> None:
+        """Shrink the box to a fraction; bodies keep their shapes and come along by their means."""
+        positions = self.positions()
+        box = fit_box(
+            self.scene.volume,
+            fraction=fraction,
+            shape=self.boundary,
+            obstacle=self.scene.obstacle,
+            least=np.minimum(spans(self.scene, positions), self.boundary.box),
+        )
+        factors = np.minimum(np.array(box.box) / self.boundary.box, 1.0)
+        centres = means(self.scene, positions)
+        shift = np.where(self.scene.fixed[:, None], 0.0, (factors - 1) * centres)
+        self.boundary = box
+        self.context.setPeriodicBoxVectors(*periodic_vectors(box, self.reach))
+        known = self.context.getParameters()
+        for name, edge in zip(BOX_EDGES, box.box, strict=True):
+            if name in known:
+                self.context.setParameter(name, edge)
+        if SLAB_HEIGHT in known:
+            self.context.setParameter(SLAB_HEIGHT, box.box[2])
+        self.context.setPositions(positions + shift[self.scene.instance_of_ball])
+
+    def packed(self) -> PackedScene:
+        """Measure the state as it is now, and return it with all that was measured before."""
+        state = self.context.getState(energy=True)
+        positions = wrapped(self.scene, self.positions(), self.boundary)
+        self.rows.append(
+            measured(
+                self.scene,
+                positions,
+                self.boundary,
+                step=self.steps,
+                energy=float(strip(state.getPotentialEnergy())),
+            )
+        )
+        return PackedScene(
+            scene=self.scene,
+            positions=positions,
+            boundary=self.boundary,
+            history=joined(self.start.history, in_steps(self.rows)),
+            provenance=self.start.provenance,
+        )
+
+
+def spans(scene: Scene, positions: np.ndarray) -> np.ndarray:
+    """Return the shortest edges, (3,) nm, of a box that no body in it meets itself across.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    positions : (b, 3) array
+        Ball centres, nm, every instance whole.
+
+    Returns
+    -------
+    (3,) array
+        The longest extent of any instance, or of the obstacle, along each axis.
+    """
+    starts = scene.offsets[:-1]
+    radii = scene.radii[:, None]
+    high = np.maximum.reduceat(positions + radii, starts, axis=0)
+    low = np.minimum.reduceat(positions - radii, starts, axis=0)
+    longest = (high - low).max(axis=0)
+    obstacle = scene.obstacle
+    if obstacle is not None and not obstacle.beyond:
+        longest = np.maximum(longest, obstacle.extent())
+    return longest
+
+
+def _heavy(model: BallModel, timestep: float) -> BallModel:
+    """Return a deformable whose bonds and angles are stable at long steps; bodies lose theirs.
+
+    A ball with eight bonds of constant k and mass m vibrates at up to 4 sqrt(k / m), and a step
+    must be shorter than half of the inverse. Here only the way to the resting state matters, so
+    that balls may be heavy, and bonds softer than the paper's.
+    """
+    if model.is_rigid:
+        # Constraints hold its shape, and a list that grows with the square of its balls is spared.
+        return dataclasses.replace(model, bonds=())
+    if not len(model.bonds):
+        return model
+    bond_k = min(model.bond_k, _SOFT_BOND_K)
+    shortest = float(model.bond_lengths.min())
+    stiffest = max(bond_k, model.angle_k / shortest**2)
+    masses = np.maximum(model.masses, _STABLE * stiffest * timestep**2)
+    return dataclasses.replace(model, bond_k=bond_k, masses=masses)
+
+
+@contextmanager
+def _bar(show: bool) -> Iterator[Callable[[float, float], None]]:
+    """Yield a function that shows how far a compression is, or does nothing."""
+    if not show:
+        yield lambda fraction, depth: None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(desc="compressing", unit="block", leave=False) as bar:
+
+        def advance(fraction: float, depth: float) -> None:
+            bar.set_postfix_str(f"fraction {fraction:.3f}, overlap {depth:.3f} nm")
+            bar.update()
+
+        yield advance

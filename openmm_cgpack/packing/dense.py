@@ -1,0 +1,154 @@
+"""To a volume fraction in one call: insert, compress, tidy."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ..core import Open, PackedScene, PackingError, PlacementError, RigidTransforms, Scene
+from .amounts import checked_fraction, fit_box
+from .compress import compress, spans
+from .insert import insert
+from .measure import box_fraction
+from .state import as_packed
+from .tidy import tidy
+
+EASY = 0.25
+"""Fraction up to which insertion is fast."""
+
+
+def crowding_series(
+    scene: Scene,
+    *,
+    fractions: Sequence[float],
+    platform: str | None = None,
+    threads: int | None = None,
+    seed: int | np.random.SeedSequence,
+    reporters: Sequence[Any] = (),
+    progress: bool = False,
+) -> tuple[PackedScene, ...]:
+    """Pack the same molecules to one volume fraction after the other.
+
+    A start more dilute than the first fraction, or than 0.25, is inserted anew; from there the
+    box shrinks from fraction to fraction, and each is tidied to the atom. The next one goes on from
+    there.
+
+    Parameters
+    ----------
+    scene : Scene
+        In a Periodic or Slab boundary, whose edges' ratios are kept.
+    fractions : sequence of float
+        Envelope volume fractions, rising.
+    platform, threads
+        See `choose_platform`.
+    seed : int or numpy.random.SeedSequence
+        Seed of the insertion and the dynamics.
+    reporters : sequence of OpenMM reporters, optional
+        Added to the Simulation of each compression.
+    progress : bool, optional
+        Whether to show progress bars.
+
+    Returns
+    -------
+    tuple of PackedScene
+        One for each fraction, with the same instances in the same order.
+
+    Raises
+    ------
+    ValueError
+        The boundary is open, or the fractions do not rise or are below the scene's own.
+    PackingError
+        A fraction could not be reached; the message says how far it went, and the error's `best`
+        is the best state.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Periodic, coarse_grain, library, place
+    >>> model = coarse_grain(library.load("3hhb"), atoms_per_ball=300, radius="volume", seed=1)
+    >>> scene = place([(model, 20)], boundary=Periodic(box=40.0), seed=1)
+    >>> series = crowding_series(scene, fractions=[0.1, 0.3], seed=1)
+    >>> [round(float(packed.history.fraction[-1]), 3) for packed in series]
+    [0.1, 0.3]
+    """
+    if isinstance(scene.boundary, Open):
+        raise ValueError("fraction: wanted a scene in a Periodic or Slab boundary, got Open")
+    wanted = [checked_fraction(fraction) for fraction in fractions]
+    if not wanted or any(b <= a for a, b in pairwise(wanted)):
+        raise ValueError(f"fractions: wanted rising numbers, got {list(fractions)}")
+    sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+    placement, *dynamics = sequence.spawn(1 + len(wanted))
+    packed = as_packed(_started(scene, wanted[0], placement))
+    series = []
+    for fraction, stage in zip(wanted, dynamics, strict=True):
+        try:
+            packed = compress(
+                packed,
+                fraction=fraction,
+                platform=platform,
+                threads=threads,
+                seed=stage,
+                reporters=reporters,
+                progress=progress,
+            )
+        except PackingError as error:
+            best = error.best
+            raise PackingError(str(error), best=None if best is None else tidy(best)) from None
+        packed = tidy(packed, progress=progress)
+        series.append(packed)
+    return tuple(series)
+
+
+def _started(scene: Scene, fraction: float, seed: np.random.SeedSequence) -> Scene:
+    """Return the scene inserted anew at an easy fraction, or as it is where it is denser."""
+    assert not isinstance(scene.boundary, Open)
+    goal = min(fraction, EASY)
+    now = box_fraction(scene, scene.boundary)
+    if now > 0.9 * goal or scene.fixed.all():
+        return scene
+    counts = [
+        (model, int((scene.species_index[~scene.fixed] == s).sum()))
+        for s, model in enumerate(scene.species)
+    ]
+    poses = [
+        (model, scene.transforms[np.flatnonzero(scene.fixed & (scene.species_index == s))])
+        for s, model in enumerate(scene.species)
+    ]
+    while goal > now:
+        boundary = fit_box(
+            scene.volume,
+            fraction=goal,
+            shape=scene.boundary,
+            obstacle=scene.obstacle,
+            least=np.minimum(spans(scene, scene.positions), scene.boundary.box),
+        )
+        try:
+            inserted = insert(
+                counts,
+                boundary=boundary,
+                obstacle=scene.obstacle,
+                poses=poses,
+                fixed=True,
+                seed=seed,
+            )
+        except PlacementError:
+            goal *= 0.8
+            continue
+        return _in_order(scene, inserted)
+    return scene
+
+
+def _in_order(scene: Scene, inserted: Scene) -> Scene:
+    """Return what was inserted with its instances in the order that the scene has."""
+    free, fixed = np.flatnonzero(~scene.fixed), np.flatnonzero(scene.fixed)
+    rows = [part[np.argsort(scene.species_index[part], kind="stable")] for part in (free, fixed)]
+    order = np.argsort(np.concatenate(rows))
+    moved = inserted.transforms[order]
+    return dataclasses.replace(
+        scene,
+        transforms=RigidTransforms(rotations=moved.rotations, translations=moved.translations),
+        boundary=inserted.boundary,
+    )

@@ -1,0 +1,241 @@
+"""Shapes and the room between them as voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import fft
+
+from ..core import BallModel, Obstacle, Periodic, Slab
+
+_THIN = 0.25
+_FIRST = (16, 80)
+_AT_ONCE = 256
+_BLOCK = 80
+
+
+class Shape:
+    """What a species fills, in its body frame, as points that are drawn on a lattice at any pose.
+
+    Parameters
+    ----------
+    model : BallModel
+        The species. A molecule's shape is that of its atoms, others' that of their balls.
+    """
+
+    def __init__(self, model: BallModel) -> None:
+        structure = model.structure
+        if structure is not None:
+            self.volume = model.volume
+            positions, weights = _thinned(structure.positions, structure.atoms, _THIN)
+        else:
+            positions = _filled(model.positions, model.radii)
+            weights = np.ones(len(positions))
+            self.volume = len(positions) * _THIN**3
+        self.positions = positions
+        self.weights = weights.astype(np.float32)
+        self.sharpness = 0.5 if structure is not None and (structure.atoms == 1).all() else 0.0
+        self.gap = float((self.volume / len(positions)) ** (1 / 3))
+
+    def draw(
+        self, rotation: np.ndarray, offset: np.ndarray, size: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the voxels of a pose.
+
+        The points are counted in voxels, and as many voxels as have the species' volume are taken,
+        the fullest first: so the volume is right at every pose. Of voxels that are alike, and in
+        cavities, those with the fuller surroundings come first.
+
+        Parameters
+        ----------
+        rotation : (3, 3) array
+            Rotation from the body frame.
+        offset : (3,) array
+            Where the body's origin lies, in voxels, from the centre of voxel (0, 0, 0).
+        size : (3,) array
+            Edges of a voxel, nm.
+
+        Returns
+        -------
+        mask : (x, y, z) bool array
+            The voxels.
+        low : (3,) int array
+            Index of the first of them on the lattice.
+        """
+        from scipy.ndimage import correlate1d
+
+        passes = 1 if self.gap < size.min() else 2
+        scaled = (self.positions @ rotation.T) / size + offset
+        index = np.rint(scaled).astype(np.int64)
+        low = index.min(axis=0) - passes
+        shape = index.max(axis=0) - low + passes + 1
+        flat = np.ravel_multi_index((index - low).T, shape)
+        counts = np.bincount(flat, self.weights, minlength=int(shape.prod()))
+        counts = counts.astype(np.float32).reshape(shape)
+        around = counts
+        for axis in range(3):
+            for _ in range(passes):
+                around = correlate1d(around, [0.25, 0.5, 0.25], axis=axis, mode="constant")
+        # A loop of the chain fills a voxel and little around it.
+        counts = around + self.sharpness * counts
+        wanted = min(max(1, round(self.volume / float(size.prod()))), int((counts > 0).sum()))
+        least = np.partition(counts.ravel(), counts.size - wanted)[counts.size - wanted]
+        mask = counts >= least
+        filled = [np.flatnonzero(mask.any(axis=other)) for other in ((1, 2), (0, 2), (0, 1))]
+        mask = mask[tuple(slice(f[0], f[-1] + 1) for f in filled)]
+        return mask, low + [f[0] for f in filled]
+
+
+class Lattice:
+    """Which voxels of a box are taken.
+
+    Parameters
+    ----------
+    boundary : Periodic or Slab
+        The box. A slab has layers of taken voxels for its walls.
+    spacing : float
+        Longest edge of a voxel, nm.
+    obstacle : Obstacle, optional
+        What is taken from the start.
+    """
+
+    def __init__(
+        self, boundary: Periodic | Slab, *, spacing: float, obstacle: Obstacle | None
+    ) -> None:
+        box = np.array(boundary.box)
+        inner = np.ceil(box / spacing).astype(np.int64)
+        self.size = box / inner
+        self.start = self.size / 2 - box / 2
+        self.shape = inner + np.where(boundary.periodic, 0, 2)
+        self.taken = np.zeros(self.shape, dtype=bool)
+        if isinstance(boundary, Slab):
+            self.taken[:, :, inner[2] :] = True
+        if obstacle is not None:
+            for i in range(inner[0]):
+                j, k = np.indices(inner[1:]).reshape(2, -1)
+                points = self.start + np.stack([np.full(len(j), i), j, k], axis=1) * self.size
+                blocked = obstacle.contains(points).reshape(inner[1:])
+                self.taken[i, :, : inner[2]] |= blocked
+
+    def index(self, point: np.ndarray) -> np.ndarray:
+        """Return points (..., 3), nm, as fractional voxel indices."""
+        return (point - self.start) / self.size
+
+    def point(self, index: np.ndarray) -> np.ndarray:
+        """Return fractional voxel indices (..., 3) as points, nm."""
+        return self.start + index * self.size
+
+    def folded(self, mask: np.ndarray) -> np.ndarray | None:
+        """Return a mask larger than the box folded into it, or None where it meets itself."""
+        for axis in range(3):
+            n = int(self.shape[axis])
+            if mask.shape[axis] > n:
+                pieces = np.array_split(mask, range(n, mask.shape[axis], n), axis=axis)
+                total = np.zeros_like(pieces[0], dtype=np.int64)
+                for piece in pieces:
+                    where = [slice(None)] * 3
+                    where[axis] = slice(0, piece.shape[axis])
+                    total[tuple(where)] += piece
+                if total.max() > 1:
+                    return None
+                mask = total > 0
+        return mask
+
+    def free(self, mask: np.ndarray, low: np.ndarray) -> bool:
+        """Return whether nothing has taken the voxels of a mask."""
+        return not self.taken[self._cells(mask, low)].any()
+
+    def shared(self, mask: np.ndarray, low: np.ndarray) -> float:
+        """Return the part of a mask's voxels that has been taken."""
+        return float(self.taken[self._cells(mask, low)].mean())
+
+    def take(self, mask: np.ndarray, low: np.ndarray) -> None:
+        """Take the voxels of a mask."""
+        self.taken[self._cells(mask, low)] = True
+
+    def _cells(self, mask: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, ...]:
+        return tuple(((np.argwhere(mask) + low) % self.shape).T)
+
+    def random_room(self, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+        """Return a random shift at which a mask is free, or None where a few hundred are not."""
+        from scipy.ndimage import binary_erosion
+
+        edge = np.argwhere(mask & ~binary_erosion(mask))
+        outward = np.argsort(-((edge - edge.mean(axis=0)) ** 2).sum(axis=1), kind="stable")
+        rest = rng.permutation(outward[_FIRST[0] :])
+        edge = edge[np.concatenate([outward[: _FIRST[0]], rest])]
+        shifts = rng.integers(self.shape, size=(_AT_ONCE, 3))
+        flat = self.taken.reshape(-1)
+        strides = np.array([self.shape[1] * self.shape[2], self.shape[2], 1])
+        for part in np.split(edge, [n for n in _FIRST if n < len(edge)]):
+            cells = ((shifts[:, None] + part) % self.shape) @ strides
+            shifts = shifts[~flat[cells].any(axis=1)]
+            if not len(shifts):
+                return None
+        for shift in shifts:
+            # A shape whose edge is free may hold a smaller one inside.
+            if self.free(mask, shift):
+                return shift
+        return None
+
+    def searched_room(self, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+        """Return a random one of all shifts at which a mask is free in a random block of voxels.
+
+        All shifts within the block are tried at once: the correlation of the mask with the taken
+        voxels is 0 where it is free.
+        """
+        block = _block(self.shape, mask.shape)
+        corner = rng.integers(self.shape)
+        rows = [(c + np.arange(b)) % n for c, b, n in zip(corner, block, self.shape, strict=True)]
+        taken = self.taken[np.ix_(*rows)].astype(np.float32)
+        shape = np.zeros(block, np.float32)
+        shape[tuple(slice(0, n) for n in mask.shape)] = mask
+        spectrum = fft.rfftn(taken, workers=-1) * np.conj(fft.rfftn(shape, workers=-1))
+        met = fft.irfftn(spectrum, s=block, workers=-1)
+        room = met < 0.5
+        for axis in range(3):
+            if block[axis] < self.shape[axis]:
+                # Beyond this, the mask would reach around the block, which is not a whole box.
+                beyond = [slice(None)] * 3
+                beyond[axis] = slice(block[axis] - mask.shape[axis] + 1, None)
+                room[tuple(beyond)] = False
+        found = np.flatnonzero(room)
+        if not len(found):
+            return None
+        shift = np.array(np.unravel_index(rng.choice(found), room.shape))
+        return (corner + shift) % self.shape
+
+
+def _block(shape: Sequence[int], mask: Sequence[int]) -> tuple[int, ...]:
+    """Return edges of a block in which a mask has room to move, fit for fast transforms."""
+    edges = []
+    for n, m in zip(shape, mask, strict=True):
+        edge = fft.next_fast_len(max(_BLOCK, 2 * m), real=True)
+        edges.append(int(min(n, edge)))
+    return tuple(edges)
+
+
+def _thinned(
+    positions: np.ndarray, weights: np.ndarray, edge: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return one point for the points of each small cube, at their mean, and their weights."""
+    cubes = np.floor(positions / edge).astype(np.int64)
+    _, group = np.unique(cubes, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    total = np.bincount(group, weights)
+    mean = np.stack([np.bincount(group, weights * x) for x in positions.T], axis=1)
+    return mean / total[:, None], total
+
+
+def _filled(centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Return the points of a lattice that lie in a union of balls."""
+    cells = []
+    for centre, radius in zip(centres, radii, strict=True):
+        low = np.floor((centre - radius) / _THIN).astype(np.int64)
+        high = np.ceil((centre + radius) / _THIN).astype(np.int64)
+        axes = [np.arange(a, b + 1) for a, b in zip(low, high, strict=True)]
+        cube = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        inside = ((cube * _THIN - centre) ** 2).sum(axis=1) <= radius**2
+        cells.append(cube[inside])
+    return np.unique(np.concatenate(cells), axis=0) * _THIN

@@ -1,0 +1,181 @@
+"""Scenes on their way from one protocol to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core import History, Open, PackedScene, RigidTransforms, Scene
+from ..core.boundary import Boundary
+from .measure import box_fraction, deepest_overlap, filled_fraction, radius_of_gyration
+
+Packable = Scene | PackedScene
+"""What a protocol takes: a scene as it was placed, or as another protocol left it."""
+
+
+def as_packed(scene: Packable) -> PackedScene:
+    """Return a scene as a packed one, its balls where they were placed.
+
+    Parameters
+    ----------
+    scene : Scene or PackedScene
+        The scene; a packed one is returned as it is.
+
+    Returns
+    -------
+    PackedScene
+        With a history of one row.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament, place
+    >>> as_packed(place([(filament(n_balls=5), 2)], seed=1)).history.step
+    array([0])
+    """
+    if isinstance(scene, PackedScene):
+        return scene
+    positions = scene.positions
+    return PackedScene(
+        scene=scene,
+        positions=positions,
+        boundary=scene.boundary,
+        history=measured(scene, positions, scene.boundary, step=0, energy=0.0),
+    )
+
+
+def measured(
+    scene: Scene, positions: np.ndarray, boundary: Boundary, *, step: int, energy: float
+) -> History:
+    """Return one row of history.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    positions : (b, 3) array
+        Ball centres, nm.
+    boundary : Open, Periodic or Slab
+        Where the scene ends now.
+    step : int
+        Step of the dynamics.
+    energy : float
+        Potential energy, kJ/mol.
+
+    Returns
+    -------
+    History
+    """
+    if isinstance(boundary, Open):
+        fraction = filled_fraction(scene, positions)
+    else:
+        fraction = box_fraction(scene, boundary)
+    return History(
+        step=np.array([step]),
+        radius_of_gyration=np.array([radius_of_gyration(positions)]),
+        fraction=np.array([fraction]),
+        overlap=np.array([deepest_overlap(scene, positions, boundary=boundary)]),
+        energy=np.array([energy]),
+    )
+
+
+def in_steps(rows: Sequence[History]) -> History:
+    """Return histories of one run, one after the other."""
+    return _chained([part.step for part in rows], rows)
+
+
+def joined(first: History, then: History) -> History:
+    """Return the histories of two protocols one after the other, the steps counted through."""
+    last = int(first.step[-1]) if len(first.step) else 0
+    return _chained([first.step, then.step + last], (first, then))
+
+
+def _chained(steps: Sequence[np.ndarray], parts: Sequence[History]) -> History:
+    def column(key: str) -> np.ndarray:
+        return np.concatenate([getattr(part, key) for part in parts])
+
+    return History(
+        step=np.concatenate(steps),
+        radius_of_gyration=column("radius_of_gyration"),
+        fraction=column("fraction"),
+        overlap=column("overlap"),
+        energy=column("energy"),
+    )
+
+
+def means(scene: Scene, positions: np.ndarray) -> np.ndarray:
+    """Return the mean of each instance's balls, (n, 3) nm."""
+    instance, counts = scene.instance_of_ball, np.diff(scene.offsets)
+    sums = [np.bincount(instance, column, minlength=len(counts)) for column in positions.T]
+    return np.stack(sums, axis=1) / counts[:, None]
+
+
+def wrapped(scene: Scene, positions: np.ndarray, boundary: Boundary) -> np.ndarray:
+    """Return ball centres with every instance whole, its mean in the box, (b, 3) nm."""
+    if isinstance(boundary, Open):
+        return positions
+    centres = means(scene, positions)
+    shift = np.where(scene.fixed[:, None], 0.0, boundary.wrap(centres) - centres)
+    return positions + shift[scene.instance_of_ball]
+
+
+def body_poses(scene: Scene, positions: np.ndarray) -> RigidTransforms:
+    """Return where the rigid bodies are, by least squares on their balls.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    positions : (b, 3) array
+        Ball centres, nm.
+
+    Returns
+    -------
+    RigidTransforms
+        From each model's body frame. Bodies of one ball keep the rotation that they were placed
+        with; deformables are not turned, and stand at the mean of their balls.
+    """
+    rotations = np.array(scene.transforms.rotations)
+    translations = means(scene, positions)
+    for s, model in enumerate(scene.species):
+        members = np.flatnonzero(scene.species_index == s)
+        if not model.is_rigid:
+            rotations[members] = np.eye(3)
+            continue
+        mean = model.positions.mean(axis=0)
+        if model.n_balls > 1 and len(members):
+            rows = scene.offsets[members][:, None] + np.arange(model.n_balls)
+            there = positions[rows] - translations[members][:, None]
+            product = np.einsum("nbi,bj->nij", there, model.positions - mean)
+            # A little of the rotation before settles what balls on a line or plane leave open.
+            product += 1e-9 * np.abs(product).max() * rotations[members]
+            u, _, vt = np.linalg.svd(product)
+            handed = np.sign(np.linalg.det(u @ vt))
+            u[:, :, 2] *= handed[:, None]
+            rotations[members] = u @ vt
+        translations[members] -= rotations[members] @ mean
+    return RigidTransforms(rotations=rotations, translations=translations)
+
+
+def moved_bodies(
+    scene: Scene, positions: np.ndarray, moved: np.ndarray, poses: RigidTransforms
+) -> np.ndarray:
+    """Return ball centres with some bodies at new poses, (b, 3) nm.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    positions : (b, 3) array
+        Ball centres before, nm.
+    moved : (n,) bool array
+        Which bodies are taken from `poses`.
+    poses : RigidTransforms
+        The new poses.
+    """
+    positions = np.array(positions)
+    for s, model in enumerate(scene.species):
+        members = np.flatnonzero((scene.species_index == s) & moved)
+        rows = scene.offsets[members][:, None] + np.arange(model.n_balls)
+        positions[rows] = poses[members].apply(model.positions)
+    return positions

@@ -1,0 +1,299 @@
+"""Moving molecules by tenths of a nanometre until none has an atom in another."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from ..core import Open, PackedScene, RigidTransforms, Scene, Slab
+from ..core.arrays import positive
+from ..core.boundary import Boundary
+from .contacts import ContactList, PointPairs, Surface, rigid_surface
+from .depth import ObstacleDepth
+from .state import (
+    Packable,
+    as_packed,
+    body_poses,
+    in_steps,
+    joined,
+    measured,
+    moved_bodies,
+    wrapped,
+)
+
+_SKIN = 0.15
+_PACE = 0.5
+_MEMORY = 0.7
+_FAR = 0.05
+
+
+def tidy(
+    scene: Packable,
+    *,
+    distance: float = 0.28,
+    closest: float = 0.25,
+    max_steps: int = 400,
+    progress: bool = False,
+) -> PackedScene:
+    """Move molecules apart by their atoms, until no two atoms are closer than wanted.
+
+    Rigid bodies are shifted and turned down the gradient of ``sum max(0, distance - r)^2 / 2``
+    over pairs of atoms of different bodies, each body by its own count of contacts. Only pairs
+    that touch or nearly touch are listed, so that a step costs little. Species of the library
+    have points that stand for several atoms; they keep the distance at which the envelopes
+    around them overlap as those of touching atoms do. Filaments and membranes stay as they are,
+    by their balls, and so do fixed instances, the obstacle and walls.
+
+    Parameters
+    ----------
+    scene : Scene or PackedScene
+        The scene, its overlaps a few tenths of a nanometre at most.
+    distance : float, optional
+        Distance to which atoms are pushed apart, nm.
+    closest : float, optional
+        The tidying ends when no two atoms are closer, nm.
+    max_steps : int, optional
+        Most steps.
+    progress : bool, optional
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    PackedScene
+        Its provenance says under ``"tidy"`` how many atoms (or points) are closer than `closest`
+        to another body's at the end, how many bodies have one, the closest two, and the steps.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import coarse_grain, insert, library
+    >>> model = coarse_grain(library.load("3hhb"), atoms_per_ball=300, radius="volume", seed=1)
+    >>> tidied = tidy(insert([(model, 20)], fraction=0.25, seed=1))
+    >>> tidied.provenance["tidy"]["points_too_close"]
+    0
+    """
+    packed = as_packed(scene)
+    distance, closest = positive(distance, "distance"), positive(closest, "closest")
+    if closest > distance:
+        raise ValueError(f"closest: wanted at most the distance {distance:g}, got {closest:g}")
+    relaxation = _Relaxation(packed, distance)
+    excess = relaxation.run(max_steps, distance - closest, progress)
+    start = packed.scene
+    positions = moved_bodies(start, packed.positions, relaxation.moving, relaxation.poses)
+    positions = wrapped(start, positions, packed.boundary)
+    row = measured(start, positions, packed.boundary, step=relaxation.steps, energy=excess.energy)
+    return PackedScene(
+        scene=start,
+        positions=positions,
+        boundary=packed.boundary,
+        history=joined(packed.history, in_steps([row])),
+        provenance=packed.provenance
+        | {
+            "tidy": {
+                "closest_asked": closest,
+                "closest": round(distance - excess.deepest, 6),
+                "points_too_close": excess.points,
+                "bodies_too_close": excess.bodies,
+                "steps": relaxation.steps,
+            }
+        },
+    )
+
+
+class _Excess:
+    """What is left to tidy: energy, deepest overlap, and points and bodies with too deep ones."""
+
+    def __init__(self, energy: float, deepest: float, points: int, bodies: int) -> None:
+        self.energy = energy
+        self.deepest = deepest
+        self.points = points
+        self.bodies = bodies
+
+
+class _Relaxation:
+    """Rigid bodies on their way down the gradient of their contacts."""
+
+    def __init__(self, packed: PackedScene, distance: float) -> None:
+        scene = packed.scene
+        self.boundary = packed.boundary
+        rigid = np.array([model.is_rigid for model in scene.species])[scene.species_index]
+        self.moving = rigid & ~scene.fixed
+        self.poses = body_poses(scene, packed.positions)
+        self.surfaces = _surfaces(scene, packed.positions, self.poses, rigid, distance)
+        self.reach = np.array([surface.reach for surface in self.surfaces])
+        self.limits = _Limits(scene, packed.boundary, max(s.largest for s in self.surfaces))
+        self.steps = 0
+
+    def run(self, max_steps: int, allowed: float, progress: bool) -> _Excess:
+        """Step until no overlap is deeper than allowed; return what is left."""
+        n = len(self.surfaces)
+        speed, spin = np.zeros((n, 3)), np.zeros((n, 3))
+        contacts = _Contacts(self)
+        while True:
+            contacts.update(self.poses)
+            push, torque, stiffness, inertia, excess = contacts.forces(self.poses, allowed)
+            if excess.deepest <= allowed or self.steps >= max_steps:
+                return excess
+            speed = _MEMORY * speed + _PACE * push / np.maximum(stiffness, 1.0)[:, None]
+            # A body with few contacts on one side would spin about them without the bound.
+            scale = np.trace(inertia, axis1=1, axis2=2)[:, None, None]
+            firm = inertia + (0.1 * scale + 1.0) * np.eye(3)
+            turn = np.linalg.solve(firm, torque[:, :, None])[:, :, 0]
+            spin = _MEMORY * spin + _PACE * turn
+            far = np.linalg.norm(speed, axis=1) + np.linalg.norm(spin, axis=1) * self.reach
+            brake = np.minimum(1.0, _FAR / np.maximum(far, 1e-12))[:, None]
+            speed, spin = speed * brake, spin * brake
+            speed[~self.moving], spin[~self.moving] = 0, 0
+            self.poses = RigidTransforms(
+                rotations=Rotation.from_rotvec(spin).as_matrix() @ self.poses.rotations,
+                translations=self.poses.translations + speed,
+            )
+            self.steps += 1
+
+
+class _Contacts:
+    """The contacts of bodies with each other, walls and the obstacle."""
+
+    def __init__(self, bodies: _Relaxation) -> None:
+        self.listed = ContactList(
+            bodies.surfaces, bodies.boundary, skin=_SKIN, moving=bodies.moving
+        )
+        self.limits = bodies.limits
+        self.moving = bodies.moving
+        self.n = len(bodies.surfaces)
+        self.update(bodies.poses)
+
+    def update(self, poses: RigidTransforms) -> None:
+        """List anew what has moved."""
+        stale = self.listed.stale(poses)
+        if stale.any():
+            self.pairs: PointPairs = self.listed.update(poses, stale)
+            self.outer = self.limits.near(self.listed.surfaces, poses, _SKIN, self.moving)
+
+    def forces(
+        self, poses: RigidTransforms, allowed: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, _Excess]:
+        """Return push, torque, contacts and their inertia of each body, and what is left."""
+        pairs = self.pairs
+        body, levers, places = _placed(pairs.body, pairs.points, poses)
+        offset = places[pairs.first] + pairs.shift - places[pairs.second]
+        squared = np.einsum("ki,ki->k", offset, offset)
+        touching = np.flatnonzero(squared < pairs.touch**2)
+        r = np.sqrt(squared[touching])
+        depth = pairs.touch[touching] - r
+        # Two points in one place are pushed apart along x.
+        offset = offset[touching]
+        offset[r == 0] = [1.0, 0, 0]
+        force = (depth / np.where(r > 0, r, 1.0))[:, None] * offset
+        first, second = pairs.first[touching], pairs.second[touching]
+        rows = np.concatenate([first, second])
+        levers, owner = levers[rows], body[rows]
+        force = np.concatenate([force, -force])
+        deep = np.concatenate([depth, depth])
+        points = rows
+        out_body, out_points = self.outer
+        if len(out_body):
+            more, lever, place = _placed(out_body, out_points[:, :3], poses)
+            out_depth, normal = self.limits.depth(place, out_points[:, 3])
+            hit = out_depth > 0
+            force = np.concatenate([force, (out_depth[:, None] * normal)[hit]])
+            levers = np.concatenate([levers, lever[hit]])
+            owner = np.concatenate([owner, more[hit]])
+            deep = np.concatenate([deep, out_depth[hit]])
+            points = np.concatenate([points, len(body) + np.flatnonzero(hit)])
+        torque = np.cross(levers, force)
+        length = np.einsum("ki,ki->k", levers, levers)
+        inertia = np.zeros((self.n, 3, 3))
+        for a in range(3):
+            for b in range(a, 3):
+                part = (length if a == b else 0.0) - levers[:, a] * levers[:, b]
+                inertia[:, a, b] = inertia[:, b, a] = self._sum(owner, part)
+        bad = deep > allowed
+        excess = _Excess(
+            energy=float((deep**2).sum() / 4),
+            deepest=float(deep.max(initial=0.0)),
+            points=len(np.unique(points[bad])),
+            bodies=len(np.unique(owner[bad])),
+        )
+        return (
+            np.stack([self._sum(owner, column) for column in force.T], axis=1),
+            np.stack([self._sum(owner, column) for column in torque.T], axis=1),
+            np.bincount(owner, minlength=self.n).astype(float),
+            inertia,
+            excess,
+        )
+
+    def _sum(self, owner: np.ndarray, values: np.ndarray) -> np.ndarray:
+        return np.bincount(owner, values, minlength=self.n)
+
+
+class _Limits:
+    """Walls and obstacle, as far as points may go."""
+
+    def __init__(self, scene: Scene, boundary: Boundary, reach: float) -> None:
+        self.boundary = boundary
+        self.top = boundary.box[2] / 2 if isinstance(boundary, Slab) else np.inf
+        obstacle = scene.obstacle
+        self.obstacle = None if obstacle is None else ObstacleDepth(obstacle, reach + 1.0)
+
+    def depth(self, places: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return how deep balls stand in a wall or the obstacle, and the way out, (k,), (k, 3)."""
+        depth = np.abs(places[:, 2]) + radii - self.top
+        normal = np.zeros((len(places), 3))
+        normal[:, 2] = -np.sign(places[:, 2])
+        if self.obstacle is not None:
+            inside = places if isinstance(self.boundary, Open) else self.boundary.wrap(places)
+            other, out = self.obstacle.with_normal(inside, radii)
+            deeper = other > depth
+            depth = np.where(deeper, other, depth)
+            normal[deeper] = out[deeper]
+        return depth, normal
+
+    def near(
+        self,
+        surfaces: list[Surface],
+        poses: RigidTransforms,
+        skin: float,
+        moving: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the points within a skin of a wall or the obstacle: bodies, points and radii."""
+        bodies, rows = [np.empty(0, np.int64)], [np.empty((0, 4))]
+        if self.obstacle is None and not np.isfinite(self.top):
+            return bodies[0], rows[0]
+        for b in np.flatnonzero(moving).tolist():
+            surface = surfaces[b]
+            if self.obstacle is None and abs(poses.translations[b, 2]) + surface.reach < self.top:
+                continue
+            places = surface.points @ poses.rotations[b].T + poses.translations[b]
+            depth, _ = self.depth(places, surface.radii + skin)
+            close = depth > 0
+            rows.append(np.column_stack([surface.points[close], surface.radii[close]]))
+            bodies.append(np.full(int(close.sum()), b))
+        return np.concatenate(bodies), np.concatenate(rows)
+
+
+def _surfaces(
+    scene: Scene,
+    positions: np.ndarray,
+    poses: RigidTransforms,
+    rigid: np.ndarray,
+    distance: float,
+) -> list[Surface]:
+    known: dict[int, Surface] = {}
+    surfaces = []
+    for i, s in enumerate(scene.species_index.tolist()):
+        if not rigid[i]:
+            balls = positions[scene.balls(i)] - poses.translations[i]
+            surfaces.append(Surface(balls, scene.species[s].radii))
+            continue
+        if s not in known:
+            known[s] = rigid_surface(scene.species[s], distance)
+        surfaces.append(known[s])
+    return surfaces
+
+
+def _placed(
+    body: np.ndarray, points: np.ndarray, poses: RigidTransforms
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return bodies, points relative to their bodies' origins, and points in the scene."""
+    levers = np.einsum("qij,qj->qi", poses.rotations[body], points)
+    return body, levers, levers + poses.translations[body]
