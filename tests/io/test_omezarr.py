@@ -26,7 +26,7 @@ def make_labels(most=60_000):
 
 
 @pytest.mark.parametrize("volume", [make_volume(), make_labels(), make_labels(70_000)])
-@pytest.mark.parametrize("compression", [0, 1])
+@pytest.mark.parametrize("compression", [0, 1, None])
 def test_round_trip(tmp_path, volume, compression):
     write_ome_zarr(tmp_path / "a.zarr", volume, compression=compression)
     again = read_ome_zarr(tmp_path / "a.zarr")
@@ -97,6 +97,15 @@ def test_empty_chunks_are_not_written(tmp_path):
     files = [p for p in (tmp_path / "a.zarr" / "0").rglob("*") if p.is_file()]
     assert len(files) == 2
     assert (read_ome_zarr(tmp_path / "a.zarr").data == data).all()
+
+
+def test_only_what_becomes_smaller_is_compressed(tmp_path):
+    smooth = Volume(data=np.zeros(SHAPE), voxel_size=1.0, origin=[0] * 3)
+    kinds = {}
+    for name, volume in {"noise": make_volume(), "smooth": smooth}.items():
+        write_ome_zarr(tmp_path / name, volume)
+        kinds[name] = json.loads((tmp_path / name / "0" / ".zarray").read_text())["compressor"]
+    assert kinds == {"noise": None, "smooth": {"id": "zlib", "level": 1}}
 
 
 def test_writing_again_replaces(tmp_path):
