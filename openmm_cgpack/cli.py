@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from . import __version__
+from .cli_audit import add_audit
 from .cli_export import add_export
 from .cli_render import add_render, snr_line
 from .cli_score import add_score
@@ -104,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     library.set_defaults(action=_library)
 
     add_render(commands)
+    add_audit(commands)
     add_export(commands)
     add_score(commands)
 

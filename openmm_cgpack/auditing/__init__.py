@@ -5,6 +5,7 @@ from .distances import RadialDistribution, radial_distribution
 from .envelopes import Occupancy, occupancy
 from .measure import audit, ball_overlap
 from .orientation import NeighbourOrder, NematicOrder, Orientation, nematic_order, orientation
+from .page import plot_audit, write_audit
 from .result import Audit, BallOverlap, SpeciesCount
 
 __all__ = [
@@ -24,5 +25,7 @@ __all__ = [
     "nematic_order",
     "occupancy",
     "orientation",
+    "plot_audit",
     "radial_distribution",
+    "write_audit",
 ]

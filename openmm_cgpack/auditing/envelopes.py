@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
-from ..core import Boundary, Curve, Mesh, Open, RigidTransforms, Scene
+from ..core import Boundary, Curve, Mesh, Obstacle, Open, RigidTransforms, Scene
 from .shapes import Mask, body_mask, deformable_cells
 
 VOXEL_SIZE = 0.4
@@ -40,6 +40,11 @@ class Occupancy:
         Volume of the filled region of an open scene, nm^3.
     ball : float or None
         Radius of the ball that defines it, nm.
+    blocked : float
+        Volume of the scene's obstacle in the box, nm^3; 0 for an open scene, whose filled region
+        leaves it out.
+    trespassing : float
+        Volume of envelopes that lies in the obstacle, nm^3.
     """
 
     voxel_size: float
@@ -51,6 +56,8 @@ class Occupancy:
     box: tuple[float, float, float]
     filled: float | None
     ball: float | None
+    blocked: float
+    trespassing: float
 
     @property
     def box_volume(self) -> float:
@@ -103,9 +110,15 @@ def occupancy(
     voxel = float(np.prod(lattice.spacing))
     taken = lattice.owner != 0
     box = lattice.box if not isinstance(boundary, Open) else lattice.extent(taken)
-    filled, ball = (
-        _filled(lattice, scene.n_instances) if isinstance(boundary, Open) else (None, None)
-    )
+    filled, ball = None, None
+    if isinstance(boundary, Open):
+        filled, ball = _filled(lattice, scene.n_instances, scene.obstacle)
+    blocked, trespassing = 0.0, 0.0
+    if scene.obstacle is not None:
+        if not isinstance(boundary, Open):
+            blocked = scene.obstacle.volume_in(boundary.box)
+        places = lattice.origin + np.argwhere(taken.reshape(lattice.shape)) * lattice.spacing
+        trespassing = float(scene.obstacle.contains(places).sum()) * voxel
     shared = int((lattice.owner < 0).sum())
     return Occupancy(
         voxel_size=float(lattice.spacing.max()),
@@ -117,6 +130,8 @@ def occupancy(
         box=tuple(box.tolist()),
         filled=filled,
         ball=ball,
+        blocked=blocked,
+        trespassing=trespassing,
     )
 
 
@@ -138,7 +153,7 @@ def _box(
         surface = inside & ~ndimage.binary_erosion(inside)
         points = mask.origin + np.argwhere(surface) * mask.spacing
         # The farthest points in any direction are corners of the convex hull.
-        surfaces[s] = points[ConvexHull(points, qhull_options="QJ").vertices]
+        surfaces[s] = _extreme(points)
     for i in range(scene.n_instances):
         s = int(scene.species_index[i])
         if s in masks:
@@ -225,12 +240,13 @@ class _Lattice:
         self.owner[flat] = np.where(before == 0, instance + 1, -np.abs(before))
 
 
-def _filled(lattice: _Lattice, n: int) -> tuple[float, float]:
+def _filled(lattice: _Lattice, n: int, obstacle: Obstacle | None) -> tuple[float, float]:
     """Return the volume of an open scene's filled region, and the radius that defines it.
 
     The region is what a ball cannot reach from outside without touching an envelope. The ball's
     radius is the mean spacing of the instances, ``(V / n)^(1/3)`` with the volume V of the convex
-    hull of all envelopes: gaps between instances are filled, the surface follows the scene.
+    hull of all envelopes: gaps between instances are filled, the surface follows the scene. What
+    lies in the obstacle does not belong to it.
     """
     # The pad that the ball needs is about the mean spacing again on either side.
     padded = lattice.box + 2 * (lattice.box.prod() / n) ** (1 / 3)
@@ -243,8 +259,7 @@ def _filled(lattice: _Lattice, n: int) -> tuple[float, float]:
     edge = solid & ~ndimage.binary_erosion(solid)
     corners = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
     points = np.argwhere(edge)
-    ends = points[ConvexHull(points, qhull_options="QJ").vertices] if len(points) > 4 else points
-    hull = ConvexHull((ends[:, None] + corners).reshape(-1, 3))
+    hull = ConvexHull((_extreme(points)[:, None] + corners).reshape(-1, 3))
     radius = float((hull.volume * step**3 / n) ** (1 / 3))
     pad = int(np.ceil(radius / step)) + 2
     free = np.pad(~solid, pad, constant_values=True)
@@ -254,7 +269,16 @@ def _filled(lattice: _Lattice, n: int) -> tuple[float, float]:
     outside = groups == groups[0, 0, 0]
     covered = ndimage.distance_transform_edt(~outside) * step < radius
     region = ~covered & ~outside
+    if obstacle is not None:
+        cells = np.argwhere(region)
+        first = lattice.origin + (factor - 1) / 2 * lattice.spacing
+        region[tuple(cells[obstacle.contains(first + (cells - pad) * step)].T)] = False
     return float(region.sum()) * step**3, radius
+
+
+def _extreme(points: np.ndarray) -> np.ndarray:
+    """Return the corners of the convex hull of points (p, 3), or all of few points."""
+    return points[ConvexHull(points, qhull_options="QJ").vertices] if len(points) > 20 else points
 
 
 def _coarser(mask: np.ndarray, factor: int) -> np.ndarray:

@@ -114,13 +114,13 @@ class Audit:
 
     @property
     def region_volume(self) -> float:
-        """Volume of the box, or of the filled region of an open scene, nm^3."""
+        """Volume of the box less the obstacle, or of an open scene's filled region, nm^3."""
         filled = self.occupancy.filled
-        return self.occupancy.box_volume if filled is None else filled
+        return self.occupancy.box_volume - self.occupancy.blocked if filled is None else filled
 
     @property
     def fraction(self) -> float:
-        """Union of all envelopes over the box, or over the filled region of an open scene."""
+        """Union of all envelopes over the box less the obstacle, or over the filled region."""
         return self.occupancy.union / self.region_volume
 
     @property
@@ -162,6 +162,8 @@ class Audit:
             "filled_volume_nm3": occupancy.filled,
             "filled_ball_nm": occupancy.ball,
             "envelope_volume_nm3": occupancy.union,
+            "obstacle_volume_nm3": occupancy.blocked,
+            "envelopes_in_obstacle_nm3": occupancy.trespassing,
             "fraction": self.fraction,
             "fraction_of_box": self.fraction_of_box,
             "nominal_fraction": self.nominal_fraction,

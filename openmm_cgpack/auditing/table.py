@@ -34,11 +34,15 @@ def _counts(audit: Audit) -> list[tuple[str, str]]:
 def _volumes(audit: Audit) -> list[tuple[str, str]]:
     occupancy = audit.occupancy
     edges = " x ".join(f"{edge:.1f}" for edge in occupancy.box)
+    held = occupancy.blocked > 0
     rows = [("boundary", audit.boundary)]
     if occupancy.filled is None:
         rows += [
             ("box", f"{edges} nm"),
-            ("envelope volume fraction", f"{audit.fraction:.4f} of the box"),
+            (
+                "envelope volume fraction",
+                f"{audit.fraction:.4f} of the box" + (" less the obstacle" if held else ""),
+            ),
         ]
     else:
         rows += [
@@ -47,6 +51,8 @@ def _volumes(audit: Audit) -> list[tuple[str, str]]:
             ("envelope volume fraction", f"{audit.fraction:.4f} of the filled region"),
             ("", f"{audit.fraction_of_box:.4f} of the box around everything"),
         ]
+    if occupancy.trespassing:
+        rows.append(("envelopes in the obstacle", f"{occupancy.trespassing:.1f} nm^3"))
     rows += [
         ("concentration", f"{audit.mg_per_ml:.0f} mg/mL of heavy atoms"),
         ("", f"{audit.mg_per_ml_with_hydrogens:.0f} mg/mL with hydrogens, estimated"),

@@ -1,5 +1,7 @@
 """Volumes of envelopes: closed forms, and voxels by another route."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -10,6 +12,8 @@ from openmm_cgpack.auditing.shapes import body_mask, deformable_cells
 from openmm_cgpack.core import (
     AtomicStructure,
     BallModel,
+    Grid,
+    Obstacle,
     Open,
     Periodic,
     RigidTransforms,
@@ -204,3 +208,18 @@ def test_the_filled_region_leaves_a_bay_out():
     found = measure(scene, Open())
     one = measure(scene_of([sphere(2.0)], [0] * len(cube), cube), Open())
     assert found.filled == pytest.approx(2 * one.filled, rel=0.1)
+
+
+def test_an_obstacle_is_no_room():
+    """Half of a box is no room, and a ball across its face trespasses."""
+    grid = Grid(shape=(20, 20, 10), voxel_size=1.0, origin=[-9.5, -9.5, -9.5])
+    wall = Obstacle.inside_of(lambda points: points[:, 0] < 0, grid)
+    turned = Rotation.random(1, random_state=2).as_matrix()
+    for x, part in ((5.0, 0.0), (0.0, 0.5)):
+        scene = scene_of([sphere()], [0], [[x, 0.1, 0.2]], turned)
+        scene = dataclasses.replace(scene, obstacle=wall)
+        found = measure(scene, Periodic(box=20))
+        assert found.blocked == pytest.approx(4000)
+        assert found.trespassing == pytest.approx(part * volume(3), rel=0.05)
+    found = measure(scene, Open())
+    assert found.filled == pytest.approx(volume(3) / 2, rel=0.1)
