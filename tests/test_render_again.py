@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from openmm_cgpack.cli import main
+from openmm_cgpack.imaging import preset
 from openmm_cgpack.io import read_mrc
 from openmm_cgpack.io.tilts import load_tilts
 from openmm_cgpack.recipe import (
@@ -19,12 +20,13 @@ from openmm_cgpack.recipe import (
     Recipe,
     Run,
     Tomogram,
-    dump_recipe,
     load_imaging,
     load_recipe,
     render_again,
     run,
 )
+from openmm_cgpack.recipe.imaging import build_imaging
+from openmm_cgpack.recipe.toml import dump_imaging
 
 TILTS = Imaging(preset="titan_krios_k3", tilt_step=20.0, halves="tilts", gold=2, gold_diameter=4.0)
 
@@ -93,9 +95,7 @@ def test_the_recipe_of_the_run_says_it_all(finished):
 
 def test_rendering_the_same_again_gives_the_same_bytes(finished, tmp_path):
     out = finished[0]
-    text = dump_recipe(small(imaging=TILTS))
-    table = text[text.index("[imaging]") : text.index("[run]")]
-    record = render_again(out, toml(tmp_path / "same.toml", table))
+    record = render_again(out, toml(tmp_path / "same.toml", dump_imaging(small(imaging=TILTS))))
     for name in ("tomogram.mrc", "tilt_series.mrcs", "even.mrc"):
         assert (out / "renders" / "same" / name).read_bytes() == (out / name).read_bytes()
     assert record["seed"] == 3
@@ -168,3 +168,9 @@ def test_the_command(capsys, finished, tmp_path):
     assert "tomogram   clean, no noise" in capsys.readouterr().out
     assert main(["render", str(tmp_path), "--imaging", str(file)]) == 2
     assert "manifest.json: no such file; wanted the folder of a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["paper", "titan_krios_k3", "clean"])
+def test_defaults_of_the_table_are_those_of_the_preset(name):
+    recipe = Recipe(filament=(Filament(n_balls=4),), imaging=Imaging(preset=name))
+    assert build_imaging(recipe) == preset(name)
