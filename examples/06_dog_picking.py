@@ -109,7 +109,7 @@ for good, colour, name in ((True, "tab:blue", "a particle"), (False, "tab:red", 
 axes[0].set_title("true centres: found (blue), missed (red)")
 axes[1].set_title("picks")
 axes[1].legend(loc="lower right")
-figure.tight_layout()
+figure.tight_layout(rect=(0, 0, 1, 0.97))
 
 # %%
 # F over the width of the Gaussian: the paper's table, for every volume. Where the threshold leaves

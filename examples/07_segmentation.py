@@ -125,4 +125,4 @@ for panel, title in zip(axes, ("tomogram", "truth", "prediction"), strict=True):
 for name, colour in zip(prediction.names, colours[1:], strict=True):
     axes[1].plot([], [], "s", color=colour, label=name)
 figure.legend(loc="lower center", ncols=len(prediction.names), frameon=False)
-figure.tight_layout(rect=(0, 0.07, 1, 1))
+figure.tight_layout(rect=(0, 0.07, 1, 0.96))

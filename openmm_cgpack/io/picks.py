@@ -218,7 +218,7 @@ def _pixel_sizes(
             sizes = _numbers(path, optics, name)
             groups = optics.get("rlnOpticsGroup", ["1"] * len(sizes))
             by_group = dict(zip(groups, sizes.tolist(), strict=True))
-            n = len(table["rlnCoordinateX" if "rlnCoordinateX" in table else next(iter(table))])
+            n = len(next(iter(table.values())))
             mine = table.get("rlnOpticsGroup", [groups[0]] * n)
             unknown = sorted(set(mine) - set(by_group))
             if unknown:

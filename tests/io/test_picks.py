@@ -4,9 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import world
 
 from openmm_cgpack.core import Grid, ParticleTable, Picks
 from openmm_cgpack.io import read_picks, read_truth, write_particles, write_picks
+from openmm_cgpack.io.copick import write_copick
+from openmm_cgpack.io.names import plain_name
+from openmm_cgpack.io.relion import write_relion
 
 PLACES = np.array([(1.5, 20.25, 3.0), (14.0, 5.5, 60.125)])  # nm
 
@@ -160,3 +164,24 @@ def test_missing_file(tmp_path):
     for read in (read_picks, read_truth):
         with pytest.raises(FileNotFoundError, match=r"none\.csv: no such file"):
             read(tmp_path / "none.csv")
+
+
+def test_what_the_package_writes_for_others_comes_back(tmp_path):
+    _, truth = world.molecules()
+    table = truth.particles
+    project = write_copick(tmp_path / "project", truth).parent
+    back = read_truth(project / "ExperimentRuns" / "world" / "Picks")
+    order = np.argsort(table.species, kind="stable")
+    np.testing.assert_allclose(back.centre, table.centre[order], atol=1e-5)
+    np.testing.assert_allclose(back.rotation, table.rotation[order], atol=1e-9)
+    np.testing.assert_allclose(back.radius, table.radius[order], atol=1e-4)
+    assert back.species.tolist() == [plain_name(name) for name in table.species[order]]
+    write_relion(tmp_path, truth)
+    pixels = read_picks(tmp_path / "particles.star")
+    np.testing.assert_allclose(pixels.positions, table.centre, atol=1e-5)
+    # Without the pixels, the places from the middle are read.
+    star_file = tmp_path / "centred.star"
+    text = (tmp_path / "particles.star").read_text()
+    star_file.write_text(text.replace("_rlnCoordinate", "_other"))
+    centred = read_picks(star_file, grid=truth.grid)
+    np.testing.assert_allclose(centred.positions, table.centre, atol=1e-5)
