@@ -122,6 +122,7 @@ def _filled(columns: Mapping[str, list[str]], loop: bool) -> bool:
 
 def _text(value: object) -> str:
     if isinstance(value, float | np.floating):
-        return f"{value:.6f}"
+        # Adding 0 takes the sign off a zero.
+        return f"{round(float(value), 6) + 0.0:.6f}"
     text = str(value)
     return f'"{text}"' if not text or re.search(r"[\s#]", text) else text
