@@ -7,13 +7,11 @@ from .microscope import (
     Microscope,
     Projection,
     TiltErrors,
-    add_fractions,
     image,
     image_fractions,
-    select_tilts,
-    split_tilts,
 )
 from .noise import SNR_DEFINITIONS, measure_series_snr, measure_snr
+from .parts import add_fractions, select_tilts, split_tilts
 from .potential import ICE, MATERIALS, Material, ice_grain, interaction_constant, potential
 from .presets import PRESETS, ideal_contrast, ideal_microscope, microscope, preset
 from .project import Projector, joseph_matrix

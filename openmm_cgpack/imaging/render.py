@@ -10,8 +10,9 @@ import numpy as np
 from ..core.arrays import positive
 from ..core.tilts import TiltSeries
 from ..core.volume import Grid, Volume
-from .microscope import Microscope, add_fractions, image_fractions, split_tilts
+from .microscope import Microscope, image_fractions
 from .noise import SNR_DEFINITIONS, measure_series_snr, measure_snr
+from .parts import add_fractions, split_tilts
 from .reconstruct import reconstruct
 from .specimen import Specimen
 from .tomogram import simulate_tomogram
