@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..core.arrays import frozen, positive
+from ..core.boundary import Open
 from ..core.scene import PackedScene
 from ..core.volume import Grid
 
@@ -54,7 +55,7 @@ def box_grid(
 
 
 def bounding_grid(packed: PackedScene, *, voxel_size: float = 1.0, margin: float = 4.0) -> Grid:
-    """Return the grid that holds every ball at its final place.
+    """Return the grid that holds every ball at its final place, or the box of a scene in one.
 
     Parameters
     ----------
@@ -63,12 +64,13 @@ def bounding_grid(packed: PackedScene, *, voxel_size: float = 1.0, margin: float
     voxel_size : float, optional
         Edge of a voxel, nm.
     margin : float, optional
-        Room around the balls, nm.
+        Room around the balls of an open scene, nm.
 
     Returns
     -------
     Grid
-        With even sizes, and an origin that is a multiple of the voxel size.
+        With even sizes, and an origin that is a multiple of the voxel size. In a Periodic or Slab
+        boundary it is `box_grid` of the box.
 
     Raises
     ------
@@ -76,6 +78,8 @@ def bounding_grid(packed: PackedScene, *, voxel_size: float = 1.0, margin: float
         The voxel size is not positive, or the margin is negative.
     """
     voxel_size = positive(voxel_size, "voxel_size")
+    if not isinstance(packed.boundary, Open):
+        return box_grid(packed.boundary.box, voxel_size=voxel_size)
     reach = packed.scene.radii[:, None] + positive(margin, "margin", zero=True)
     first = np.floor((packed.positions - reach).min(axis=0) / voxel_size).astype(int)
     last = np.ceil((packed.positions + reach).max(axis=0) / voxel_size).astype(int)

@@ -105,19 +105,19 @@ def render_labels(
     objects = ScenePoints(packed, sigma=sigma, deformables=deformables)
     inside = np.zeros(scene.n_instances, bool)
     for i in numbered(len(objects), "labels", progress):
-        points = objects[i]
-        inside[i] = _holds(grid, points.masses @ points.positions / points.masses.sum())
-        for corner, box in object_boxes(points, grid, sigma):
-            meet = overlap(corner, box.shape, grid.shape)
-            if meet is None:
-                continue
-            there, here = meet
-            height = box[here] / np.float32(thresholds[scene.species_index[i]])
-            claimed = height >= 1
-            inside[i] |= bool(claimed.any())
-            mine = claimed & (height > best[there])
-            instances[there][mine] = i + 1
-            best[there][mine] = height[mine]
+        for points in objects.images(i, grid):
+            inside[i] |= _holds(grid, points.masses @ points.positions / points.masses.sum())
+            for corner, box in object_boxes(points, grid, sigma):
+                meet = overlap(corner, box.shape, grid.shape)
+                if meet is None:
+                    continue
+                there, here = meet
+                height = box[here] / np.float32(thresholds[scene.species_index[i]])
+                claimed = height >= 1
+                inside[i] |= bool(claimed.any())
+                mine = claimed & (height > best[there])
+                instances[there][mine] = i + 1
+                best[there][mine] = height[mine]
     _give_back(instances, inside, objects, grid, sigma)
     semantic = _semantic(scene.species_index, instances)
     names = tuple(model.name for model in scene.species)
@@ -192,7 +192,12 @@ def _give_back(
     owned = np.bincount(instances.ravel(), minlength=len(inside) + 1)
     for i in np.flatnonzero(inside & (owned[1:] == 0)).tolist():
         heights, voxels = [], []
-        for corner, box in object_boxes(objects[i], grid, sigma):
+        boxes = (
+            found
+            for points in objects.images(i, grid)
+            for found in object_boxes(points, grid, sigma)
+        )
+        for corner, box in boxes:
             meet = overlap(corner, box.shape, grid.shape)
             if meet is None:
                 continue

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from itertools import product
 
 import numpy as np
 
 from ..core.arrays import positive
+from ..core.boundary import Open
 from ..core.model import BallModel
 from ..core.scene import PackedScene
 from ..core.structure import AtomicStructure
 from ..core.volume import Grid, Volume
 from ..poses import extract_transforms
 from .grids import bounding_grid
-from .kernel import ATOM_SPACING, SHAPE_SPACING, gaussian_sigma
+from .kernel import ATOM_SPACING, CUT, SHAPE_SPACING, gaussian_sigma
 from .points import WeightedPoints, shape_points, structure_points
 from .splat import blurred_boxes, overlap
 
@@ -103,7 +105,8 @@ def render_density(
     ----------
     packed : PackedScene
         The scene. Molecules stand by their rigid transforms, filaments and membranes are drawn
-        from where their balls ended.
+        from where their balls ended. What reaches over the edge of a periodic box is drawn at the
+        opposite one too.
     grid : Grid, optional
         Where to draw; objects that reach over its edges are cut. By default `bounding_grid`.
     voxel_size : float, optional
@@ -138,8 +141,9 @@ def render_density(
     data = np.zeros(grid.shape, np.float32)
     objects = ScenePoints(packed, sigma=sigma, deformables=deformables)
     for i in numbered(len(objects), "density", progress):
-        for corner, box in object_boxes(objects[i], grid, sigma):
-            add_box(data, corner, box, merge)
+        for points in objects.images(i, grid):
+            for corner, box in object_boxes(points, grid, sigma):
+                add_box(data, corner, box, merge)
     data /= np.float32(grid.voxel_size**3)
     return Volume(data=data, voxel_size=grid.voxel_size, origin=grid.origin)
 
@@ -182,6 +186,40 @@ class ScenePoints:
         turn, shift = self.transforms.rotations[instance], self.transforms.translations[instance]
         moved = body.positions @ turn.T + shift
         return WeightedPoints(positions=moved, masses=body.masses, variance=body.variance)
+
+    def images(self, instance: int, grid: Grid) -> Iterator[WeightedPoints]:
+        """Yield an instance's points, and those of its images, as far as their maps meet a grid.
+
+        Parameters
+        ----------
+        instance : int
+            Number of the instance, from 0.
+        grid : Grid
+            The grid.
+
+        Yields
+        ------
+        WeightedPoints
+            In the scene's frame; of an open scene once, whether it meets the grid or not.
+        """
+        points = self[instance]
+        boundary = self.packed.boundary
+        if isinstance(boundary, Open):
+            yield points
+            return
+        reach = CUT * self.sigma + grid.voxel_size
+        low = points.positions.min(axis=0) - reach
+        high = points.positions.max(axis=0) + reach
+        first = grid.origin - grid.voxel_size / 2
+        last = first + grid.size
+        box = np.array(boundary.box)
+        # Whole boxes by which the points may be moved and still reach the grid.
+        least = np.where(boundary.periodic, np.ceil((first - high) / box), 0).astype(int)
+        most = np.where(boundary.periodic, np.floor((last - low) / box), 0).astype(int)
+        ranges = [range(a, b + 1) for a, b in zip(least, most, strict=True)]
+        for shift in product(*ranges):
+            moved = points.positions + np.array(shift) * box
+            yield WeightedPoints(positions=moved, masses=points.masses, variance=points.variance)
 
 
 def model_points(
