@@ -63,8 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"cgpack: {_one_line(error)}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print("cgpack: interrupted; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        rest = str(interruption) or "nothing was written"
+        print(f"cgpack: interrupted; {rest}", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -80,9 +81,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     simulate = commands.add_parser("simulate", help="run a recipe, from structures to tomogram")
-    simulate.add_argument("recipe", metavar="RECIPE", help="a TOML file; see the recipe reference")
+    simulate.add_argument(
+        "recipe", metavar="RECIPE", nargs="?", help="a TOML file; see the recipe reference"
+    )
+    simulate.add_argument(
+        "--resume", metavar="OUT", help="in place of RECIPE: go on with the run that was to make it"
+    )
     simulate.add_argument("--index", type=int, metavar="N", help="number of the scene")
-    _add_run_options(simulate)
+    _add_run_options(simulate, out_required=False)
     simulate.set_defaults(action=_simulate)
 
     demo = commands.add_parser("demo", help="run the built-in recipe: 100 molecules in a minute")
@@ -114,8 +120,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="the folder to make")
+def _add_run_options(parser: argparse.ArgumentParser, *, out_required: bool = True) -> None:
+    parser.add_argument(
+        "-o", "--out", required=out_required, metavar="OUT", help="the folder to make"
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="in place of the recipe's")
     parser.add_argument("--platform", metavar="NAME", help="OpenMM platform; else the fastest")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the CPU platform")
@@ -124,9 +132,19 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from .recipe import load_recipe
+    from .recipe import load_recipe, resume
 
-    _run(load_recipe(options.recipe), options)
+    if options.resume is None:
+        if options.recipe is None or options.out is None:
+            raise ValueError("simulate: wanted RECIPE and -o OUT, or --resume OUT")
+        _run(load_recipe(options.recipe), options)
+        return
+    for name in ("recipe", "out", "index", "seed", "platform", "threads"):
+        if getattr(options, name) is not None:
+            raise ValueError(f"--resume: goes on as the run began; it takes no {name}")
+    manifest = resume(options.resume, force=options.force, progress=_shows_progress(options))
+    if not options.quiet:
+        print(_summary(manifest, options.resume))
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -152,10 +170,15 @@ def _run(recipe: Recipe, options: argparse.Namespace) -> None:
         options.index,
         options.out,
         force=options.force,
-        progress=not options.quiet and sys.stderr.isatty(),
+        resumable=True,
+        progress=_shows_progress(options),
     )
     if not options.quiet:
         print(_summary(manifest, options.out))
+
+
+def _shows_progress(options: argparse.Namespace) -> bool:
+    return not options.quiet and sys.stderr.isatty()
 
 
 def _summary(manifest: dict[str, Any], out: str) -> str:

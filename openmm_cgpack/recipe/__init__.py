@@ -1,7 +1,7 @@
 """A recipe, from structures to the tomogram: read from TOML, run into a folder."""
 
 from .again import render_again
-from .pipeline import Simulated, run, simulate, write_outputs
+from .pipeline import Simulated, resume, run, simulate, write_outputs
 from .reference import key_table
 from .sections import (
     Density,
@@ -39,6 +39,7 @@ __all__ = [
     "load_imaging",
     "load_recipe",
     "render_again",
+    "resume",
     "run",
     "simulate",
     "write_outputs",

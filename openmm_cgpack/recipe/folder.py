@@ -14,7 +14,9 @@ MANIFEST = "manifest.json"
 
 
 @contextmanager
-def whole_folder(out: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
+def whole_folder(
+    out: str | os.PathLike[str], *, force: bool = False, inside: Path | None = None
+) -> Iterator[Path]:
     """Yield a hidden folder beside `out` that becomes `out` when the block ends well.
 
     Parameters
@@ -24,6 +26,8 @@ def whole_folder(out: str | os.PathLike[str], *, force: bool = False) -> Iterato
     force : bool, optional
         Whether a folder that an earlier run wrote is replaced. It is removed only when the new
         one is in its place.
+    inside : pathlib.Path, optional
+        Where the hidden folder is, on the same disc, in place of beside `out`.
 
     Yields
     ------
@@ -38,7 +42,7 @@ def whole_folder(out: str | os.PathLike[str], *, force: bool = False) -> Iterato
     out = Path(out).resolve()
     check_free(out, force=force)
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-"))
+    partial = Path(tempfile.mkdtemp(dir=inside or out.parent, prefix=f".{out.name}.partial-"))
     # mkdtemp makes folders for the owner alone; give it the mode that mkdir() would have.
     mask = os.umask(0)
     os.umask(mask)

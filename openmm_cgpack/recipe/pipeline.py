@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import os
 import time
@@ -28,16 +29,26 @@ from ..density import (
 )
 from ..imaging import Rendered
 from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles
-from ..io.scenes import save_packed, save_scene
+from ..io.scenes import load_scene, save_packed, save_scene
 from ..packing import FrameReporter, pack_scene, place, write_topology, write_trajectory
+from ..packing.checkpoint import EVERY
 from ..plot import plot_overview
 from ..poses import Poses, extract_transforms
 from .build import build_forces, build_models
-from .folder import check_free, whole_folder
+from .folder import MANIFEST, check_free, whole_folder
 from .imaging import render_recipe, write_rendered
 from .manifest import describe, write_manifest
 from .sections import Recipe
 from .toml import dump_recipe, load_recipe
+from .unfinished import (
+    CHECKPOINT,
+    SCENE,
+    forget,
+    load_unfinished,
+    mark_moving,
+    started,
+    was_moved,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -98,12 +109,14 @@ def run(
     out: str | os.PathLike[str],
     *,
     force: bool = False,
+    resumable: bool = False,
     progress: bool = False,
 ) -> dict[str, Any]:
     """Run a recipe and write everything into a folder.
 
     A plain function of plain arguments, which any scheduler can send away. The folder appears
-    when all of it is written; a run that fails or is interrupted leaves nothing.
+    when all of it is written; a run that fails or is interrupted leaves nothing, unless it can be
+    resumed.
 
     Parameters
     ----------
@@ -116,6 +129,9 @@ def run(
         The folder to make.
     force : bool, optional
         Whether a folder that an earlier run wrote is replaced.
+    resumable : bool, optional
+        Whether to keep checkpoints in the folder ``OUT.unfinished`` until `out` is there, for
+        `resume` to go on from.
     progress : bool, optional
         Whether to show progress bars on standard error.
 
@@ -139,20 +155,77 @@ def run(
         recipe = load_recipe(recipe)
     if index is not None:
         recipe = dataclasses.replace(recipe, index=index)
-    with whole_folder(out, force=force) as folder:
-        simulated = simulate(recipe, progress=progress)
+    if not resumable:
+        return _run(recipe, out, force=force, progress=progress)
+    with started(out, recipe, force=force) as work:
+        return _run(recipe, out, force=force, progress=progress, work=work)
+
+
+def resume(
+    out: str | os.PathLike[str], *, force: bool = False, progress: bool = False
+) -> dict[str, Any]:
+    """Go on with a run that did not come to its end.
+
+    On the Reference platform, and on the CPU platform with one thread, it ends with the files of
+    a run that was not interrupted, byte for byte but for the times in the manifest.
+
+    Parameters
+    ----------
+    out : path-like
+        The folder that the run was to make.
+    force : bool, optional
+        Whether a folder that an earlier run wrote is replaced.
+    progress : bool, optional
+        Whether to show progress bars on standard error.
+
+    Returns
+    -------
+    dict
+        What ``manifest.json`` holds.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such run.
+    FileExistsError
+        `out` exists and may not be replaced, or another process is at the run.
+    """
+    out = Path(out).resolve()
+    recipe = load_unfinished(out)
+    if was_moved(out):
+        # The process was killed after its last act but one.
+        forget(out)
+        return dict(json.loads((out / MANIFEST).read_text(encoding="utf-8")))
+    check_free(out, force=force)
+    with started(out, recipe, resume=True) as work:
+        return _run(recipe, out, force=force, progress=progress, work=work)
+
+
+def _run(
+    recipe: Recipe, out: Path, *, force: bool, progress: bool, work: Path | None = None
+) -> dict[str, Any]:
+    with whole_folder(out, force=force, inside=work) as folder:
+        simulated = simulate(recipe, work=work, progress=progress)
         with _stage(simulated.seconds, "files"):
             write_outputs(simulated, folder, final=out)
-        return write_manifest(folder, describe(simulated))
+        manifest = write_manifest(folder, describe(simulated))
+        if work is not None:
+            mark_moving(work, folder)
+        return manifest
 
 
-def simulate(recipe: Recipe, *, progress: bool = False) -> Simulated:
+def simulate(
+    recipe: Recipe, *, work: str | os.PathLike[str] | None = None, progress: bool = False
+) -> Simulated:
     """Run a recipe, and keep what it makes in memory.
 
     Parameters
     ----------
     recipe : Recipe
         The recipe.
+    work : path-like, optional
+        Folder for the scene as it was placed and for checkpoints; what is there already is gone
+        on from.
     progress : bool, optional
         Whether to show progress bars on standard error.
 
@@ -165,10 +238,16 @@ def simulate(recipe: Recipe, *, progress: bool = False) -> Simulated:
         stage: stage_seed(recipe.seed, stage, recipe.index)
         for stage in ("placement", "dynamics", "noise")
     }
-    with _stage(seconds, "models"):
-        counts = build_models(recipe, index=recipe.index)
-    with _stage(seconds, "placement"):
-        scene = place(counts, extent=recipe.scene.extent, seed=seeds["placement"])
+    kept = None if work is None else Path(work) / SCENE
+    if kept is not None and kept.exists():
+        scene = load_scene(kept)
+    else:
+        with _stage(seconds, "models"):
+            counts = build_models(recipe, index=recipe.index)
+        with _stage(seconds, "placement"):
+            scene = place(counts, extent=recipe.scene.extent, seed=seeds["placement"])
+        if kept is not None:
+            save_scene(kept, scene)
     with _stage(seconds, "packing"):
         reporter = FrameReporter(recipe.pack.frame_interval)
         packed = pack_scene(
@@ -186,6 +265,9 @@ def simulate(recipe: Recipe, *, progress: bool = False) -> Simulated:
             tolerance=recipe.pack.tolerance,
             patience=recipe.pack.patience,
             relax_steps=recipe.pack.relax_steps,
+            # Also where nothing is kept: on one thread checkpoints decide the last digits.
+            checkpoint_every=recipe.pack.checkpoint_every or EVERY,
+            checkpoint=None if work is None else Path(work) / CHECKPOINT,
             reporters=[reporter],
             progress=progress,
         )

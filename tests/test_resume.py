@@ -1,0 +1,233 @@
+"""Runs of recipes that are cut off, and gone on with."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from openmm_cgpack.cli import main
+from openmm_cgpack.recipe import load_recipe, pipeline, resume, run, simulate
+from openmm_cgpack.recipe.unfinished import CHECKPOINT, unfinished_folder
+
+COMMAND = [sys.executable, "-c", "from openmm_cgpack.cli import main; raise SystemExit(main())"]
+
+TEXT = """
+seed = 3
+[[molecule]]
+species = "3hhb"
+count = 6
+atoms_per_ball = 600
+[[filament]]
+n_balls = 8
+count = 3
+[pack]
+max_steps = {steps}
+relax_steps = {relax}
+tolerance = 0
+patience = 99999
+block = 50
+frame_interval = 130
+checkpoint_every = {every}
+[density]
+voxel_size = 2.0
+resolution = 6.0
+[run]
+platform = "{platform}"
+threads = {threads}
+"""
+
+
+def write_recipe(folder, *, steps=400, relax=200, every=100, platform="CPU"):
+    text = TEXT.format(steps=steps, relax=relax, every=every, platform=platform, threads=1)
+    if platform != "CPU":
+        text = text.replace("threads = 1\n", "")
+    path = folder / "recipe.toml"
+    path.write_text(text)
+    return path
+
+
+def content(out):
+    """Return the bytes of a run's files but the manifest, which holds times."""
+    return {p.name: p.read_bytes() for p in Path(out).iterdir() if p.name != "manifest.json"}
+
+
+class Cut(Exception):
+    """Stands for the end of a process: nothing of the run handles it."""
+
+
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+@pytest.mark.parametrize("where", ["pack_scene", "extract_transforms", "write_particles"])
+def test_a_run_cut_off_and_resumed_writes_the_same_bytes(tmp_path, monkeypatch, platform, where):
+    recipe = write_recipe(tmp_path, platform=platform)
+    run(recipe, None, tmp_path / "whole")
+    out = tmp_path / "out"
+
+    def cut(*args, **kwargs):
+        raise Cut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, where, cut)
+        with pytest.raises(Cut):
+            run(recipe, None, out, resumable=True)
+    if where == "pack_scene":
+        # Before the first checkpoint an error of the run's leaves nothing; a kill would.
+        assert not unfinished_folder(out).exists()
+        return
+    assert not out.exists()
+    assert (unfinished_folder(out) / CHECKPOINT).is_file()
+    monkeypatch.setattr(pipeline, "place", cut)
+    manifest = resume(out)
+    assert not unfinished_folder(out).exists()
+    assert content(out) == content(tmp_path / "whole")
+    assert manifest == json.loads((out / "manifest.json").read_text())
+
+
+def test_keeping_checkpoints_changes_nothing(tmp_path):
+    recipe = load_recipe(write_recipe(tmp_path))
+    run(recipe, None, tmp_path / "a", resumable=True)
+    run(recipe, None, tmp_path / "b")
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+    assert simulate(recipe).packed.positions.tobytes() == (
+        simulate(recipe).packed.positions.tobytes()
+    )
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b", "recipe.toml"]
+
+
+def test_an_interruption_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    recipe, out = write_recipe(tmp_path), tmp_path / "out"
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "render_labels", interrupt)
+        assert main(["simulate", str(recipe), "-o", str(out), "--quiet"]) == 130
+    assert f"cgpack simulate --resume {out}" in capsys.readouterr().err
+    assert main(["simulate", str(recipe), "-o", str(out)]) == 2
+    assert "an unfinished run; go on with --resume" in capsys.readouterr().err
+    assert main(["simulate", "--resume", str(out)]) == 0
+    assert f"wrote      {out}" in capsys.readouterr().out
+    assert main(["simulate", "--resume", str(out)]) == 2
+    assert "no unfinished run to resume" in capsys.readouterr().err
+
+
+def test_force_begins_anew(tmp_path, monkeypatch):
+    recipe, out = write_recipe(tmp_path), tmp_path / "out"
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "render_labels", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(recipe, None, out, resumable=True)
+    # A start of another seed would show if it were gone on from.
+    other = dataclasses.replace(load_recipe(recipe), seed=4)
+    run(other, None, out, resumable=True, force=True)
+    run(other, None, tmp_path / "other")
+    assert content(out) == content(tmp_path / "other")
+
+
+def test_a_recipe_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise ValueError("bad")
+
+    monkeypatch.setattr(pipeline, "render_labels", fail)
+    with pytest.raises(ValueError, match="bad"):
+        run(write_recipe(tmp_path), None, tmp_path / "out", resumable=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["recipe.toml"]
+
+
+def test_killed_when_all_was_done_but_the_clearing_up(tmp_path, monkeypatch):
+    recipe, out = write_recipe(tmp_path), tmp_path / "out"
+    kept = tmp_path / "kept"
+    from openmm_cgpack.recipe import unfinished
+
+    def keep(folder, **options):
+        # As a kill would leave it.
+        if Path(folder).name.endswith(".unfinished"):
+            Path(folder).rename(kept)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(unfinished.shutil, "rmtree", keep)
+        run(recipe, None, out, resumable=True)
+    kept.rename(unfinished_folder(out))
+    before = content(out)
+    monkeypatch.setattr(pipeline, "simulate", None)
+    assert resume(out)["name"] == "scene"
+    assert content(out) == before
+    assert not unfinished_folder(out).exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks are POSIX's")
+def test_one_process_at_a_time(tmp_path, monkeypatch):
+    recipe, out = write_recipe(tmp_path), tmp_path / "out"
+    seen = []
+
+    def look(*args, **kwargs):
+        with pytest.raises(FileExistsError, match="another process is at this run"):
+            resume(out)
+        seen.append(True)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "render_labels", look)
+        with pytest.raises(KeyboardInterrupt):
+            run(recipe, None, out, resumable=True)
+    assert seen == [True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["simulate"], "wanted RECIPE and -o OUT, or --resume OUT"),
+        (["simulate", "x.toml"], "wanted RECIPE and -o OUT"),
+        (["simulate", "x.toml", "--resume", "out"], "takes no recipe"),
+        (["simulate", "--resume", "out", "--seed", "3"], "takes no seed"),
+        (["simulate", "--resume", "nowhere"], "no unfinished run to resume"),
+    ],
+)
+def test_words_that_do_not_go_together(tmp_path, monkeypatch, capsys, arguments, match):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert match in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+def test_killed_at_any_moment(tmp_path, platform):
+    """SIGKILL, at moments over the whole run; then one that ends, with the bytes of one never cut.
+
+    Moments before the recipe is kept leave nothing to resume, and the command begins again.
+    """
+    recipe = write_recipe(tmp_path, steps=3000, relax=1500, every=50, platform=platform)
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    begin = time.monotonic()
+    subprocess.run([*COMMAND, "simulate", recipe, "-o", whole], check=True, capture_output=True)
+    takes = time.monotonic() - begin
+    killed = 0
+    for part in (0.05, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9):
+        if out.exists():
+            break
+        going = (unfinished_folder(out) / "recipe.toml").exists()
+        words = ["--resume", out] if going else [recipe, "-o", out]
+        process = subprocess.Popen(
+            [*COMMAND, "simulate", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(part * takes)
+        killed += process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not out.exists() or content(out) == content(whole)
+    assert killed >= 2
+    if unfinished_folder(out).exists():
+        subprocess.run([*COMMAND, "simulate", "--resume", out], check=True, capture_output=True)
+    assert content(out) == content(whole)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "recipe.toml", "whole"]
