@@ -273,7 +273,7 @@ def _filled(lattice: _Lattice, n: int, obstacle: Obstacle | None) -> tuple[float
         cells = np.argwhere(region)
         first = lattice.origin + (factor - 1) / 2 * lattice.spacing
         region[tuple(cells[obstacle.contains(first + (cells - pad) * step)].T)] = False
-    return float(region.sum()) * step**3, radius
+    return float(region.sum() * step**3), radius
 
 
 def _extreme(points: np.ndarray) -> np.ndarray:
