@@ -1,6 +1,7 @@
 """Configuration of the documentation."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ.setdefault("OPENMM_DEFAULT_PLATFORM", "CPU")
@@ -38,7 +39,8 @@ numpydoc_show_class_members = False
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
-    "filename_pattern": r"/\d\d_",
+    # Without PyTorch the last example is shown but not run.
+    "filename_pattern": r"/\d\d_" if find_spec("torch") else r"/0[0-6]_",
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
@@ -54,8 +56,12 @@ _HEADS = {
     "poses": "Poses",
     "density": "Density and labels",
     "imaging": "Tomogram",
+    "auditing": "Audit",
+    "evaluation": "Scores",
     "io": "Files",
     "recipe": "Recipes",
+    "exporting": "Other programs",
+    "viewing": "Viewers",
     "plot": "Pictures",
 }
 

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 ALL_FORMATS = ("copick", "dynamo", "imod", "omezarr", "portal", "relion5", "shrec")
-"""Names of `openmm_cgpack.export.FORMATS`, which a parser need not import."""
+"""Names of `openmm_cgpack.exporting.FORMATS`, which a parser need not import."""
 
 
 def add_export(commands: Any) -> None:
@@ -47,7 +47,7 @@ def add_export(commands: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from .export import export
+    from .exporting import export
 
     written = export(
         options.out,
@@ -62,7 +62,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _view(options: argparse.Namespace) -> None:
-    from .view import view
+    from .viewing import view
 
     try:
         written = view(options.out, html=not options.no_html)

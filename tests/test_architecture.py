@@ -16,7 +16,17 @@ import openmm_cgpack
 PACKAGE = Path(openmm_cgpack.__file__).parent
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-STAGES = ("structures", "models", "forces", "packing", "poses", "auditing", "density", "imaging", "evaluation")
+STAGES = (
+    "structures",
+    "models",
+    "forces",
+    "packing",
+    "poses",
+    "auditing",
+    "density",
+    "imaging",
+    "evaluation",
+)
 ALLOWED = {"core": set(), "io": {"core"}} | {
     stage: {"core", "io", *STAGES[:number]} for number, stage in enumerate(STAGES)
 }

@@ -10,12 +10,12 @@ import world
 
 from openmm_cgpack.cli import main
 from openmm_cgpack.cli_export import ALL_FORMATS
-from openmm_cgpack.export import FORMATS, export, load_truth
+from openmm_cgpack.exporting import FORMATS, export, load_truth
 from openmm_cgpack.io import read_mrc, save_packed, write_mrc, write_particles
 from openmm_cgpack.io.omezarr import read_ome_zarr
 from openmm_cgpack.io.star import read_star
 from openmm_cgpack.io.tilts import save_tilts
-from openmm_cgpack.view import view
+from openmm_cgpack.viewing import view
 
 VOXEL = 10 * world.GRID.voxel_size
 
@@ -194,7 +194,7 @@ def test_page_needs_no_network(run):
 
 def test_plot_has_everything_in_its_place():
     pytest.importorskip("k3d")
-    from openmm_cgpack.view import scene_plot
+    from openmm_cgpack.viewing import scene_plot
 
     packed, truth = world.everything()
     plot = scene_plot(truth, packed, origin=world.GRID.origin)

@@ -7,7 +7,7 @@ from drawing import make_packed
 from scipy.spatial.transform import Rotation
 
 from openmm_cgpack.core.tilts import TiltSeries
-from openmm_cgpack.export import write_formats
+from openmm_cgpack.exporting import write_formats
 from openmm_cgpack.io.relion import relion_angles, write_relion
 from openmm_cgpack.io.star import read_star, write_star
 

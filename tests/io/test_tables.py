@@ -7,7 +7,7 @@ import pytest
 import world
 from scipy.spatial.transform import Rotation
 
-from openmm_cgpack.export import write_formats
+from openmm_cgpack.exporting import write_formats
 from openmm_cgpack.io.dynamo import dynamo_angles
 from openmm_cgpack.io.shrec import shrec_angles
 

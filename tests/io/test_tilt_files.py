@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import world
 
-from openmm_cgpack.export import write_formats
+from openmm_cgpack.exporting import write_formats
 from openmm_cgpack.io.tilts import load_tilts, save_tilts, write_xf
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .core import PackedScene
 from .core.palette import species_colours
-from .export import load_truth, scene_origin
+from .exporting import load_truth, scene_origin
 from .io import load_packed, write_bild
 from .io.atomic import atomic_path
 from .io.chimerax import write_chimerax
