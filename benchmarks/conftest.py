@@ -1,4 +1,4 @@
-"""Benchmarks are tests: small by default, full with CGPACK_BENCHMARK=full.
+"""Benchmarks are tests: small by default; `CGPACK_BENCHMARK=full pytest -n0 -s benchmarks` is full.
 
 A full run writes the tables that the docs show to docs/tables.
 """
