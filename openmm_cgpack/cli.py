@@ -20,6 +20,7 @@ from . import __version__
 from .cli_audit import add_audit
 from .cli_export import add_export
 from .cli_render import add_render, snr_line
+from .cli_reproduce import add_reproduce
 from .cli_score import add_score
 from .core import BallModel, PackingError, PlacementError, RigidTransforms, Scene
 
@@ -114,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     add_audit(commands)
     add_export(commands)
     add_score(commands)
+    add_reproduce(commands)
 
     check = commands.add_parser("check", help="versions, platforms and a tiny self-test")
     check.set_defaults(action=_check)

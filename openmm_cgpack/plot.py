@@ -45,7 +45,7 @@ __all__ = [
 
 _SHAPE_SPACING = 0.8
 """Distance of the balls that filaments and membranes are drawn with, nm."""
-_HIDDEN = 4.0
+_HIDDEN = 8.0
 """Points this much behind the foremost one of their column, nm, are not drawn."""
 
 
@@ -284,6 +284,7 @@ def plot_planes(
     volumes: Mapping[str, Volume | LabelVolume],
     *,
     packed: PackedScene | None = None,
+    colours: np.ndarray | None = None,
     densities: Collection[str] = (),
     plane: int | None = None,
     contrast: tuple[float, float] = (0.5, 99.5),
@@ -296,6 +297,8 @@ def plot_planes(
         The volumes by title, all on one grid.
     packed : PackedScene, optional
         The scene whose species' colours labels have; needed for labels.
+    colours : (s, 3) array, optional
+        A colour for each species; those of `species_colours` when left out.
     densities : collection of str, optional
         Titles of volumes whose high values are drawn dark, as mass is in a tomogram; their white
         is 0.
@@ -325,7 +328,8 @@ def plot_planes(
         if isinstance(volume, LabelVolume):
             if packed is None:
                 raise ValueError("packed: wanted the scene of the labels, got None")
-            colours = species_colours(len(packed.scene.species))
+            if colours is None:
+                colours = species_colours(len(packed.scene.species))
             axes.imshow(
                 label_picture(volume, packed, colours, plane=plane),
                 origin="lower",
