@@ -7,16 +7,17 @@ import json
 import logging
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import Scene
+from ..core import PackedScene, Scene
 from ..core.units import strip
 from ..io.atomic import atomic_path
+from ..io.scenes import load_packed, save_packed
 
 if TYPE_CHECKING:
     import openmm.app
@@ -175,6 +176,32 @@ class Saver:
             history=history,
         )
         save_checkpoint(self.path, taken)
+
+
+def kept_stage(path: str | os.PathLike[str] | None, make: Callable[[], PackedScene]) -> PackedScene:
+    """Return what a stage of a packing has left in a file, or do the stage and leave it there.
+
+    For protocols that are one after the other, each a function of the scene before it and a seed:
+    a run that was cut off begins again with the stage that it was in.
+
+    Parameters
+    ----------
+    path : path-like or None
+        The file; None does the stage and leaves nothing.
+    make : callable
+        Does the stage.
+
+    Returns
+    -------
+    PackedScene
+        Bit for bit the same both ways.
+    """
+    if path is not None and os.path.exists(path):
+        return load_packed(path)
+    packed = make()
+    if path is not None:
+        save_packed(path, packed)
+    return packed
 
 
 def fingerprint(
