@@ -90,22 +90,9 @@ def overlaps(
         inside = boundary.wrap(positions) + np.array(boundary.box) / 2
         inside = np.minimum(inside, np.nextafter(edges, 0))
         positions = np.where(edges > 0, inside, positions)
-    # A ball reaches others' centres up to its radius plus theirs; asking for each size class of
-    # neighbours in turn keeps one large ball from making every search as wide as itself.
-    pairs = []
-    order = np.argsort(radii)
-    for members in np.array_split(order, min(8, len(order))):
-        tree = KDTree(positions[members], boxsize=edges)
-        found = tree.query_ball_point(positions, radii + radii[members[-1]], return_sorted=False)
-        sizes = np.fromiter(map(len, found), np.int64, len(found))
-        if sizes.sum():
-            first = np.repeat(np.arange(len(positions)), sizes)
-            second = members[np.concatenate([f for f in found if f]).astype(np.int64)]
-            pairs.append(np.stack([first, second], axis=1))
-    both = np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)
-    first, second = both.T
+    first, second = _near_pairs(positions, radii, edges).T
     instance = scene.instance_of_ball
-    keep = (first < second) & (instance[first] != instance[second])
+    keep = instance[first] != instance[second]
     first, second = first[keep], second[keep]
     offset = positions[first] - positions[second]
     if not isinstance(boundary, Open):
@@ -114,6 +101,24 @@ def overlaps(
     depth = 1 - distance / (radii[first] + radii[second])
     deep = depth > 0
     return np.stack([first[deep], second[deep]], axis=1), depth[deep]
+
+
+def _near_pairs(positions: np.ndarray, radii: np.ndarray, edges: np.ndarray | None) -> np.ndarray:
+    """Return all pairs, first < second, that may touch, and some that do not."""
+    # One search for each two classes of size, so that a few large balls do not make the search
+    # among all small ones as wide as themselves.
+    size = np.floor(np.log2(radii / radii.min())).astype(int)
+    classes = [np.flatnonzero(size == s) for s in np.unique(size)]
+    trees = [KDTree(positions[members], boxsize=edges) for members in classes]
+    pairs = [np.empty((0, 2), np.int64)]
+    for a, (small, tree) in enumerate(zip(classes, trees, strict=True)):
+        near = tree.query_pairs(2 * radii[small].max(), output_type="ndarray")
+        pairs.append(small[near])
+        for large, other in zip(classes[a + 1 :], trees[a + 1 :], strict=True):
+            reach = radii[small].max() + radii[large].max()
+            near = tree.sparse_distance_matrix(other, reach, output_type="ndarray")
+            pairs.append(np.stack([small[near["i"]], large[near["j"]]], axis=1))
+    return np.sort(np.concatenate(pairs), axis=1)
 
 
 def deepest_overlap(
