@@ -1,6 +1,7 @@
 """Configuration of the documentation."""
 
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import openmm_cgpack
 from openmm_cgpack.recipe import key_table
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
 
 project = "openmm_cgpack"
 copyright = "the openmm_cgpack developers"
@@ -41,6 +43,8 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     # Without PyTorch the last example is shown but not run.
     "filename_pattern": r"/\d\d_" if find_spec("torch") else r"/0[0-6]_",
+    "image_scrapers": ("matplotlib", "figures"),
+    "ignore_repr_types": "matplotlib",
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
@@ -62,6 +66,7 @@ _HEADS = {
     "recipe": "Recipes",
     "exporting": "Other programs",
     "viewing": "Viewers",
+    "overview": "Overview",
     "plot": "Pictures",
 }
 
