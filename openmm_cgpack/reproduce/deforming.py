@@ -90,9 +90,9 @@ def run_deforming(settings: Settings) -> Section:
             Finding(
                 paper="Limited by the bonds' length, the filament cannot be stretched; a membrane "
                 "is able to change its shape but cannot be stretched.",
-                here="; ".join(
-                    f"bonds of the {name} end within {spread[name]:.1%} of their rest lengths, and "
-                    f"are within {strained[name]:.1%} under the pull (root mean square, worst run)"
+                here="Root mean square changes of bond lengths, the worst of the runs: "
+                + "; ".join(
+                    f"{name} {spread[name]:.2%} at the end, under the pull {strained[name]:.1%}"
                     for name in models
                 )
                 + ".",
@@ -159,7 +159,13 @@ def _pictures(name: str, run: PackingRun) -> list[Picture]:
         Picture(
             caption=f"The {name} through time, wireframe and balls.",
             png=png_of(
-                plot_steps(run.scene, [run.frames[m] for m in moments], titles, colours=colour)
+                plot_steps(
+                    run.scene,
+                    [run.frames[m] for m in moments],
+                    titles,
+                    colours=colour,
+                    view=_side_view(run.frames[0]),
+                )
             ),
             paper=f"Figure {figure} a: the {name}'s deformation in 3D ball-stick view.",
         )
@@ -175,6 +181,14 @@ def _pictures(name: str, run: PackingRun) -> list[Picture]:
             )
         )
     return pictures
+
+
+def _side_view(balls: np.ndarray) -> tuple[float, float]:
+    """Return the view that shows a straight chain from its side and a flat sheet nearly whole."""
+    axes = np.linalg.eigh(np.cov(balls.T))[1]
+    direction = axes[:, 0] + 0.5 * axes[:, 1]
+    x, y, z = direction / np.linalg.norm(direction)
+    return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arcsin(z)))
 
 
 def _table(last: dict[str, list[Bending]]) -> Table:

@@ -29,7 +29,7 @@ th { border-bottom: 1px solid #222; font-weight: 600; }
 table.numbers td + td, table.numbers th + th { text-align: right; padding: .2rem 0 .2rem .9rem; }
 table.findings { width: 100%; table-layout: fixed; }
 table.findings th:first-child { width: 33%; }
-table.findings th:last-child { width: 9rem; }
+table.findings th:last-child { width: 11rem; }
 .wide { overflow-x: auto; }
 .pair { display: grid; grid-template-columns: minmax(0, 3fr) minmax(14rem, 1fr); gap: 0 1.5rem;
         margin: 1.4rem 0; align-items: start; break-inside: avoid; }
@@ -140,11 +140,11 @@ def findings_markdown(sections: Sequence[Section]) -> str:
 
 def _summary(sections: Sequence[Section]) -> str:
     counts: Counter[str] = Counter(f.verdict for s in sections for f in s.findings)
-    words = [f"{counts[verdict]} {verdict}" for verdict in _CLASSES if counts[verdict]]
+    words = [f"“{verdict}”: {counts[verdict]}" for verdict in _CLASSES if counts[verdict]]
     if not words:
         return ""
     total = sum(counts.values())
-    return f"<p>Of {total} sentences of the paper, {', '.join(words)}.</p>"
+    return f"<p>Verdicts on {total} sentences of the paper: {', '.join(words)}.</p>"
 
 
 def _section(section: Section) -> str:

@@ -41,8 +41,9 @@ class Packed:
     deepest, mean : float
         Deepest overlap of two balls at the end, over their contact distance, and the mean over
         all pairs that overlap.
-    tolerated : str
-        The inner fraction of the tightest frame whose deepest overlap is within `TOLERANCE`.
+    tolerated : float
+        The inner fraction of the tightest frame whose deepest overlap is within `TOLERANCE`; NaN
+        where there is none.
     setup : str
         What was run.
     """
@@ -52,7 +53,7 @@ class Packed:
     droplet: Droplet
     deepest: float
     mean: float
-    tolerated: str
+    tolerated: float
     setup: str
 
 
@@ -142,12 +143,12 @@ def _pack(
     )
 
 
-def _tolerated(run: PackingRun) -> str:
+def _tolerated(run: PackingRun) -> float:
     """Return the inner fraction of the tightest of all frames within the tolerance."""
     history = run.packed.history
     within = np.flatnonzero(history.overlap <= TOLERANCE)
     if not len(within):
-        return "none"
+        return float("nan")
     best = within[history.fraction[within].argmax()]
     frame = int(np.abs(np.array(run.steps) - history.step[best]).argmin())
-    return f"{measure_droplet(run.at(frame)).inner_fraction:.3f}"
+    return measure_droplet(run.at(frame)).inner_fraction
