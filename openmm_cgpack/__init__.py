@@ -6,10 +6,7 @@ particles -> tomogram. Every arrow is a function on the data types of `openmm_cg
 
 from importlib.metadata import version
 
-from .auditing import (
-    Audit,
-    audit,
-)
+from .auditing import Audit, audit, write_audit
 from .core import (
     AtomicStructure,
     BallModel,
@@ -102,6 +99,7 @@ from .io import (
 )
 from .io.scenes import load_packed, load_scene, save_packed, save_scene
 from .models import coarse_grain, filament, membrane, single_ball
+from .overview import plot_overview
 from .packing import (
     FrameReporter,
     as_packed,
@@ -130,7 +128,6 @@ from .plot import (
     plot_history,
     plot_molecules,
     plot_montage,
-    plot_overview,
     plot_planes,
     plot_slices,
     plot_steps,
@@ -281,6 +278,7 @@ __all__ = [
     "view",
     "visibility",
     "write_atoms",
+    "write_audit",
     "write_bild",
     "write_cmm",
     "write_mrc",

@@ -37,8 +37,8 @@ def show_image(
     )
 
 
-def dress_panel(axes: Axes, title: str, *, width: float, frame: bool = True) -> None:
-    """Give an image its title and a scale bar; `width` is the picture's, nm."""
+def dress_panel(axes: Axes, title: str, *, width: float | None, frame: bool = True) -> None:
+    """Give an image its title and a scale bar; `width` is the picture's, nm, None for no bar."""
     from matplotlib.offsetbox import AnchoredOffsetbox, AuxTransformBox, TextArea, VPacker
     from matplotlib.patches import Rectangle
 
@@ -49,6 +49,8 @@ def dress_panel(axes: Axes, title: str, *, width: float, frame: bool = True) -> 
         spine.set_linewidth(0.6)
         spine.set_color(INK)
     axes.set_title(title, fontsize=12, color=INK, loc="left", pad=4)
+    if width is None:
+        return
     bar = bar_length(width)
     x_low, x_high = axes.get_xlim()
     y_low, y_high = axes.get_ylim()

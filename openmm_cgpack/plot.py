@@ -5,7 +5,6 @@ Figures are made without pyplot: no backend is chosen, no window opens, no setti
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ import numpy as np
 from .core.palette import species_colours
 from .core.scene import PackedScene, Scene
 from .core.volume import LabelVolume, Volume
-from .io.atomic import atomic_path
 from .panels import (
     INK,
     blank_figure,
@@ -36,7 +34,6 @@ __all__ = [
     "plot_history",
     "plot_molecules",
     "plot_montage",
-    "plot_overview",
     "plot_planes",
     "plot_slices",
     "plot_steps",
@@ -104,41 +101,6 @@ def plot_history(packed: PackedScene) -> Figure:
     draw_history(upper, lower, packed)
     figure.subplots_adjust(left=0.14, right=0.97, top=0.96, bottom=0.14, hspace=0.12)
     return figure
-
-
-def plot_overview(
-    path: str | os.PathLike[str],
-    *,
-    packed: PackedScene,
-    density: Volume,
-    labels: LabelVolume,
-    tomogram: Volume,
-) -> None:
-    """Write one picture of a whole run: packing before and after, slices, species, history.
-
-    Parameters
-    ----------
-    path : path-like
-        Where the PNG shall be; it is written beside its place and renamed. The same run gives
-        the same bytes with the same version of matplotlib.
-    packed : PackedScene
-        The packing.
-    density : Volume
-        Its density.
-    labels : LabelVolume
-        Instance or semantic labels. Labels with names of species have the species' colours;
-        without names, label i is instance i of the scene, counted from 1.
-    tomogram : Volume
-        The tomogram.
-
-    Raises
-    ------
-    OSError
-        The file cannot be written.
-    """
-    figure = _overview(packed, density, labels, tomogram)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130, metadata={"Software": None})
 
 
 def plot_steps(
@@ -403,53 +365,6 @@ def plot_montage(
         )
     if title:
         figure.suptitle(title, fontsize=11, color=INK, x=0.005, y=0.995, ha="left", va="top")
-    return figure
-
-
-def _overview(
-    packed: PackedScene, density: Volume, labels: LabelVolume, tomogram: Volume
-) -> Figure:
-    scene = packed.scene
-    figure = blank_figure((15.0, 10.4))
-    column, row = [0.008, 0.341, 0.674], [0.506, 0.012]
-    panel = (0.318, 0.4587)
-    colours = species_colours(len(scene.species))
-    of_ball = colours[scene.species_index[scene.instance_of_ball]]
-
-    for place, title, positions in (
-        (0, "before packing", scene.positions),
-        (1, "after packing", packed.positions),
-    ):
-        axes = figure.add_axes((column[place], row[0], *panel))
-        width = fitting_width(positions, scene.radii)
-        axes.imshow(
-            render_balls(
-                positions, scene.radii, of_ball, groups=scene.instance_of_ball, width=width
-            ),
-            interpolation="antialiased",
-        )
-        dress_panel(axes, title, width=width, frame=False)
-
-    draw_legend(figure, packed, colours, left=column[2] + 0.01, right=0.985)
-    upper = figure.add_axes((column[2] + 0.055, 0.655, 0.255, 0.105))
-    lower = figure.add_axes((column[2] + 0.055, 0.535, 0.255, 0.105), sharex=upper)
-    draw_history(upper, lower, packed)
-
-    middle = density.data.shape[0] // 2
-    white = float(np.percentile(density.data, 99.8)) or 1.0
-    axes = figure.add_axes((column[0], row[1], *panel))
-    show_image(axes, density.data[middle], 0.0, white, colours="gray_r")
-    dress_panel(axes, "density, central xy slice", width=density.grid.size[0])
-
-    axes = figure.add_axes((column[1], row[1], *panel))
-    axes.imshow(label_picture(labels, packed, colours), origin="lower", interpolation="nearest")
-    dress_panel(axes, "labels, same slice", width=labels.grid.size[0])
-
-    image = tomogram.data[tomogram.data.shape[0] // 2]
-    black, white = np.percentile(image, (0.5, 99.5))
-    axes = figure.add_axes((column[2], row[1], *panel))
-    show_image(axes, image, black, white)
-    dress_panel(axes, "tomogram, same slice", width=tomogram.grid.size[0])
     return figure
 
 

@@ -13,17 +13,18 @@ from openmm_cgpack import (
     PackedScene,
     RigidTransforms,
     Scene,
+    TiltSeries,
     Volume,
     filament,
     single_ball,
 )
 from openmm_cgpack.core.palette import species_colours
+from openmm_cgpack.overview import _power_spectrum, plot_overview
 from openmm_cgpack.plot import (
     fitting_width,
     plot_history,
     plot_molecules,
     plot_montage,
-    plot_overview,
     plot_planes,
     plot_slices,
     plot_steps,
@@ -400,3 +401,37 @@ def test_matplotlib_is_loaded_on_use_and_no_backend_is_chosen():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_power_spectrum_shows_a_wave_where_it_is():
+    """A wave of 10 pixels along x stands at a tenth of the sampling frequency, left and right."""
+    x = np.arange(80)
+    images = np.tile(np.cos(2 * np.pi * x / 10), (3, 64, 1)).astype(np.float32)
+    series = TiltSeries(
+        images=images, angles=[-0.5, 0.0, 0.5], pixel_size=0.5, dose_e_per_a2=[1.0, 1.0, 1.0]
+    )
+    spectrum, highest = _power_spectrum(series)
+    middle = spectrum.shape[0] // 2
+    row, column = np.unravel_index(spectrum.argmax(), spectrum.shape)
+    found = abs(column - middle) / middle * highest
+    assert row == pytest.approx(middle, abs=1)
+    assert found == pytest.approx(1 / (10 * 0.5), rel=0.1)
+
+
+def test_a_tilt_series_adds_two_rows(tmp_path, packed, slices):
+    rng = np.random.default_rng(1)
+    size = slices["tomogram"].data.shape[1:]
+    series = TiltSeries(
+        images=rng.normal(size=(3, *size)),
+        angles=[-1.0, 0.0, 1.0],
+        pixel_size=slices["tomogram"].voxel_size,
+        dose_e_per_a2=[3.0, 3.0, 3.0],
+    )
+    from matplotlib.image import imread
+
+    heights = []
+    for extra in ({}, {"series": series}):
+        path = tmp_path / "overview.png"
+        plot_overview(path, packed=packed, **slices, **extra)
+        heights.append(imread(path).shape[0])
+    assert heights[1] == pytest.approx(2 * heights[0], abs=2)

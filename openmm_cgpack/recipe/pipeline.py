@@ -30,9 +30,9 @@ from ..density import (
 from ..imaging import Rendered
 from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles
 from ..io.scenes import load_scene, save_packed, save_scene
+from ..overview import plot_overview
 from ..packing import FrameReporter, pack_scene, place, write_topology, write_trajectory
 from ..packing.checkpoint import EVERY
-from ..plot import plot_overview
 from ..poses import Poses, extract_transforms
 from .build import build_forces, build_models
 from .folder import MANIFEST, check_free, whole_folder
@@ -345,6 +345,7 @@ def write_outputs(
         density=simulated.density,
         labels=simulated.labels.semantic,
         tomogram=simulated.tomogram,
+        series=simulated.rendered.series,
     )
 
 
