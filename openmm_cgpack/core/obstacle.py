@@ -89,10 +89,15 @@ class Obstacle:
         found[inside] = self.mask[k, j, i]
         return found
 
-    def extent(self) -> np.ndarray:
-        """Return the lengths along x, y and z of what the mask covers, (3,) nm."""
-        filled = [np.flatnonzero(self.mask.any(axis=other)) for other in ((0, 1), (0, 2), (1, 2))]
-        return np.array([(np.ptp(f) + 1) * self.voxel_size if len(f) else 0.0 for f in filled])
+    def outermost(self) -> np.ndarray:
+        """Return how far from 0 the mask's True voxels reach along x, y and z, (3,) nm."""
+        reach = np.zeros(3)
+        for axis, others in enumerate(((0, 1), (0, 2), (1, 2))):
+            filled = np.flatnonzero(self.mask.any(axis=others))
+            if len(filled):
+                ends = self.origin[axis] + self.voxel_size * (filled[[0, -1]] + [-0.5, 0.5])
+                reach[axis] = np.abs(ends).max()
+        return reach
 
     def volume_in(self, box: tuple[float, float, float]) -> float:
         """Return the volume of the box around 0 with these edges that is forbidden, nm^3."""

@@ -54,7 +54,7 @@ def fit_box(
     if not isinstance(volume, int | float):
         volume = sum(model.volume * count for model, count in volume)
     fraction = checked_fraction(fraction)
-    shape = Periodic(box=1.0) if shape is None else shape
+    shape = Periodic(box=(1.0, 1.0, 1.0)) if shape is None else shape
     ratios, floor = np.array(shape.box), frozen(least, "least", (3,))
 
     def edges(scale: float) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from ..core import BallModel, History, Open, PackedScene, PackingError, Periodic, Scene, Slab
 from ..core.arrays import positive
 from ..core.seeds import integer_seed
-from ..core.units import strip
+from ..core.units import BOLTZMANN, strip
 from ..forces import (
     BOX_EDGES,
     SLAB_HEIGHT,
@@ -35,21 +35,26 @@ if TYPE_CHECKING:
 
 _SOFT_BOND_K = 4e5
 _STABLE = 16.0
+_STRIDE = 0.1
+_COLDEST = 1 / 15
+_HOPELESS = 2.0
+_GENTLE = 0.15
 
 
 def compress(
     scene: Packable,
     *,
     fraction: float,
-    tolerance: float = 0.07,
-    stiffness: float = 2e5,
+    tolerance: float = 0.02,
+    acceptable: float = 0.1,
     increment: float = 0.02,
+    patience: int = 60,
+    anneal_steps: int = 1000,
+    agitation: float = 0.6,
+    max_steps: int = 8000,
     block: int = 20,
-    max_steps: int = 20_000,
-    patience: int = 1000,
+    stiffness: float = 1e5,
     timestep: float = 0.1,
-    friction: float = 1.0,
-    temperature: float = 10.0,
     platform: str | None = None,
     threads: int | None = None,
     seed: int | np.random.SeedSequence,
@@ -60,9 +65,10 @@ def compress(
 
     Balls of different bodies repel softly, so that no step is too long for them. Whenever the
     overlaps left are small, the box shrinks by a little and takes the bodies' centres along;
-    that overlaps stay small is what drives the schedule, no number of steps. Molecules keep their
-    shapes, filaments and membranes bend. Edges keep their ratios, but along an axis that a body
-    spans the box stays as long as that body. Fixed instances and the obstacle stay as they are.
+    measured overlaps drive the schedule, no number of steps does. Where the cold scene jams, it is
+    heated until bodies can pass each other, and annealed. Molecules keep their shapes, filaments
+    and membranes bend. Edges keep their ratios, but along an axis that a body spans the box stays
+    as long as that body. Fixed instances and the obstacle stay as they are.
 
     Parameters
     ----------
@@ -71,19 +77,26 @@ def compress(
     fraction : float
         Envelope volume fraction to reach, of the box less the obstacle.
     tolerance : float, optional
-        Root mean square overlap of balls below which the box shrinks, nm.
-    stiffness : float, optional
-        Of a contact, kJ/mol/nm^2.
+        Root mean square overlap of all balls that is aimed at, nm.
+    acceptable : float, optional
+        The same, that is good enough after annealing, nm.
     increment : float, optional
         By how much the fraction rises at once.
-    block : int, optional
-        Steps between measurements.
+    patience : int, optional
+        Steps at one size of the box after which a cold scene counts as jammed.
+    anneal_steps : int, optional
+        Steps of an annealing; one that does not suffice is followed by one twice as long.
+    agitation : float, optional
+        Heat at the start of an annealing, as the root mean square depth of a contact that it
+        makes, nm: ``kT = stiffness agitation^2``.
     max_steps : int, optional
         Most steps in all.
-    patience : int, optional
-        Steps at one size of the box after which there is no use in going on.
-    timestep, friction, temperature : float or openmm.unit.Quantity, optional
-        Of the Langevin dynamics: ps, 1/ps, K.
+    block : int, optional
+        Steps between measurements.
+    stiffness : float, optional
+        Of a contact, kJ/mol/nm^2.
+    timestep : float or openmm.unit.Quantity, optional
+        Of the Langevin dynamics, ps.
     platform, threads
         See `choose_platform`.
     seed : int or numpy.random.SeedSequence
@@ -96,7 +109,8 @@ def compress(
     Returns
     -------
     PackedScene
-        Its boundary is the shrunken box; bodies are whole, with their means in it.
+        Its boundary is the shrunken box; bodies are whole, with their means in it. Its provenance
+        says under ``"compress"`` the steps, the overlap left, and what it ran on.
 
     Raises
     ------
@@ -105,7 +119,7 @@ def compress(
         of its range.
     PackingError
         The fraction could not be reached; the message says how far it went, and the error's
-        `best` is the last state whose overlaps were small.
+        `best` is the last state whose overlaps were acceptable.
 
     Examples
     --------
@@ -118,7 +132,21 @@ def compress(
     """
     packed = as_packed(scene)
     fraction = checked_fraction(fraction)
-    tolerance, increment = positive(tolerance, "tolerance"), positive(increment, "increment")
+    for name, value in (
+        ("tolerance", tolerance),
+        ("acceptable", acceptable),
+        ("increment", increment),
+        ("agitation", agitation),
+    ):
+        positive(value, name)
+    for name, count in (
+        ("patience", patience),
+        ("anneal_steps", anneal_steps),
+        ("max_steps", max_steps),
+        ("block", block),
+    ):
+        if int(count) != count or count < 1:
+            raise ValueError(f"{name}: wanted a whole number >= 1, got {count}")
     if isinstance(packed.boundary, Open):
         raise ValueError("compress: wanted a Periodic or Slab boundary, got Open")
     now = box_fraction(packed.scene, packed.boundary)
@@ -131,34 +159,112 @@ def compress(
         packed,
         stiffness=stiffness,
         timestep=positive(timestep, "timestep"),
-        friction=positive(friction, "friction", zero=True),
-        temperature=positive(temperature, "temperature", zero=True),
         platform=choose_platform(platform, threads=threads),
         seed=seed,
         reporters=reporters,
     )
-    best = packed
-    with _bar(progress) as show:
-        while True:
-            waited = 0
-            while waited < patience and press.steps < max_steps:
-                depth = press.relax(block)
-                waited += block
-                show(press.fraction, depth)
-                if depth < tolerance:
-                    break
-            else:
+    run = _Run(press, fraction, tolerance, acceptable, increment, patience, block)
+    try:
+        with _bar(progress) as run.show:
+            run.cold()
+            run.annealed(anneal_steps, agitation, max_steps)
+    except PackingError as error:
+        raise PackingError(
+            f"a fraction of {fraction:g} was not reached: {error}; the error's best is at "
+            f"{run.reached:.3f}",
+            best=run.best,
+        ) from None
+    return run.best
+
+
+class _Run:
+    """One compression on its way."""
+
+    def __init__(
+        self,
+        press: Press,
+        fraction: float,
+        tolerance: float,
+        acceptable: float,
+        increment: float,
+        patience: int,
+        block: int,
+    ) -> None:
+        self.press = press
+        self.fraction = fraction
+        self.tolerance = tolerance
+        self.acceptable = acceptable
+        self.increment = increment
+        self.patience = patience
+        self.block = block
+        self.best, self.reached = press.start, press.fraction
+        self.show: Callable[[float, float], None] = lambda fraction, depth: None
+
+    @property
+    def done(self) -> bool:
+        """Whether the box is as small as it shall be."""
+        return self.press.fraction > self.fraction * (1 - 1e-9)
+
+    def cold(self) -> None:
+        """Shrink the cold scene for as long as it gives way."""
+        press = self.press
+        self.depth = self.settled(self.patience)
+        while self.depth < self.tolerance:
+            self.best, self.reached = press.packed(), press.fraction
+            if self.done:
+                return
+            press.shrink(min(press.fraction + self.increment, self.fraction))
+            self.depth = self.settled(self.patience)
+
+    def annealed(self, steps: int, agitation: float, max_steps: int) -> None:
+        """Shrink it on by annealing, in strides; raise where that does not help."""
+        press = self.press
+        while not self.done or self.depth >= self.tolerance:
+            goal = min(max(press.fraction, self.reached + _STRIDE), self.fraction)
+            self.anneal(goal, steps, agitation)
+            self.depth = self.settled(5 * self.patience)
+            if self.depth < self.acceptable:
+                self.best, self.reached = press.packed(), press.fraction
+                if self.done:
+                    return
+            elif self.depth > _HOPELESS * self.acceptable or press.steps + 2 * steps > max_steps:
                 raise PackingError(
-                    f"a fraction of {fraction:g} was not reached: at {press.fraction:.4g} the "
-                    f"overlaps stayed at {depth:.3f} nm (wanted {tolerance:g}) after "
-                    f"{press.steps} steps; the error's best is at "
-                    f"{box_fraction(best.scene, best.boundary):.4g}",
-                    best=best,
+                    f"at {press.fraction:.3f} balls stand {self.depth:.2f} nm in each other after "
+                    f"{press.steps} steps, wanted {self.acceptable:g}"
                 )
-            if press.fraction > fraction * (1 - 1e-9):
-                return press.packed()
-            best = press.packed()
-            press.shrink(min(press.fraction + increment, fraction))
+            else:
+                steps *= 2
+
+    def relax(self) -> float:
+        """Step one block; return the depth left."""
+        depth = self.press.relax(self.block)
+        self.show(self.press.fraction, depth)
+        return depth
+
+    def settled(self, patience: int) -> float:
+        """Relax the cold scene for as long as that helps; return the depth left."""
+        self.press.heat(0.0, friction=1.0)
+        depth = self.relax()
+        for _ in range(patience // self.block - 1):
+            before = depth
+            if depth < self.tolerance:
+                break
+            depth = self.relax()
+            if 0.99 * before < depth <= before:
+                break
+        return depth
+
+    def anneal(self, goal: float, steps: int, agitation: float) -> None:
+        """Heat the scene, shrink it to a goal, and cool it."""
+        press = self.press
+        press.heat(agitation, friction=0.3)
+        while press.fraction < goal * (1 - 1e-9):
+            press.shrink(min(press.fraction + self.increment, goal))
+            self.relax()
+        blocks = max(1, steps // self.block)
+        for i in range(1, blocks + 1):
+            press.heat(agitation * _COLDEST ** (i / blocks), friction=0.3)
+            self.relax()
 
 
 class Press:
@@ -170,8 +276,8 @@ class Press:
         The start.
     stiffness : float
         Of a contact, kJ/mol/nm^2.
-    timestep, friction, temperature : float
-        Of the dynamics: ps, 1/ps, K.
+    timestep : float
+        Of the dynamics, ps.
     platform : tuple
         What `choose_platform` returns.
     seed : int or numpy.random.SeedSequence
@@ -186,8 +292,6 @@ class Press:
         *,
         stiffness: float,
         timestep: float,
-        friction: float,
-        temperature: float,
         platform: tuple[openmm.Platform, dict[str, str]],
         seed: int | np.random.SeedSequence,
         reporters: Sequence[Any],
@@ -217,7 +321,7 @@ class Press:
         self.soft = 0b111
         self.reach = 2 * float(self.scene.radii.max())
         system = create_system(flexible, forces=terms, rigidity="constraints")
-        integrator = openmm.LangevinMiddleIntegrator(temperature, friction, timestep)
+        integrator = openmm.LangevinMiddleIntegrator(0.0, 1.0, timestep)
         sequence = (
             seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
         )
@@ -229,6 +333,16 @@ class Press:
         self.simulation.reporters += list(reporters)
         self.context = self.simulation.context
         self.context.setPositions(packed.positions)
+        self.timestep = timestep
+        self.agitation = 0.0
+        self.last_depth = self.depth()
+
+    def heat(self, agitation: float, *, friction: float) -> None:
+        """Set the heat, as the root mean square depth of a contact that it makes, nm."""
+        self.agitation = agitation
+        integrator = self.simulation.integrator
+        integrator.setTemperature(self.stiffness * agitation**2 / BOLTZMANN)
+        integrator.setFriction(friction)
 
     @property
     def fraction(self) -> float:
@@ -249,14 +363,21 @@ class Press:
         """Step, and return the depth left."""
         import openmm
 
+        # Deep overlaps push hard: only short steps are stable.
+        brake = float(np.clip(max(self.agitation, _GENTLE) / max(self.last_depth, 1e-9), 0.1, 1.0))
+        self.simulation.integrator.setStepSize(self.timestep * brake)
         try:
             self.simulation.step(steps)
             depth = self.depth()
+            if brake < 1 and self.agitation == 0:
+                # What the push has set going would outrun the longer steps to come.
+                self.context.setVelocitiesToTemperature(0.0)
         except (openmm.OpenMMException, ValueError) as error:
             raise PackingError(
                 f"the compression diverged after step {self.steps}: {error}"
             ) from None
         self.steps += steps
+        self.last_depth = depth
         if not np.isfinite(depth):
             raise PackingError(
                 f"the compression diverged after step {self.steps}: the energy is not finite; "
@@ -286,9 +407,12 @@ class Press:
         if SLAB_HEIGHT in known:
             self.context.setParameter(SLAB_HEIGHT, box.box[2])
         self.context.setPositions(positions + shift[self.scene.instance_of_ball])
+        self.last_depth = self.depth()
 
     def packed(self) -> PackedScene:
         """Measure the state as it is now, and return it with all that was measured before."""
+        import openmm
+
         state = self.context.getState(energy=True)
         positions = wrapped(self.scene, self.positions(), self.boundary)
         self.rows.append(
@@ -300,12 +424,22 @@ class Press:
                 energy=float(strip(state.getPotentialEnergy())),
             )
         )
+        platform = self.context.getPlatform()
         return PackedScene(
             scene=self.scene,
             positions=positions,
             boundary=self.boundary,
             history=joined(self.start.history, in_steps(self.rows)),
-            provenance=self.start.provenance,
+            provenance=self.start.provenance
+            | {
+                "openmm": openmm.version.full_version,
+                "platform": platform.getName(),
+                "compress": {
+                    "fraction": self.fraction,
+                    "steps": self.steps,
+                    "rms_overlap_nm": round(self.depth(), 6),
+                },
+            },
         )
 
 
@@ -322,16 +456,18 @@ def spans(scene: Scene, positions: np.ndarray) -> np.ndarray:
     Returns
     -------
     (3,) array
-        The longest extent of any instance, or of the obstacle, along each axis.
+        The longest extent of any instance along each axis; fixed ones and the obstacle, which
+        keep their places, must be in a box around 0.
     """
     starts = scene.offsets[:-1]
     radii = scene.radii[:, None]
     high = np.maximum.reduceat(positions + radii, starts, axis=0)
     low = np.minimum.reduceat(positions - radii, starts, axis=0)
-    longest = (high - low).max(axis=0)
+    outermost = 2 * np.maximum(np.abs(high), np.abs(low))
+    longest = np.where(scene.fixed[:, None], outermost, high - low).max(axis=0)
     obstacle = scene.obstacle
     if obstacle is not None and not obstacle.beyond:
-        longest = np.maximum(longest, obstacle.extent())
+        longest = np.maximum(longest, 2 * obstacle.outermost())
     return longest
 
 
@@ -344,7 +480,7 @@ def _heavy(model: BallModel, timestep: float) -> BallModel:
     """
     if model.is_rigid:
         # Constraints hold its shape, and a list that grows with the square of its balls is spared.
-        return dataclasses.replace(model, bonds=())
+        return dataclasses.replace(model, bonds=np.empty((0, 2), np.int64))
     if not len(model.bonds):
         return model
     bond_k = min(model.bond_k, _SOFT_BOND_K)

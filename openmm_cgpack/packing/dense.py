@@ -97,7 +97,7 @@ def crowding_series(
         except PackingError as error:
             best = error.best
             raise PackingError(str(error), best=None if best is None else tidy(best)) from None
-        packed = tidy(packed, progress=progress)
+        packed = tidy(packed)
         series.append(packed)
     return tuple(series)
 

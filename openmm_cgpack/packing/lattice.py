@@ -113,7 +113,7 @@ class Lattice:
             self.taken[:, :, inner[2] :] = True
         if obstacle is not None:
             for i in range(inner[0]):
-                j, k = np.indices(inner[1:]).reshape(2, -1)
+                j, k = np.indices(tuple(inner[1:].tolist())).reshape(2, -1)
                 points = self.start + np.stack([np.full(len(j), i), j, k], axis=1) * self.size
                 blocked = obstacle.contains(points).reshape(inner[1:])
                 self.taken[i, :, : inner[2]] |= blocked
@@ -185,7 +185,7 @@ class Lattice:
         All shifts within the block are tried at once: the correlation of the mask with the taken
         voxels is 0 where it is free.
         """
-        block = _block(self.shape, mask.shape)
+        block = _block(self.shape.tolist(), mask.shape)
         corner = rng.integers(self.shape)
         rows = [(c + np.arange(b)) % n for c, b, n in zip(corner, block, self.shape, strict=True)]
         taken = self.taken[np.ix_(*rows)].astype(np.float32)

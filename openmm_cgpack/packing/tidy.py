@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..core import Open, PackedScene, RigidTransforms, Scene, Slab
 from ..core.arrays import positive
 from ..core.boundary import Boundary
-from .contacts import ContactList, PointPairs, Surface, rigid_surface
+from .contacts import ContactList, DepthList, DepthRows, PointPairs, Surface, rigid_surface
 from .depth import ObstacleDepth
 from .state import (
     Packable,
@@ -25,6 +27,8 @@ _SKIN = 0.15
 _PACE = 0.5
 _MEMORY = 0.7
 _FAR = 0.05
+_DEEP = 0.25
+"""Depth up to which pairs of points find the way out by themselves, nm."""
 
 
 def tidy(
@@ -33,7 +37,6 @@ def tidy(
     distance: float = 0.28,
     closest: float = 0.25,
     max_steps: int = 400,
-    progress: bool = False,
 ) -> PackedScene:
     """Move molecules apart by their atoms, until no two atoms are closer than wanted.
 
@@ -54,8 +57,6 @@ def tidy(
         The tidying ends when no two atoms are closer, nm.
     max_steps : int, optional
         Most steps.
-    progress : bool, optional
-        Whether to show a progress bar.
 
     Returns
     -------
@@ -76,7 +77,7 @@ def tidy(
     if closest > distance:
         raise ValueError(f"closest: wanted at most the distance {distance:g}, got {closest:g}")
     relaxation = _Relaxation(packed, distance)
-    excess = relaxation.run(max_steps, distance - closest, progress)
+    excess = relaxation.run(max_steps, distance - closest)
     start = packed.scene
     positions = moved_bodies(start, packed.positions, relaxation.moving, relaxation.poses)
     positions = wrapped(start, positions, packed.boundary)
@@ -123,11 +124,18 @@ class _Relaxation:
         self.limits = _Limits(scene, packed.boundary, max(s.largest for s in self.surfaces))
         self.steps = 0
 
-    def run(self, max_steps: int, allowed: float, progress: bool) -> _Excess:
-        """Step until no overlap is deeper than allowed; return what is left."""
+    def run(self, max_steps: int, allowed: float) -> _Excess:
+        """Step until no overlap is deeper than allowed; return what is left.
+
+        Atoms deep in another body have others on all sides; these are led out by the shortest way
+        first, and then all are moved apart pair by pair.
+        """
+        self._descend(_Depths(self), max_steps // 2, _DEEP)
+        return self._descend(_Contacts(self), max_steps, allowed)
+
+    def _descend(self, contacts: _Contacts, max_steps: int, allowed: float) -> _Excess:
         n = len(self.surfaces)
         speed, spin = np.zeros((n, 3)), np.zeros((n, 3))
-        contacts = _Contacts(self)
         while True:
             contacts.update(self.poses)
             push, torque, stiffness, inertia, excess = contacts.forces(self.poses, allowed)
@@ -151,30 +159,32 @@ class _Relaxation:
 
 
 class _Contacts:
-    """The contacts of bodies with each other, walls and the obstacle."""
+    """The contacts of bodies with each other, by pairs of points, and with walls and obstacle."""
+
+    kind: type[ContactList] = ContactList
 
     def __init__(self, bodies: _Relaxation) -> None:
-        self.listed = ContactList(
-            bodies.surfaces, bodies.boundary, skin=_SKIN, moving=bodies.moving
-        )
+        self.listed = self.kind(bodies.surfaces, bodies.boundary, skin=_SKIN, moving=bodies.moving)
         self.limits = bodies.limits
         self.moving = bodies.moving
         self.n = len(bodies.surfaces)
-        self.update(bodies.poses)
 
     def update(self, poses: RigidTransforms) -> None:
         """List anew what has moved."""
         stale = self.listed.stale(poses)
         if stale.any():
-            self.pairs: PointPairs = self.listed.update(poses, stale)
+            self.listed.update(poses, stale)
             self.outer = self.limits.near(self.listed.surfaces, poses, _SKIN, self.moving)
+            self.collect()
 
-    def forces(
-        self, poses: RigidTransforms, allowed: float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, _Excess]:
-        """Return push, torque, contacts and their inertia of each body, and what is left."""
+    def collect(self) -> None:
+        """Make arrays of what is listed."""
+        self.pairs: PointPairs = self.listed.pairs()
+
+    def between(self, poses: RigidTransforms) -> _Pushes:
+        """Return the pushes of bodies on each other."""
         pairs = self.pairs
-        body, levers, places = _placed(pairs.body, pairs.points, poses)
+        levers, places = _placed(pairs.body, pairs.points, poses)
         offset = places[pairs.first] + pairs.shift - places[pairs.second]
         squared = np.einsum("ki,ki->k", offset, offset)
         touching = np.flatnonzero(squared < pairs.touch**2)
@@ -184,46 +194,109 @@ class _Contacts:
         offset = offset[touching]
         offset[r == 0] = [1.0, 0, 0]
         force = (depth / np.where(r > 0, r, 1.0))[:, None] * offset
-        first, second = pairs.first[touching], pairs.second[touching]
-        rows = np.concatenate([first, second])
-        levers, owner = levers[rows], body[rows]
-        force = np.concatenate([force, -force])
-        deep = np.concatenate([depth, depth])
-        points = rows
+        rows = np.concatenate([pairs.first[touching], pairs.second[touching]])
+        return _Pushes(
+            owner=pairs.body[rows],
+            point=rows,
+            lever=levers[rows],
+            force=np.concatenate([force, -force]),
+            depth=np.concatenate([depth, depth]),
+        )
+
+    def forces(
+        self, poses: RigidTransforms, allowed: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, _Excess]:
+        """Return push, torque, contacts and their inertia of each body, and what is left."""
+        pushes = self.between(poses)
         out_body, out_points = self.outer
         if len(out_body):
-            more, lever, place = _placed(out_body, out_points[:, :3], poses)
-            out_depth, normal = self.limits.depth(place, out_points[:, 3])
-            hit = out_depth > 0
-            force = np.concatenate([force, (out_depth[:, None] * normal)[hit]])
-            levers = np.concatenate([levers, lever[hit]])
-            owner = np.concatenate([owner, more[hit]])
-            deep = np.concatenate([deep, out_depth[hit]])
-            points = np.concatenate([points, len(body) + np.flatnonzero(hit)])
-        torque = np.cross(levers, force)
-        length = np.einsum("ki,ki->k", levers, levers)
+            lever, place = _placed(out_body, out_points[:, :3], poses)
+            depth, normal = self.limits.depth(place, out_points[:, 3])
+            hit = depth > 0
+            pushes = pushes.also(
+                _Pushes(
+                    owner=out_body[hit],
+                    point=-1 - np.flatnonzero(hit),
+                    lever=lever[hit],
+                    force=(depth[:, None] * normal)[hit],
+                    depth=depth[hit],
+                )
+            )
+        torque = np.cross(pushes.lever, pushes.force)
+        length = np.einsum("ki,ki->k", pushes.lever, pushes.lever)
         inertia = np.zeros((self.n, 3, 3))
         for a in range(3):
             for b in range(a, 3):
-                part = (length if a == b else 0.0) - levers[:, a] * levers[:, b]
-                inertia[:, a, b] = inertia[:, b, a] = self._sum(owner, part)
-        bad = deep > allowed
+                part = (length if a == b else 0.0) - pushes.lever[:, a] * pushes.lever[:, b]
+                inertia[:, a, b] = inertia[:, b, a] = self._sum(pushes.owner, part)
+        bad = pushes.depth > allowed
         excess = _Excess(
-            energy=float((deep**2).sum() / 4),
-            deepest=float(deep.max(initial=0.0)),
-            points=len(np.unique(points[bad])),
-            bodies=len(np.unique(owner[bad])),
+            energy=float((pushes.depth**2).sum() / 4),
+            deepest=float(pushes.depth.max(initial=0.0)),
+            points=len(np.unique(pushes.point[bad])),
+            bodies=len(np.unique(pushes.owner[bad])),
         )
         return (
-            np.stack([self._sum(owner, column) for column in force.T], axis=1),
-            np.stack([self._sum(owner, column) for column in torque.T], axis=1),
-            np.bincount(owner, minlength=self.n).astype(float),
+            np.stack([self._sum(pushes.owner, column) for column in pushes.force.T], axis=1),
+            np.stack([self._sum(pushes.owner, column) for column in torque.T], axis=1),
+            np.bincount(pushes.owner, minlength=self.n).astype(float),
             inertia,
             excess,
         )
 
     def _sum(self, owner: np.ndarray, values: np.ndarray) -> np.ndarray:
         return np.bincount(owner, values, minlength=self.n)
+
+
+class _Depths(_Contacts):
+    """The contacts of bodies with each other, by how deep points stand in another body."""
+
+    kind = DepthList
+
+    def collect(self) -> None:
+        """Make arrays of what is listed."""
+        assert isinstance(self.listed, DepthList)
+        self.rows: DepthRows = self.listed.rows()
+
+    def between(self, poses: RigidTransforms) -> _Pushes:
+        """Return the pushes of bodies on each other."""
+        rows = self.rows
+        row, depth, out, place = rows.depths(poses)
+        one, other = rows.one[row], rows.other[row]
+        force = depth[:, None] * out
+        return _Pushes(
+            owner=np.concatenate([one, other]),
+            point=np.concatenate([row, row]),
+            lever=np.concatenate(
+                [
+                    place - poses.translations[one],
+                    place + rows.shift[row] - poses.translations[other],
+                ]
+            ),
+            force=np.concatenate([force, -force]),
+            depth=np.concatenate([depth, depth]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Pushes:
+    """Forces at points: on which body, from which point, where from its origin, how deep."""
+
+    owner: np.ndarray
+    point: np.ndarray
+    lever: np.ndarray
+    force: np.ndarray
+    depth: np.ndarray
+
+    def also(self, more: _Pushes) -> _Pushes:
+        """Return these and more."""
+        return _Pushes(
+            owner=np.concatenate([self.owner, more.owner]),
+            point=np.concatenate([self.point, more.point]),
+            lever=np.concatenate([self.lever, more.lever]),
+            force=np.concatenate([self.force, more.force]),
+            depth=np.concatenate([self.depth, more.depth]),
+        )
 
 
 class _Limits:
@@ -293,7 +366,7 @@ def _surfaces(
 
 def _placed(
     body: np.ndarray, points: np.ndarray, poses: RigidTransforms
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return bodies, points relative to their bodies' origins, and points in the scene."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return points relative to their bodies' origins, and in the scene."""
     levers = np.einsum("qij,qj->qi", poses.rotations[body], points)
-    return body, levers, levers + poses.translations[body]
+    return levers, levers + poses.translations[body]

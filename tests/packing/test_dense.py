@@ -1,0 +1,250 @@
+"""Packing to a volume fraction: each protocol on small scenes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from dense_scenes import blob
+from helpers import PLATFORMS
+from scipy.spatial.distance import cdist
+
+from openmm_cgpack.core import (
+    Grid,
+    Obstacle,
+    Open,
+    PackingError,
+    Periodic,
+    PlacementError,
+    RigidTransforms,
+    Slab,
+)
+from openmm_cgpack.models import filament
+from openmm_cgpack.packing import (
+    as_packed,
+    box_fraction,
+    compress,
+    crowding_series,
+    fit_box,
+    fit_counts,
+    insert,
+    overlaps,
+    pack_scene,
+    place,
+    tidy,
+)
+from openmm_cgpack.poses import extract_transforms
+
+TWO = [(blob("a"), 12), (blob("b", 2, n=250), 12)]
+
+
+def atoms(packed):
+    """Return each body's atoms in the scene."""
+    transforms = extract_transforms(packed).transforms
+    return [
+        transforms[i].apply(packed.scene.model(i).structure.positions)[0]
+        for i in range(packed.scene.n_instances)
+    ]
+
+
+def closest_atoms(packed):
+    """Return the least distance of two bodies' atoms, by brute force over all images."""
+    boundary = packed.boundary
+    bodies = atoms(packed)
+    steps = [(-1, 0, 1) if periodic else (0,) for periodic in boundary.periodic]
+    images = np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, 3) * boundary.box
+    least = np.inf
+    for i, one in enumerate(bodies):
+        for other in bodies[i + 1 :]:
+            for image in images:
+                if np.linalg.norm(one.mean(0) + image - other.mean(0)) < 8:
+                    least = min(least, cdist(one + image, other).min())
+    return least
+
+
+@pytest.fixture(scope="module")
+def start():
+    return insert(TWO, fraction=0.15, seed=1)
+
+
+def test_insertion_keeps_counts_fraction_and_distances(start):
+    assert np.bincount(start.species_index).tolist() == [12, 12]
+    assert box_fraction(start, start.boundary) == pytest.approx(0.15, rel=1e-9)
+    # Voxels are 0.5 nm; atoms at their edges come closer than that.
+    assert closest_atoms(as_packed(start)) > 0.05
+    assert np.abs(start.transforms.translations).max() <= start.boundary.box[0] / 2
+
+
+def test_insertion_repeats(start):
+    again = insert(TWO, fraction=0.15, seed=1)
+    np.testing.assert_array_equal(again.transforms.translations, start.transforms.translations)
+    other = insert(TWO, fraction=0.15, seed=2)
+    assert not np.array_equal(other.transforms.translations, start.transforms.translations)
+
+
+def test_insertion_says_when_there_is_no_room():
+    with pytest.raises(PlacementError, match=r"no room: \d+ of 24 instances fit into"):
+        insert(TWO, fraction=0.8, seed=1)
+
+
+def test_contradictions_show_the_arithmetic():
+    volume = sum(model.volume * count for model, count in TWO)
+    with pytest.raises(ValueError, match=rf"contradict.*{volume:.4g} nm\^3 in 20 x 20 x 20 = 8000"):
+        insert(TWO, boundary=Periodic(box=20.0), fraction=0.3, seed=1)
+    with pytest.raises(ValueError, match="wanted a boundary or a fraction"):
+        insert(TWO, seed=1)
+    with pytest.raises(ValueError, match="got Open"):
+        insert(TWO, boundary=Open(), seed=1)
+
+
+def test_two_of_counts_box_and_fraction_give_the_third():
+    box = fit_box(TWO, fraction=0.2, shape=Slab(box=(2, 2, 1)))
+    assert isinstance(box, Slab)
+    assert box.box[0] == pytest.approx(2 * box.box[2])
+    counts = fit_counts([(model, 1.0) for model, _ in TWO], fraction=0.2, boundary=box)
+    assert [count for _, count in counts] == [12, 12]
+    with pytest.raises(ValueError, match="contradict"):
+        fit_counts([(TWO[0][0], 1.0)], fraction=0.2, boundary=Periodic(box=4.0))
+    grid = Grid(shape=(8, 8, 8), voxel_size=1.0, origin=[-3.5] * 3)
+    block = Obstacle(mask=np.ones(grid.shape, bool), voxel_size=1.0, origin=grid.origin)
+    larger = fit_box(TWO, fraction=0.2, obstacle=block)
+    assert larger.volume == pytest.approx(fit_box(TWO, fraction=0.2).volume + 512)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_compression_reaches_the_fraction_and_keeps_bodies(start, platform):
+    packed = compress(start, fraction=0.3, seed=1, platform=platform)
+    assert packed.scene.n_instances == 24
+    assert box_fraction(packed.scene, packed.boundary) == pytest.approx(0.3, rel=0.005)
+    assert packed.history.fraction[-1] == pytest.approx(0.3, rel=0.005)
+    poses = extract_transforms(packed)
+    assert poses.rms.max() < 1e-4
+    assert not poses.mirrored.any()
+    means = poses.positions
+    assert (np.abs(means) <= np.array(packed.boundary.box) / 2 + 1e-6).all()
+    depth = overlaps(packed.scene, packed.positions, boundary=packed.boundary)[1]
+    assert depth.max(initial=0.0) < 0.3
+
+
+def test_pack_scene_ends_at_the_fraction_with_no_atom_in_another():
+    scene = place(TWO, boundary=Periodic(box=20.0), seed=1)
+    packed = pack_scene(scene, fraction=0.3, seed=1, platform="CPU")
+    assert packed.scene.species_index.tolist() == scene.species_index.tolist()
+    volume = sum(model.volume * count for model, count in TWO)
+    assert volume / packed.boundary.volume == pytest.approx(0.3, rel=0.005)
+    assert packed.provenance["tidy"]["points_too_close"] == 0
+    assert closest_atoms(packed) > 0.25
+
+
+def test_tidying_keeps_bodies_and_says_what_it_left(start):
+    # Bodies at opposite faces of the smaller box stand in each other.
+    packed = dataclasses.replace(as_packed(start), boundary=start.boundary.scaled([0.9] * 3))
+    assert closest_atoms(packed) < 0.2
+    unfinished, tidied = tidy(packed, max_steps=3), tidy(packed)
+    for some in (unfinished, tidied):
+        closest = min(closest_atoms(some), 0.28)
+        assert closest == pytest.approx(some.provenance["tidy"]["closest"], abs=1e-4)
+    assert tidied.provenance["tidy"]["points_too_close"] == 0
+    assert unfinished.provenance["tidy"]["points_too_close"] > 0
+    assert extract_transforms(tidied).rms.max() < 1e-4
+    moved = tidied.boundary.minimum_image(tidied.positions - packed.positions)
+    assert np.abs(moved).max() < 2.0
+
+
+def test_an_impossible_fraction_fails_and_keeps_the_best(start):
+    with pytest.raises(PackingError, match=r"a fraction of 0.95 was not reached") as caught:
+        pack_scene(start, fraction=0.95, seed=1, platform="CPU")
+    best = caught.value.best
+    assert 0.3 < box_fraction(best.scene, best.boundary) < 0.95
+    assert best.scene.n_instances == 24
+
+
+def test_a_series_has_the_same_molecules_at_each_fraction():
+    scene = place(TWO, boundary=Periodic(box=25.0), seed=1)
+    series = crowding_series(scene, fractions=[0.1, 0.2, 0.3], seed=1, platform="CPU")
+    assert [box_fraction(p.scene, p.boundary) for p in series] == pytest.approx([0.1, 0.2, 0.3])
+    assert len({p.scene.species_index.tobytes() for p in series}) == 1
+    with pytest.raises(ValueError, match="rising"):
+        crowding_series(scene, fractions=[0.3, 0.2], seed=1)
+
+
+def test_boundary_and_fraction_go_together(start):
+    with pytest.raises(ValueError, match="Open"):
+        pack_scene(place(TWO, seed=1), fraction=0.3, seed=1)
+    with pytest.raises(ValueError, match="wanted one for a scene in a Periodic"):
+        pack_scene(start, seed=1)
+    with pytest.raises(ValueError, match="only shrinks"):
+        compress(start, fraction=0.1, seed=1)
+
+
+def test_a_slab_keeps_everything_between_its_walls():
+    scene = insert(TWO, boundary=fit_box(TWO, fraction=0.1, shape=Slab(box=(3, 3, 1))), seed=1)
+    packed = pack_scene(scene, fraction=0.3, seed=1, platform="CPU")
+    assert isinstance(packed.boundary, Slab)
+    height = packed.boundary.box[2]
+    highest = max(np.abs(points[:, 2]).max() for points in atoms(packed))
+    assert highest < height / 2 + 0.05
+    assert packed.boundary.box[0] == pytest.approx(3 * height)
+
+
+def test_fixed_instances_and_the_obstacle_are_respected():
+    grid = Grid(shape=(24, 24, 24), voxel_size=0.25, origin=[-2.875] * 3)
+    obstacle = Obstacle.inside_of(lambda points: np.linalg.norm(points, axis=1) < 2.5, grid)
+    pose = RigidTransforms(rotations=np.eye(3)[None], translations=[[4.5, 0.0, 0.0]])
+    scene = insert(
+        TWO,
+        boundary=Periodic(box=16.0),
+        obstacle=obstacle,
+        poses=[(TWO[0][0], pose)],
+        fixed=True,
+        seed=1,
+    )
+    assert scene.fixed.sum() == 1
+    dense = pack_scene(scene, fraction=0.25, seed=1, platform="CPU")
+    # Inserted to the precision of voxels, tidied to that of atoms.
+    for packed, slack in ((as_packed(scene), 0.87), (dense, 0.2)):
+        poses = extract_transforms(packed)
+        np.testing.assert_allclose(poses.transforms.translations[-1], [4.5, 0, 0], atol=1e-9)
+        nearest = min(
+            np.linalg.norm(packed.boundary.wrap(points), axis=1).min() for points in atoms(packed)
+        )
+        assert nearest > 2.5 - slack
+    assert box_fraction(packed.scene, packed.boundary) == pytest.approx(0.25, rel=0.005)
+    room = packed.boundary.volume - obstacle.volume_in(packed.boundary.box)
+    assert packed.scene.volume / room == pytest.approx(0.25, rel=0.005)
+
+
+def test_what_spans_the_box_keeps_its_length():
+    rod = dataclasses.replace(filament(n_balls=8, radius=1.0, persistence_length=1000.0))
+    pose = RigidTransforms(rotations=np.eye(3)[None], translations=[[0.0, 0.0, 0.0]])
+    scene = place(TWO, boundary=Periodic(box=16.0), poses=[(rod, pose)], seed=1)
+    packed = compress(scene, fraction=0.25, seed=1, platform="CPU")
+    balls = packed.positions[packed.scene.balls(packed.scene.n_instances - 1)]
+    assert np.linalg.norm(balls[-1] - balls[0]) == pytest.approx(14.0, rel=0.02)
+    assert packed.boundary.box[2] > 15.5
+    assert packed.boundary.box[0] < 15
+
+
+def test_placing_in_a_box_sees_images():
+    scene = place(TWO, boundary=Periodic(box=14.0), seed=1)
+    pairs, _ = overlaps(scene, scene.positions)
+    assert len(pairs) == 0
+    positions = scene.positions
+    offset = scene.boundary.minimum_image(positions[:, None] - positions[None])
+    gap = np.linalg.norm(offset, axis=2) - scene.radii[:, None] - scene.radii
+    gap[scene.instance_of_ball[:, None] == scene.instance_of_ball] = 1
+    assert gap.min() >= 0
+    with pytest.raises(PlacementError, match="or use insert"):
+        place(TWO, boundary=Periodic(box=6.0), seed=1)
+    with pytest.raises(ValueError, match="extent"):
+        place(TWO, boundary=Periodic(box=20.0), extent=10, seed=1)
+
+
+def test_overlaps_across_the_boundary_are_those_of_a_shifted_scene(start):
+    rng = np.random.default_rng(1)
+    squeezed = Periodic(box=np.array(start.boundary.box) * 0.75)
+    positions = start.positions
+    one = overlaps(start, positions, boundary=squeezed)[1]
+    shift = rng.uniform(-20, 20, 3)
+    other = overlaps(start, positions + shift, boundary=squeezed)[1]
+    assert len(one) > 0
+    np.testing.assert_allclose(np.sort(one), np.sort(other), atol=1e-9)
