@@ -156,7 +156,8 @@ def plot_steps(
     everything = np.concatenate([np.asarray(frame, dtype=np.float64) for frame in frames])
     reach = np.tile(scene.radii, len(frames))[:, None]
     centre = ((everything - reach).min(axis=0) + (everything + reach).max(axis=0)) / 2
-    width = fitting_width(everything, reach[:, 0], centre=centre, view=view)
+    # Room for the scale bar below.
+    width = 1.1 * fitting_width(everything, reach[:, 0], centre=centre, view=view)
     inches = 3.3
     figure = blank_figure((inches * len(frames), (inches + 0.3) * len(views)))
     panels = np.reshape(figure.subplots(len(views), len(frames)), (len(views), len(frames)))
