@@ -39,6 +39,7 @@ _STRIDE = 0.1
 _COLDEST = 1 / 15
 _HOPELESS = 2.0
 _GENTLE = 0.15
+_RETRIES = 4
 
 
 def compress(
@@ -46,11 +47,12 @@ def compress(
     *,
     fraction: float,
     tolerance: float = 0.02,
-    acceptable: float = 0.1,
+    acceptable: float = 0.15,
     increment: float = 0.02,
     patience: int = 60,
     anneal_steps: int = 1000,
-    agitation: float = 0.6,
+    agitation: float = 0.5,
+    gap: float = 0.2,
     max_steps: int = 8000,
     block: int = 20,
     stiffness: float = 1e5,
@@ -87,8 +89,11 @@ def compress(
     anneal_steps : int, optional
         Steps of an annealing; one that does not suffice is followed by one twice as long.
     agitation : float, optional
-        Heat at the start of an annealing, as the root mean square depth of a contact that it
-        makes, nm: ``kT = stiffness agitation^2``.
+        Heat at the start of an annealing, as the root mean square depth d of a contact that it
+        makes, in mean radii of a ball: ``kT = stiffness d^2``.
+    gap : float, optional
+        Distance that balls keep where they can, nm: a molecule's atoms stand out of its balls
+        by a few tenths of a nanometre, and `tidy` has the less to do.
     max_steps : int, optional
         Most steps in all.
     block : int, optional
@@ -158,6 +163,7 @@ def compress(
     press = Press(
         packed,
         stiffness=stiffness,
+        gap=gap,
         timestep=positive(timestep, "timestep"),
         platform=choose_platform(platform, threads=threads),
         seed=seed,
@@ -167,7 +173,7 @@ def compress(
     try:
         with _bar(progress) as run.show:
             run.cold()
-            run.annealed(anneal_steps, agitation, max_steps)
+            run.annealed(anneal_steps, agitation * float(packed.scene.radii.mean()), max_steps)
     except PackingError as error:
         raise PackingError(
             f"a fraction of {fraction:g} was not reached: {error}; the error's best is at "
@@ -276,6 +282,8 @@ class Press:
         The start.
     stiffness : float
         Of a contact, kJ/mol/nm^2.
+    gap : float
+        Distance that balls keep, nm.
     timestep : float
         Of the dynamics, ps.
     platform : tuple
@@ -291,6 +299,7 @@ class Press:
         packed: PackedScene,
         *,
         stiffness: float,
+        gap: float,
         timestep: float,
         platform: tuple[openmm.Platform, dict[str, str]],
         seed: int | np.random.SeedSequence,
@@ -304,6 +313,7 @@ class Press:
         assert not isinstance(packed.boundary, Open)
         self.boundary: Periodic | Slab = packed.boundary
         self.stiffness = positive(stiffness, "stiffness")
+        self.gap = gap
         self.steps = 0
         self.rows: list[History] = []
         flexible = dataclasses.replace(
@@ -312,14 +322,14 @@ class Press:
             boundary=self.boundary,
         )
         terms = (
-            SoftRepulsion(k=self.stiffness),
+            SoftRepulsion(k=self.stiffness, gap=gap),
             Walls(k=self.stiffness),
             ObstacleWall(k=self.stiffness),
             HarmonicBonds(),
             HarmonicAngles(),
         )
         self.soft = 0b111
-        self.reach = 2 * float(self.scene.radii.max())
+        self.reach = 2 * float(self.scene.radii.max()) + gap
         system = create_system(flexible, forces=terms, rigidity="constraints")
         integrator = openmm.LangevinMiddleIntegrator(0.0, 1.0, timestep)
         sequence = (
@@ -360,7 +370,23 @@ class Press:
         return float(np.sqrt(2 * strip(energy) / self.stiffness / self.scene.n_balls))
 
     def relax(self, steps: int) -> float:
-        """Step, and return the depth left."""
+        """Step, and return the depth left; a step that is too long is taken again, shorter."""
+        before = self.positions()
+        for _ in range(_RETRIES):
+            depth = self._step(steps)
+            if np.isfinite(depth):
+                self.steps += steps
+                self.last_depth = depth
+                return depth
+            self.timestep /= 2
+            self.context.setPositions(before)
+            self.context.setVelocitiesToTemperature(0.0)
+        raise PackingError(
+            f"the compression diverged after step {self.steps}, even at a time step of "
+            f"{2 * self.timestep:.2g} ps"
+        )
+
+    def _step(self, steps: int) -> float:
         import openmm
 
         # Deep overlaps push hard: only short steps are stable.
@@ -368,22 +394,13 @@ class Press:
         self.simulation.integrator.setStepSize(self.timestep * brake)
         try:
             self.simulation.step(steps)
-            depth = self.depth()
-            if brake < 1 and self.agitation == 0:
-                # What the push has set going would outrun the longer steps to come.
-                self.context.setVelocitiesToTemperature(0.0)
-        except (openmm.OpenMMException, ValueError) as error:
-            raise PackingError(
-                f"the compression diverged after step {self.steps}: {error}"
-            ) from None
-        self.steps += steps
-        self.last_depth = depth
-        if not np.isfinite(depth):
-            raise PackingError(
-                f"the compression diverged after step {self.steps}: the energy is not finite; "
-                "a shorter timestep or a lower stiffness may help"
-            )
-        return depth
+        except (openmm.OpenMMException, ValueError):
+            # OpenMM's integrators and reporters raise these on NaN.
+            return np.nan
+        if brake < 1 and self.agitation == 0:
+            # What the push has set going would outrun the longer steps to come.
+            self.context.setVelocitiesToTemperature(0.0)
+        return self.depth()
 
     def shrink(self, fraction: float) -> None:
         """Shrink the box to a fraction; bodies keep their shapes and come along by their means."""
@@ -393,7 +410,7 @@ class Press:
             fraction=fraction,
             shape=self.boundary,
             obstacle=self.scene.obstacle,
-            least=np.minimum(spans(self.scene, positions), self.boundary.box),
+            least=np.minimum(spans(self.scene, positions) + self.gap, self.boundary.box),
         )
         factors = np.minimum(np.array(box.box) / self.boundary.box, 1.0)
         centres = means(self.scene, positions)

@@ -12,10 +12,8 @@ from ..core.boundary import Boundary
 
 _CELL = 1.2
 _VOXEL = 0.3
-_MARGIN = 1.2
-_CLOSED = 0.16
-_SLACK = np.sqrt(3) * _VOXEL
-"""Twice half a voxel's diagonal: by this much a distance read off the voxels may be too large."""
+_REACH = 6.0
+_FINE = 0.9
 
 
 class Surface:
@@ -48,81 +46,23 @@ class Surface:
         self.middles = sums / counts[:, None]
         offset = np.linalg.norm(self.points - np.repeat(self.middles, counts, axis=0), axis=1)
         self.sizes = np.maximum.reduceat(offset, self.starts)
-        self.mean_radius = float(radii.mean())
-        pad = int(np.ceil((self.largest + _MARGIN) / _VOXEL))
-        index = np.rint(self.points / _VOXEL).astype(np.int64)
+        # Coarser for large balls, whose distances need not be known as well.
+        self.voxel = max(_VOXEL, self.largest / 4)
+        pad = int(np.ceil((self.largest + _REACH) / self.voxel))
+        index = np.rint(self.points / self.voxel).astype(np.int64)
         self.low = index.min(axis=0) - pad
         empty = np.ones(index.max(axis=0) - self.low + pad + 1, dtype=bool)
         empty[tuple((index - self.low).T)] = False
-        distance = (distance_transform_edt(empty) * _VOXEL).astype(np.float32)
-        self.distance = distance
-        # Closed, so that gaps between atoms are inside, and deep is where the way out is long.
-        inner = distance < self.mean_radius + _CLOSED
-        depth = distance_transform_edt(inner).astype(np.float32) * _VOXEL
-        height = np.where(inner, _CLOSED + 0.5 * _VOXEL - depth, distance - self.mean_radius)
-        slope = np.stack(np.gradient(height, _VOXEL), axis=-1)
-        slope /= np.maximum(np.linalg.norm(slope, axis=-1), 1e-6)[..., None]
-        self.field = np.concatenate([height[..., None], slope], axis=-1).astype(np.float32)
+        self.distance = (distance_transform_edt(empty) * self.voxel).astype(np.float32)
 
     def far(self, points: np.ndarray) -> np.ndarray:
         """Return less than the distance of each point from the nearest of the surface's, nm."""
-        index = np.rint(points / _VOXEL).astype(np.int64) - self.low
+        index = np.rint(points / self.voxel).astype(np.int64) - self.low
         inside = ((index >= 0) & (index < self.distance.shape)).all(axis=1)
         distance = np.full(len(points), np.inf)
-        distance[inside] = self.distance[tuple(index[inside].T)] - _SLACK
+        # Either end of the distance may be half a voxel's diagonal off.
+        distance[inside] = self.distance[tuple(index[inside].T)] - np.sqrt(3) * self.voxel
         return distance
-
-    def height(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return how far outside of the closed surface points are, and the way out.
-
-        Parameters
-        ----------
-        points : (p, 3) array
-            Points in the body frame, nm.
-
-        Returns
-        -------
-        height : (p,) array
-            About the distance from the surface, nm; negative inside.
-        slope : (p, 3) array
-            Unit vectors, in the body frame.
-        """
-        index = np.rint(points / _VOXEL).astype(np.int64)
-        cell = index - self.low
-        inside = ((cell >= 0) & (cell < self.distance.shape)).all(axis=1)
-        cell[~inside] = 0
-        found = self.field[cell[:, 0], cell[:, 1], cell[:, 2]]
-        slope = found[:, 1:].astype(np.float64)
-        height = found[:, 0] + np.einsum("pi,pi->p", slope, points - index * _VOXEL)
-        height[~inside] = np.inf
-        return height, slope
-
-    def inside(
-        self, other: Surface, to_other: tuple[np.ndarray, np.ndarray], skin: float
-    ) -> np.ndarray:
-        """Return the points that stand in another's closed surface or come within a skin of it.
-
-        Parameters
-        ----------
-        other : Surface
-            The other body's.
-        to_other : ((3, 3), (3,)) arrays
-            Rotation and translation from this body's frame to the other's.
-        skin : float
-            How far beyond, nm.
-
-        Returns
-        -------
-        (k,) int array
-        """
-        turn, shift = to_other
-        cutoff = self.largest + other.largest + skin
-        close = other.far(self.middles @ turn.T + shift) < self.sizes + cutoff
-        rows = np.flatnonzero(np.repeat(close, self.ends - self.starts))
-        if not len(rows):
-            return rows
-        height, _ = other.height(self.points[rows] @ turn.T + shift)
-        return rows[height < self.radii[rows] + skin]
 
     def near(
         self, other: Surface, to_other: tuple[np.ndarray, np.ndarray], skin: float
@@ -282,14 +222,14 @@ class ContactList:
         pairs, shifts = neighbours(translations, self.reach + self.skin / 2, self.boundary)
         keep = self.moving[pairs].any(axis=1) & stale[pairs].any(axis=1)
         for (i, j), shift in zip(pairs[keep].tolist(), shifts[keep], strict=True):
-            for one, other, image in self._ways(i, j, shift):
-                back = rotations[other].T
-                move = back @ (translations[one] + image - translations[other])
-                found = self._look(
-                    self.surfaces[one], self.surfaces[other], (back @ rotations[one], move)
-                )
-                if len(found):
-                    parts[one, other, tuple(image.tolist())] = found
+            # The smaller body's points are looked up in the larger one's voxels.
+            if len(self.surfaces[i].points) > len(self.surfaces[j].points):
+                i, j, shift = j, i, -shift
+            back = rotations[j].T
+            move = back @ (translations[i] + shift - translations[j])
+            found = self.surfaces[i].near(self.surfaces[j], (back @ rotations[i], move), self.skin)
+            if len(found):
+                parts[i, j, tuple(shift.tolist())] = found
         if self.known is None:
             self.known = poses
         else:
@@ -298,14 +238,6 @@ class ContactList:
                 rotations=np.where(where[:, None], rotations, self.known.rotations),
                 translations=np.where(where, translations, self.known.translations),
             )
-
-    def _ways(self, i: int, j: int, shift: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-        return [(i, j, shift)]
-
-    def _look(
-        self, one: Surface, other: Surface, to_other: tuple[np.ndarray, np.ndarray]
-    ) -> np.ndarray:
-        return one.near(other, to_other, self.skin)
 
     def pairs(self) -> PointPairs:
         """Return all pairs of points."""
@@ -340,114 +272,6 @@ class ContactList:
         )
 
 
-class DepthList(ContactList):
-    """The points that stand in another body or nearly do, kept up while bodies move."""
-
-    fields: np.ndarray | None = None
-
-    def _ways(self, i: int, j: int, shift: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-        return [(i, j, shift), (j, i, -shift)]
-
-    def _look(
-        self, one: Surface, other: Surface, to_other: tuple[np.ndarray, np.ndarray]
-    ) -> np.ndarray:
-        return one.inside(other, to_other, self.skin)
-
-    def rows(self) -> DepthRows:
-        """Return everything that is listed."""
-        sizes = [len(rows) for rows in self.parts.values()]
-        keys = list(self.parts)
-        one = np.repeat(np.array([key[0] for key in keys], np.int64), sizes)
-        other = np.repeat(np.array([key[1] for key in keys], np.int64), sizes)
-        shift = np.repeat(np.array([key[2] for key in keys]).reshape(-1, 3), sizes, axis=0)
-        surfaces = self.surfaces
-        points = [surfaces[key[0]].points[rows] for key, rows in self.parts.items()]
-        radii = [surfaces[key[0]].radii[rows] for key, rows in self.parts.items()]
-        fields = {id(surface): surface for surface in surfaces}
-        sizes = [surface.distance.size for surface in fields.values()]
-        starts = dict(zip(fields, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
-        if self.fields is None:
-            self.fields = np.concatenate([f.field.reshape(-1, 4) for f in fields.values()])
-        return DepthRows(
-            one=one,
-            other=other,
-            shift=shift,
-            points=np.concatenate([np.empty((0, 3)), *points]),
-            radii=np.concatenate([np.empty(0), *radii]),
-            start=np.array([starts[id(surface)] for surface in surfaces])[other],
-            low=np.array([surface.low for surface in surfaces])[other],
-            shape=np.array([surface.distance.shape for surface in surfaces])[other],
-            fields=self.fields,
-        )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class DepthRows:
-    """Points of bodies, each beside another body whose field tells how deep it stands in it.
-
-    Parameters
-    ----------
-    one, other : (k,) int arrays
-        The body of a point, and the other one.
-    shift : (k, 3) array
-        What is added to a point to get its image next to the other body, nm.
-    points : (k, 3) array
-        The points in their bodies' frames, nm.
-    radii : (k,) array
-        Their radii, nm.
-    start, low, shape : (k,), (k, 3), (k, 3) int arrays
-        Where the other body's field begins in `fields`, its first voxel, and its shape.
-    fields : (m, 4) float32 array
-        Heights and ways out of all surfaces.
-    """
-
-    one: np.ndarray
-    other: np.ndarray
-    shift: np.ndarray
-    points: np.ndarray
-    radii: np.ndarray
-    start: np.ndarray
-    low: np.ndarray
-    shape: np.ndarray
-    fields: np.ndarray
-
-    def depths(
-        self, poses: RigidTransforms
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return what stands in another body.
-
-        Parameters
-        ----------
-        poses : RigidTransforms
-            Where the bodies are.
-
-        Returns
-        -------
-        row : (d,) int array
-            Rows of the list.
-        depth : (d,) array
-            How deep, nm; positive.
-        out : (d, 3) array
-            Unit vectors out of the other body, in the scene.
-        place : (d, 3) array
-            Where the points are, in the scene, nm.
-        """
-        places = np.einsum("kij,kj->ki", poses.rotations[self.one], self.points)
-        places += poses.translations[self.one]
-        offset = places + self.shift - poses.translations[self.other]
-        inside = np.einsum("kji,kj->ki", poses.rotations[self.other], offset)
-        index = np.rint(inside / _VOXEL).astype(np.int64)
-        cell = np.clip(index - self.low, 0, self.shape - 1)
-        flat = (cell[:, 0] * self.shape[:, 1] + cell[:, 1]) * self.shape[:, 2] + cell[:, 2]
-        found = self.fields[self.start + flat]
-        slope = found[:, 1:].astype(np.float64)
-        height = found[:, 0] + np.einsum("ki,ki->k", slope, inside - index * _VOXEL)
-        depth = self.radii - height
-        row = np.flatnonzero(depth > 0)
-        out = np.einsum("kij,kj->ki", poses.rotations[self.other[row]], slope[row])
-        return row, depth[row], out, places[row]
-
-
 def rigid_surface(model: BallModel, distance: float) -> Surface:
     """Return the surface of a molecule: its atoms, or the points that stand for several.
 
@@ -480,3 +304,32 @@ def rigid_surface(model: BallModel, distance: float) -> Surface:
     base = np.cbrt(3 * model.volume * share / (4 * np.pi))
     radii = scaled_radii(structure.positions, base, model.volume)
     return Surface(structure.positions, radii - (ATOM_RADIUS - distance / 2))
+
+
+def fine_surface(model: BallModel, distance: float) -> Surface:
+    """Return the surface of a molecule as balls of about forty atoms that hold all of them.
+
+    Parameters
+    ----------
+    model : BallModel
+        A rigid body.
+    distance : float
+        Distance at which two atoms touch, nm.
+
+    Returns
+    -------
+    Surface
+        A ball for the points in each cube of 0.9 nm, which reaches as far beyond the outermost of
+        them as that does itself. Balls lead out of a body where its single atoms lead nowhere.
+    """
+    points = rigid_surface(model, distance)
+    cells = np.floor(points.points / _FINE).astype(np.int64)
+    _, group = np.unique(cells, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    counts = np.bincount(group)
+    sums = [np.bincount(group, column) for column in points.points.T]
+    centres = np.stack(sums, axis=1) / counts[:, None]
+    radii = np.zeros(len(counts))
+    far = np.linalg.norm(points.points - centres[group], axis=1) + points.radii
+    np.maximum.at(radii, group, far)
+    return Surface(centres, radii)

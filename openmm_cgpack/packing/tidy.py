@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..core import Open, PackedScene, RigidTransforms, Scene, Slab
+from ..core import BallModel, Open, PackedScene, RigidTransforms, Scene, Slab
 from ..core.arrays import positive
 from ..core.boundary import Boundary
-from .contacts import ContactList, DepthList, DepthRows, PointPairs, Surface, rigid_surface
+from .contacts import ContactList, PointPairs, Surface, fine_surface, rigid_surface
 from .depth import ObstacleDepth
 from .state import (
     Packable,
@@ -25,10 +26,13 @@ from .state import (
 
 _SKIN = 0.15
 _PACE = 0.5
-_MEMORY = 0.7
+_MEMORY = 0.85
 _FAR = 0.05
-_DEEP = 0.25
-"""Depth up to which pairs of points find the way out by themselves, nm."""
+_WATCHED = 30
+_GAIN = 0.95
+"""Bodies are jammed when that many steps take less than a twentieth off the energy."""
+_DEEP = 0.1
+"""Overlap of balls of forty atoms up to which their atoms find the way by themselves, nm."""
 
 
 def tidy(
@@ -119,7 +123,10 @@ class _Relaxation:
         rigid = np.array([model.is_rigid for model in scene.species])[scene.species_index]
         self.moving = rigid & ~scene.fixed
         self.poses = body_poses(scene, packed.positions)
-        self.surfaces = _surfaces(scene, packed.positions, self.poses, rigid, distance)
+        self.surfaces, self.fine = (
+            _surfaces(scene, packed.positions, self.poses, rigid, distance, make)
+            for make in (rigid_surface, fine_surface)
+        )
         self.reach = np.array([surface.reach for surface in self.surfaces])
         self.limits = _Limits(scene, packed.boundary, max(s.largest for s in self.surfaces))
         self.steps = 0
@@ -127,19 +134,23 @@ class _Relaxation:
     def run(self, max_steps: int, allowed: float) -> _Excess:
         """Step until no overlap is deeper than allowed; return what is left.
 
-        Atoms deep in another body have others on all sides; these are led out by the shortest way
-        first, and then all are moved apart pair by pair.
+        Atoms deep in another body have others on all sides, which lead them nowhere: balls of
+        about forty atoms come first.
         """
-        self._descend(_Depths(self), max_steps // 2, _DEEP)
-        return self._descend(_Contacts(self), max_steps, allowed)
+        self._descend(_Contacts(self, self.fine), max_steps // 2, _DEEP)
+        return self._descend(_Contacts(self, self.surfaces), max_steps, allowed)
 
     def _descend(self, contacts: _Contacts, max_steps: int, allowed: float) -> _Excess:
         n = len(self.surfaces)
         speed, spin = np.zeros((n, 3)), np.zeros((n, 3))
+        energies: list[float] = []
         while True:
             contacts.update(self.poses)
             push, torque, stiffness, inertia, excess = contacts.forces(self.poses, allowed)
             if excess.deepest <= allowed or self.steps >= max_steps:
+                return excess
+            energies.append(excess.energy)
+            if len(energies) > _WATCHED and energies[-1] > _GAIN * energies[-1 - _WATCHED]:
                 return excess
             speed = _MEMORY * speed + _PACE * push / np.maximum(stiffness, 1.0)[:, None]
             # A body with few contacts on one side would spin about them without the bound.
@@ -161,13 +172,11 @@ class _Relaxation:
 class _Contacts:
     """The contacts of bodies with each other, by pairs of points, and with walls and obstacle."""
 
-    kind: type[ContactList] = ContactList
-
-    def __init__(self, bodies: _Relaxation) -> None:
-        self.listed = self.kind(bodies.surfaces, bodies.boundary, skin=_SKIN, moving=bodies.moving)
+    def __init__(self, bodies: _Relaxation, surfaces: list[Surface]) -> None:
+        self.listed = ContactList(surfaces, bodies.boundary, skin=_SKIN, moving=bodies.moving)
         self.limits = bodies.limits
         self.moving = bodies.moving
-        self.n = len(bodies.surfaces)
+        self.n = len(surfaces)
 
     def update(self, poses: RigidTransforms) -> None:
         """List anew what has moved."""
@@ -248,36 +257,6 @@ class _Contacts:
         return np.bincount(owner, values, minlength=self.n)
 
 
-class _Depths(_Contacts):
-    """The contacts of bodies with each other, by how deep points stand in another body."""
-
-    kind = DepthList
-
-    def collect(self) -> None:
-        """Make arrays of what is listed."""
-        assert isinstance(self.listed, DepthList)
-        self.rows: DepthRows = self.listed.rows()
-
-    def between(self, poses: RigidTransforms) -> _Pushes:
-        """Return the pushes of bodies on each other."""
-        rows = self.rows
-        row, depth, out, place = rows.depths(poses)
-        one, other = rows.one[row], rows.other[row]
-        force = depth[:, None] * out
-        return _Pushes(
-            owner=np.concatenate([one, other]),
-            point=np.concatenate([row, row]),
-            lever=np.concatenate(
-                [
-                    place - poses.translations[one],
-                    place + rows.shift[row] - poses.translations[other],
-                ]
-            ),
-            force=np.concatenate([force, -force]),
-            depth=np.concatenate([depth, depth]),
-        )
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Pushes:
     """Forces at points: on which body, from which point, where from its origin, how deep."""
@@ -350,6 +329,7 @@ def _surfaces(
     poses: RigidTransforms,
     rigid: np.ndarray,
     distance: float,
+    make: Callable[[BallModel, float], Surface],
 ) -> list[Surface]:
     known: dict[int, Surface] = {}
     surfaces = []
@@ -359,7 +339,7 @@ def _surfaces(
             surfaces.append(Surface(balls, scene.species[s].radii))
             continue
         if s not in known:
-            known[s] = rigid_surface(scene.species[s], distance)
+            known[s] = make(scene.species[s], distance)
         surfaces.append(known[s])
     return surfaces
 
