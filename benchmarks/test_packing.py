@@ -38,21 +38,28 @@ def simulation_of(scene, *, lennard_jones="standard", rigidity="constraints"):
 
 @pytest.mark.slow
 def test_driver_overhead(scene, full, record):
-    """The time in pack() over that of as many bare integrator steps on the same System."""
+    """The time in pack() over that in the integrator's steps, which are all bare ones, within it.
+
+    Both are taken from one run, so that whatever else the machine does weighs on both alike.
+    """
     steps = 4000 if full else 1000
-    bare, driven = [], []
+    ratios, rates = [], []
     for _ in range(3):
         simulation = simulation_of(scene)
         simulation.context.getState(energy=True)
-        start = time.perf_counter()
-        simulation.integrator.step(steps)
-        bare.append(time.perf_counter() - start)
-        simulation = simulation_of(scene)
-        simulation.context.getState(energy=True)
+        bare_step, stepping = simulation.integrator.step, []
+
+        def timed_step(n, bare_step=bare_step, stepping=stepping):
+            start = time.perf_counter()
+            bare_step(n)
+            stepping.append(time.perf_counter() - start)
+
+        simulation.integrator.step = timed_step
         start = time.perf_counter()
         pack(simulation, scene, max_steps=steps, tolerance=0, patience=steps, relax_steps=0)
-        driven.append(time.perf_counter() - start)
-    ratios = np.array(driven) / np.array(bare)
+        ratios.append((time.perf_counter() - start) / sum(stepping))
+        rates.append(steps / sum(stepping))
+        assert simulation.currentStep == steps
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     record(
         [
@@ -60,13 +67,13 @@ def test_driver_overhead(scene, full, record):
                 "molecules": scene.n_instances,
                 "balls": scene.n_balls,
                 "steps": steps,
-                "bare steps/s": f"{steps / np.median(bare):.0f}",
-                "pack() over bare, median of 3": f"{np.median(ratios):.3f}",
+                "bare steps/s": f"{np.median(rates):.0f}",
+                "pack() over its bare steps, median of 3": f"{np.median(ratios):.3f}",
                 "peak memory, GiB": f"{peak:.2f}",
             }
         ]
     )
-    assert np.median(ratios) < 1.5
+    assert np.median(ratios) < 1.2
 
 
 @pytest.mark.slow
