@@ -12,7 +12,6 @@ from ..core.boundary import Boundary
 
 _CELL = 1.2
 _VOXEL = 0.3
-_REACH = 6.0
 _FINE = 0.9
 
 
@@ -25,9 +24,11 @@ class Surface:
         Points, nm.
     radii : (p,) array
         Distance that each keeps: two points touch at the sum of theirs, nm.
+    reach : float
+        Largest distance from its points at which others will be looked for, nm.
     """
 
-    def __init__(self, points: np.ndarray, radii: np.ndarray) -> None:
+    def __init__(self, points: np.ndarray, radii: np.ndarray, *, reach: float) -> None:
         from scipy.ndimage import distance_transform_edt
 
         cells = np.floor(points / _CELL).astype(np.int64)
@@ -48,7 +49,7 @@ class Surface:
         self.sizes = np.maximum.reduceat(offset, self.starts)
         # Coarser for large balls, whose distances need not be known as well.
         self.voxel = max(_VOXEL, self.largest / 4)
-        pad = int(np.ceil((self.largest + _REACH) / self.voxel))
+        pad = int(np.ceil(reach / self.voxel)) + 2
         index = np.rint(self.points / self.voxel).astype(np.int64)
         self.low = index.min(axis=0) - pad
         empty = np.ones(index.max(axis=0) - self.low + pad + 1, dtype=bool)
@@ -272,8 +273,8 @@ class ContactList:
         )
 
 
-def rigid_surface(model: BallModel, distance: float) -> Surface:
-    """Return the surface of a molecule: its atoms, or the points that stand for several.
+def rigid_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points of a molecule: its atoms, or the points that stand for several.
 
     Parameters
     ----------
@@ -284,30 +285,32 @@ def rigid_surface(model: BallModel, distance: float) -> Surface:
 
     Returns
     -------
-    Surface
-        Atoms keep half the distance. Points of several atoms are balls whose union has the
-        envelope's volume, and may overlap by as much as the envelopes of atoms that touch. A body
-        without a structure has its balls.
+    points : (p, 3) array
+        In the body frame, nm.
+    radii : (p,) array
+        What each keeps from others', nm. Atoms keep half the distance. Points of several atoms
+        are balls whose union has the envelope's volume, and may overlap by as much as the
+        envelopes of atoms that touch. A body without a structure has its balls.
     """
     from ..models.union import scaled_radii
     from ..structures.envelope import ATOM_RADIUS
 
     structure = model.structure
     if structure is None:
-        return Surface(model.positions, model.radii)
+        return model.positions, model.radii
     if (structure.atoms == 1).all() and not structure.spread.any():
         heavy = structure.positions
         if structure.elements is not None:
             heavy = heavy[~np.isin(structure.elements, ("H", "D"))]
-        return Surface(heavy, np.full(len(heavy), distance / 2))
+        return heavy, np.full(len(heavy), distance / 2)
     share = structure.atoms / structure.n_atoms
     base = np.cbrt(3 * model.volume * share / (4 * np.pi))
     radii = scaled_radii(structure.positions, base, model.volume)
-    return Surface(structure.positions, radii - (ATOM_RADIUS - distance / 2))
+    return structure.positions, radii - (ATOM_RADIUS - distance / 2)
 
 
-def fine_surface(model: BallModel, distance: float) -> Surface:
-    """Return the surface of a molecule as balls of about forty atoms that hold all of them.
+def fine_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a molecule as balls of about forty atoms that hold all of them.
 
     Parameters
     ----------
@@ -318,18 +321,18 @@ def fine_surface(model: BallModel, distance: float) -> Surface:
 
     Returns
     -------
-    Surface
+    points : (p, 3) array
+        In the body frame, nm.
+    radii : (p,) array
         A ball for the points in each cube of 0.9 nm, which reaches as far beyond the outermost of
-        them as that does itself. Balls lead out of a body where its single atoms lead nowhere.
+        them as that does itself, nm. Balls lead out of a body where its single atoms lead nowhere.
     """
-    points = rigid_surface(model, distance)
-    cells = np.floor(points.points / _FINE).astype(np.int64)
+    points, keep = rigid_points(model, distance)
+    cells = np.floor(points / _FINE).astype(np.int64)
     _, group = np.unique(cells, axis=0, return_inverse=True)
     group = group.reshape(-1)
     counts = np.bincount(group)
-    sums = [np.bincount(group, column) for column in points.points.T]
-    centres = np.stack(sums, axis=1) / counts[:, None]
+    centres = np.stack([np.bincount(group, x) for x in points.T], axis=1) / counts[:, None]
     radii = np.zeros(len(counts))
-    far = np.linalg.norm(points.points - centres[group], axis=1) + points.radii
-    np.maximum.at(radii, group, far)
-    return Surface(centres, radii)
+    np.maximum.at(radii, group, np.linalg.norm(points - centres[group], axis=1) + keep)
+    return centres, radii

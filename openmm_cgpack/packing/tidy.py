@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from ..core import BallModel, Open, PackedScene, RigidTransforms, Scene, Slab
 from ..core.arrays import positive
 from ..core.boundary import Boundary
-from .contacts import ContactList, PointPairs, Surface, fine_surface, rigid_surface
+from .contacts import ContactList, PointPairs, Surface, fine_points, rigid_points
 from .depth import ObstacleDepth
 from .state import (
     Packable,
@@ -24,13 +24,15 @@ from .state import (
     wrapped,
 )
 
-_SKIN = 0.15
+_SKIN = 0.2
+_WIDE_SKIN = 0.5
 _PACE = 0.5
 _MEMORY = 0.85
 _FAR = 0.05
-_WATCHED = 30
-_GAIN = 0.95
-"""Bodies are jammed when that many steps take less than a twentieth off the energy."""
+_TURN = 50
+"""Steps with one kind of points before those with the other have their turn."""
+_GAIN = 0.9
+"""Bodies are jammed when a turn of both takes less than a tenth off the energy."""
 _DEEP = 0.1
 """Overlap of balls of forty atoms up to which their atoms find the way by themselves, nm."""
 
@@ -125,7 +127,7 @@ class _Relaxation:
         self.poses = body_poses(scene, packed.positions)
         self.surfaces, self.fine = (
             _surfaces(scene, packed.positions, self.poses, rigid, distance, make)
-            for make in (rigid_surface, fine_surface)
+            for make in (rigid_points, fine_points)
         )
         self.reach = np.array([surface.reach for surface in self.surfaces])
         self.limits = _Limits(scene, packed.boundary, max(s.largest for s in self.surfaces))
@@ -135,22 +137,26 @@ class _Relaxation:
         """Step until no overlap is deeper than allowed; return what is left.
 
         Atoms deep in another body have others on all sides, which lead them nowhere: balls of
-        about forty atoms come first.
+        about forty atoms come first, and the two take turns.
         """
-        self._descend(_Contacts(self, self.fine), max_steps // 2, _DEEP)
-        return self._descend(_Contacts(self, self.surfaces), max_steps, allowed)
+        fine = _Contacts(self, self.fine, _WIDE_SKIN)
+        atoms = _Contacts(self, self.surfaces, _SKIN)
+        before = np.inf
+        while True:
+            self._descend(fine, min(self.steps + _TURN, max_steps), _DEEP)
+            excess = self._descend(atoms, min(self.steps + _TURN, max_steps), allowed)
+            jammed = excess.energy > _GAIN * before
+            if excess.deepest <= allowed or self.steps >= max_steps or jammed:
+                return excess
+            before = excess.energy
 
     def _descend(self, contacts: _Contacts, max_steps: int, allowed: float) -> _Excess:
         n = len(self.surfaces)
         speed, spin = np.zeros((n, 3)), np.zeros((n, 3))
-        energies: list[float] = []
         while True:
             contacts.update(self.poses)
             push, torque, stiffness, inertia, excess = contacts.forces(self.poses, allowed)
             if excess.deepest <= allowed or self.steps >= max_steps:
-                return excess
-            energies.append(excess.energy)
-            if len(energies) > _WATCHED and energies[-1] > _GAIN * energies[-1 - _WATCHED]:
                 return excess
             speed = _MEMORY * speed + _PACE * push / np.maximum(stiffness, 1.0)[:, None]
             # A body with few contacts on one side would spin about them without the bound.
@@ -172,8 +178,9 @@ class _Relaxation:
 class _Contacts:
     """The contacts of bodies with each other, by pairs of points, and with walls and obstacle."""
 
-    def __init__(self, bodies: _Relaxation, surfaces: list[Surface]) -> None:
-        self.listed = ContactList(surfaces, bodies.boundary, skin=_SKIN, moving=bodies.moving)
+    def __init__(self, bodies: _Relaxation, surfaces: list[Surface], skin: float) -> None:
+        self.listed = ContactList(surfaces, bodies.boundary, skin=skin, moving=bodies.moving)
+        self.skin = skin
         self.limits = bodies.limits
         self.moving = bodies.moving
         self.n = len(surfaces)
@@ -183,7 +190,7 @@ class _Contacts:
         stale = self.listed.stale(poses)
         if stale.any():
             self.listed.update(poses, stale)
-            self.outer = self.limits.near(self.listed.surfaces, poses, _SKIN, self.moving)
+            self.outer = self.limits.near(self.listed.surfaces, poses, self.skin, self.moving)
             self.collect()
 
     def collect(self) -> None:
@@ -329,18 +336,28 @@ def _surfaces(
     poses: RigidTransforms,
     rigid: np.ndarray,
     distance: float,
-    make: Callable[[BallModel, float], Surface],
+    make: Callable[[BallModel, float], tuple[np.ndarray, np.ndarray]],
 ) -> list[Surface]:
-    known: dict[int, Surface] = {}
+    """Return each body's surface: a species' own, or the balls of a deformable."""
+    shapes = {
+        s: make(scene.species[s], distance) for s in np.unique(scene.species_index[rigid]).tolist()
+    }
+    largest = max(
+        [float(radii.max()) for _, radii in shapes.values()]
+        + [float(scene.model(i).radii.max()) for i in np.flatnonzero(~rigid)]
+    )
+
+    def surface(points: np.ndarray, radii: np.ndarray) -> Surface:
+        return Surface(points, radii, reach=float(radii.max()) + largest + _WIDE_SKIN)
+
+    known = {s: surface(*shape) for s, shape in shapes.items()}
     surfaces = []
     for i, s in enumerate(scene.species_index.tolist()):
-        if not rigid[i]:
+        if rigid[i]:
+            surfaces.append(known[s])
+        else:
             balls = positions[scene.balls(i)] - poses.translations[i]
-            surfaces.append(Surface(balls, scene.species[s].radii))
-            continue
-        if s not in known:
-            known[s] = make(scene.species[s], distance)
-        surfaces.append(known[s])
+            surfaces.append(surface(balls, scene.species[s].radii))
     return surfaces
 
 
