@@ -11,9 +11,10 @@ import numpy as np
 
 from ..core import Open, PackedScene, PackingError, PlacementError, RigidTransforms, Scene
 from .amounts import checked_fraction, fit_box
-from .compress import compress, spans
+from .compress import compress
 from .insert import insert
 from .measure import box_fraction
+from .press import spans
 from .state import as_packed
 from .tidy import tidy
 
