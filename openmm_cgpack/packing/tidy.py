@@ -344,7 +344,7 @@ def _surfaces(
     }
     largest = max(
         [float(radii.max()) for _, radii in shapes.values()]
-        + [float(scene.model(i).radii.max()) for i in np.flatnonzero(~rigid)]
+        + [float(scene.model(i).radii.max()) for i in np.flatnonzero(~rigid).tolist()]
     )
 
     def surface(points: np.ndarray, radii: np.ndarray) -> Surface:

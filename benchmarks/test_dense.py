@@ -1,0 +1,163 @@
+"""Dense packing to a volume fraction: what is left too close, and what it costs."""
+
+import resource
+import time
+from pathlib import Path
+
+import pytest
+from prototypes import prototype_a, prototype_b
+
+from openmm_cgpack import (
+    PackingError,
+    PlacementError,
+    as_packed,
+    box_fraction,
+    coarse_grain,
+    extract_transforms,
+    insert,
+    library,
+    load_structure,
+    pack_scene,
+)
+from openmm_cgpack.auditing import atom_contacts
+
+FULL = (
+    "3h84",
+    "1bxr_AB",
+    "2cg9",
+    "1f1b",
+    "1gyt",
+    "1oel",
+    "1g3i",
+    "1u6g",
+    "1bxn",
+    "3hhb",
+    "3d2f",
+    "1w6t",
+    "1yg6",
+    "2bo9",
+    "2byu",
+    "4v4r_30S",
+    "1aon",
+    "2h12",
+    "3gl1",
+    "3j9i",
+)
+"""Structures of the shared folder."""
+
+ASSEMBLIES = ("1f1b", "1w6t", "1oel", "1aon")
+"""Those whose first biological assembly is taken."""
+
+SMALL = ("3hhb", "2bo9", "1f1b")
+
+
+@pytest.fixture(scope="module")
+def models(full):
+    """Return 20 full structures at 300 atoms a ball, or three of the library."""
+    if not full:
+        structures = [library.load(name) for name in SMALL]
+    else:
+        folder = shared_folder()
+        if folder is None:
+            pytest.skip("the developers' shared/ folder is not here")
+        structures = []
+        for name in FULL:
+            (path,) = sorted(folder.glob(f"{name}.*"))[:1]
+            assembly = "1" if name in ASSEMBLIES else None
+            structures.append(load_structure(path, assembly=assembly, name=name))
+    return [coarse_grain(s, atoms_per_ball=300, radius="volume", seed=1) for s in structures]
+
+
+def shared_folder():
+    """Return the developers' folder of structures, or None."""
+    for parent in Path(__file__).resolve().parents:
+        if (parent / "shared" / "pdb").is_dir():
+            return parent / "shared" / "pdb"
+    return None
+
+
+def contacts(packed):
+    """Return what is left too close, as columns of a table."""
+    poses = extract_transforms(packed).transforms
+    found = atom_contacts(packed.scene, poses, packed.boundary, distances=(0.25, 0.15))
+    if found is None:
+        tidied = packed.provenance.get("tidy", {})
+        return {"points too close": tidied.get("points_too_close", "not tidied")}
+    near, nearer = found.within
+    return {
+        "atoms < 2.5 Å, %": f"{100 * near.atoms / found.atoms:.4f}",
+        "molecules with one < 1.5 Å, %": f"{100 * nearer.molecules / packed.scene.n_instances:.1f}",
+    }
+
+
+def timed(run):
+    start = time.perf_counter()
+    packed = run()
+    return packed, time.perf_counter() - start
+
+
+@pytest.mark.slow
+def test_dense_fractions(models, full, record):
+    """What the protocols and the prototypes leave at each fraction, in one run."""
+    counts = [(model, 10 if full else 6) for model in models]
+    rows = []
+
+    def row(protocol, asked, packed, seconds, note=""):
+        rows.append(
+            {
+                "protocol": protocol,
+                "fraction asked": asked,
+                "reached": f"{box_fraction(packed.scene, packed.boundary):.3f}" + note,
+                "wall, s": f"{seconds:.1f}",
+                **contacts(packed),
+            }
+        )
+
+    for fraction in (0.2, 0.25, 0.28):
+        try:
+            scene, seconds = timed(lambda f=fraction: insert(counts, fraction=f, seed=1))
+        except PlacementError:
+            continue
+        row("insert alone", fraction, as_packed(scene), seconds)
+    for fraction in (0.3, 0.4, 0.45, 0.55) if full else (0.3,):
+        start = insert(counts, fraction=0.1, seed=1)
+        clock = time.perf_counter()
+        try:
+            packed, note = pack_scene(start, fraction=fraction, seed=1, platform="CPU"), ""
+        except PackingError as error:
+            packed, note = error.best, " (PackingError)"
+        row("pack_scene", fraction, packed, time.perf_counter() - clock, note)
+    if full:
+        slow, seconds = timed(lambda: prototype_a(counts, 0.4, seed=1))
+        row("prototype A", 0.4, slow, seconds)
+        fine, more = timed(lambda: prototype_b(slow, seed=1))
+        row("prototypes A and B", 0.4, fine, seconds + more)
+    at_30 = next(r for r in rows if r["protocol"] == "pack_scene")
+    assert float(at_30["reached"]) == pytest.approx(0.3, rel=0.005)
+    molecules = sum(count for _, count in counts)
+    record(rows, note=f"{molecules} molecules of {len(models)} species, 2 threads.")
+
+
+@pytest.mark.slow
+def test_dense_scaling(models, full, record):
+    """Cost a molecule at 0.30, beside the insertion stage alone at 0.28."""
+    rows = []
+    for copies in (10, 50, 160) if full else (2, 4):
+        counts = [(model, copies) for model in models]
+        n = copies * len(models)
+        scene, alone = timed(lambda c=counts: insert(c, fraction=0.25, seed=1))
+        packed, seconds = timed(lambda s=scene: pack_scene(s, fraction=0.3, seed=1, platform="CPU"))
+        whole = alone + seconds
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        rows.append(
+            {
+                "molecules": n,
+                "insertion to 0.25, s": f"{alone:.1f}",
+                "pack_scene to 0.30 with it, s": f"{whole:.1f}",
+                "ms a molecule": f"{1000 * whole / n:.0f}",
+                "over insertion": f"{whole / alone:.1f}",
+                "peak memory, GiB": f"{memory:.2f}",
+                **contacts(packed),
+            }
+        )
+    record(rows, note=f"{len(models)} species in equal copies, 2 threads.")
