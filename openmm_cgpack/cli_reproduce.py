@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .reproduce import Section
 
 
 def add_reproduce(commands: Any) -> None:
@@ -31,6 +34,7 @@ def _reproduce(options: argparse.Namespace) -> None:
     import os
     import sys
 
+    from .io.atomic import atomic_path
     from .reproduce import Settings, findings_markdown, reproduce, write_report
 
     if options.structures is not None and not os.path.isdir(options.structures):
@@ -43,14 +47,15 @@ def _reproduce(options: argparse.Namespace) -> None:
         threads=options.threads,
         progress=not options.quiet and sys.stderr.isatty(),
     )
-    sections = reproduce(settings, only=_numbers(options.only))
     made_by = _made_by(options)
-    write_report(options.out, sections, made_by=made_by)
-    if options.markdown is not None:
-        from .io.atomic import atomic_path
 
-        with atomic_path(options.markdown) as temporary:
-            temporary.write_text(findings_markdown(sections), encoding="utf-8")
+    def write(sections: tuple[Section, ...]) -> None:
+        write_report(options.out, sections, made_by=made_by)
+        if options.markdown is not None:
+            with atomic_path(options.markdown) as temporary:
+                temporary.write_text(findings_markdown(sections), encoding="utf-8")
+
+    sections = reproduce(settings, only=_numbers(options.only), after_each=write)
     if not options.quiet:
         for section in sections:
             print(f"{section.number}. {section.title}")

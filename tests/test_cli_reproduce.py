@@ -59,3 +59,19 @@ def test_bad_options_are_one_line(calls, tmp_path, capsys, options, message):
     assert message in capsys.readouterr().err
     assert not out.exists()
     assert calls == []
+
+
+def test_a_run_cut_short_leaves_what_it_has(calls, monkeypatch, tmp_path, capsys):
+    first = package.run_experiment
+
+    def stopped(number, settings):
+        if number == 3:
+            raise KeyboardInterrupt
+        return first(number, settings)
+
+    monkeypatch.setattr(package, "run_experiment", stopped)
+    out = tmp_path / "r.html"
+    assert main(["reproduce", "--quick", "-o", str(out)]) == 130
+    page = out.read_text("utf-8")
+    assert 'id="e2"' in page
+    assert 'id="e3"' not in page

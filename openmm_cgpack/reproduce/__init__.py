@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .report import findings_markdown, report_html, write_report
 from .runs import Settings
@@ -63,7 +63,10 @@ def run_experiment(number: int, settings: Settings) -> Section:
 
 
 def reproduce(
-    settings: Settings | None = None, *, only: Iterable[int] | None = None
+    settings: Settings | None = None,
+    *,
+    only: Iterable[int] | None = None,
+    after_each: Callable[[tuple[Section, ...]], None] | None = None,
 ) -> tuple[Section, ...]:
     """Run the paper's experiments.
 
@@ -73,6 +76,9 @@ def reproduce(
         How; full size with seed 0 when left out.
     only : iterable of int, optional
         Numbers of the experiments to run; all when left out.
+    after_each : callable, optional
+        Called with all sections so far after every experiment, so that a long run which is cut
+        short leaves what it has.
 
     Returns
     -------
@@ -98,4 +104,6 @@ def reproduce(
         sections.append(run_experiment(number, settings))
         seconds = time.monotonic() - start
         log.info("experiment %d: %s (%.0f s)", number, sections[-1].title, seconds)
+        if after_each is not None:
+            after_each(tuple(sections))
     return tuple(sections)
