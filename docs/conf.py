@@ -25,7 +25,14 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "tables/*", "api/keys.md", "gallery/*.ipynb", "gallery/*.py", "gallery/*.zip"]
+exclude_patterns = [
+    "_build",
+    "tables/*",
+    "api/keys.md",
+    "gallery/*.ipynb",
+    "gallery/*.py",
+    "gallery/*.zip",
+]
 html_theme = "pydata_sphinx_theme"
 html_title = "openmm_cgpack"
 html_show_sourcelink = False
