@@ -19,6 +19,11 @@ from .state import Packable, as_packed
 _STRIDE = 0.1
 _COLDEST = 1 / 15
 _HOPELESS = 2.0
+_BULKY = 1.7
+_HINT = (
+    "; the balls have {:.1f} times the volume of what they stand for: "
+    "coarse_grain(..., atoms_per_ball=300, radius='volume') follows molecules more closely"
+)
 
 
 def compress(
@@ -154,9 +159,11 @@ def compress(
             run.cold()
             run.annealed(anneal_steps, agitation * float(packed.scene.radii.mean()), max_steps)
     except PackingError as error:
+        balls = 4 / 3 * np.pi * float((packed.scene.radii**3).sum()) / packed.scene.volume
+        hint = "" if balls < _BULKY else _HINT.format(balls)
         raise PackingError(
             f"a fraction of {fraction:g} was not reached: {error}; the error's best is at "
-            f"{run.reached:.3f}",
+            f"{run.reached:.3f}{hint}",
             best=run.best,
         ) from None
     return run.best

@@ -215,6 +215,10 @@ class Press:
             | {
                 "openmm": openmm.version.full_version,
                 "platform": platform.getName(),
+                "properties": {
+                    name: platform.getPropertyValue(self.context, name)
+                    for name in platform.getPropertyNames()
+                },
                 "compress": {
                     "fraction": self.fraction,
                     "steps": self.steps,

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..core import AtomicStructure, BallModel
+import numpy as np
+
+from ..core import AtomicStructure, BallModel, Periodic, Scene, Slab
 from ..core.seeds import stage_seed
 from ..forces import ForceTerm, paper_forces
 from ..models import coarse_grain, filament, membrane, single_ball
+from ..packing import fit_box, fit_counts, insert, place
+from ..packing.amounts import check_fraction
 from ..structures import fetch_structure, library, load_structure
 from .sections import Molecule, Recipe
+
+_EASY = 0.24
+"""Fraction up to which insertion is fast, and from which on packing keeps the start."""
 
 
 def read_structure(molecule: Molecule, recipe: Recipe) -> AtomicStructure:
@@ -120,3 +127,56 @@ def build_forces(recipe: Recipe) -> tuple[ForceTerm, ...]:
         cutoff=forces.cutoff,
         lennard_jones=forces.lennard_jones,
     )
+
+
+def build_start(
+    recipe: Recipe, counts: list[tuple[BallModel, int]], *, seed: int | np.random.SeedSequence
+) -> Scene:
+    """Return the scene at its start: dispersed, or inserted into a box as far as that is easy.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    counts : list of (BallModel, int)
+        What `build_models` returned.
+    seed : int or numpy.random.SeedSequence
+        Seed of positions and rotations.
+
+    Returns
+    -------
+    Scene
+
+    Raises
+    ------
+    ValueError
+        Counts, box and fraction contradict one another; the message shows the arithmetic.
+    PlacementError
+        There is no room.
+    """
+    settings = recipe.scene
+    if settings.boundary == "open":
+        return place(counts, extent=settings.extent, seed=seed)
+    kind = Periodic if settings.boundary == "periodic" else Slab
+    edges = (1.0, 1.0, 1.0) if settings.box is None else np.broadcast_to(settings.box, 3)
+    box = kind(box=tuple(np.asarray(edges).tolist()))
+    if settings.counts == "relative":
+        assert settings.fraction is not None
+        counts = fit_counts(counts, fraction=settings.fraction, boundary=box)
+    volume = sum(model.volume * count for model, count in counts)
+    if settings.box is not None and settings.fraction is not None:
+        check_fraction(volume, fraction=settings.fraction, boundary=box)
+    goal = target_fraction(recipe, volume)
+    assert goal is not None
+    return insert(counts, boundary=fit_box(volume, fraction=min(goal, _EASY), shape=box), seed=seed)
+
+
+def target_fraction(recipe: Recipe, volume: float) -> float | None:
+    """Return the volume fraction to which molecules of a volume (nm^3) are packed, if in a box."""
+    settings = recipe.scene
+    if settings.boundary == "open":
+        return None
+    if settings.box is None:
+        return settings.fraction
+    # With whole counts the box is exact, and the fraction within half a per cent.
+    return volume / float(np.prod(np.broadcast_to(settings.box, 3)))

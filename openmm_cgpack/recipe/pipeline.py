@@ -31,10 +31,10 @@ from ..imaging import Rendered
 from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles
 from ..io.scenes import load_scene, save_packed, save_scene
 from ..overview import plot_overview
-from ..packing import FrameReporter, pack_scene, place, write_topology, write_trajectory
+from ..packing import FrameReporter, pack_scene, write_topology, write_trajectory
 from ..packing.checkpoint import EVERY
 from ..poses import Poses, extract_transforms
-from .build import build_forces, build_models
+from .build import build_forces, build_models, build_start, target_fraction
 from .folder import MANIFEST, check_free, whole_folder
 from .imaging import render_recipe, write_rendered
 from .manifest import describe, write_manifest
@@ -245,13 +245,14 @@ def simulate(
         with _stage(seconds, "models"):
             counts = build_models(recipe, index=recipe.index)
         with _stage(seconds, "placement"):
-            scene = place(counts, extent=recipe.scene.extent, seed=seeds["placement"])
+            scene = build_start(recipe, counts, seed=seeds["placement"])
         if kept is not None:
             save_scene(kept, scene)
     with _stage(seconds, "packing"):
         reporter = FrameReporter(recipe.pack.frame_interval)
         packed = pack_scene(
             scene,
+            fraction=target_fraction(recipe, scene.volume),
             forces=build_forces(recipe),
             rigidity=recipe.pack.rigidity,
             platform=recipe.run.platform,

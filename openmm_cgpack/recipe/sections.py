@@ -123,15 +123,54 @@ class Membrane(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class SceneSection(Section):
-    """The start."""
+    """The start, and where the scene ends."""
 
+    boundary: Literal["open", "periodic", "slab"] = key(
+        "open: pulled together by [forces] as [pack] says, which are for such scenes only; "
+        "periodic: a box that repeats; slab: one that repeats along x and y and has walls in z",
+        default="open",
+    )
+    box: float | tuple[float, float, float] | None = key(
+        "edge or edges of a periodic box or slab; left out, a cube that counts fill to fraction",
+        default=None,
+        unit="nm",
+        above=0,
+    )
+    fraction: float | None = key(
+        "envelope volume fraction of a periodic box or slab; left out, what the counts make in box",
+        default=None,
+        above=0,
+        maximum=1,
+    )
+    counts: Literal["exact", "relative"] = key(
+        "exact: as many instances as said; relative: counts are abundances, and as many instances "
+        "are made as fill box to fraction",
+        default="exact",
+    )
     extent: float | tuple[float, float, float] | None = key(
-        "edge or edges of the box that holds all balls at the start; "
+        "edge or edges of the box that holds all balls of an open scene at the start; "
         "left out, the molecules' enclosing spheres fill about 15 % of it",
         default=None,
         unit="nm",
         above=0,
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = {name: getattr(self, name) is not None for name in ("box", "fraction", "extent")}
+        if self.boundary == "open":
+            for name in ("box", "fraction"):
+                if given[name]:
+                    raise ValueError(f'{name}: is for boundary = "periodic" or "slab"')
+            if self.counts == "relative":
+                raise ValueError('counts: "relative" is for boundary = "periodic" or "slab"')
+            return
+        if given["extent"]:
+            raise ValueError('extent: is for boundary = "open"; wanted box or fraction')
+        if not given["box"] and not given["fraction"]:
+            raise ValueError(f'boundary: "{self.boundary}" wants box or fraction, got neither')
+        if self.counts == "relative" and not (given["box"] and given["fraction"]):
+            raise ValueError('counts: "relative" wants both box and fraction')
 
 
 @dataclass(frozen=True, kw_only=True)
