@@ -1,5 +1,7 @@
 """Scenes in files."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from helpers import body, chain
@@ -10,10 +12,13 @@ from openmm_cgpack.core import (
     Curve,
     History,
     Mesh,
+    Obstacle,
     Open,
     PackedScene,
+    Periodic,
     RigidTransforms,
     Scene,
+    Slab,
 )
 from openmm_cgpack.core.structure import ATOM_TABLE
 from openmm_cgpack.io.scenes import load_packed, load_scene, save_packed, save_scene
@@ -107,3 +112,20 @@ def test_arrays_of_others_are_named(tmp_path):
     np.savez(tmp_path / "s.npz", header=np.zeros(3))
     with pytest.raises(ValueError, match=r"s\.npz: wanted a scene"):
         load_scene(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize("boundary", [Periodic(box=(30.0, 20.0, 25.0)), Slab(box=40.0)])
+def test_boxes_fixed_instances_and_obstacles_are_kept(tmp_path, packed, boundary):
+    mask = np.random.default_rng(1).random((3, 4, 5)) < 0.5
+    obstacle = Obstacle(mask=mask, voxel_size=0.5, origin=[1.0, 2.0, 3.0], beyond=True)
+    fixed = np.arange(6) == 2
+    scene = dataclasses.replace(packed.scene, boundary=boundary, fixed=fixed, obstacle=obstacle)
+    smaller = boundary.scaled([0.9, 0.9, 0.8])
+    save_packed(tmp_path / "a.npz", dataclasses.replace(packed, scene=scene, boundary=smaller))
+    read = load_packed(tmp_path / "a.npz")
+    assert read.scene.boundary == boundary
+    assert read.boundary == smaller
+    assert read.scene.fixed.tolist() == fixed.tolist()
+    assert read.scene.obstacle.beyond
+    np.testing.assert_array_equal(read.scene.obstacle.mask, mask)
+    np.testing.assert_array_equal(read.scene.obstacle.origin, obstacle.origin)
