@@ -81,7 +81,7 @@ def test_a_run_cut_off_and_resumed_writes_the_same_bytes(tmp_path, monkeypatch, 
         return
     assert not out.exists()
     assert (unfinished_folder(out) / CHECKPOINT).is_file()
-    monkeypatch.setattr(pipeline, "place", cut)
+    monkeypatch.setattr(pipeline, "build_start", cut)
     manifest = resume(out)
     assert not unfinished_folder(out).exists()
     assert content(out) == content(tmp_path / "whole")
