@@ -15,7 +15,8 @@ def lens(a, b, d):
     """Volume shared by two balls (Weisstein, "Sphere-Sphere Intersection")."""
     if d >= a + b:
         return 0.0
-    if d <= abs(a - b):
+    # The formula below divides by d, and has no digits left where that is next to nothing.
+    if d <= abs(a - b) + 1e-9:
         return ball(min(a, b))
     return np.pi * (a + b - d) ** 2 * (d * d + 2 * d * (a + b) - 3 * (a - b) ** 2) / (12 * d)
 
