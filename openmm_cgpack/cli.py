@@ -34,7 +34,8 @@ INTERRUPTED = 130
 PIPE_CLOSED = 141
 
 # StructureError is a ValueError, files that are missing or unreadable are OSErrors.
-_USER_ERRORS = (ValueError, TypeError, OSError, PlacementError, PackingError)
+# A grid of too many voxels is bad input too.
+_USER_ERRORS = (ValueError, TypeError, OSError, MemoryError, PlacementError, PackingError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     grain.add_argument("--radius", choices=("farthest", "volume"), default="farthest")
     grain.add_argument("--assembly", metavar="ID", help="biological assembly to expand")
     grain.add_argument("--seed", type=int, default=0, metavar="N")
+    grain.add_argument("--force", action="store_true", help="replace MODEL where it exists")
     grain.set_defaults(action=_coarse_grain)
 
     library = commands.add_parser("library", help="list the species that come with the package")
@@ -212,7 +214,11 @@ def _coarse_grain(options: argparse.Namespace) -> None:
     from .models import coarse_grain
     from .structures import library, load_structure
 
-    if not os.path.exists(options.file) and options.file in library.names:
+    if options.out is not None and os.path.lexists(options.out) and not options.force:
+        raise FileExistsError(f"{options.out}: exists; give another file, or --force to replace it")
+    if options.seed < 0:
+        raise ValueError(f"--seed: wanted a whole number >= 0, got {options.seed}")
+    if not os.path.exists(options.file) and options.file in library:
         structure = library.load(options.file)
     else:
         structure = load_structure(options.file, assembly=options.assembly)

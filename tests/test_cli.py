@@ -174,7 +174,17 @@ def test_coarse_grain_knows_the_library(capsys):
     assert "4558 atoms" in capsys.readouterr().out
 
 
+def test_coarse_grain_keeps_what_is_there(capsys, tmp_path):
+    path = tmp_path / "a.bild"
+    path.write_text("mine")
+    assert "--force" in fails(capsys, "coarse-grain", "3HHB", "-o", path)
+    assert path.read_text() == "mine"
+    assert main(["coarse-grain", "3HHB", "-o", str(path), "--force"]) == 0
+    assert ".sphere" in path.read_text()
+
+
 def test_coarse_grain_refuses(capsys, tmp_path):
+    assert "--seed" in fails(capsys, "coarse-grain", "3hhb", "--seed", "-5")
     assert "none.pdb" in fails(capsys, "coarse-grain", tmp_path / "none.pdb")
     assert main(["coarse-grain", "3hhb", "-o", str(tmp_path / "a.xyz")]) == 2
     assert ".bild or .cmm" in capsys.readouterr().err
