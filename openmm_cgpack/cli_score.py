@@ -79,7 +79,9 @@ def _score_picks(options: argparse.Namespace) -> None:
         picks = picks.best(options.best)
     masks = None
     if options.rule == "shrec":
-        path = _beside(options.labels, options.truth, "instances.mrc")
+        path = _beside(options.labels, options.truth, "instances.zarr") or _beside(
+            None, options.truth, "instances.mrc"
+        )
         if path is None:
             raise ValueError("--labels: wanted instance masks for --rule shrec")
         masks = _read_labels(path)

@@ -18,6 +18,7 @@ from .io import read_mrc, write_mrc
 from .io.atomic import atomic_folder
 from .io.copick import write_copick
 from .io.dynamo import write_dynamo
+from .io.masks import read_mask
 from .io.names import plain_name, unique_names
 from .io.omezarr import write_ome_zarr
 from .io.portal import write_portal
@@ -139,10 +140,10 @@ def load_truth(
         # The header's voxel size has single precision, the manifest's is exact.
         return type(volume)(data=volume.data, voxel_size=voxel_size, origin=origin)
 
-    masks = [read(f"{key}.mrc") for key in ("instances", "semantic")]
-    if not all(isinstance(mask, LabelVolume) for mask in masks):
-        raise ValueError(f"{out}: wanted labels in instances.mrc and semantic.mrc")
-    instances, semantic = masks
+    def labels(key: str) -> LabelVolume:
+        return LabelVolume(data=read_mask(out, key).data, voxel_size=voxel_size, origin=origin)
+
+    instances, semantic = labels("instances"), labels("semantic")
     maps = {}
     for file in [*sorted(out.glob("*.mrc")), *sorted(out.glob(f"{RENDERS}/*/tomogram.mrc"))]:
         name_of_map = file.relative_to(out).with_suffix("").as_posix()
@@ -153,7 +154,7 @@ def load_truth(
             maps[name_of_map] = volume
     return ground_truth(
         load_packed(out / "packed.npz"),
-        labels=Labels(instances=instances, semantic=semantic),  # type: ignore[arg-type]
+        labels=Labels(instances=instances, semantic=semantic),
         maps=maps,
         name=plain_name(name or out.resolve().name),
         min_visible=min_visible,

@@ -108,6 +108,12 @@ def test_public_names_exist_and_are_sorted_once():
     assert all(hasattr(openmm_cgpack, public) for public in names)
 
 
+def test_no_module_of_imaging_hides_behind_a_public_name():
+    """`import openmm_cgpack.imaging.x as m` gives the module, whatever the folder exports."""
+    modules = {path.stem for path in (PACKAGE / "imaging").glob("*.py")}
+    assert not modules & set(openmm_cgpack.imaging.__all__)
+
+
 def test_no_paths_of_one_machine():
     """No file of the repository names a folder that only one machine has."""
     local = re.compile(r"(/work/|/home/\w|/root/|/Users/\w|/tmp/)")

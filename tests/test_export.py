@@ -1,5 +1,6 @@
 """A run's folder in the formats of other programs, and what shows it."""
 
+import dataclasses
 import json
 import sys
 import types
@@ -12,6 +13,7 @@ from openmm_cgpack.cli import main
 from openmm_cgpack.cli_export import ALL_FORMATS
 from openmm_cgpack.exporting import FORMATS, export, load_truth
 from openmm_cgpack.io import read_mrc, save_packed, write_mrc, write_particles
+from openmm_cgpack.io.masks import write_mask
 from openmm_cgpack.io.omezarr import read_ome_zarr
 from openmm_cgpack.io.star import read_star
 from openmm_cgpack.io.tilts import save_tilts
@@ -111,6 +113,22 @@ def test_unknown_formats_and_folders(run, tmp_path):
         export(run, ["relion3"])
     with pytest.raises(FileNotFoundError, match=r"manifest.json: no such file; wanted the folder"):
         export(tmp_path)
+
+
+def test_more_instances_than_mrc_holds(run):
+    """The mask is OME-Zarr then, and everything that reads a run takes it from there."""
+    _, truth = world.everything()
+    many = truth.instances.data.astype(np.uint32)
+    many[many == 7] = 70_000
+    (run / "instances.mrc").unlink()
+    volume = dataclasses.replace(truth.instances, data=many)
+    assert write_mask(run, "instances", volume).name == "instances.zarr"
+    assert (load_truth(run).instances.data == many).all()
+    written = export(run, ["omezarr"])["omezarr"]
+    assert (read_ome_zarr(written / "instances.zarr").data == many).all()
+    with pytest.raises(ValueError, match="wanted labels up to 65535"):
+        write_mrc(run / "instances.mrc", volume)
+    assert not (run / "instances.mrc").exists()
 
 
 def test_command(run, capsys):

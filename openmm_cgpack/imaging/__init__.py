@@ -1,22 +1,22 @@
 """Density to tomogram."""
 
-from .ctf import ctf, electron_wavelength
-from .detector import CAMERAS, Camera
-from .fsc import fourier_shell_correlation
-from .microscope import (
+from .acquisition import (
     Microscope,
     Projection,
     TiltErrors,
     image,
     image_fractions,
 )
+from .detector import CAMERAS, Camera
+from .fsc import fourier_shell_correlation
+from .materials import ICE, MATERIALS, Material, ice_grain, interaction_constant, potential
 from .noise import SNR_DEFINITIONS, measure_series_snr, measure_snr
+from .optics import ctf, electron_wavelength
 from .parts import add_fractions, select_tilts, split_tilts
-from .potential import ICE, MATERIALS, Material, ice_grain, interaction_constant, potential
 from .presets import PRESETS, ideal_contrast, ideal_microscope, microscope, preset
 from .project import Projector, joseph_matrix
-from .reconstruct import reconstruct, tilt_weights
-from .render import Imaging, OneStep, Reconstruction, Rendered, TiltImaging, render
+from .reconstruction import reconstruct, tilt_weights
+from .rendering import Imaging, OneStep, Reconstruction, Rendered, render
 from .scheme import TiltScheme
 from .specimen import Specimen, add_carbon, add_gold, in_ice
 from .stages import (
@@ -28,6 +28,7 @@ from .stages import (
     Stage,
     run_stages,
 )
+from .tilt_imaging import TiltImaging
 from .tilt_stages import (
     Detector,
     Displacement,

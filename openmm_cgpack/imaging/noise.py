@@ -20,6 +20,7 @@ def measure_snr(
     *,
     definition: str = "volume",
     stages: Sequence[Stage] = (),
+    gains: tuple[float, float] | None = None,
 ) -> float:
     """Return the signal-to-noise ratio of a tomogram whose noise-free render is known.
 
@@ -45,7 +46,9 @@ def measure_snr(
     definition : {"volume", "projection", "pei2016"}, optional
         What the ratio means.
     stages : sequence of Stage, optional
-        The stages that made both; wanted for ``"pei2016"``.
+        The stages of the one-step model that made both; wanted for ``"pei2016"``.
+    gains : tuple of two floats, optional
+        L and G, in place of `stages`: for a tilt series, `TiltImaging.gains` has them.
 
     Returns
     -------
@@ -69,6 +72,8 @@ def measure_snr(
     signal_variance, noise = variances(tomogram.data, signal.data, definition)
     if noise == 0:
         return np.inf
+    if gains is not None and definition == "pei2016":
+        return signal_variance / noise * gains[1] / gains[0]
     return signal_variance / noise / snr_factor(signal, stages, definition)
 
 

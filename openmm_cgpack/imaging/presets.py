@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from .acquisition import Microscope, Projection, TiltErrors
 from .detector import camera_named
-from .microscope import Microscope, Projection, TiltErrors
-from .render import OneStep, TiltImaging
+from .rendering import OneStep
 from .scheme import TiltScheme
+from .tilt_imaging import TiltImaging
 from .tilt_stages import (
     Detector,
     Displacement,

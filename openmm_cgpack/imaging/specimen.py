@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.arrays import frozen, positive
 from ..core.volume import LabelVolume, Volume
-from .potential import MATERIALS, ice_grain, potential
+from .materials import MATERIALS, ice_grain, potential
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,7 +13,7 @@ from scipy import fft
 
 from ..core.arrays import positive
 from ..core.volume import Volume
-from .ctf import check_optics, ctf
+from .optics import check_optics, ctf
 from .wedge import check_tilt, sampled_by_tilts
 
 

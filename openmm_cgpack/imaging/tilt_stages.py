@@ -12,8 +12,8 @@ import numpy as np
 from scipy import fft
 
 from ..core.arrays import positive
-from .ctf import check_optics, ctf
 from .detector import Camera
+from .optics import check_optics, ctf
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

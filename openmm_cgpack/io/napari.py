@@ -36,8 +36,16 @@ for name, limits in MAPS.items():
         visible=name == "tomogram",
     )
 for name in ("semantic", "instances"):
+    path = FOLDER / f"{{name}}.mrc"
+    if not path.exists():
+        # More labels than MRC holds.
+        from openmm_cgpack.io.masks import read_mask
+
+        data = read_mask(FOLDER, name).data
+    else:
+        data = mrcfile.read(path)
     viewer.add_labels(
-        mrcfile.read(FOLDER / f"{{name}}.mrc"),
+        data,
         name=name,
         scale=[VOXEL] * 3,
         opacity=0.4,

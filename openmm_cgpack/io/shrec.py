@@ -25,9 +25,10 @@ def write_shrec(
 
     ``particle_locations.txt`` has one line ``name x y z rot1 rot2 rot3`` for every instance, in
     and out of the field of view: the values of ``occupancy_mask.mrc`` are line numbers from 1,
-    those of ``class_mask.mrc`` numbers of species. Places are the nearest voxels; angles in
-    degrees are intrinsic ZXZ: ``Rz(rot1) Rx(rot2) Rz(rot3)`` takes the body frame into the
-    tomogram's.
+    those of ``class_mask.mrc`` numbers of species. Places are the nearest voxels, because the
+    challenge's evaluation reads whole numbers; ``particle_locations_exact.txt`` has the same lines
+    with places to 1e-4 voxels. Angles in degrees are intrinsic ZXZ: ``Rz(rot1) Rx(rot2) Rz(rot3)``
+    takes the body frame into the tomogram's.
 
     Parameters
     ----------
@@ -55,17 +56,23 @@ def write_shrec(
     if tilts is not None:
         write_tilt_stack(folder / "projections.mrc", tilts)
     names = unique_names(truth.species)
-    voxels = np.rint(table.centre / truth.grid.voxel_size).astype(int)
+    places = table.centre / truth.grid.voxel_size
     angles = shrec_angles(table.rotation)
-    with atomic_path(folder / "particle_locations.txt") as temporary:
-        temporary.write_text(
-            "".join(
-                f"{names[species]} {x} {y} {z} {a:.4f} {b:.4f} {c:.4f}\n"
-                for species, (x, y, z), (a, b, c) in zip(
-                    table.species.tolist(), voxels.tolist(), angles.tolist(), strict=True
+    for file_name, digits in (("particle_locations.txt", 0), ("particle_locations_exact.txt", 4)):
+        with atomic_path(folder / file_name) as temporary:
+            temporary.write_text(
+                "".join(
+                    f"{names[species]} {x:.{digits}f} {y:.{digits}f} {z:.{digits}f} "
+                    f"{a:.4f} {b:.4f} {c:.4f}\n"
+                    for species, (x, y, z), (a, b, c) in zip(
+                        # + 0.0: no minus sign before a zero.
+                        table.species.tolist(),
+                        (places.round(digits) + 0.0).tolist(),
+                        angles.tolist(),
+                        strict=True,
+                    )
                 )
             )
-        )
 
 
 def shrec_angles(rotations: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ from ..imaging import (
     one_step_stages,
     render,
 )
-from ..imaging.microscope import child
+from ..imaging.acquisition import child
 from ..io import write_mrc
 from ..io.tilts import save_tilts, write_mdoc, write_rawtlt, write_xf
 from .sections import Recipe

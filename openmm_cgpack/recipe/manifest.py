@@ -104,10 +104,14 @@ def write_manifest(folder: str | os.PathLike[str], manifest: dict[str, Any]) -> 
 
 
 def file_list(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the size and SHA-256 of every file of a folder, by name."""
+    """Return the size and SHA-256 of every file of a folder, by its path from there."""
     return {
-        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
-        for path in sorted(folder.iterdir())
+        path.relative_to(folder).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": _sha256(path),
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
     }
 
 
@@ -160,6 +164,9 @@ def _density(simulated: Simulated) -> dict[str, Any]:
         "origin_in_scene_nm": density.origin.tolist(),
         "mass_da": float(density.data.sum(dtype=np.float64) * density.voxel_size**3),
         "expected_mass_da": float(masses[scene.species_index].sum()),
+        "instances_file": "instances.zarr"
+        if int(simulated.labels.instances.data.max()) > np.iinfo(np.uint16).max
+        else "instances.mrc",
         "labelled_instances": len(np.unique(simulated.labels.instances.data)) - 1,
     }
 

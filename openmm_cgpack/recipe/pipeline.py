@@ -29,6 +29,7 @@ from ..density import (
 )
 from ..imaging import Rendered
 from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles
+from ..io.masks import write_mask
 from ..io.scenes import load_scene, save_packed, save_scene
 from ..overview import plot_overview
 from ..packing import FrameReporter, pack_scene, write_topology, write_trajectory
@@ -324,11 +325,11 @@ def write_outputs(
     _write_asked(simulated, folder, origin)
     maps: dict[str, Volume | LabelVolume] = {
         "density.mrc": simulated.density,
-        "instances.mrc": simulated.labels.instances,
         "semantic.mrc": simulated.labels.semantic,
     }
     for name, volume in maps.items():
         write_mrc(folder / name, volume)
+    write_mask(folder, "instances", simulated.labels.instances)
     write_rendered(folder, simulated.rendered, simulated.additions)
     seen = visibility(
         packed,

@@ -355,8 +355,8 @@ class Imaging(Section):
         default=None,
         above=0,
     )
-    snr_definition: Literal["volume", "projection"] = key(
-        "where the ratio is measured", default="volume"
+    snr_definition: Literal["volume", "projection", "pei2016"] = key(
+        "what the ratio means", default="volume"
     )
     halves: Literal["none", "tilts", "dose"] = key(
         "two more tomograms that share no noise: even and odd tilts, or halves of the dose",

@@ -43,21 +43,25 @@ def portal_poses(folder):
     return poses
 
 
-def shrec_poses(folder):
+def shrec_poses(folder, file="particle_locations.txt", number=int):
     poses = []
-    for line in (folder / "particle_locations.txt").read_text().splitlines():
+    for line in (folder / file).read_text().splitlines():
         name, *numbers = line.split()
         species = {"one-A": "one_A", "two-of-them": "two of them"}[name]
-        place, angles = np.array(numbers[:3], int), np.array(numbers[3:], float)
+        place, angles = np.array([number(n) for n in numbers[:3]]), np.array(numbers[3:], float)
         turn = Rotation.from_euler("ZXZ", angles, degrees=True).as_matrix()
         poses.append((species, place * VOXEL, turn))
     return poses
 
 
-READERS = {"dynamo": dynamo_poses, "portal": portal_poses, "shrec": shrec_poses}
+def exact_shrec_poses(folder):
+    return shrec_poses(folder, "particle_locations_exact.txt", float)
 
 
-@pytest.mark.parametrize("which", ["dynamo", "portal"])
+READERS = {"dynamo": dynamo_poses, "portal": portal_poses, "shrec": exact_shrec_poses}
+
+
+@pytest.mark.parametrize("which", ["dynamo", "portal", "shrec"])
 def test_molecules_at_the_poses_read_are_the_density(folders, which):
     poses = READERS[which](folders[which])
     assert len(poses) == 3

@@ -1,18 +1,24 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from openmm_cgpack.imaging import (
+    Illumination,
+    Microscope,
     OneStep,
     TiltImaging,
     TiltScheme,
+    TiltTransfer,
+    ctf,
     fourier_shell_correlation,
     in_ice,
     measure_series_snr,
     measure_snr,
     microscope,
     preset,
+    reconstruct,
     render,
     simulate_tomogram,
 )
@@ -45,6 +51,62 @@ def test_the_snr_asked_for_is_measured_back(lumps, snr, definition):
         assert own == pytest.approx(found, rel=1e-4)
     assert found == pytest.approx(snr, rel=0.02)
     assert rendered.snr[definition] == pytest.approx(snr, rel=0.02)
+
+
+def test_pei2016_by_hand(lumps):
+    """White noise put in by hand, half of it before the CTF, with numpy's transforms."""
+    scheme, transfer = TiltScheme(tilt_step=6), TiltTransfer(defocus_um=3.0)
+    scope = Microscope(scheme=scheme, stages=(transfer, Illumination()), padding=0.0)
+    snr = 0.2
+    rendered = render(
+        lumps, TiltImaging(microscope=scope, snr=snr, snr_definition="pei2016"), seed=1
+    )
+    clean = rendered.series_signal
+    shape = clean.images.shape[1:]
+    ky, kx = np.meshgrid(*[np.fft.fftfreq(n) for n in shape], indexing="ij")
+    k = np.hypot(ky, kx)
+    curve = ctf(k, defocus_um=3.0, cs_mm=2.7, amplitude_contrast=0.07)
+    electrons = clean.images.mean(axis=(1, 2), keepdims=True)
+    rng = np.random.default_rng(11)
+
+    def volume_variance(share_before, share_after):
+        found = []
+        for _ in range(6):
+            one, two = rng.standard_normal((2, *clean.images.shape))
+            before = np.fft.ifft2(np.fft.fft2(one) * curve).real
+            noise = np.sqrt(share_before) * before + np.sqrt(share_after) * two
+            images = (clean.images + electrons * noise).astype(np.float32)
+            noisy = reconstruct(replace(clean, images=images))
+            found.append((noisy.data.astype(float) - rendered.signal.data).var())
+        return np.mean(found)
+
+    loss, gain = volume_variance(1, 0), volume_variance(0.5, 0.5)
+    noise = rendered.tomogram.data.astype(float) - rendered.signal.data
+    found = (rendered.signal.data.astype(float).var() / loss) / (noise.var() / gain)
+    assert found == pytest.approx(snr, rel=0.02)
+    assert rendered.snr["pei2016"] == pytest.approx(snr, rel=0.02)
+    # The definitions are not the same number.
+    assert abs(rendered.snr["volume"] / snr - 1) > 0.2
+
+
+@pytest.mark.parametrize("halves", [None, "dose"])
+def test_pei2016_is_measured_back_with_damage_camera_and_gradient(lumps, halves):
+    imaging = quick(snr=0.1, snr_definition="pei2016", halves=halves)
+    rendered = render(lumps, imaging, seed=1)
+    gains = imaging.gains(lumps, seed=5)
+    found = measure_snr(rendered.tomogram, rendered.signal, definition="pei2016", gains=gains)
+    assert found == pytest.approx(0.1, rel=0.02)
+    again = render(lumps, imaging, seed=1, threads=1)
+    assert again.tomogram.data.tobytes() == rendered.tomogram.data.tobytes()
+    for first, second in itertools.pairwise(rendered.halves):
+        one, two = (h.data - rendered.signal.data for h in (first, second))
+        assert abs(np.corrcoef(one.ravel(), two.ravel())[0, 1]) < 0.05
+
+
+def test_pei2016_needs_a_ctf(lumps):
+    scope = Microscope(scheme=FEW, stages=(Illumination(),))
+    with pytest.raises(ValueError, match="stages: wanted a TiltTransfer"):
+        render(lumps, TiltImaging(microscope=scope, snr=1, snr_definition="pei2016"), seed=0)
 
 
 @pytest.mark.parametrize("halves", ["tilts", "dose"])
@@ -119,8 +181,8 @@ def test_krios_is_dark_noisy_and_repeats(lumps):
         (lambda: preset("glacios"), "preset: wanted one of paper, titan_krios_k3, clean, got"),
         (lambda: TiltImaging(snr=0), "snr: wanted a positive number, got 0"),
         (
-            lambda: TiltImaging(snr_definition="pei2016"),
-            "snr_definition: wanted 'volume' or 'projection' for a tilt series",
+            lambda: TiltImaging(snr_definition="pei"),
+            "snr_definition: wanted one of volume, projection, pei2016, got 'pei'",
         ),
         (lambda: TiltImaging(halves="frames"), "halves: wanted None, 'tilts' or 'dose'"),
         (lambda: TiltImaging(noise=False, snr=1), "noise: wanted True where an snr or halves"),

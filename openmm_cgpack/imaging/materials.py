@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.arrays import positive
 from ..core.volume import Volume
-from .ctf import electron_wavelength
+from .optics import electron_wavelength
 
 SCATTERING = MappingProxyType(
     {"H": 0.528, "C": 2.507, "N": 2.210, "O": 1.982, "P": 5.482, "S": 5.156, "Au": 10.558}

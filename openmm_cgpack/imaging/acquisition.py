@@ -12,8 +12,8 @@ import numpy as np
 from ..core.arrays import positive
 from ..core.tilts import TiltOptics, TiltSeries
 from ..core.volume import Volume
-from .ctf import electron_wavelength
-from .potential import interaction_constant
+from .materials import interaction_constant
+from .optics import electron_wavelength
 from .project import REPEATS, joseph_matrix, slab_matrix
 from .scheme import TiltScheme
 from .specimen import Specimen, in_ice
@@ -304,37 +304,23 @@ def image_fractions(
         raise ValueError(f"fractions: wanted 1 or more, got {fractions}")
     if isinstance(specimen, Volume):
         specimen = in_ice(specimen, grain=microscope.ice_grain)
-    scheme, errors = microscope.scheme, microscope.errors
-    volume, t = specimen.potential, len(scheme)
+    scheme, volume = microscope.scheme, specimen.potential
     nz, ny, nx = volume.data.shape
-    rng = np.random.default_rng(child(seed, 0))
-    shifts = rng.standard_normal((t, 2)) * errors.shift
-    rotations = rng.standard_normal(t) * np.deg2rad(errors.rotation_deg)
-    angles = scheme.angles + rng.standard_normal(t) * np.deg2rad(errors.angle_deg)
-    defocus_error = rng.standard_normal(t) * errors.defocus_um
+    tilts = planned_tilts(specimen, microscope, seed)
     planes = _planes(specimen, child(seed, 1) if noise else None)
-    images = np.empty((fractions, t, ny, nx), np.float32)
-    dose, before = scheme.dose / fractions, scheme.dose_before
+    images = np.empty((fractions, len(tilts), ny, nx), np.float32)
+    dose = scheme.dose / fractions
 
     def take(i: int) -> None:
-        slabs, depths = microscope.projection(planes, (nz, nx), volume.voxel_size, angles[i])
-        tilt = Tilt(
-            angle=angles[i],
-            pixel_size=volume.voxel_size,
-            dose_e_per_a2=dose[i],
-            path=_path(specimen, microscope.projection.border, angles[i]),
-            depths=depths,
-            shift=shifts[i],
-            rotation=rotations[i],
-            defocus_error_um=defocus_error[i],
-            padding=microscope.padding,
-        )
+        angle = tilts[i].angle
+        slabs, depths = microscope.projection(planes, (nz, nx), volume.voxel_size, angle)
+        tilt = replace(tilts[i], depths=depths, dose_e_per_a2=dose[i])
         for f in range(fractions):
-            now = replace(tilt, pre_dose_e_per_a2=before[i] + f * dose[i])
+            now = replace(tilt, pre_dose_e_per_a2=tilt.pre_dose_e_per_a2 + f * dose[i])
             rng = np.random.default_rng(child(seed, 2, i, f)) if noise else None
             images[f, i] = run_tilt_stages(slabs, now, microscope.stages, rng)
 
-    over_tilts(take, t, threads=threads, progress=progress, label="tilts")
+    over_tilts(take, len(tilts), threads=threads, progress=progress, label="tilts")
     images.flags.writeable = False
     return tuple(
         TiltSeries(
@@ -343,13 +329,54 @@ def image_fractions(
             pixel_size=volume.voxel_size,
             dose_e_per_a2=dose,
             order=scheme.acquired,
-            shifts=shifts,
-            rotations=rotations,
-            optics=microscope.optics(defocus_error),
+            shifts=np.array([tilt.shift for tilt in tilts]),
+            rotations=np.array([tilt.rotation for tilt in tilts]),
+            optics=microscope.optics(np.array([tilt.defocus_error_um for tilt in tilts])),
             grid=volume.grid,
         )
         for part in images
     )
+
+
+def planned_tilts(
+    specimen: Specimen, microscope: Microscope, seed: int | np.random.SeedSequence
+) -> list[Tilt]:
+    """Return the tilts of a series with the errors that a seed makes, each with all of its dose.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        Whose ice the beam goes through.
+    microscope : Microscope
+        How the series is taken.
+    seed : int or numpy.random.SeedSequence
+        Seed of the series.
+
+    Returns
+    -------
+    list of Tilt
+        Their depths are those of an image in one slab.
+    """
+    scheme, errors, t = microscope.scheme, microscope.errors, len(microscope.scheme)
+    rng = np.random.default_rng(child(seed, 0))
+    shifts = rng.standard_normal((t, 2)) * errors.shift
+    rotations = rng.standard_normal(t) * np.deg2rad(errors.rotation_deg)
+    angles = scheme.angles + rng.standard_normal(t) * np.deg2rad(errors.angle_deg)
+    defocus_error = rng.standard_normal(t) * errors.defocus_um
+    return [
+        Tilt(
+            angle=angles[i],
+            pixel_size=specimen.potential.voxel_size,
+            dose_e_per_a2=scheme.dose[i],
+            pre_dose_e_per_a2=scheme.dose_before[i],
+            path=_path(specimen, microscope.projection.border, angles[i]),
+            shift=shifts[i],
+            rotation=rotations[i],
+            defocus_error_um=defocus_error[i],
+            padding=microscope.padding,
+        )
+        for i in range(t)
+    ]
 
 
 def child(seed: int | np.random.SeedSequence, *key: int) -> np.random.SeedSequence:

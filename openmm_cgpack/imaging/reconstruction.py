@@ -10,7 +10,7 @@ from scipy import fft, sparse
 from ..core.arrays import positive
 from ..core.tilts import TiltOptics, TiltSeries
 from ..core.volume import Grid, Volume
-from .microscope import over_tilts, strips
+from .acquisition import over_tilts, strips
 from .project import Projector, by_planes
 from .tilt_stages import ctf_2d, displaced
 
