@@ -235,3 +235,9 @@ def test_an_interrupted_command_leaves_nothing(tmp_path, recipe, number, code):
     assert process.returncode == code
     assert "Traceback" not in err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["recipe.toml"]
+
+
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "openmm_cgpack", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] == "cgpack"

@@ -29,6 +29,7 @@ from openmm_cgpack.recipe import (
     run,
 )
 from openmm_cgpack.recipe.folder import MANIFEST, whole_folder
+from openmm_cgpack.recipe.sections import Density
 from openmm_cgpack.recipe.toml import LISTS, TABLES
 
 FILES = {
@@ -205,6 +206,19 @@ def test_the_demo_is_what_it_says():
     assert sum(entry.count for entry in recipe.filament) == 2
     assert sum(entry.count for entry in recipe.membrane) == 1
     assert {entry.species for entry in recipe.molecule} <= set(cgp.library.names)
+
+
+def test_nothing_in_the_demo_passes_through_its_membrane():
+    """A filament's balls and bonds find no gap between the membrane's balls."""
+    (sheet,) = demo_recipe().membrane
+    (thread,) = demo_recipe().filament
+    assert sheet.spacing / np.sqrt(2) < 0.9 * sheet.radius
+    assert thread.radius < sheet.radius
+
+
+def test_a_resolution_that_the_voxels_cannot_hold_is_found_before_the_packing():
+    with pytest.raises(ValueError, match=r"resolution: wanted a Gaussian with sigma"):
+        Density(resolution=1.0)
 
 
 def test_every_file_is_there_and_in_the_manifest(finished):

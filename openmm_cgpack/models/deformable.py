@@ -109,6 +109,7 @@ def membrane(
     *,
     shape: tuple[int, int],
     radius: float = 4.0,
+    spacing: float | None = None,
     name: str = "membrane",
     angle_k: float = 0.0,
     thickness: float = BILAYER_THICKNESS,
@@ -116,7 +117,7 @@ def membrane(
     ball_mass: float = BALL_MASS,
     density: float = LIPID_DENSITY,
 ) -> BallModel:
-    """Return a flat mesh of touching balls in the xy plane, its mean at the origin.
+    """Return a flat mesh of balls in the xy plane, its mean at the origin.
 
     Each ball is bonded to its neighbours along x, y and both diagonals: corners have 3 bonds,
     edges 5, inner balls 8 (of the paper's figure 2d). Every three balls in a row along these four
@@ -134,6 +135,11 @@ def membrane(
         ``i * shape[1] + j``.
     radius : float, optional
         Radius of a ball, nm; the paper's membranes have balls of 8 nm diameter.
+    spacing : float, optional
+        Distance between neighbours along x and y, nm, from `radius` to twice the radius; touching
+        balls when left out, as in the paper. Between four touching balls is a hole, into which a
+        ball of less than 0.41 times their radius fits; a ball of half their radius is squeezed
+        through by a strong pull. At 1.25 radii nothing passes.
     name : str, optional
         Name of the species.
     angle_k : float, optional
@@ -170,10 +176,16 @@ def membrane(
         raise ValueError(f"shape: wanted two whole numbers, got {shape!r}") from None
     m, n = _count(m, "shape"), _count(n, "shape")
     radius = positive(radius, "radius")
+    spacing = 2 * radius if spacing is None else positive(spacing, "spacing")
+    if not radius <= spacing <= 2 * radius * (1 + 1e-9):
+        # Closer, balls that are not bonded would be in each other; farther, the sheet has gaps.
+        raise ValueError(
+            f"spacing: wanted {radius:g} to {2 * radius:g} nm, one to two radii, got {spacing:g}"
+        )
     thickness = positive(thickness, "thickness")
     grid = np.arange(m * n).reshape(m, n)
     i, j = np.divmod(grid.ravel(), n)
-    positions = 2 * radius * np.stack([i - (m - 1) / 2, j - (n - 1) / 2, np.zeros(m * n)], axis=1)
+    positions = spacing * np.stack([i - (m - 1) / 2, j - (n - 1) / 2, np.zeros(m * n)], axis=1)
     return BallModel(
         name=name,
         positions=positions,
@@ -183,7 +195,7 @@ def membrane(
         angles=_rows(grid, 3),
         bond_k=positive(bond_k, "bond_k"),
         angle_k=positive(angle_k, "angle_k", zero=True),
-        volume=(m - 1) * (n - 1) * (2 * radius) ** 2 * thickness,
+        volume=(m - 1) * (n - 1) * spacing**2 * thickness,
         geometry=Mesh(
             faces=_faces(grid), thickness=thickness, density=positive(density, "density")
         ),

@@ -105,6 +105,7 @@ def build_models(recipe: Recipe, *, index: int = 0) -> list[tuple[BallModel, int
         model = membrane(
             shape=sheet.shape,
             radius=sheet.radius,
+            spacing=sheet.spacing,
             name=sheet.name,
             angle_k=sheet.angle_k,
             thickness=sheet.thickness,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..density.kernel import gaussian_sigma, lattice_factor
 from .fields import Section, key
 
 _FILE_ONLY = ("assembly", "waters", "hydrogens", "hetero")
@@ -107,6 +108,12 @@ class Membrane(Section):
     count: int = key("how many instances", default=1, minimum=1)
     shape: tuple[int, int] = key("balls along the two edges", minimum=2)
     radius: float = key("radius of a ball", default=4.0, unit="nm", above=0)
+    spacing: float | None = key(
+        "distance between neighbours along the edges, one to two radii; left out, balls touch",
+        default=None,
+        unit="nm",
+        above=0,
+    )
     angle_k: float = key(
         "bending constant; 0 bends freely", default=0.0, unit="kJ/mol/rad²", minimum=0
     )
@@ -225,9 +232,10 @@ class Pack(Section):
         "relative tightening below which a packing has ended", default=2e-3, minimum=0
     )
     patience: int = key("blocks without tightening that end it", default=4, minimum=1)
-    relax_steps: int = key(
-        "steps in which the pull is ramped off and the balls settle; 0 leaves it on",
-        default=4_000,
+    relax_steps: int | None = key(
+        "steps in which the pull is ramped off and the balls settle; 0 leaves it on; left out, "
+        "8000 with bonds and 4000 with constraints",
+        default=None,
         minimum=0,
     )
     timestep: float = key("time step", default=0.02, unit="ps", above=0)
@@ -260,6 +268,11 @@ class Density(Section):
         unit="nm",
         above=0,
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Said now, and not after the packing.
+        lattice_factor(gaussian_sigma(self.resolution, self.convention), self.voxel_size)
 
 
 @dataclass(frozen=True, kw_only=True)

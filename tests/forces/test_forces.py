@@ -60,6 +60,66 @@ def lennard_jones_energy(scene, x, epsilon, switch, cutoff):
     return total
 
 
+def bond_forces(scene, x):
+    """Eq. 10's gradient by hand."""
+    forces = np.zeros_like(x)
+    for i in range(scene.n_instances):
+        model = scene.model(i)
+        for (a, b), length in zip(model.bonds + scene.offsets[i], model.bond_lengths, strict=True):
+            offset = x[a] - x[b]
+            r = np.linalg.norm(offset)
+            pull = -model.bond_k * (r - length) * offset / r
+            forces[a] += pull
+            forces[b] -= pull
+    return forces
+
+
+def angle_forces(scene, x):
+    """Eq. 11's gradient by hand: along the legs' normals in the plane of the three balls."""
+    forces = np.zeros_like(x)
+    for i in range(scene.n_instances):
+        model = scene.model(i)
+        for a, b, c in model.angles + scene.offsets[i]:
+            u, v = x[a] - x[b], x[c] - x[b]
+            lu, lv = np.linalg.norm(u), np.linalg.norm(v)
+            cosine = u @ v / lu / lv
+            slope = model.angle_k * (np.arccos(cosine) - np.pi) / np.sqrt(1 - cosine**2)
+            on_a = slope * (v / lv - cosine * u / lu) / lu
+            on_c = slope * (u / lu - cosine * v / lv) / lv
+            forces[a] += on_a
+            forces[c] += on_c
+            forces[b] -= on_a + on_c
+    return forces
+
+
+def lennard_jones_forces(scene, x, epsilon, switch, cutoff):
+    """Eq. 12's gradient by hand, with that of the switch."""
+    bonded = {tuple(sorted(pair)) for pair in scene.bonds.tolist()}
+    forces = np.zeros_like(x)
+    for i in range(scene.n_balls):
+        for j in range(i + 1, scene.n_balls):
+            offset = x[i] - x[j]
+            r = np.linalg.norm(offset)
+            if (i, j) in bonded or r >= cutoff:
+                continue
+            ratio = (scene.radii[i] + scene.radii[j]) / r
+            u = epsilon * (ratio**12 - 2 * ratio**6)
+            slope = -12 * epsilon * (ratio**12 - ratio**6) / r
+            if r > switch:
+                t = (r - switch) / (cutoff - switch)
+                s = 1 - 6 * t**5 + 15 * t**4 - 10 * t**3
+                ds = (-30 * t**4 + 60 * t**3 - 30 * t**2) / (cutoff - switch)
+                slope = s * slope + ds * u
+            forces[i] -= slope * offset / r
+            forces[j] += slope * offset / r
+    return forces
+
+
+def same_forces(forces, by_hand):
+    """Single precision keeps this much of the largest force."""
+    np.testing.assert_allclose(forces, by_hand, atol=2e-5 * np.abs(by_hand).max())
+
+
 def pull_force(x, k, radius):
     """Eq. 8, in whatever units k and radius have."""
     r = np.linalg.norm(x, axis=1, keepdims=True)
@@ -69,16 +129,18 @@ def pull_force(x, k, radius):
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_bonds_are_eq_10(platform):
     scene, x = random_scene(1)
-    energy, _ = energy_and_forces(scene, [HarmonicBonds()], x, platform)
+    energy, forces = energy_and_forces(scene, [HarmonicBonds()], x, platform)
     assert energy == pytest.approx(bond_energy(scene, x), rel=2e-5)
+    same_forces(forces, bond_forces(scene, x))
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_angles_are_eq_11(platform):
     scene, x = random_scene(2)
-    energy, _ = energy_and_forces(scene, [HarmonicAngles()], x, platform)
+    energy, forces = energy_and_forces(scene, [HarmonicAngles()], x, platform)
     assert energy > 0
     assert energy == pytest.approx(angle_energy(scene, x), rel=2e-5)
+    same_forces(forces, angle_forces(scene, x))
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -90,8 +152,9 @@ def test_lennard_jones_is_eq_12(platform, form):
     distance = np.linalg.norm(x[:, None] - x, axis=2)
     assert ((distance > 14) & (distance < 20)).any()
     assert (distance > 20).any()
-    energy, _ = energy_and_forces(scene, [term], x, platform)
+    energy, forces = energy_and_forces(scene, [term], x, platform)
     assert energy == pytest.approx(lennard_jones_energy(scene, x, 7.0, 14.0, 20.0), rel=1e-4)
+    same_forces(forces, lennard_jones_forces(scene, x, 7.0, 14.0, 20.0))
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

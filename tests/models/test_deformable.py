@@ -120,3 +120,24 @@ def test_membrane_faces_tile_the_sheet_facing_up():
 def test_bad_membrane_shapes(shape):
     with pytest.raises(ValueError, match="shape: wanted"):
         membrane(shape=shape)
+
+
+def test_a_denser_mesh_keeps_its_bonds_and_has_no_holes():
+    loose, dense = membrane(shape=(5, 4)), membrane(shape=(5, 4), spacing=5.0)
+    np.testing.assert_array_equal(loose.bonds, dense.bonds)
+    np.testing.assert_allclose(dense.positions, loose.positions * 5 / 8)
+    assert dense.volume == pytest.approx(4 * 3 * 5**2 * 4)
+    # The middle of a mesh is as far from its four balls as anything gets: inside them all.
+    assert np.hypot(2.5, 2.5) < dense.radii.min()
+    # Balls that are not bonded are in no other.
+    bonded = {tuple(sorted(pair)) for pair in dense.bonds.tolist()}
+    apart = np.linalg.norm(dense.positions[:, None] - dense.positions, axis=2)
+    i, j = np.triu_indices(dense.n_balls, 1)
+    free = [d for a, b, d in zip(i, j, apart[i, j], strict=True) if (a, b) not in bonded]
+    assert min(free) >= 8.0
+
+
+@pytest.mark.parametrize("spacing", [3.9, 8.1, float("nan")])
+def test_bad_membrane_spacings(spacing):
+    with pytest.raises(ValueError, match="spacing: wanted"):
+        membrane(shape=(3, 3), spacing=spacing)

@@ -26,9 +26,7 @@ def shape_errors(scene, packed):
 
 @pytest.mark.slow
 def test_bonds_keep_the_shape_within_two_per_cent(scene):
-    packed = pack_scene(
-        scene, seed=1, platform="CPU", threads=1, rigidity="bonds", relax_steps=8000
-    )
+    packed = pack_scene(scene, seed=1, platform="CPU", threads=1, rigidity="bonds")
     rms, sizes, mirrored = shape_errors(scene, packed)
     assert mirrored.sum() < len(rms) / 2
     assert (rms / sizes)[~mirrored].max() < 0.02
