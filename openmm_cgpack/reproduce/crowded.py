@@ -14,13 +14,10 @@ from ..imaging import simulate_tomogram
 from ..models import coarse_grain
 from ..plot import plot_history, plot_molecules, plot_planes, plot_steps
 from ..poses import extract_transforms
-from .measures import gaps, measure_droplet
+from .measures import CYTOPLASM, gaps, measure_droplet
 from .molecules import PAPER_TYPES, replacements, structures_of
 from .runs import PackingRun, Settings, run_packing
 from .section import Finding, Picture, Section, Table, judge, png_of
-
-CYTOPLASM = (0.20, 0.30)
-"""Volume fraction of macromolecules in cells (Ellis 2001, the paper's reference 17)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
