@@ -121,9 +121,8 @@ def test_nearest_gaps_and_clashes_of_known_places():
 
 
 def test_clashes_across_the_faces_of_a_periodic_box():
-    scene = packed(
-        [single_ball(cloud("a", [[-1, 0, 0], [1, 0, 0]], 1.0))] * 2, [[-4, 0, 0], [4, 0, 0]]
-    )
+    pair = [single_ball(cloud(name, [[-1, 0, 0], [1, 0, 0]], 1.0)) for name in "ab"]
+    scene = packed(pair, [[-4, 0, 0], [4, 0, 0]])
     assert clash_share(scene) == 0
     # In a box of 10.2 the outer points, 10 apart, are 0.2 apart.
     boxed = dataclasses.replace(scene, boundary=Periodic(box=(10.2, 9, 9)))
