@@ -372,7 +372,7 @@ def _packing_table(packings: Sequence[Packed]) -> Table:
                 p.name,
                 f"{p.packed.scene.n_balls}",
                 f"{p.fraction:.2f}",
-                f"{p.packed.boundary.box[0]:.1f}",
+                f"{(p.packed.scene.volume / p.fraction) ** (1 / 3):.1f}",
                 f"{p.overlap:.3f}",
                 f"{p.deepest:.2f}",
                 f"{p.clash:.2%}",
