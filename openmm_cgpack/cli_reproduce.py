@@ -48,14 +48,22 @@ def _reproduce(options: argparse.Namespace) -> None:
         progress=not options.quiet and sys.stderr.isatty(),
     )
     made_by = _made_by(options)
+    finished: list[int] = []
 
     def write(sections: tuple[Section, ...]) -> None:
         write_report(options.out, sections, made_by=made_by)
         if options.markdown is not None:
             with atomic_path(options.markdown) as temporary:
                 temporary.write_text(findings_markdown(sections), encoding="utf-8")
+        finished[:] = [section.number for section in sections]
 
-    sections = reproduce(settings, only=_numbers(options.only), after_each=write)
+    try:
+        sections = reproduce(settings, only=_numbers(options.only), after_each=write)
+    except KeyboardInterrupt:
+        if not finished:
+            raise
+        held = ", ".join(str(number) for number in finished)
+        raise KeyboardInterrupt(f"{options.out} holds experiments {held}") from None
     if not options.quiet:
         for section in sections:
             print(f"{section.number}. {section.title}")

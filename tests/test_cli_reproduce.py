@@ -71,7 +71,19 @@ def test_a_run_cut_short_leaves_what_it_has(calls, monkeypatch, tmp_path, capsys
 
     monkeypatch.setattr(package, "run_experiment", stopped)
     out = tmp_path / "r.html"
-    assert main(["reproduce", "--quick", "-o", str(out)]) == 130
+    assert main(["reproduce", "--quick", "--quiet", "-o", str(out)]) == 130
+    assert capsys.readouterr().err == f"cgpack: interrupted; {out} holds experiments 1, 2\n"
     page = out.read_text("utf-8")
     assert 'id="e2"' in page
     assert 'id="e3"' not in page
+
+
+def test_a_run_cut_short_at_once_wrote_nothing(monkeypatch, tmp_path, capsys):
+    def stopped(number, settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(package, "run_experiment", stopped)
+    out = tmp_path / "r.html"
+    assert main(["reproduce", "--quick", "-o", str(out)]) == 130
+    assert capsys.readouterr().err == "cgpack: interrupted; nothing was written\n"
+    assert not out.exists()

@@ -16,7 +16,11 @@ ROUNDING = 1e-9
 
 
 def within_reach(
-    positions: np.ndarray, centres: np.ndarray, reach: np.ndarray
+    positions: np.ndarray,
+    centres: np.ndarray,
+    reach: np.ndarray,
+    *,
+    box: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find all pairs of a pick and a particle that it lies in.
 
@@ -28,6 +32,8 @@ def within_reach(
         Particles, nm.
     reach : (m,) array
         How far from each particle's centre a pick may be, nm; the rim counts.
+    box : (3,) array, optional
+        Edges of a periodic box, nm: distances are then those to the nearest image.
 
     Returns
     -------
@@ -38,12 +44,24 @@ def within_reach(
     """
     if not len(positions) or not len(centres):
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-    found = cKDTree(positions).query_ball_point(centres, reach * (1 + ROUNDING))
+    if box is not None:
+        positions, centres = in_box(positions, box), in_box(centres, box)
+    found = cKDTree(positions, boxsize=box).query_ball_point(centres, reach * (1 + ROUNDING))
     particles = np.repeat(np.arange(len(centres)), [len(f) for f in found])
     picks = np.array([i for f in found for i in f], np.int64)
     order = np.lexsort((particles, picks))
     picks, particles = picks[order], particles[order]
-    return picks, particles, np.linalg.norm(positions[picks] - centres[particles], axis=1)
+    apart = positions[picks] - centres[particles]
+    if box is not None:
+        apart -= box * np.rint(apart / box)
+    return picks, particles, np.linalg.norm(apart, axis=1)
+
+
+def in_box(points: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Return the images of points from 0 to below the edges of a periodic box, (n, 3) nm."""
+    moved = points - box * np.floor(points / box)
+    # What is a rounding error below 0 comes to lie on the far edge.
+    return np.where(moved < box, moved, 0.0)
 
 
 def assign(

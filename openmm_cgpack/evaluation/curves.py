@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.arrays import frozen
 from ..core.particles import ParticleTable
 from ..core.picks import Picks
 from ..core.volume import LabelVolume, Volume
@@ -113,6 +114,7 @@ def dog_curve(
     dark: bool = True,
     rule: str = "paper",
     labels: LabelVolume | None = None,
+    periodic: bool = False,
     progress: bool = False,
 ) -> tuple[CurvePoint, ...]:
     """Pick several volumes of one scene by differences of Gaussians of several widths.
@@ -132,6 +134,8 @@ def dog_curve(
         precision, recall and F are equal where the threshold leaves that many.
     rule, labels
         As for `match_picks`.
+    periodic : bool, optional
+        Whether the volumes repeat along their axes, as those of a `Periodic` box.
     progress : bool, optional
         Whether to show a progress bar.
 
@@ -150,13 +154,17 @@ def dog_curve(
     most = len(truth) if n_picks is None else n_picks
     points = []
     for name, sigma in steps:
-        picks = pick_dog(volumes[name], sigma, ratio=ratio, t=t, n_picks=most, dark=dark)
+        volume = volumes[name]
+        picks = pick_dog(
+            volume, sigma, ratio=ratio, t=t, n_picks=most, dark=dark, periodic=periodic
+        )
+        box = volume.grid.size if periodic else None
         points.append(
             CurvePoint(
                 name=name,
                 sigma1_nm=float(sigma),
                 fraction=float("nan"),
-                scores=match_picks(picks, truth, rule=rule, labels=labels),
+                scores=match_picks(picks, truth, rule=rule, labels=labels, box=box),
             )
         )
     return tuple(points)
@@ -170,6 +178,7 @@ def crowding_curve(
     t: float = 5.0,
     dark: bool = True,
     rule: str = "paper",
+    periodic: bool = False,
     progress: bool = False,
 ) -> tuple[CurvePoint, ...]:
     """Pick the same molecules at several volume fractions, each by its best width.
@@ -185,6 +194,8 @@ def crowding_curve(
         As for `pick_dog`.
     rule
         As for `match_picks`.
+    periodic
+        As for `dog_curve`.
     progress : bool, optional
         Whether to show a progress bar.
 
@@ -206,6 +217,7 @@ def crowding_curve(
             dark=dark,
             rule=rule,
             labels=case.labels,
+            periodic=periodic,
             progress=progress,
         )
         (top,) = best_points(points)
@@ -217,7 +229,13 @@ def crowding_curve(
     return tuple(best)
 
 
-def chance_picks(truth: ParticleTable, n: int, *, seed: int | np.random.SeedSequence) -> Picks:
+def chance_picks(
+    truth: ParticleTable,
+    n: int,
+    *,
+    seed: int | np.random.SeedSequence,
+    box: Sequence[float] | np.ndarray | None = None,
+) -> Picks:
     """Return picks at random in a crowd: what a picker is to be compared with.
 
     Radii of whole molecules add up to more than the room that a crowd fills, so that many random
@@ -231,12 +249,14 @@ def chance_picks(truth: ParticleTable, n: int, *, seed: int | np.random.SeedSequ
         How many picks.
     seed : int or numpy.random.SeedSequence
         Seed.
+    box : three floats, optional
+        Edges along x, y and z of a box that the particles fill, nm.
 
     Returns
     -------
     Picks
-        Evenly spread over the ball whose radius of gyration is that of the particles' centres,
-        all of the same score.
+        Evenly spread over the box, or without one over the ball whose radius of gyration is that
+        of the particles' centres; all of the same score.
 
     Examples
     --------
@@ -246,6 +266,8 @@ def chance_picks(truth: ParticleTable, n: int, *, seed: int | np.random.SeedSequ
     50
     """
     rng = np.random.default_rng(seed)
+    if box is not None:
+        return Picks(positions=rng.random((n, 3)) * frozen(box, "box", (3,)))
     middle = truth.centre.mean(axis=0)
     gyration = np.sqrt(((truth.centre - middle) ** 2).sum(axis=1).mean())
     direction = rng.normal(size=(n, 3))

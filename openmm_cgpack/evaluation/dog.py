@@ -24,6 +24,7 @@ def pick_dog(
     t: float = 5.0,
     n_picks: int | None = None,
     dark: bool = True,
+    periodic: bool = False,
 ) -> Picks:
     """Find particles as peaks of a difference of Gaussians (paper, section 4.1).
 
@@ -34,7 +35,8 @@ def pick_dog(
     the lower one is dropped, from the highest peak on down.
 
     A plateau counts as one peak, at its voxel nearest to its mean. Beyond its faces the volume
-    is continued as in a mirror, so that an object cut by a face is a peak on that face.
+    is continued as in a mirror, so that an object cut by a face is a peak on that face; where it
+    is `periodic`, by itself.
 
     Parameters
     ----------
@@ -53,6 +55,9 @@ def pick_dog(
     dark : bool, optional
         Whether particles are dark on bright ground, as in a tomogram before its contrast is
         turned; a density has bright ones.
+    periodic : bool, optional
+        Whether the volume repeats along its axes, as that of a `Periodic` box does that its grid
+        fills. (A plateau that a face cuts is then two peaks, of which one is dropped.)
 
     Returns
     -------
@@ -85,19 +90,25 @@ def pick_dog(
         raise ValueError(f"t: wanted a number from 0 to {LEVELS}, got {t:g}")
     if n_picks is not None and n_picks < 0:
         raise ValueError(f"n_picks: wanted a number >= 0, got {n_picks}")
-    response = difference_of_gaussians(volume, sigma1_nm, ratio=ratio, dark=dark)
-    voxels, heights = local_maxima(response)
+    response = difference_of_gaussians(volume, sigma1_nm, ratio=ratio, dark=dark, periodic=periodic)
+    voxels, heights = local_maxima(response, periodic=periodic)
     if len(heights):
         lowest, highest = float(heights.min()), float(heights.max())
         keep = heights >= lowest + t * (highest - lowest) / LEVELS
         voxels, heights = voxels[keep], heights[keep]
     positions = voxels[:, ::-1] * volume.voxel_size
-    kept = suppress_neighbours(positions, heights, sigma1_nm)[:n_picks]
+    box = volume.grid.size if periodic else None
+    kept = suppress_neighbours(positions, heights, sigma1_nm, box=box)[:n_picks]
     return Picks(positions=positions[kept], scores=heights[kept])
 
 
 def difference_of_gaussians(
-    volume: Volume, sigma1_nm: float, *, ratio: float = 1.1, dark: bool = True
+    volume: Volume,
+    sigma1_nm: float,
+    *,
+    ratio: float = 1.1,
+    dark: bool = True,
+    periodic: bool = False,
 ) -> np.ndarray:
     """Return a volume blurred by one Gaussian less the same blurred by a wider one.
 
@@ -111,6 +122,8 @@ def difference_of_gaussians(
         The wider Gaussian over the narrower one.
     dark : bool, optional
         Whether the negative is taken.
+    periodic : bool, optional
+        Whether the volume goes on beyond its faces by itself rather than by its mirror image.
 
     Returns
     -------
@@ -123,18 +136,21 @@ def difference_of_gaussians(
     data = volume.data - volume.data.mean(dtype=np.float64)
     data = (-data if dark else data).astype(np.float32)
     sigma = sigma1_nm / volume.voxel_size
-    narrow = gaussian_filter(data, sigma, mode="reflect", truncate=REACH)
-    wide = gaussian_filter(data, sigma * ratio, mode="reflect", truncate=REACH)
+    mode = "wrap" if periodic else "reflect"
+    narrow = gaussian_filter(data, sigma, mode=mode, truncate=REACH)
+    wide = gaussian_filter(data, sigma * ratio, mode=mode, truncate=REACH)
     return narrow - wide
 
 
-def local_maxima(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def local_maxima(values: np.ndarray, *, periodic: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Find the voxels that are above their 18 neighbours.
 
     Parameters
     ----------
     values : (z, y, x) array
         Where to look.
+    periodic : bool, optional
+        Whether voxels of opposite faces are neighbours; a plateau is still cut there.
 
     Returns
     -------
@@ -146,10 +162,11 @@ def local_maxima(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy.ndimage import generate_binary_structure, label, maximum_filter
 
     near = generate_binary_structure(3, 2)
-    highest = values == maximum_filter(values, footprint=near, mode="nearest")
+    mode = "wrap" if periodic else "nearest"
+    highest = values == maximum_filter(values, footprint=near, mode=mode)
     # A plateau that meets an equal voxel which has a higher neighbour is a shoulder.
     rest = np.where(highest, -np.inf, values)
-    shoulder = highest & (maximum_filter(rest, footprint=near, mode="nearest") == values)
+    shoulder = highest & (maximum_filter(rest, footprint=near, mode=mode) == values)
     number, n = label(highest, structure=near)
     good = np.ones(n + 1, bool)
     good[number[shoulder]] = False
@@ -172,7 +189,9 @@ def local_maxima(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return chosen, values[tuple(chosen.T)].astype(np.float64)
 
 
-def suppress_neighbours(points: np.ndarray, scores: np.ndarray, distance: float) -> np.ndarray:
+def suppress_neighbours(
+    points: np.ndarray, scores: np.ndarray, distance: float, *, box: np.ndarray | None = None
+) -> np.ndarray:
     """Return which points stay when, from the best on, each removes all that are near to it.
 
     Parameters
@@ -183,6 +202,8 @@ def suppress_neighbours(points: np.ndarray, scores: np.ndarray, distance: float)
         Their scores.
     distance : float
         Points nearer than this to a better one that stays are removed, nm.
+    box : (3,) array, optional
+        Edges of a periodic box that holds the points, nm.
 
     Returns
     -------
@@ -191,7 +212,8 @@ def suppress_neighbours(points: np.ndarray, scores: np.ndarray, distance: float)
     """
     if not len(points):
         return np.empty(0, np.int64)
-    neighbours = cKDTree(points).query_ball_point(points, np.nextafter(distance, 0))
+    tree = cKDTree(points, boxsize=box)
+    neighbours = tree.query_ball_point(points, np.nextafter(distance, 0))
     free = np.ones(len(points), bool)
     kept = []
     for i in np.argsort(-scores, kind="stable"):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.arrays import positive
+from ..core.arrays import frozen, positive
 from ..core.particles import ParticleTable
 from ..core.picks import Picks
 from ..core.volume import LabelVolume, Volume
@@ -32,6 +32,7 @@ def match_picks(
     assignment: str = "optimal",
     reach: float | None = None,
     dilation: int = 1,
+    box: Sequence[float] | np.ndarray | None = None,
 ) -> PickScores:
     """Compare picks with the truth; a particle counts once.
 
@@ -79,6 +80,9 @@ def match_picks(
     dilation : int, optional
         For ``"shrec"``: how often masks grow by a face; where two meet the higher number wins.
         1 in that challenge.
+    box : three floats, optional
+        For ``"paper"`` and ``"czii"``: edges of a periodic box along x, y and z, nm. Distances are
+        then those to the nearest image of a particle.
 
     Returns
     -------
@@ -110,6 +114,11 @@ def match_picks(
         raise ValueError(f"labels: wanted {wanted} for the rule {rule!r}")
     if reach is not None and rule == "shrec":
         raise ValueError("reach: is for the rules paper and czii")
+    if box is not None and rule == "shrec":
+        raise ValueError("box: is for the rules paper and czii")
+    edges = None if box is None else frozen(box, "box", (3,))
+    if edges is not None and not (edges > 0).all():
+        raise ValueError(f"box: wanted positive edges, got {edges.tolist()}")
     outside = 0
     if labels is not None:
         pick, particle, outside = _look_up(picks, truth, labels, dilation)
@@ -118,7 +127,7 @@ def match_picks(
     else:
         share = REACH[rule] if reach is None else positive(reach, "reach")
         pick, particle, distances = within_reach(
-            picks.positions, truth.centre, share * truth.radius
+            picks.positions, truth.centre, share * truth.radius, box=edges
         )
         if rule == "czii":
             same = _species(picks, truth)[pick] == truth.species[particle]

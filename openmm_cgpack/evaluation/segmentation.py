@@ -222,6 +222,12 @@ def score_labels(
     found = prediction(volume.data) if callable(prediction) and volume is not None else prediction
     data = np.asarray(found.data if isinstance(found, LabelVolume) else found)
     classes = tuple(truth.names if names is None else names)
+    highest = max(int(truth.data.max(initial=0)), int(data.max(initial=0)))
+    if classes and highest > len(classes):
+        raise ValueError(
+            f"names: wanted one for each class up to {highest}, the highest label, "
+            f"got {len(classes)}"
+        )
     c = len(classes) + 1 if classes else None
     return SegmentationScores(
         confusion=confusion_matrix(truth.data, data, n_classes=c),

@@ -8,11 +8,15 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
-from ..core import BallModel, LabelVolume, PackedScene
+from ..core import BallModel, LabelVolume, Open, PackedScene
+from ..evaluation.assignment import in_box
 from ..poses import extract_transforms
 
 CLASH = 0.35
 """Library points (six atoms each) of two molecules nearer than this stand in each other, nm."""
+
+CYTOPLASM = (0.20, 0.30)
+"""Volume fraction of macromolecules in cells (Ellis 2001, the paper's reference 17)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +36,6 @@ class Droplet:
         holds half of their volume.
     roundness : float
         Smallest over largest of the radii of gyration along the principal axes; 1 for a ball.
-    clash : float
-        Share of the points that are nearer than `CLASH` to a point of another molecule.
     inner_radius : float
         Radius of the sphere of `inner_fraction`, nm.
     centre : (3,) array
@@ -43,7 +45,6 @@ class Droplet:
     fraction: float
     inner_fraction: float
     roundness: float
-    clash: float
     inner_radius: float
     centre: np.ndarray
 
@@ -60,7 +61,7 @@ def measure_droplet(packed: PackedScene) -> Droplet:
     -------
     Droplet
     """
-    points, volumes, instance = molecule_points(packed)
+    points, volumes, _ = molecule_points(packed)
     total = volumes.sum()
     centre = volumes @ points / total
     offset = points - centre
@@ -70,13 +71,10 @@ def measure_droplet(packed: PackedScene) -> Droplet:
     order = np.argsort(distance)
     inside = np.cumsum(volumes[order])
     half = float(np.interp(total / 2, inside, distance[order]))
-    pairs = cKDTree(points).query_pairs(CLASH, output_type="ndarray")
-    pairs = pairs[instance[pairs[:, 0]] != instance[pairs[:, 1]]]
     return Droplet(
         fraction=float(total / (4 / 3 * np.pi * radius**3)),
         inner_fraction=float(total / 2 / (4 / 3 * np.pi * half**3)),
         roundness=float(np.sqrt(spread[0] / spread[-1])),
-        clash=len(np.unique(pairs)) / len(points),
         inner_radius=half,
         centre=centre,
     )
@@ -110,6 +108,28 @@ def molecule_points(packed: PackedScene) -> tuple[np.ndarray, np.ndarray, np.nda
         volumes.append(scene.model(i).volume * structure.atoms / structure.n_atoms)
         instances.append(np.full(len(structure.positions), i))
     return np.concatenate(points), np.concatenate(volumes), np.concatenate(instances)
+
+
+def clash_share(packed: PackedScene) -> float:
+    """Return the share of the molecules' points that are nearer than `CLASH` to another molecule's.
+
+    Parameters
+    ----------
+    packed : PackedScene
+        Every instance a molecule with a structure; in a periodic box images count.
+
+    Returns
+    -------
+    float
+    """
+    points, _, instance = molecule_points(packed)
+    edges = None
+    if not isinstance(packed.boundary, Open):
+        edges = np.array(packed.boundary.box)
+        points = in_box(points, edges)
+    pairs = cKDTree(points, boxsize=edges).query_pairs(CLASH, output_type="ndarray")
+    pairs = pairs[instance[pairs[:, 0]] != instance[pairs[:, 1]]]
+    return len(np.unique(pairs)) / len(points)
 
 
 def nearest_gaps(packed: PackedScene) -> np.ndarray:

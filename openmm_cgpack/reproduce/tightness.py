@@ -7,54 +7,54 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import AtomicStructure, BallModel, PackedScene
-from ..forces import PAPER_PULL_K, paper_forces
+from ..core import AtomicStructure, BallModel, PackedScene, PackingError, Periodic, Scene
+from ..core.seeds import stage_seed
 from ..models import single_ball
-from ..packing import overlaps
-from .measures import Droplet, measure_droplet
-from .runs import PackingRun, Settings, run_packing
+from ..packing import box_fraction, compress, overlaps, place
+from .measures import clash_share
+from .runs import Settings
 
 PAPER = "the paper's balls"
 
-TOLERANCE = 0.20
-"""Deepest overlap of balls, over their contact distance, at which covers are compared."""
+TOLERANCE = 0.15
+"""Root mean square overlap of all balls up to which a packing counts, nm."""
 
-START = 0.15
-"""Envelope volume fraction from which on starting boxes are tried."""
+DILUTE = 0.1
+"""Share of the starting box that the balls fill."""
 
-REACH = 3.0
-"""Cutoff of the Lennard-Jones force over the largest contact distance."""
+MOST = 0.9
+"""Envelope fraction that none can reach."""
+
+STEP = 0.01
+"""By how much the fraction rises in the end."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Packed:
-    """One packing of the comparison.
+    """The tightest packing of one cover.
 
     Parameters
     ----------
     name : str
         The cover.
     packed : PackedScene
-        Its end.
-    droplet : Droplet
-        How tight it is.
-    deepest, mean : float
-        Deepest overlap of two balls at the end, over their contact distance, and the mean over
-        all pairs that overlap.
-    tolerated : float
-        The inner fraction of the tightest frame whose deepest overlap is within `TOLERANCE`; NaN
-        where there is none.
-    setup : str
-        What was run.
+        The packing, in a periodic cube.
+    fraction : float
+        Envelope volume fraction of the cube.
+    overlap : float
+        Root mean square overlap of all balls, nm.
+    deepest : float
+        Deepest overlap of two balls, over their contact distance.
+    clash : float
+        Share of the molecules' points that stand in another molecule: see `clash_share`.
     """
 
     name: str
     packed: PackedScene
-    droplet: Droplet
+    fraction: float
+    overlap: float
     deepest: float
-    mean: float
-    tolerated: float
-    setup: str
+    clash: float
 
 
 def compare_packings(
@@ -63,7 +63,7 @@ def compare_packings(
     shape_true: Mapping[int, Sequence[BallModel]],
     settings: Settings,
 ) -> tuple[Packed, ...]:
-    """Pack the same molecules with several covers, by the same forces.
+    """Compress the same molecules with several covers as far as each goes.
 
     Parameters
     ----------
@@ -81,74 +81,88 @@ def compare_packings(
     tuple of Packed
         One ball, the paper's balls, and shape-true balls of ever fewer atoms.
     """
-    copies = 2 if settings.quick else 20
+    copies = copies_of_each(settings)
     covers: dict[str, Sequence[BallModel]] = {
         "one ball": [single_ball(s) for s in structures],
         PAPER: balls,
     }
     for n, models in shape_true.items():
         covers[f"shape-true, {n} atoms a ball"] = models
-    setup = (
-        f"For the comparison of packings, {copies} of each type start at random in the smallest "
-        f"box that takes them, tried from an envelope fraction of {START:g} on in steps of 10 %; "
-        f"the Lennard-Jones force, of one epsilon, is cut at {REACH:g} times the largest contact "
-        "distance, at most at 61 nm. Every ball weighs 5000 Da; the pull is shared out over the "
-        "balls, so that every cover has the pull that the paper's balls have together. The "
-        f"tolerance of overlaps is {TOLERANCE:g} of the contact distance."
-    )
-    count = {name: sum(model.n_balls for model in models) for name, models in covers.items()}
-    return tuple(
-        _pack(name, models, copies, settings, setup, share=count[PAPER] / count[name])
-        for name, models in covers.items()
-    )
+    made = []
+    for index, (name, models) in enumerate(covers.items()):
+        filled = copies * sum(float((m.radii**3).sum()) for m in models) * 4 / 3 * np.pi
+        scene = place(
+            [(model, copies) for model in models],
+            boundary=Periodic(box=(filled / DILUTE) ** (1 / 3)),
+            seed=stage_seed(settings.seed, "placement", index),
+        )
+        packed = tightest(scene, settings, seed=stage_seed(settings.seed, "dynamics", index))
+        depth = overlaps(packed.scene, packed.positions, boundary=packed.boundary)[1]
+        made.append(
+            Packed(
+                name=name,
+                packed=packed,
+                fraction=_fraction(packed),
+                overlap=packed.provenance["compress"]["rms_overlap_nm"],
+                deepest=float(depth.max(initial=0.0)),
+                clash=clash_share(packed),
+            )
+        )
+    return tuple(made)
 
 
-def _pack(
-    name: str,
-    models: Sequence[BallModel],
-    copies: int,
-    settings: Settings,
-    setup: str,
-    *,
-    share: float,
-) -> Packed:
-    volume = copies * sum(model.volume for model in models)
-    contact = 2 * max(float(model.radii.max()) for model in models)
-    cutoff = min(61.0, REACH * contact)
-    run = run_packing(
-        [(model, copies) for model in models],
-        settings,
-        extent=(volume / START) ** (1 / 3),
-        # With the paper's pull on every ball, molecules of many balls are driven into each other
-        # so hard that the integrator fails.
-        forces=paper_forces(
-            pull_k=PAPER_PULL_K * share,
-            lennard_jones="auto",
-            switch=cutoff - 1.0,
-            cutoff=cutoff,
-        ),
-        max_steps=3_000 if settings.quick else 8_000,
-        relax_steps=2_000 if settings.quick else 4_000,
-        interval=100,
-    )
-    depth = overlaps(run.scene, run.packed.positions)[1]
-    return Packed(
-        name=name,
-        packed=run.packed,
-        droplet=measure_droplet(run.packed),
-        deepest=float(depth.max(initial=0.0)),
-        mean=float(depth.mean()) if len(depth) else 0.0,
-        tolerated=_tolerated(run),
-        setup=setup,
-    )
+def copies_of_each(settings: Settings) -> int:
+    """Return how many of each type are packed: 20 as in the paper, or 2 in a quick run."""
+    return 2 if settings.quick else 20
 
 
-def _tolerated(run: PackingRun) -> float:
-    """Return the inner fraction of the tightest of all frames within the tolerance."""
-    history = run.packed.history
-    within = np.flatnonzero(history.overlap <= TOLERANCE)
-    if not len(within):
-        return float("nan")
-    best = within[history.fraction[within].argmax()]
-    frame = int(np.abs(np.array(run.steps) - history.step[best]).argmin())
-    return measure_droplet(run.at(frame)).inner_fraction
+def tightest(scene: Scene, settings: Settings, *, seed: np.random.SeedSequence) -> PackedScene:
+    """Compress a scene until balls no longer give way.
+
+    Parameters
+    ----------
+    scene : Scene
+        In a Periodic boundary, dilute.
+    settings : Settings
+        Platform and threads.
+    seed : numpy.random.SeedSequence
+        Seed of the dynamics.
+
+    Returns
+    -------
+    PackedScene
+        The last state whose root mean square overlap was below `TOLERANCE`.
+    """
+    stages = iter(seed.spawn(1 + round(MOST / STEP)))
+
+    def pressed(start: Scene | PackedScene, fraction: float, max_steps: int) -> PackedScene:
+        # Balls keep no distance beyond their radii: that would cost small ones more than large.
+        return compress(
+            start,
+            fraction=fraction,
+            acceptable=TOLERANCE,
+            gap=0.0,
+            max_steps=max_steps,
+            platform=settings.platform,
+            threads=settings.threads,
+            seed=next(stages),
+            progress=settings.progress,
+        )
+
+    try:
+        return pressed(scene, MOST, 8_000)
+    except PackingError as error:
+        if error.best is None:
+            raise
+        best = error.best
+    # That went in strides; small steps, of one annealing each, find out where between two it ends.
+    while True:
+        try:
+            best = pressed(best, _fraction(best) + STEP, 3_000)
+        except PackingError:
+            return best
+
+
+def _fraction(packed: PackedScene) -> float:
+    assert isinstance(packed.boundary, Periodic)
+    return box_fraction(packed.scene, packed.boundary)

@@ -1,5 +1,7 @@
 """Curves over scale, noise and crowding."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -112,3 +114,25 @@ def test_chance_is_even_over_the_balls_room():
     inside = match_picks(picks, truth).empty
     cover = 125 * RADIUS**3 / radius**3
     assert inside == pytest.approx(40_000 * (1 - cover), rel=0.15)
+
+
+def test_chance_in_a_box_is_even_over_it():
+    _, truth = scene(11.0)
+    picks = chance_picks(truth, 40_000, seed=3, box=(10, 20, 40))
+    counts, _ = np.histogramdd(picks.positions, bins=2, range=[(0, 10), (0, 20), (0, 40)])
+    assert counts.sum() == 40_000
+    assert abs(counts / 5000 - 1).max() < 0.06
+
+
+def test_a_periodic_curve_does_not_depend_on_where_the_box_is_cut():
+    density, truth = scene(12.0)
+    shift = density.data.shape[0] // 2
+    data = np.roll(density.data, (shift,) * 3, (0, 1, 2))
+    cut = Volume(data=data, voxel_size=1.0, origin=(0, 0, 0))
+    moved = dataclasses.replace(truth, centre=truth.centre + shift)
+    for volume, particles in ((density, truth), (cut, moved)):
+        case = CrowdedCase(fraction=0.1, volume=volume, truth=particles)
+        (point,) = crowding_curve([case], sigmas_nm=(2, 3), dark=False, periodic=True)
+        assert point.scores.f == 1.0
+    (point,) = crowding_curve([case], sigmas_nm=(2, 3), dark=False)
+    assert point.scores.f < 0.8

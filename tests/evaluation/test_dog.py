@@ -159,3 +159,22 @@ def test_bad_arguments(arguments, message):
     volume = Volume(data=np.zeros((4, 4, 4)), voxel_size=1.0, origin=(0, 0, 0))
     with pytest.raises(ValueError, match=message):
         pick_dog(volume, **arguments)
+
+
+def test_spheres_on_the_faces_of_a_periodic_volume_are_one_peak_each():
+    whole = spheres(CENTRES, 5.0)
+    moved = (9, -13, 40)
+    rolled = Volume(data=np.roll(whole.data, moved, (0, 1, 2)), voxel_size=1.0, origin=(0, 0, 0))
+    picks = pick_dog(rolled, 3.0, dark=False, periodic=True, t=10)
+    centres = (CENTRES + moved[::-1]) % whole.data.shape[::-1]
+    # Moving all by whole voxels moves every peak and changes none.
+    np.testing.assert_array_equal(in_order(picks.positions), in_order(centres.astype(float)))
+    unmoved = pick_dog(whole, 3.0, dark=False, periodic=True, t=10)
+    np.testing.assert_allclose(picks.scores, unmoved.scores, rtol=1e-5)
+    assert len(pick_dog(rolled, 3.0, dark=False, t=10)) > len(CENTRES)
+
+
+def test_peaks_are_suppressed_across_faces():
+    points, scores = np.array([[1.0, 5, 5], [9.5, 5, 5], [5.0, 5, 5]]), np.array([3.0, 2, 1])
+    assert suppress_neighbours(points, scores, 2.0).tolist() == [0, 1, 2]
+    assert suppress_neighbours(points, scores, 2.0, box=np.full(3, 10.0)).tolist() == [0, 2]

@@ -313,6 +313,7 @@ def test_reach_in_place_of_the_rules():
         ({"rule": "own"}, "rule: wanted one of paper, czii, shrec, got 'own'"),
         ({"rule": "shrec"}, "labels: wanted instance labels"),
         ({"assignment": "best"}, "assignment: wanted one of"),
+        ({"box": (10, 0, 10)}, "box: wanted positive edges"),
         ({"rule": "czii"}, "wants a species for each pick, as the truth has 2"),
     ],
 )
@@ -322,6 +323,8 @@ def test_bad_arguments(arguments, message):
     labels, truth = labels_of_two()
     with pytest.raises(ValueError, match="dilation"):
         match_picks(Picks(positions=CENTRES), truth, rule="shrec", labels=labels, dilation=-1)
+    with pytest.raises(ValueError, match="box: is for the rules paper and czii"):
+        match_picks(Picks(positions=CENTRES), truth, rule="shrec", labels=labels, box=(9, 9, 9))
     with pytest.raises(ValueError, match="labels: wanted no labels"):
         match_picks(Picks(positions=CENTRES), truth, labels=labels)
 
@@ -333,3 +336,19 @@ def test_weights_are_checked():
     with pytest.raises(ValueError, match="not all zero"):
         scores.weighted_f({"a": 0, "b": 0})
     assert np.isnan(match_picks(Picks(positions=CENTRES), TRUTH).weighted_f())
+
+
+def test_a_periodic_box_has_no_rim():
+    truth = table([(1, 20, 30), (40, 20, -2)], 4.0)
+    # The first by its image beyond x = 50, the second by the one of z = -2 in the box of 60.
+    picks = Picks(positions=[(48, 20, 30), (40, 22, 59)])
+    assert counts(match_picks(picks, truth)) == (0, 2, 2)
+    scores = match_picks(picks, truth, box=(50, 50, 60))
+    assert counts(scores) == (2, 0, 0)
+    np.testing.assert_allclose(scores.distances, [3, np.sqrt(5)])
+    # The rim counts there too, and a hair beyond it does not.
+    for x, found in ((47.0, 1), (46.999, 0)):
+        assert match_picks(Picks(positions=[(x, 20, 30)]), truth, box=(50, 50, 60)).tp == found
+    # On the far edge, by rounding, is on the near one.
+    edge = Picks(positions=[(50.0, 20, 30), (-1e-18, 20, 30)])
+    assert match_picks(edge, truth, box=(50, 50, 60), assignment="any").multi_hits == 1

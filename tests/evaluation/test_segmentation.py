@@ -124,7 +124,9 @@ def test_bad_labels():
         confusion_matrix(np.zeros(3, int), np.zeros(3))
     with pytest.raises(ValueError, match="truth: wanted labels >= 0"):
         confusion_matrix(np.array([-1]), np.array([0]))
-    with pytest.raises(ValueError, match="more than the highest label 2, got 2"):
+    with pytest.raises(
+        ValueError, match="names: wanted one for each class up to 2, the highest label, got 1"
+    ):
         score_labels(labels([2]), labels([1], ("a",)))
     with pytest.raises(ValueError, match="at least one voxel"):
         SegmentationScores(confusion=np.zeros((2, 2), int))

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -15,7 +17,9 @@ from openmm_cgpack import (
     membrane,
     single_ball,
 )
+from openmm_cgpack.core import Periodic
 from openmm_cgpack.reproduce.measures import (
+    clash_share,
     gaps,
     measure_bending,
     measure_droplet,
@@ -62,12 +66,13 @@ def uniform_ball(radius, spacing):
 def test_a_uniform_ball_has_its_own_fraction_everywhere():
     points = uniform_ball(10.0, 0.7)
     volume = 0.3 * 4 / 3 * np.pi * 10.0**3
-    droplet = measure_droplet(packed([single_ball(cloud("a", points, volume))], [[3, 4, 5]]))
+    scene = packed([single_ball(cloud("a", points, volume))], [[3, 4, 5]])
+    droplet = measure_droplet(scene)
     assert droplet.fraction == pytest.approx(0.3, rel=0.02)
     assert droplet.inner_fraction == pytest.approx(0.3, rel=0.03)
     assert droplet.inner_radius == pytest.approx(10 * 0.5 ** (1 / 3), rel=0.02)
     assert droplet.roundness == pytest.approx(1, abs=0.01)
-    assert droplet.clash == 0
+    assert clash_share(scene) == 0
     np.testing.assert_allclose(droplet.centre, [3, 4, 5], atol=1e-9)
 
 
@@ -82,17 +87,18 @@ def test_the_cover_changes_nothing_that_is_measured():
     structures = [cloud(f"m{k}", rng.normal(size=(400, 3)) * [3, 1, 2], 40.0) for k in range(3)]
     places = rng.uniform(-6, 6, (3, 3))
     turns = Rotation.random(3, random_state=3).as_matrix()
-    droplets = [
-        measure_droplet(packed(models, places, turns))
+    scenes = [
+        packed(models, places, turns)
         for models in (
             [single_ball(s) for s in structures],
             [coarse_grain(s, atoms_per_ball=50, seed=1) for s in structures],
         )
     ]
-    for key in ("fraction", "inner_fraction", "roundness", "clash"):
+    droplets = [measure_droplet(scene) for scene in scenes]
+    for key in ("fraction", "inner_fraction", "roundness"):
         one, other = (getattr(d, key) for d in droplets)
         assert one == pytest.approx(other, rel=1e-6), key
-    assert droplets[0].clash > 0
+    assert clash_share(scenes[0]) == clash_share(scenes[1]) > 0
 
 
 def test_points_carry_the_whole_envelope():
@@ -111,7 +117,16 @@ def test_nearest_gaps_and_clashes_of_known_places():
         [single_ball(s) for s in (line, other, third)], [[0, 0, 0], [5, 0, 0], [7.3, 0, 0]]
     )
     np.testing.assert_allclose(nearest_gaps(scene), [3.0, 0.3, 0.3])
-    assert measure_droplet(scene).clash == pytest.approx(2 / 6)
+    assert clash_share(scene) == pytest.approx(2 / 6)
+
+
+def test_clashes_across_the_faces_of_a_periodic_box():
+    pair = [single_ball(cloud(name, [[-1, 0, 0], [1, 0, 0]], 1.0)) for name in "ab"]
+    scene = packed(pair, [[-4, 0, 0], [4, 0, 0]])
+    assert clash_share(scene) == 0
+    # In a box of 10.2 the outer points, 10 apart, are 0.2 apart.
+    boxed = dataclasses.replace(scene, boundary=Periodic(box=(10.2, 9, 9)))
+    assert clash_share(boxed) == pytest.approx(2 / 4)
 
 
 def test_gaps_of_two_walls():

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from openmm_cgpack import AtomicStructure, coarse_grain
+from openmm_cgpack import AtomicStructure, Periodic, coarse_grain, place, single_ball
+from openmm_cgpack.packing import box_fraction, overlaps
 from openmm_cgpack.reproduce.runs import PackingRun, Settings, run_packing
+from openmm_cgpack.reproduce.tightness import TOLERANCE, tightest
 from openmm_cgpack.reproduce.volumes import measure_volumes
 from openmm_cgpack.structures import library
 
@@ -83,3 +85,22 @@ def test_the_same_seed_gives_the_same_run(run):
         [(model, 4)], settings, extent=10.0, max_steps=120, relax_steps=20, interval=50
     )
     np.testing.assert_array_equal(again.packed.positions, run.packed.positions)
+
+
+def test_covers_that_follow_the_shape_pack_tighter_at_one_tolerance():
+    structure = library["3hhb"]
+    reached = {}
+    for name, model in (
+        ("one ball", single_ball(structure)),
+        ("shape", coarse_grain(structure, atoms_per_ball=300, radius="volume", seed=1)),
+    ):
+        scene = place([(model, 12)], boundary=Periodic(box=32.0), seed=1)
+        seed = np.random.SeedSequence(1)
+        packed = tightest(scene, Settings(platform="Reference"), seed=seed)
+        assert packed.provenance["compress"]["rms_overlap_nm"] <= TOLERANCE
+        reached[name] = box_fraction(packed.scene, packed.boundary)
+        depth = overlaps(packed.scene, packed.positions, boundary=packed.boundary)[1]
+        assert depth.max(initial=0.0) < 0.8
+    # Balls alone fill at most 0.74 of space; the envelope is less than half of this one.
+    assert 0.1 < reached["one ball"] < 0.74 * 0.5
+    assert reached["shape"] > 1.3 * reached["one ball"]
