@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ from .io.scenes import load_packed
 from .io.shrec import write_shrec
 from .io.tilts import load_tilts, write_mdoc, write_rawtlt, write_tilt_stack, write_xf
 from .io.truth import GroundTruth, Line, Surface
+
+_log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 
@@ -207,7 +210,7 @@ def export(
         The folder that ``cgpack simulate`` made.
     formats : collection of str, optional
         Which of `FORMATS`; all when left out, but for those that need a tilt series where there
-        is none.
+        is none, and ``"shrec"`` where there are more labels than its masks hold.
     folder : path-like, optional
         Where to write, one folder for each format; by default `out`.
     name : str, optional
@@ -277,7 +280,7 @@ def write_formats(
         there.
     formats : collection of str, optional
         Which of `FORMATS`; all when left out, but for those that need a tilt series where there
-        is none.
+        is none, and ``"shrec"`` where there are more labels than its masks hold.
     tilts : TiltSeries, optional
         The tilt series.
 
@@ -294,6 +297,9 @@ def write_formats(
     check_formats(formats)
     if formats is None:
         formats = [one for one in FORMATS if tilts is not None or one not in NEED_TILTS]
+        if int(truth.instances.data.max()) > np.iinfo(np.uint16).max:
+            _log.warning("left out: shrec, whose masks are MRC files, which hold 65535 labels")
+            formats.remove("shrec")
     for one in formats:
         if one in NEED_TILTS and tilts is None:
             raise ValueError(f"tilts: wanted a tilt series for {one}, got none")

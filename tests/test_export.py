@@ -126,6 +126,9 @@ def test_more_instances_than_mrc_holds(run):
     assert (load_truth(run).instances.data == many).all()
     written = export(run, ["omezarr"])["omezarr"]
     assert (read_ome_zarr(written / "instances.zarr").data == many).all()
+    assert set(export(run)) == set(FORMATS) - {"imod", "shrec"}
+    with pytest.raises(ValueError, match="wanted labels up to 65535"):
+        export(run, ["shrec"])
     with pytest.raises(ValueError, match="wanted labels up to 65535"):
         write_mrc(run / "instances.mrc", volume)
     assert not (run / "instances.mrc").exists()

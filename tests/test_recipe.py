@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import openmm_cgpack as cgp
+from openmm_cgpack.io.masks import read_mask
 from openmm_cgpack.recipe import (
     Filament,
     Forces,
@@ -26,6 +27,7 @@ from openmm_cgpack.recipe import (
     dump_recipe,
     key_table,
     load_recipe,
+    pipeline,
     run,
 )
 from openmm_cgpack.recipe.folder import MANIFEST, whole_folder
@@ -206,6 +208,29 @@ def test_the_demo_is_what_it_says():
     assert sum(entry.count for entry in recipe.filament) == 2
     assert sum(entry.count for entry in recipe.membrane) == 1
     assert {entry.species for entry in recipe.molecule} <= set(cgp.library.names)
+
+
+def test_a_run_with_more_instances_than_mrc_holds(tmp_path, monkeypatch):
+    """Only the numbers are large; what is written, listed and read back is a whole run's."""
+
+    def many(packed, **kwargs):
+        labels = cgp.render_labels(packed, **kwargs)
+        data = labels.instances.data.astype(np.uint32)
+        data[data == 1] = 70_000
+        return dataclasses.replace(
+            labels, instances=dataclasses.replace(labels.instances, data=data)
+        )
+
+    monkeypatch.setattr(pipeline, "render_labels", many)
+    out = tmp_path / "out"
+    manifest = run(small(), None, out)
+    assert manifest["density"]["instances_file"] == "instances.zarr"
+    assert any(name.startswith("instances.zarr/") for name in manifest["files"])
+    assert not (out / "instances.mrc").exists()
+    labels = read_mask(out, "instances")
+    assert labels.data.dtype == np.uint32
+    assert labels.data.max() == 70_000
+    np.testing.assert_array_equal(labels.data > 0, mrcfile.read(out / "semantic.mrc") > 0)
 
 
 def test_nothing_in_the_demo_passes_through_its_membrane():
