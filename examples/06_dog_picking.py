@@ -11,7 +11,6 @@ the paper does not have, over crowding.
 # The scene has 20 types of macromolecules, 20 of each in full size, 4 in the small one. Eleven of
 # the paper's types are replaced by others of the library (see :doc:`/library`).
 
-import dataclasses
 import os
 
 import matplotlib.pyplot as plt
@@ -142,35 +141,26 @@ axes[0].set_ylabel("F")
 figure.tight_layout()
 
 # %%
-# Crowding, which the paper leaves out: the same molecules with the same turns, drawn apart from
-# the middle of the scene by a factor, in one box and at one SNR. The width is the best for each,
-# chosen with the truth in hand: the most that the method can do.
+# Crowding, which the paper leaves out: the same molecules in a periodic box that shrinks around
+# them, at one SNR. The width is the best for each, chosen with the truth in hand: the most that the
+# method can do. Density, picks and matches go on across the box's faces, as the molecules do.
 
-stretches = (1.0, 1.15, 1.35, 1.6, 2.0) if full else (1.0, 1.3, 1.7)
-body = np.repeat(np.arange(scene.n_instances), np.diff(scene.offsets))
-counts = np.bincount(body)
-centres = np.stack([np.bincount(body, packed.positions[:, k]) / counts for k in range(3)], axis=1)
-stretched = [
-    dataclasses.replace(
-        packed, positions=packed.positions + (s - 1) * (centres - centres.mean(axis=0))[body]
-    )
-    for s in stretches
+shapes = [
+    cgp.coarse_grain(cgp.library[name], atoms_per_ball=300, radius="volume", seed=1)
+    for name in TYPES
 ]
-grid = cgp.bounding_grid(stretched[-1])
-cases = []
-for factor, loose in zip(stretches, stretched, strict=True):
-    cases.append(
-        ev.CrowdedCase(
-            fraction=fraction / factor**3,
-            volume=cgp.simulate_tomogram(cgp.render_density(loose, grid=grid), snr=0.1, seed=1),
-            truth=cgp.particle_table(loose, grid=grid),
-        )
-    )
-crowding = ev.crowding_curve(cases, sigmas_nm=(2, 3, 4, 5, 6) if full else (3, 4, 5))
-at_random = [
-    ev.match_picks(ev.chance_picks(case.truth, len(case.truth), seed=1), case.truth).f
-    for case in reversed(cases)
-]
+start = cgp.insert([(model, copies) for model in shapes], fraction=0.05, seed=1)
+cases, at_random = [], []
+for crowd in cgp.crowding_series(start, fractions=[0.05, 0.1, 0.2, 0.3], seed=1):
+    edge = crowd.boundary.box[0]
+    grid = cgp.bounding_grid(crowd, voxel_size=edge / (2 * round(edge / 2)))
+    particles = cgp.particle_table(crowd, grid=grid)
+    image = cgp.simulate_tomogram(cgp.render_density(crowd, grid=grid), snr=0.1, seed=1)
+    fraction = cgp.box_fraction(crowd.scene, crowd.boundary)
+    cases.append(ev.CrowdedCase(fraction=fraction, volume=image, truth=particles))
+    guesses = ev.chance_picks(particles, len(particles), box=crowd.boundary.box, seed=1)
+    at_random.append(ev.match_picks(guesses, particles, box=crowd.boundary.box).f)
+crowding = ev.crowding_curve(cases, sigmas_nm=(2, 3, 4, 5, 6) if full else (3, 4, 5), periodic=True)
 for point, level in zip(crowding, at_random, strict=True):
     print(
         f"volume fraction {point.fraction:.3f}: F {point.scores.f:.3f} at {point.sigma1_nm:g} nm, "
