@@ -140,7 +140,7 @@ class TiltImaging:
         specimen : Volume or Specimen
             What is imaged.
         seed : int or numpy.random.SeedSequence
-            Seed of the noise: the numbers are mean variances of renders of it, good to 0.5 %.
+            Seed of the noise: the numbers are mean variances of renders of it, good to 1 %.
         threads : int, optional
             Threads to use; all cores when left out.
         progress : bool, optional
