@@ -34,8 +34,8 @@ class ParticleTable:
     Examples
     --------
     >>> table = ParticleTable(
-    ...     instance=[1, 2], species=["1f1b", "actin"], centre=[(5, 5, 5), (9, 5, 5)], radius=[4, 6],
-    ...     rotation=[np.eye(3), np.eye(3)],
+    ...     instance=[1, 2], species=["1f1b", "actin"], centre=[(5, 5, 5), (9, 5, 5)],
+    ...     radius=[4, 6], rotation=[np.eye(3), np.eye(3)],
     ... )
     >>> len(table), table.centre[table.species == "actin"].tolist()
     (2, [[9.0, 5.0, 5.0]])

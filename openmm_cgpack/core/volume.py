@@ -129,9 +129,8 @@ class LabelVolume(_OnGrid):
 
     Examples
     --------
-    >>> labels = LabelVolume(
-    ...     data=np.array([[[0, 1, 1, 2]]]), voxel_size=1.0, origin=(0, 0, 0), names=("1f1b", "actin")
-    ... )
+    >>> data = np.array([[[0, 1, 1, 2]]])
+    >>> labels = LabelVolume(data=data, voxel_size=1.0, origin=(0, 0, 0), names=("1f1b", "actin"))
     >>> np.bincount(labels.data.ravel()).tolist(), labels.names[2 - 1]
     ([1, 2, 1], 'actin')
     """

@@ -133,8 +133,9 @@ def load_scene(path: str | os.PathLike[str]) -> Scene:
 
     >>> from tempfile import TemporaryDirectory
     >>> from openmm_cgpack import as_packed, filament, place
+    >>> packed = as_packed(place([(filament(n_balls=5), 2)], seed=1))
     >>> with TemporaryDirectory() as folder:
-    ...     save_packed(Path(folder, "packed.npz"), as_packed(place([(filament(n_balls=5), 2)], seed=1)))
+    ...     save_packed(Path(folder, "packed.npz"), packed)
     ...     load_scene(Path(folder, "packed.npz")).n_instances
     2
     """
@@ -165,8 +166,9 @@ def load_packed(path: str | os.PathLike[str]) -> PackedScene:
 
     >>> from tempfile import TemporaryDirectory
     >>> from openmm_cgpack import as_packed, filament, place
+    >>> packed = as_packed(place([(filament(n_balls=5), 2)], seed=1))
     >>> with TemporaryDirectory() as folder:
-    ...     save_packed(Path(folder, "packed.npz"), as_packed(place([(filament(n_balls=5), 2)], seed=1)))
+    ...     save_packed(Path(folder, "packed.npz"), packed)
     ...     load_packed(Path(folder, "packed.npz")).scene.species[0].name
     'filament'
     """
