@@ -90,6 +90,8 @@ def read_mrc(path: str | os.PathLike[str]) -> Volume | LabelVolume:
     ------
     ValueError
         It is no MRC file of a volume with cubic voxels.
+    FileNotFoundError
+        There is no such file.
 
     Examples
     --------

@@ -114,6 +114,8 @@ def read_particles(path: str | os.PathLike[str]) -> ParticleTable:
     ValueError
         A column is missing, or a line holds no number where one has to be; the message names
         the file and the line.
+    FileNotFoundError
+        There is no such file.
 
     Examples
     --------

@@ -126,6 +126,8 @@ def load_scene(path: str | os.PathLike[str]) -> Scene:
     ------
     ValueError
         The file is not one of this program, or of a later version of the format.
+    FileNotFoundError
+        There is no such file.
 
     Examples
     --------
@@ -159,6 +161,8 @@ def load_packed(path: str | os.PathLike[str]) -> PackedScene:
     ------
     ValueError
         The file is not a packed scene of this program, or of a later version of the format.
+    FileNotFoundError
+        There is no such file.
 
     Examples
     --------
