@@ -256,6 +256,7 @@ def train_fcn(
     --------
     It takes minutes, so this is not run here:
 
+    >>> from openmm_cgpack import predict, score_labels
     >>> training, held_out = split_tomograms(tomograms, seed=1)  # doctest: +SKIP
     >>> trained = train_fcn(training[1:], validation=training[:1], seed=1)  # doctest: +SKIP
     >>> predicted = predict(trained.model, held_out[0].volume)  # doctest: +SKIP
