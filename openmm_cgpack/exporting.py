@@ -235,6 +235,13 @@ def export(
         A format is unknown, or needs a tilt series and there is none.
     FileNotFoundError
         The folder lacks a file of a run.
+
+    Examples
+    --------
+    Of what ``cgpack simulate crowded.toml -o scenes/0`` made:
+
+    >>> export("scenes/0", ["copick", "shrec"])  # doctest: +SKIP
+    {'copick': PosixPath('scenes/0/copick'), 'shrec': PosixPath('scenes/0/shrec')}
     """
     check_formats(formats)
     truth = load_truth(out, name=name, min_visible=min_visible)

@@ -65,6 +65,20 @@ def plot_overview(
     ------
     OSError
         The file cannot be written.
+
+    Examples
+    --------
+    `run` draws it into every folder; of a recipe's results in memory:
+
+    >>> from openmm_cgpack import demo_recipe, simulate
+    >>> made = simulate(demo_recipe())  # doctest: +SKIP
+    >>> plot_overview(  # doctest: +SKIP
+    ...     "overview.png",
+    ...     packed=made.packed,
+    ...     density=made.density,
+    ...     labels=made.labels.semantic,
+    ...     tomogram=made.tomogram,
+    ... )
     """
     figure = _overview(packed, density, labels, tomogram, series)
     with atomic_path(path) as temporary:

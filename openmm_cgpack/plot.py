@@ -64,6 +64,13 @@ def plot_slices(
     -------
     matplotlib.figure.Figure
         The xy, xz and yz slice, each with a scale bar.
+
+    Examples
+    --------
+    >>> volume = Volume(data=np.ones((8, 12, 16)), voxel_size=1.0, origin=(0, 0, 0))
+    >>> figure = plot_slices(volume, title="density")
+    >>> len(figure.axes)
+    3
     """
     nz, ny, nx = volume.data.shape
     figure = blank_figure((12.0, 4.6))
@@ -95,6 +102,14 @@ def plot_history(packed: PackedScene) -> Figure:
     -------
     matplotlib.figure.Figure
         Radius of gyration and deepest overlap against the step.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament, pack_scene, place
+    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> packed = pack_scene(scene, seed=1, platform="Reference", max_steps=100, relax_steps=0)
+    >>> [axes.get_xlabel() for axes in plot_history(packed).axes]
+    ['', 'step']
     """
     figure = blank_figure((6.0, 4.0))
     upper, lower = figure.subplots(2, 1, sharex=True)
@@ -142,6 +157,15 @@ def plot_steps(
     ------
     ValueError
         There is no frame, or not one title for each; an unknown view.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament, place
+    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> frames = [scene.positions, scene.positions / 2]
+    >>> figure = plot_steps(scene, frames, ["before", "after"], views=("bonds",))
+    >>> len(figure.axes)
+    2
     """
     if not len(frames) or len(frames) != len(titles):
         raise ValueError(
@@ -216,6 +240,13 @@ def plot_molecules(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from openmm_cgpack import as_packed, filament, place
+    >>> packed = as_packed(place([(filament(n_balls=5), 3)], seed=1))
+    >>> figure = plot_molecules(packed, size=100)
+    >>> figure.savefig("molecules.png")
     """
     scene = packed.scene
     if colours is None:
@@ -278,6 +309,16 @@ def plot_planes(
     ------
     ValueError
         Labels without a scene, or no volume.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import as_packed, filament, place, render_density, render_labels
+    >>> packed = as_packed(place([(filament(n_balls=5), 3)], seed=1))
+    >>> density = render_density(packed, voxel_size=2.0)
+    >>> labels = render_labels(packed, voxel_size=2.0).semantic
+    >>> figure = plot_planes({"density": density, "species": labels}, packed=packed)
+    >>> len(figure.axes)
+    2
     """
     if not volumes:
         raise ValueError("volumes: wanted at least one, got none")
@@ -336,6 +377,12 @@ def plot_montage(
     ------
     ValueError
         `n` or `columns` is not positive.
+
+    Examples
+    --------
+    >>> volume = Volume(data=np.ones((8, 12, 16)), voxel_size=1.0, origin=(0, 0, 0))
+    >>> len(plot_montage(volume, n=4).axes)
+    4
     """
     if n < 1 or (columns is not None and columns < 1):
         raise ValueError(f"n, columns: wanted positive numbers, got {n} and {columns}")

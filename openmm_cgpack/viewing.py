@@ -51,6 +51,13 @@ def view(out: str | os.PathLike[str], *, html: bool = True) -> dict[str, Path]:
         The folder lacks a file of a run.
     ModuleNotFoundError
         k3d is not installed.
+
+    Examples
+    --------
+    Of what ``cgpack simulate crowded.toml -o scenes/0`` made:
+
+    >>> view("scenes/0")["html"]  # doctest: +SKIP
+    PosixPath('scenes/0/view.html')
     """
     out = Path(out)
     truth = load_truth(out)

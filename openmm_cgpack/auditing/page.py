@@ -73,6 +73,15 @@ def write_audit(folder: str | os.PathLike[str], audit: Audit) -> tuple[Path, Pat
     -------
     tuple of pathlib.Path
         The three files.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from openmm_cgpack import as_packed, audit, filament, place
+    >>> found = audit(as_packed(place([(filament(n_balls=5), 4)], seed=1)))
+    >>> with TemporaryDirectory() as folder:
+    ...     [path.name for path in write_audit(folder, found)]
+    ['audit.txt', 'audit.json', 'audit.png']
     """
     folder = Path(folder)
     texts = {

@@ -95,6 +95,13 @@ class Audit:
         Of the centres of the rigid molecules; None for fewer than two.
     orientation : Orientation or None
         Of the rigid molecules and filaments; None for fewer than two molecules.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import as_packed, audit, filament, place
+    >>> found = audit(as_packed(place([(filament(n_balls=5), 4)], seed=1)))
+    >>> found.n_instances, found.boundary, found.balls.deepest
+    (4, 'open', 0.0)
     """
 
     boundary: str

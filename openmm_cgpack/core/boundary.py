@@ -13,7 +13,14 @@ from .arrays import frozen
 
 @dataclass(frozen=True, kw_only=True)
 class Open:
-    """No box: the paper's scene, held together by the pull towards its centre."""
+    """No box: the paper's scene, held together by the pull towards its centre.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament, place
+    >>> place([(filament(n_balls=3), 2)], seed=1).boundary
+    Open()
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +67,19 @@ class Periodic(_Box):
     ----------
     box : float or (3,) array
         Edges along x, y and z, nm.
+
+    Raises
+    ------
+    ValueError
+        An edge is not positive, or not finite.
+
+    Examples
+    --------
+    >>> box = Periodic(box=(40, 30, 20))
+    >>> box.volume
+    24000.0
+    >>> box.minimum_image(np.array([[25.0, 0, 0]])).tolist()
+    [[-15.0, 0.0, 0.0]]
     """
 
     periodic: ClassVar[np.ndarray] = np.array([True, True, True])
@@ -73,6 +93,18 @@ class Slab(_Box):
     ----------
     box : float or (3,) array
         Edges along x, y and z, nm.
+
+    Raises
+    ------
+    ValueError
+        An edge is not positive, or not finite.
+
+    Examples
+    --------
+    Along z nothing comes back on the other side:
+
+    >>> Slab(box=20).wrap(np.array([[12.0, 0, 12]])).tolist()
+    [[-8.0, 0.0, 12.0]]
     """
 
     periodic: ClassVar[np.ndarray] = np.array([True, True, False])

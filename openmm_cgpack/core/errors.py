@@ -9,7 +9,17 @@ if TYPE_CHECKING:
 
 
 class PlacementError(RuntimeError):
-    """The molecules could not be placed without overlaps in the room given."""
+    """The molecules could not be placed without overlaps in the room given.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Periodic, filament, place
+    >>> try:
+    ...     place([(filament(n_balls=9), 50)], boundary=Periodic(box=40), seed=1)
+    ... except PlacementError as error:
+    ...     print(error)
+    no room: ... of 50 instances fit into 40 x 40 x 40 nm without overlaps; ...
+    """
 
 
 class PackingError(RuntimeError):
@@ -21,6 +31,16 @@ class PackingError(RuntimeError):
         What happened.
     best : PackedScene, optional
         The best state that was reached, where there is one.
+
+    Examples
+    --------
+    Whoever catches it has the best state, to look at or to go on from:
+
+    >>> try:
+    ...     raise PackingError("reached 0.21 of 0.40", best=None)
+    ... except PackingError as error:
+    ...     print(error, error.best)
+    reached 0.21 of 0.40 None
     """
 
     def __init__(self, message: str, *, best: PackedScene | None = None) -> None:
@@ -29,4 +49,14 @@ class PackingError(RuntimeError):
 
 
 class StructureError(ValueError):
-    """A structure could not be read or fetched; the message names the file or the id."""
+    """A structure could not be read or fetched; the message names the file or the id.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import load_structure
+    >>> try:
+    ...     load_structure("missing.pdb")
+    ... except StructureError as error:
+    ...     print(error)
+    missing.pdb: ...
+    """

@@ -22,6 +22,18 @@ class Curve:
         Radius of the tube, nm.
     density : float
         Mass density inside it, Da/nm^3.
+
+    Raises
+    ------
+    ValueError
+        The radius or the density is not positive.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament
+    >>> tube = filament(n_balls=4, radius=3.5).geometry
+    >>> type(tube).__name__, tube.balls.tolist(), tube.radius
+    ('Curve', [0, 1, 2, 3], 3.5)
     """
 
     balls: np.ndarray
@@ -46,6 +58,17 @@ class Mesh:
         Thickness of the sheet, nm.
     density : float
         Mean mass density through it, Da/nm^3.
+
+    Raises
+    ------
+    ValueError
+        The faces are not triples, or the thickness or the density is not positive.
+
+    Examples
+    --------
+    >>> sheet = Mesh(faces=[[0, 1, 2], [1, 3, 2]], thickness=4.0, density=600.0)
+    >>> sheet.faces.shape
+    (2, 3)
     """
 
     faces: np.ndarray
@@ -92,6 +115,23 @@ class BallModel:
         What painters draw; None where `structure` has the density.
     structure : AtomicStructure, optional
         The molecule.
+
+    Raises
+    ------
+    ValueError
+        Arrays do not fit each other, a radius, a mass or the volume is not positive, or a bond, an
+        angle or a group names a ball that is not there.
+
+    Examples
+    --------
+    A dumbbell that keeps its shape:
+
+    >>> dumbbell = BallModel(
+    ...     name="dumbbell", positions=[[-3, 0, 0], [3, 0, 0]], radii=[2, 2], masses=[1, 1],
+    ...     bonds=[[0, 1]], rigid_groups=([0, 1],), volume=67.0,
+    ... )
+    >>> dumbbell.is_rigid, dumbbell.radius, dumbbell.bond_lengths
+    (True, 5.0, array([6.]))
     """
 
     name: str

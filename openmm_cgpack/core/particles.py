@@ -25,6 +25,20 @@ class ParticleTable:
         Radius of the sphere around `centre` that holds every atom, nm.
     rotation : (n, 3, 3) array
         Rotation from the body frame to the files' frame, on column vectors.
+
+    Raises
+    ------
+    ValueError
+        The columns are not of one length.
+
+    Examples
+    --------
+    >>> table = ParticleTable(
+    ...     instance=[1, 2], species=["1f1b", "actin"], centre=[(5, 5, 5), (9, 5, 5)],
+    ...     radius=[4, 6], rotation=[np.eye(3), np.eye(3)],
+    ... )
+    >>> len(table), table.centre[table.species == "actin"].tolist()
+    (2, [[9.0, 5.0, 5.0]])
     """
 
     instance: np.ndarray

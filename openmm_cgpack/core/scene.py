@@ -36,6 +36,21 @@ class Scene:
         Instances that no protocol moves; none when left out.
     obstacle : Obstacle, optional
         Where nothing may be.
+
+    Raises
+    ------
+    ValueError
+        There is no instance, an index names no species, two species have one name, or arrays do
+        not fit each other.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament, place
+    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> scene.n_instances, scene.n_balls, scene.balls(1)
+    (3, 15, slice(5, 10, None))
+    >>> scene.ball_name(7)
+    'ball 3 of instance 2 (filament)'
     """
 
     species: tuple[BallModel, ...]
@@ -148,6 +163,18 @@ class History:
         Deepest overlap of two instances' balls: 1 - distance / (sum of radii), 0 for none.
     energy : (t,) array
         Potential energy, kJ/mol.
+
+    Raises
+    ------
+    ValueError
+        The columns are not of one length.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import as_packed, filament, place
+    >>> history = as_packed(place([(filament(n_balls=5), 2)], seed=1)).history
+    >>> history.step.tolist(), history.overlap.tolist()
+    ([0], [0.0])
     """
 
     step: np.ndarray
@@ -179,6 +206,21 @@ class PackedScene:
         What was measured on the way.
     provenance : dict
         Seeds, platform, versions and settings; plain JSON types.
+
+    Raises
+    ------
+    ValueError
+        The positions are not one for each ball of the scene, or not finite.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament, pack_scene, place
+    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> packed = pack_scene(scene, seed=1, platform="CPU", max_steps=100, relax_steps=50)
+    >>> packed.positions.shape, packed.boundary
+    ((15, 3), Open())
+    >>> bool(np.array_equal(packed.scene.positions, scene.positions))
+    True
     """
 
     scene: Scene

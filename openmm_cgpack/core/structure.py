@@ -47,6 +47,19 @@ class AtomicStructure:
         Where the body's origin lies in the file's coordinates, nm.
     source : str, optional
         Where the structure came from: a path, an id, the library.
+
+    Raises
+    ------
+    ValueError
+        There are no atoms, arrays do not fit each other, or a number is out of its range.
+
+    Examples
+    --------
+    >>> molecule = AtomicStructure(
+    ...     name="triple", positions=[[0, 0, 0.3], [0, 0.4, 0], [0, 0, -0.1]], masses=[12, 14, 16]
+    ... )
+    >>> molecule.n_atoms, molecule.mass, molecule.radius
+    (3, 42.0, 0.4)
     """
 
     name: str

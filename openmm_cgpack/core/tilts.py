@@ -81,6 +81,17 @@ class TiltSeries:
     ------
     ValueError
         Shapes do not fit each other, angles do not ascend, or `order` is no permutation.
+
+    Examples
+    --------
+    Images taken outwards from 0; the one at -3 degrees was the last:
+
+    >>> series = TiltSeries(
+    ...     images=np.zeros((3, 8, 8)), angles=np.radians([-3, 0, 3]), pixel_size=0.5,
+    ...     dose_e_per_a2=[2, 2, 2], order=[2, 0, 1],
+    ... )
+    >>> len(series), series.pre_dose_e_per_a2.tolist()
+    (3, [4.0, 0.0, 2.0])
     """
 
     images: np.ndarray

@@ -22,6 +22,21 @@ class Grid:
     origin : (3,) array
         Centre of the first voxel as (x, y, z), nm: the centre of voxel [k, j, i] is at
         ``origin + (i, j, k) * voxel_size``.
+
+    Raises
+    ------
+    ValueError
+        The shape is not three positive whole numbers, or the voxel size is not positive.
+
+    Examples
+    --------
+    The shape counts voxels along z, y, x; points are (x, y, z):
+
+    >>> grid = Grid(shape=(20, 30, 40), voxel_size=0.5, origin=(-10, -7.5, -5))
+    >>> grid.size.tolist()
+    [20.0, 15.0, 10.0]
+    >>> grid.to_voxels(np.array([[0.0, 0, 0]])).tolist()
+    [[20.0, 15.0, 10.0]]
     """
 
     shape: tuple[int, int, int]
@@ -70,6 +85,19 @@ class Volume(_OnGrid):
         Edge of a voxel, nm.
     origin : (3,) array
         Centre of the first voxel as (x, y, z), nm.
+
+    Raises
+    ------
+    ValueError
+        The data are not three-dimensional or not finite, or the voxel size is not positive.
+
+    Examples
+    --------
+    >>> volume = Volume(data=np.ones((4, 6, 8)), voxel_size=1.5, origin=(0, 0, 0))
+    >>> volume.data.dtype, volume.grid.size.tolist()
+    (dtype('float32'), [12.0, 9.0, 6.0])
+    >>> float(volume.data.sum(dtype=float) * volume.voxel_size**3)
+    648.0
     """
 
     def __post_init__(self) -> None:
@@ -93,6 +121,18 @@ class LabelVolume(_OnGrid):
         Centre of the first voxel as (x, y, z), nm.
     names : tuple of str, optional
         Name of each label from 1 on.
+
+    Raises
+    ------
+    ValueError
+        The data are not three-dimensional, or the voxel size is not positive.
+
+    Examples
+    --------
+    >>> data = np.array([[[0, 1, 1, 2]]])
+    >>> labels = LabelVolume(data=data, voxel_size=1.0, origin=(0, 0, 0), names=("1f1b", "actin"))
+    >>> np.bincount(labels.data.ravel()).tolist(), labels.names[2 - 1]
+    ([1, 2, 1], 'actin')
     """
 
     names: tuple[str, ...] = ()

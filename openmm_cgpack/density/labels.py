@@ -40,6 +40,14 @@ class Labels:
         Number of the instance, from 1; 0 is background.
     semantic : LabelVolume
         Number of the species, from 1, with the species' names; 0 is background.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Periodic, as_packed, filament, place
+    >>> packed = as_packed(place([(filament(n_balls=5), 2)], boundary=Periodic(box=40), seed=1))
+    >>> labels = render_labels(packed, voxel_size=2.0)
+    >>> np.unique(labels.instances.data).tolist(), np.unique(labels.semantic.data).tolist()
+    ([0, 1, 2], [0, 1])
     """
 
     instances: LabelVolume
@@ -88,6 +96,17 @@ def render_labels(
     ------
     ValueError
         The resolution is too fine for the voxels, or a model has nothing to draw.
+
+    Examples
+    --------
+    The mask of a tube has the tube's volume:
+
+    >>> from openmm_cgpack import Periodic, as_packed, filament, place
+    >>> tube = filament(n_balls=5, radius=3.0)
+    >>> packed = as_packed(place([(tube, 1)], boundary=Periodic(box=40), seed=1))
+    >>> labels = render_labels(packed, voxel_size=1.0)
+    >>> labels.semantic.names, abs(int((labels.instances.data == 1).sum()) / tube.volume - 1) < 0.05
+    (('filament',), True)
     """
     if grid is None:
         grid = bounding_grid(packed, voxel_size=voxel_size)

@@ -27,6 +27,17 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
         All instances, those outside the grid too. The centre of a molecule is its body's origin,
         that of a filament or membrane the mean of its balls; the radius is that of the sphere
         around it that holds every atom, or the tube, or the sheet.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Periodic, as_packed, bounding_grid, filament, place
+    >>> packed = as_packed(place([(filament(n_balls=5), 2)], boundary=Periodic(box=40), seed=1))
+    >>> table = particle_table(packed, grid=bounding_grid(packed))
+    >>> table.instance.tolist(), table.species.tolist()
+    ([1, 2], ['filament', 'filament'])
+    >>> middle = packed.positions[packed.scene.balls(0)].mean(axis=0)
+    >>> bool(np.allclose(table.centre[0], middle + 20))
+    True
     """
     scene = packed.scene
     transforms = extract_transforms(packed).transforms

@@ -59,6 +59,17 @@ def species_map(
     ------
     ValueError
         The resolution is too fine for the voxels, or a name is unknown.
+
+    Examples
+    --------
+    The integral of a map is the molecule's mass:
+
+    >>> molecule = AtomicStructure(
+    ...     name="pair", positions=[[0, 0, -1], [0, 0, 1]], masses=[3000, 3000]
+    ... )
+    >>> volume = species_map(molecule, voxel_size=1.0, resolution=4.0)
+    >>> round(float(volume.data.sum(dtype=float)) * volume.voxel_size**3)
+    6000
     """
     sigma = gaussian_sigma(resolution, convention)
     voxel_size = positive(voxel_size, "voxel_size")
@@ -132,6 +143,16 @@ def render_density(
     ValueError
         The resolution is too fine for the voxels, a model has nothing to draw, or a name is
         unknown.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Periodic, as_packed, filament, place
+    >>> packed = as_packed(place([(filament(n_balls=5), 2)], boundary=Periodic(box=40), seed=1))
+    >>> density = render_density(packed, voxel_size=2.0, resolution=4.0)
+    >>> tube = packed.scene.species[0]
+    >>> mass = 2 * tube.geometry.density * tube.volume
+    >>> density.data.shape, abs(float(density.data.sum()) * 2.0**3 / mass - 1) < 0.001
+    ((20, 20, 20), True)
     """
     if merge not in ("add", "max"):
         raise ValueError(f"merge: wanted 'add' or 'max', got {merge!r}")

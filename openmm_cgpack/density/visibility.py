@@ -61,6 +61,18 @@ def visibility(
     -------
     Visibility
         In the order of the instances.
+
+    Examples
+    --------
+    Half of a tube of 20 nm is in a field of view that ends at its middle:
+
+    >>> from openmm_cgpack import RigidTransforms, Scene, as_packed, filament
+    >>> tube = filament(n_balls=5)
+    >>> scene = Scene(species=(tube,), species_index=[0], transforms=RigidTransforms.identity(1))
+    >>> grid = Grid(shape=(20, 20, 20), voxel_size=1.0, origin=(-10, -10, 0.5))
+    >>> seen = visibility(as_packed(scene), grid=grid)
+    >>> seen.fraction.round(1).tolist(), seen.border.round(1).tolist()
+    ([0.5], [0.0])
     """
     table = particle_table(packed, grid=grid)
     low, high = -grid.voxel_size / 2, grid.size - grid.voxel_size / 2

@@ -207,6 +207,10 @@ def predict(
     ------
     ValueError
         The tile is no positive multiple of the network's stride.
+
+    Examples
+    --------
+    See `train_fcn`.
     """
     data = standardised(volume.data)
     labels = np.empty(data.shape, np.uint16)

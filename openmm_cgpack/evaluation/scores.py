@@ -129,6 +129,19 @@ class PickScores:
         (0, 0).
     confusion_names : tuple of str
         Names of its rows and columns but the last.
+
+    Examples
+    --------
+    Two picks in one particle and one in nothing; the other particle was missed:
+
+    >>> from openmm_cgpack import ParticleTable, Picks, match_picks
+    >>> truth = ParticleTable(
+    ...     instance=[1, 2], species=["a", "a"], centre=[(0, 0, 0), (9, 0, 0)], radius=[3, 3],
+    ...     rotation=[np.eye(3)] * 2,
+    ... )
+    >>> scores = match_picks(Picks(positions=[(1, 0, 0), (0, 1, 0), (20, 0, 0)]), truth)
+    >>> scores.recall, round(scores.precision, 3), scores.multi_hits, scores.empty
+    (0.5, 0.333, 1, 1)
     """
 
     rule: str

@@ -78,6 +78,17 @@ class SegmentationScores:
         Row: the true class; column: the predicted one.
     names : tuple of str, optional
         Names of the classes from 0 on; numbers where left out.
+
+    Raises
+    ------
+    ValueError
+        The counts are negative, none, or not square, or there is not one name for each class.
+
+    Examples
+    --------
+    >>> scores = SegmentationScores(confusion=[[90, 2], [3, 5]], names=("background", "1f1b"))
+    >>> scores.pixel_accuracy, scores.foreground_accuracy
+    (0.95, 0.625)
     """
 
     confusion: np.ndarray

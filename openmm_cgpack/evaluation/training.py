@@ -134,6 +134,17 @@ def split_tomograms(
     ------
     ValueError
         There are too few, or the share is not between 0 and 1.
+
+    Examples
+    --------
+    >>> volume = Volume(data=np.zeros((4, 4, 4)), voxel_size=1.0, origin=(0, 0, 0))
+    >>> labels = LabelVolume(
+    ...     data=np.zeros((4, 4, 4), int), voxel_size=1.0, origin=(0, 0, 0), names=("1f1b",)
+    ... )
+    >>> tomograms = [LabelledTomogram(volume=volume, labels=labels) for _ in range(10)]
+    >>> training, held_out = split_tomograms(tomograms, share=0.2, seed=1)
+    >>> len(training), len(held_out)
+    (8, 2)
     """
     n = len(tomograms)
     if n < 2:
@@ -240,6 +251,16 @@ def train_fcn(
         Tomograms do not fit each other or the settings, or the checkpoint is another training's.
     ImportError
         torch is not installed.
+
+    Examples
+    --------
+    It takes minutes, so this is not run here:
+
+    >>> from openmm_cgpack import predict, score_labels
+    >>> training, held_out = split_tomograms(tomograms, seed=1)  # doctest: +SKIP
+    >>> trained = train_fcn(training[1:], validation=training[:1], seed=1)  # doctest: +SKIP
+    >>> predicted = predict(trained.model, held_out[0].volume)  # doctest: +SKIP
+    >>> score_labels(predicted, held_out[0].labels).pixel_accuracy  # doctest: +SKIP
     """
     torch = require_torch()
     names = _names([*training, *validation])

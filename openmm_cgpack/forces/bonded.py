@@ -21,6 +21,13 @@ class HarmonicBonds:
     Constants and rest lengths are those of the models. OpenMM's form has the factor 1/2 that the
     paper's lacks: k is twice the paper's k_b. Under ``rigidity="constraints"`` the bonds within
     rigid bodies are left out, since constraints hold these.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament, place
+    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> HarmonicBonds().build(scene, "bonds").getNumBonds()
+    12
     """
 
     def build(self, scene: Scene, rigidity: Rigidity) -> openmm.HarmonicBondForce | None:
@@ -51,6 +58,17 @@ class HarmonicAngles:
 
     The vertex is the middle ball of the model's triples. Species whose ``angle_k`` is 0 bend
     freely and have no term, which is the paper's choice for filaments and membranes.
+
+    Examples
+    --------
+    A filament with a persistence length has angles; one that bends freely has no such force:
+
+    >>> from openmm_cgpack import filament, place
+    >>> stiff = place([(filament(n_balls=5, persistence_length=100.0), 3)], seed=1)
+    >>> HarmonicAngles().build(stiff, "bonds").getNumAngles()
+    9
+    >>> HarmonicAngles().build(place([(filament(n_balls=5), 3)], seed=1), "bonds") is None
+    True
     """
 
     def build(self, scene: Scene, rigidity: Rigidity) -> openmm.HarmonicAngleForce | None:

@@ -31,6 +31,20 @@ class CentrePull:
         Where the force stops growing, nm.
     centre : tuple of float, optional
         The centre, nm.
+
+    Raises
+    ------
+    ValueError
+        `k` is negative, or the radius is not positive.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament, place
+    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> CentrePull(k=0.01, radius=30.0).build(scene, "bonds").getNumParticles()
+    15
+    >>> CentrePull(k=0.0).build(scene, "bonds") is None
+    True
     """
 
     k: float

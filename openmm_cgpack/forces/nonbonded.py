@@ -44,6 +44,21 @@ class SwitchedLennardJones:
         times faster on the CPU platform, but every pair within a body is an exception, so it is
         for models of few balls. ``"auto"`` takes that form for scenes of such models and the
         other for others.
+
+    Raises
+    ------
+    ValueError
+        A number is not positive, the switch is not below the cutoff, or the form is unknown.
+
+    Examples
+    --------
+    Bonded pairs of balls do not see each other:
+
+    >>> from openmm_cgpack import filament, place
+    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> force = SwitchedLennardJones(epsilon=0.5, switch=20.0, cutoff=21.0).build(scene, "bonds")
+    >>> force.getNumParticles(), force.getNumExclusions()
+    (15, 12)
     """
 
     epsilon: float

@@ -28,6 +28,20 @@ class SoftRepulsion:
         Stiffness of a contact, kJ/mol/nm^2.
     gap : float, optional
         Distance that is kept between the surfaces of balls, nm; negative lets them overlap.
+
+    Raises
+    ------
+    ValueError
+        `k` is not positive.
+
+    Examples
+    --------
+    Nothing farther apart than two of the largest balls is looked at:
+
+    >>> from openmm_cgpack import filament, place
+    >>> scene = place([(filament(n_balls=5, radius=2.0), 3)], seed=1)
+    >>> SoftRepulsion(k=1000.0, gap=0.5).build(scene, "bonds").getCutoffDistance()._value
+    4.5
     """
 
     k: float = 10_000.0
@@ -71,6 +85,22 @@ class Walls:
     ----------
     k : float
         Stiffness, kJ/mol/nm^2.
+
+    Raises
+    ------
+    ValueError
+        `k` is not positive.
+
+    Examples
+    --------
+    Only a slab has walls:
+
+    >>> from openmm_cgpack import Slab, filament, place
+    >>> tubes = [(filament(n_balls=5), 3)]
+    >>> Walls().build(place(tubes, boundary=Slab(box=60), seed=1), "bonds").getNumParticles()
+    15
+    >>> Walls().build(place(tubes, seed=1), "bonds") is None
+    True
     """
 
     k: float = 10_000.0
@@ -104,6 +134,22 @@ class ObstacleWall:
     ----------
     k : float
         Stiffness, kJ/mol/nm^2.
+
+    Raises
+    ------
+    ValueError
+        `k` is not positive.
+
+    Examples
+    --------
+    Filaments that stay inside a sphere:
+
+    >>> from openmm_cgpack import Grid, Obstacle, filament, place
+    >>> grid = Grid(shape=(40, 40, 40), voxel_size=2.0, origin=[-39] * 3)
+    >>> cell = Obstacle.outside_of(lambda points: np.linalg.norm(points, axis=1) < 35, grid)
+    >>> scene = place([(filament(n_balls=5), 3)], obstacle=cell, seed=1, extent=60)
+    >>> ObstacleWall(k=1000.0).build(scene, "bonds").getNumBonds()
+    15
     """
 
     k: float = 10_000.0

@@ -145,6 +145,15 @@ def potential(density: Volume, *, material: str = "protein") -> Volume:
     ----------
     .. [1] M. Vulović et al., "Image formation modeling in cryo-electron microscopy", J. Struct.
        Biol. 183, 19 (2013).
+
+    Examples
+    --------
+    The same mass gives less contrast as lipid than as protein:
+
+    >>> density = Volume(data=np.full((2, 2, 2), 700.0), voxel_size=1.0, origin=(0, 0, 0))
+    >>> protein, lipid = (potential(density, material=name) for name in ("protein", "lipid"))
+    >>> round(float(protein.data[0, 0, 0]), 2), round(float(lipid.data[0, 0, 0]), 2)
+    (3.17, 2.58)
     """
     factor = np.float32(material_named(material).contrast_per_density)
     data = density.data * factor

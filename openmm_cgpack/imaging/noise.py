@@ -64,6 +64,17 @@ def measure_snr(
     ----------
     .. [1] L. Pei, M. Xu, Z. Frazier, F. Alber, "Simulating cryo electron tomograms of crowded cell
        cytoplasm for assessment of automated particle picking", BMC Bioinformatics 17, 405 (2016).
+
+    Examples
+    --------
+    A signal of variance 4 under noise of variance 1:
+
+    >>> places = np.indices((4, 4, 4))
+    >>> data, noise = 4 * (places[0] % 2) - 2, 2 * (places[1] % 2) - 1
+    >>> signal = Volume(data=data, voxel_size=1.0, origin=(0, 0, 0))
+    >>> tomogram = Volume(data=data + noise, voxel_size=1.0, origin=(0, 0, 0))
+    >>> measure_snr(tomogram, signal)
+    4.0
     """
     if tomogram.data.shape != signal.data.shape:
         raise ValueError(

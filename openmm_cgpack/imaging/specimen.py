@@ -131,6 +131,15 @@ def add_gold(
     ------
     ValueError
         The beads do not fit, or an argument is out of its range.
+
+    Examples
+    --------
+    >>> nothing = Volume(data=np.zeros((40, 40, 40)), voxel_size=1.0, origin=(0, 0, 0))
+    >>> specimen, labels = add_gold(in_ice(nothing), count=2, diameter=8.0, seed=1)
+    >>> np.unique(labels.data).tolist()
+    [0, 1, 2]
+    >>> bool(specimen.potential.data[labels.data > 0].min() > 0)
+    True
     """
     radius = positive(diameter, "diameter") / 2
     if place not in ("faces", "inside"):
@@ -217,6 +226,15 @@ def add_carbon(
     ------
     ValueError
         An argument is out of its range.
+
+    Examples
+    --------
+    A film of 5 nm along one side, its edge straight:
+
+    >>> nothing = Volume(data=np.zeros((20, 40, 40)), voxel_size=1.0, origin=(0, 0, 0))
+    >>> specimen, labels = add_carbon(in_ice(nothing), edge=10.0, thickness=5.0, seed=1)
+    >>> labels.names, labels.data.any(axis=(1, 2)).sum().item(), labels.data[0, 0].sum().item()
+    (('carbon',), 5, 11)
     """
     edge, thickness = positive(edge, "edge"), positive(thickness, "thickness")
     volume = specimen.potential

@@ -76,6 +76,15 @@ class ContrastTransfer(FourierFilter):
     ValueError
         A constant is out of its range; a negative defocus too, because others write underfocus
         so.
+
+    Examples
+    --------
+    Mass is dark at underfocus; at zero frequency the factor is minus the amplitude contrast:
+
+    >>> zero = np.zeros((1, 1, 1))
+    >>> stage = ContrastTransfer(defocus_um=5.0, amplitude_contrast=0.07)
+    >>> round(stage.transfer(zero, zero, zero, 1.0).item(), 4)
+    -0.07
     """
 
     defocus_um: float = 5.0
@@ -111,6 +120,14 @@ class Envelope(FourierFilter):
     ------
     ValueError
         The cutoff is not positive.
+
+    Examples
+    --------
+    At 0.4 of the Nyquist frequency of 0.5/nm, 1/e is left:
+
+    >>> zero, k = np.zeros((1, 1, 1)), np.full((1, 1, 1), 0.4 * 0.5)
+    >>> round(Envelope(cutoff=0.4).transfer(zero, zero, k, 1.0).item(), 3)
+    0.368
     """
 
     cutoff: float = 0.4
@@ -139,6 +156,15 @@ class MissingWedge(FourierFilter):
     ------
     ValueError
         The tilt is out of its range.
+
+    Examples
+    --------
+    Nothing is known of structure along the beam, z, all of that along x:
+
+    >>> zero, k = np.zeros((1, 1, 1)), np.full((1, 1, 1), 0.1)
+    >>> wedge = MissingWedge(tilt_max=60.0)
+    >>> wedge.transfer(k, zero, zero, 1.0).item(), wedge.transfer(zero, zero, k, 1.0).item()
+    (False, True)
     """
 
     tilt_max: float = 60.0
@@ -166,6 +192,13 @@ class GaussianNoise:
     ------
     ValueError
         The variance is not positive.
+
+    Examples
+    --------
+    >>> volume = Volume(data=np.zeros((32, 32, 32)), voxel_size=1.0, origin=(0, 0, 0))
+    >>> noisy = GaussianNoise(variance=4.0)(volume, np.random.default_rng(1))
+    >>> round(float(noisy.data.std()), 1)
+    2.0
     """
 
     variance: float = 1.0

@@ -40,6 +40,16 @@ def write_mrc(
         A label is above 65535, which the format cannot hold.
     TypeError
         It is no volume.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> volume = Volume(data=np.ones((4, 6, 8)), voxel_size=1.5, origin=(-6, -4.5, -3))
+    >>> with TemporaryDirectory() as folder:
+    ...     write_mrc(Path(folder, "a.mrc"), volume)
+    ...     write_mrc(Path(folder, "b.mrc"), volume, keep_origin=True)
+    ...     [read_mrc(Path(folder, name)).origin.tolist() for name in ("a.mrc", "b.mrc")]
+    [[0.0, 0.0, 0.0], [-6.0, -4.5, -3.0]]
     """
     if not isinstance(volume, Volume | LabelVolume):
         raise TypeError(f"volume: wanted a Volume or LabelVolume, got {type(volume).__name__}")
@@ -80,6 +90,18 @@ def read_mrc(path: str | os.PathLike[str]) -> Volume | LabelVolume:
     ------
     ValueError
         It is no MRC file of a volume with cubic voxels.
+    FileNotFoundError
+        There is no such file.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> labels = LabelVolume(data=np.ones((4, 6, 8), int), voxel_size=1.5, origin=(0, 0, 0))
+    >>> with TemporaryDirectory() as folder:
+    ...     write_mrc(Path(folder, "labels.mrc"), labels)
+    ...     again = read_mrc(Path(folder, "labels.mrc"))
+    >>> type(again).__name__, again.data.shape, again.voxel_size
+    ('LabelVolume', (4, 6, 8), 1.5)
     """
     import mrcfile
 

@@ -60,6 +60,17 @@ def write_particles(
     ------
     ValueError
         A further column has another length, or the name of one that is there.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> table = ParticleTable(
+    ...     instance=[1], species=["1f1b"], centre=[(1, 2, 3)], radius=[5], rotation=[np.eye(3)]
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     write_particles(Path(folder, "particles.csv"), table)
+    ...     print(Path(folder, "particles.csv").read_text().splitlines()[1])
+    1,1f1b,10.0000,20.0000,30.0000,50.0000,0.000000000,...,1.000000000,0.000000,0.000000,0.000000
     """
     columns = dict(columns or {})
     for name, values in columns.items():
@@ -103,6 +114,20 @@ def read_particles(path: str | os.PathLike[str]) -> ParticleTable:
     ValueError
         A column is missing, or a line holds no number where one has to be; the message names
         the file and the line.
+    FileNotFoundError
+        There is no such file.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> table = ParticleTable(
+    ...     instance=[1], species=["1f1b"], centre=[(1, 2, 3)], radius=[5], rotation=[np.eye(3)]
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     write_particles(Path(folder, "particles.csv"), table)
+    ...     again = read_particles(Path(folder, "particles.csv"))
+    >>> again.species.tolist(), again.centre.tolist()
+    (['1f1b'], [[1.0, 2.0, 3.0]])
     """
     with Path(path).open(newline="") as file:
         rows = csv.DictReader(file)

@@ -95,6 +95,16 @@ def write_picks(path: str | os.PathLike[str], picks: Picks) -> None:
         Where to write.
     picks : Picks
         The picks.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_picks(Path(folder, "picks.csv"), Picks(positions=[(1, 2, 3)], scores=[0.5]))
+    ...     print(Path(folder, "picks.csv").read_text())
+    x_angst,y_angst,z_angst,score
+    10.0000,20.0000,30.0000,0.5
+    <BLANKLINE>
     """
     with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")

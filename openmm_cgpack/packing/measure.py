@@ -10,7 +10,22 @@ from ..core.boundary import Boundary
 
 
 def radius_of_gyration(positions: np.ndarray) -> float:
-    """Return the root mean square distance of `positions` (b, 3) from their mean, nm."""
+    """Return the root mean square distance of `positions` (b, 3) from their mean, nm.
+
+    Parameters
+    ----------
+    positions : (b, 3) array
+        Ball centres, nm.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> radius_of_gyration(np.array([[-3.0, 0, 0], [3, 0, 0]]))
+    3.0
+    """
     return float(np.sqrt(positions.var(axis=0).sum()))
 
 
@@ -30,6 +45,16 @@ def filled_fraction(scene: Scene, positions: np.ndarray) -> float:
     -------
     float
         An estimate of the envelope volume fraction of an open scene.
+
+    Examples
+    --------
+    Half as wide is eight times as full:
+
+    >>> from openmm_cgpack import filament, place
+    >>> scene = place([(filament(n_balls=5), 10)], seed=1)
+    >>> wide = filled_fraction(scene, scene.positions)
+    >>> round(filled_fraction(scene, scene.positions / 2) / wide, 6)
+    8.0
     """
     volumes = np.array([model.volume for model in scene.species])[scene.species_index]
     radius = np.sqrt(5 / 3) * radius_of_gyration(positions)
@@ -50,6 +75,14 @@ def box_fraction(scene: Scene, boundary: Periodic | Slab) -> float:
     -------
     float
         The envelope volume fraction. What overlaps counts twice; the audit measures the union.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament, place
+    >>> box = Periodic(box=40)
+    >>> scene = place([(filament(n_balls=5, radius=2.0), 20)], boundary=box, seed=1)
+    >>> round(box_fraction(scene, box), 4), round(20 * np.pi * 2**2 * 20 / 40**3, 4)
+    (0.0785, 0.0785)
     """
     return scene.volume / room(scene, boundary)
 
@@ -80,6 +113,16 @@ def overlaps(
         Balls that overlap.
     depth : (p,) array
         ``1 - distance / (sum of radii)``: 0 is touching, 1 the same place.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import BallModel, RigidTransforms
+    >>> ball = BallModel(name="ball", positions=[[0, 0, 0]], radii=[2], masses=[1], volume=33.5)
+    >>> places = RigidTransforms(rotations=[np.eye(3)] * 2, translations=[[0, 0, 0], [3, 0, 0]])
+    >>> scene = Scene(species=(ball,), species_index=[0, 0], transforms=places)
+    >>> pairs, depth = overlaps(scene, scene.positions)
+    >>> pairs.tolist(), depth.tolist()
+    ([[0, 1]], [0.25])
     """
     radii = scene.radii
     boundary = scene.boundary if boundary is None else boundary
@@ -124,5 +167,29 @@ def _near_pairs(positions: np.ndarray, radii: np.ndarray, edges: np.ndarray | No
 def deepest_overlap(
     scene: Scene, positions: np.ndarray, *, boundary: Boundary | None = None
 ) -> float:
-    """Return the depth of the deepest overlap, 0 where there is none; see `overlaps`."""
+    """Return the depth of the deepest overlap, 0 where there is none; see `overlaps`.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    positions : (b, 3) array
+        Ball centres, nm.
+    boundary : Open, Periodic or Slab, optional
+        Where the scene ends now; the scene's own when left out.
+
+    Returns
+    -------
+    float
+        ``1 - distance / (sum of radii)``: 0 is touching or no overlap, 1 the same place.
+
+    Examples
+    --------
+    What has been placed does not overlap; all in one place is as deep as can be:
+
+    >>> from openmm_cgpack import filament, place
+    >>> scene = place([(filament(n_balls=5), 10)], seed=1)
+    >>> deepest_overlap(scene, scene.positions), deepest_overlap(scene, 0 * scene.positions)
+    (0.0, 1.0)
+    """
     return float(overlaps(scene, positions, boundary=boundary)[1].max(initial=0.0))

@@ -13,7 +13,17 @@ _BY_SPEED = ("CUDA", "HIP", "OpenCL", "CPU", "Reference")
 
 
 def platform_names() -> list[str]:
-    """Return the names of the platforms that OpenMM has here."""
+    """Return the names of the platforms that OpenMM has here.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> "Reference" in platform_names()
+    True
+    """
     import openmm
 
     return [
@@ -45,6 +55,12 @@ def choose_platform(
     ------
     ValueError
         There is no such platform; the message lists those present.
+
+    Examples
+    --------
+    >>> platform, properties = choose_platform("cpu", threads=2)
+    >>> platform.getName(), properties
+    ('CPU', {'Threads': '2'})
     """
     import openmm
 

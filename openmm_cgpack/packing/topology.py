@@ -70,6 +70,17 @@ def write_topology(
         Ball centres, nm.
     origin : (3,) array, optional
         What becomes 0 in the file, nm: give a volume's origin to lay the balls over it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from openmm_cgpack import filament, place
+    >>> scene = place([(filament(n_balls=5), 2)], seed=1)
+    >>> with TemporaryDirectory() as folder:
+    ...     write_topology(Path(folder, "balls.cif"), scene, scene.positions)
+    ...     print(Path(folder, "balls.cif").read_text().count("HETATM"))
+    10
     """
     import openmm.app
 
@@ -94,6 +105,22 @@ class FrameReporter:
         Ball centres, nm.
     steps : list of int
         Step of each frame.
+
+    Raises
+    ------
+    ValueError
+        The interval is not a whole number from 1 up.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament, pack_scene, place
+    >>> scene = place([(filament(n_balls=5), 2)], seed=1)
+    >>> frames = FrameReporter(50)
+    >>> packed = pack_scene(
+    ...     scene, seed=1, platform="CPU", max_steps=100, relax_steps=0, reporters=[frames]
+    ... )
+    >>> frames.steps, frames.frames[0].shape
+    ([50, 100], (10, 3))
     """
 
     def __init__(self, interval: int) -> None:
@@ -138,6 +165,17 @@ def write_trajectory(
     ------
     ValueError
         There is no frame.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from mdtraj.formats import DCDTrajectoryFile
+    >>> with TemporaryDirectory() as folder:
+    ...     write_trajectory(Path(folder, "balls.dcd"), [np.zeros((10, 3)), np.ones((10, 3))])
+    ...     with DCDTrajectoryFile(str(Path(folder, "balls.dcd"))) as file:
+    ...         print(file.read()[0].shape)
+    (2, 10, 3)
     """
     from mdtraj.formats import DCDTrajectoryFile
 

@@ -39,6 +39,15 @@ class Poses:
     mirrored : (n,) bool array
         Whether the balls of a rigid body are closer to the model's mirror image; False for
         bodies of balls in one plane, which is always so for three.
+
+    Examples
+    --------
+    What has only been placed has not moved:
+
+    >>> from openmm_cgpack import as_packed, filament, place
+    >>> poses = extract_transforms(as_packed(place([(filament(n_balls=5), 2)], seed=1)))
+    >>> len(poses), poses.rigid.tolist(), float(np.abs(poses.displacements).max())
+    (2, [False, False], 0.0)
     """
 
     transforms: RigidTransforms

@@ -149,6 +149,14 @@ def run(
         The recipe or a file that it names is not good.
     PlacementError, PackingError
         The scene could not be made.
+
+    Examples
+    --------
+    The first two scenes of a recipe, each with seeds of its own:
+
+    >>> for index in range(2):  # doctest: +SKIP
+    ...     manifest = run("crowded.toml", index, f"scenes/{index}")
+    ...     print(manifest["packing"])
     """
     out = Path(out).resolve()
     check_free(out, force=force)
@@ -233,6 +241,29 @@ def simulate(
     Returns
     -------
     Simulated
+
+    Raises
+    ------
+    ValueError, TypeError, StructureError, OSError
+        The recipe or a file that it names is not good.
+    PlacementError, PackingError
+        The scene could not be made.
+
+    Examples
+    --------
+    >>> from openmm_cgpack.recipe import Density, Filament, Pack, Run
+    >>> made = simulate(
+    ...     Recipe(
+    ...         filament=(Filament(n_balls=5, count=3),),
+    ...         pack=Pack(max_steps=100, relax_steps=0),
+    ...         density=Density(voxel_size=2.0),
+    ...         run=Run(platform="Reference"),
+    ...     )
+    ... )
+    >>> made.packed.positions.shape, len(made.particles)
+    ((15, 3), 3)
+    >>> made.tomogram.data.shape == made.labels.instances.data.shape
+    True
     """
     seconds: dict[str, float] = {}
     seeds = {

@@ -131,7 +131,18 @@ def dump_imaging(recipe: Recipe) -> str:
 
 
 def demo_recipe() -> Recipe:
-    """Return the recipe of ``cgpack demo``, which comes with the package."""
+    """Return the recipe of ``cgpack demo``, which comes with the package.
+
+    Returns
+    -------
+    Recipe
+
+    Examples
+    --------
+    >>> recipe = demo_recipe()
+    >>> recipe.name, len(recipe.molecule), sum(entry.count for entry in recipe.molecule)
+    ('demo', 12, 100)
+    """
     with as_file(files("openmm_cgpack") / "recipes" / "demo.toml") as path:
         return load_recipe(path)
 
@@ -151,6 +162,19 @@ def dump_recipe(recipe: Recipe, *, folder: str | os.PathLike[str] | None = None)
     -------
     str
         What `load_recipe` reads back as the same recipe. Keys without a value are left out.
+
+    Examples
+    --------
+    >>> from openmm_cgpack.recipe import Filament
+    >>> print(dump_recipe(Recipe(filament=(Filament(n_balls=20, count=2),))))
+    name = "scene"
+    seed = 0
+    ...
+    [[filament]]
+    name = "filament"
+    count = 2
+    n_balls = 20
+    ...
     """
     lines = _lines({name: getattr(recipe, name) for name in TOP_KEYS})
     for name in LISTS:

@@ -62,6 +62,18 @@ def fetch_structure(
     StructureError
         There is no such entry, or no network and no cached file; the message then names the
         species of the shipped library.
+
+    Examples
+    --------
+    >>> structure = fetch_structure("1F1B", assembly="1")  # doctest: +SKIP
+
+    An id that is none is refused before anything is sent:
+
+    >>> try:
+    ...     fetch_structure("haemoglobin")
+    ... except ValueError as error:
+    ...     print(error)
+    pdb_id: wanted an id of the PDB such as '1f1b', got 'haemoglobin'
     """
     entry = pdb_id.strip().lower() if isinstance(pdb_id, str) else ""
     if not _ID.fullmatch(entry):

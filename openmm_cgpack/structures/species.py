@@ -61,6 +61,13 @@ class LibraryEntry:
         Largest difference of the two models' farthest-atom radii, nm; those of points are larger.
     note : str
         What to know before using it.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import library
+    >>> entry = library.entry("3hhb")
+    >>> entry.n_atoms, entry.n_balls, round(entry.mass)
+    (4558, 3, 59970)
     """
 
     name: str
