@@ -19,10 +19,14 @@ import openmm_cgpack as cgp
 from openmm_cgpack.core.palette import species_colours
 
 full = os.environ.get("CGPACK_EXAMPLE_SIZE", "small") == "full"
+# Every atom, where this names a folder of the structure files; else the library's points.
+atoms = os.environ.get("CGPACK_STRUCTURES")
 copies = 20 if full else 4
 
 species = ("3hhb", "1f1b", "2bo9", "2gho", "1yg6")
-molecules = [(cgp.coarse_grain(cgp.library[name], seed=1), copies) for name in species]
+molecules = [
+    (cgp.coarse_grain(cgp.library.load(name, structures=atoms), seed=1), copies) for name in species
+]
 deformables = [
     (cgp.filament(n_balls=16, persistence_length=17_000), 1),
     (cgp.membrane(shape=(5, 5), angle_k=2_000), 1),

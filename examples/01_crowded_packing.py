@@ -19,13 +19,15 @@ import numpy as np
 import openmm_cgpack as cgp
 
 full = os.environ.get("CGPACK_EXAMPLE_SIZE", "small") == "full"
+# Every atom, where this names a folder of the structure files; else the library's points.
+atoms = os.environ.get("CGPACK_STRUCTURES")
 copies = 20 if full else 2
 
 TYPES = (
     *("3h84", "1bxr", "2cg9", "1f1b", "1gyt", "1oel", "1g3i", "1u6g", "1bxn", "3hhb"),
     *("3d2f", "1w6t", "1yg6", "2bo9", "2byu", "2gho", "1aon", "2h12", "3gl1", "3j9i"),
 )
-models = [cgp.coarse_grain(cgp.library[name], seed=1) for name in TYPES]
+models = [cgp.coarse_grain(cgp.library.load(name, structures=atoms), seed=1) for name in TYPES]
 radii = 10 * np.concatenate([model.radii for model in models])
 print(f"{len(radii)} balls; radii {radii.min():.0f} to {radii.max():.0f} Å")
 print(f"{((radii >= 35) & (radii <= 55)).mean():.0%} of them between 35 and 55 Å")

@@ -20,12 +20,14 @@ import openmm_cgpack as cgp
 from openmm_cgpack.models.union import union_volume
 
 full = os.environ.get("CGPACK_EXAMPLE_SIZE", "small") == "full"
+# Every atom, where this names a folder of the structure files; else the library's points.
+atoms = os.environ.get("CGPACK_STRUCTURES")
 
 TYPES = (
     *("3h84", "1bxr", "2cg9", "1f1b", "1gyt", "1oel", "1g3i", "1u6g", "1bxn", "3hhb"),
     *("3d2f", "1w6t", "1yg6", "2bo9", "2byu", "2gho", "1aon", "2h12", "3gl1", "3j9i"),
 )
-structures = [cgp.library[name] for name in TYPES]
+structures = [cgp.library.load(name, structures=atoms) for name in TYPES]
 models = [cgp.coarse_grain(structure, seed=1) for structure in structures]
 
 

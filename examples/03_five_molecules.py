@@ -9,12 +9,17 @@ The paper's figures 9 and 10: a scene so small that every molecule can be follow
 # The paper's five are 1KYI, 1VPX, 1W6T, 2BO9 and 2GHO. 1G3I stands in for 1KYI (both are HslUV) and
 # RuBisCO (1BXN) for 1VPX; of 2GHO there are the backbone atoms only.
 
+import os
+
 import numpy as np
 
 import openmm_cgpack as cgp
 
+# Every atom, where this names a folder of the structure files; else the library's points.
+atoms = os.environ.get("CGPACK_STRUCTURES")
+
 names = ("1g3i", "1bxn", "1w6t", "2bo9", "2gho")
-models = [cgp.coarse_grain(cgp.library[name], seed=1) for name in names]
+models = [cgp.coarse_grain(cgp.library.load(name, structures=atoms), seed=1) for name in names]
 for model in models:
     print(f"{model.name}: {model.n_balls} balls, {len(model.bonds)} bonds")
 

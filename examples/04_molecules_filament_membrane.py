@@ -11,12 +11,20 @@ The paper's section 3.2: bodies that keep their shape and structures that bend, 
 # diameters, 4 and 8 nm, and as in the paper no resistance to bending; it does not say how many
 # balls they have.
 
+import os
+
 import numpy as np
 
 import openmm_cgpack as cgp
 
+# Every atom, where this names a folder of the structure files; else the library's points.
+atoms = os.environ.get("CGPACK_STRUCTURES")
+
 counts = {"3h84": 1, "1bxr": 1, "2cg9": 1, "1f1b": 2, "1gyt": 1}
-molecules = [(cgp.coarse_grain(cgp.library[name], seed=1), n) for name, n in counts.items()]
+molecules = [
+    (cgp.coarse_grain(cgp.library.load(name, structures=atoms), seed=1), n)
+    for name, n in counts.items()
+]
 chain, sheet = cgp.filament(n_balls=12), cgp.membrane(shape=(5, 5))
 scene = cgp.place([*molecules, (chain, 1), (sheet, 1)], extent=70.0, seed=1)
 

@@ -20,13 +20,15 @@ import openmm_cgpack as cgp
 from openmm_cgpack import evaluation as ev
 
 full = os.environ.get("CGPACK_EXAMPLE_SIZE", "small") == "full"
+# Every atom, where this names a folder of the structure files; else the library's points.
+atoms = os.environ.get("CGPACK_STRUCTURES")
 
 TYPES = (
     *("3h84", "1bxr", "2cg9", "1f1b", "1gyt", "1oel", "1g3i", "1u6g", "1bxn", "3hhb"),
     *("3d2f", "1w6t", "1yg6", "2bo9", "2byu", "2gho", "1aon", "2h12", "3gl1", "3j9i"),
 )
 copies = 20 if full else 4
-models = [cgp.coarse_grain(cgp.library[name], seed=1) for name in TYPES]
+models = [cgp.coarse_grain(cgp.library.load(name, structures=atoms), seed=1) for name in TYPES]
 scene = cgp.place([(model, copies) for model in models], extent=120 if full else None, seed=1)
 packed = cgp.pack_scene(scene, seed=1, max_steps=20_000 if full else 3_000)
 fraction = float(packed.history.fraction[-1])
@@ -146,7 +148,9 @@ figure.tight_layout()
 # method can do. Density, picks and matches go on across the box's faces, as the molecules do.
 
 shapes = [
-    cgp.coarse_grain(cgp.library[name], atoms_per_ball=300, radius="volume", seed=1)
+    cgp.coarse_grain(
+        cgp.library.load(name, structures=atoms), atoms_per_ball=300, radius="volume", seed=1
+    )
     for name in TYPES
 ]
 start = cgp.insert([(model, copies) for model in shapes], fraction=0.05, seed=1)

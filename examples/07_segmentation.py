@@ -22,13 +22,18 @@ from openmm_cgpack import evaluation as ev
 from openmm_cgpack.core.palette import species_colours
 
 full = os.environ.get("CGPACK_EXAMPLE_SIZE", "small") == "full"
+# Every atom, where this names a folder of the structure files; else the library's points.
+atoms = os.environ.get("CGPACK_STRUCTURES")
 # On a machine that does other work too, several threads wait for each other: one is faster.
 torch.set_num_threads(1)
 
 copies = 8 if full else 3
 contents = [
-    *((cgp.coarse_grain(cgp.library[name], seed=1), copies) for name in ("1bxn", "3j9i", "1oel")),
-    (cgp.coarse_grain(cgp.library["3hhb"], seed=1), 2 * copies),
+    *(
+        (cgp.coarse_grain(cgp.library.load(name, structures=atoms), seed=1), copies)
+        for name in ("1bxn", "3j9i", "1oel")
+    ),
+    (cgp.coarse_grain(cgp.library.load("3hhb", structures=atoms), seed=1), 2 * copies),
     (cgp.filament(n_balls=12, persistence_length=17_000), 2),
     (cgp.membrane(shape=(5, 5), angle_k=2_000), 1),
 ]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..core import AtomicStructure
-from ..structures import library, load_structure
-from ..structures.species import DATA
+from ..structures import library
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,18 +116,7 @@ def structures_of(
     tuple of AtomicStructure
         Named after the library's species.
     """
-    if folder is None:
-        return tuple(library[t.species] for t in types)
-    files = tomllib.loads((DATA / "species.toml").read_text(encoding="utf-8"))
-    loaded = []
-    for t in types:
-        row = files[t.species]
-        path = Path(folder) / row["file"]
-        if path.exists():
-            loaded.append(load_structure(path, assembly=row.get("assembly"), name=t.species))
-        else:
-            loaded.append(library[t.species])
-    return tuple(loaded)
+    return tuple(library.load(t.species, structures=folder) for t in types)
 
 
 def replacements(types: Sequence[PaperType]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from ..core.errors import StructureError
 from ..core.structure import AtomicStructure
+from .load import load_structure
 from .store import read_points
 
 DATA = Path(__file__).parent / "data"
@@ -164,19 +166,24 @@ class Library:
         found = f"nearest: {', '.join(hints)}" if hints else f"it has {', '.join(self.names)}"
         raise StructureError(f"no species {name!r} in the library; {found}")
 
-    def load(self, name: str) -> AtomicStructure:
+    def load(
+        self, name: str, *, structures: str | os.PathLike[str] | None = None
+    ) -> AtomicStructure:
         """Return a species as points in its body frame.
 
         Parameters
         ----------
         name : str
             Its name; the case of the letters does not matter.
+        structures : path-like, optional
+            A folder of structure files, such as the one that the library was built from. Where it
+            has the species' file (`LibraryEntry.file`), every atom is read from that.
 
         Returns
         -------
         AtomicStructure
-            Points that each stand for several atoms, with the mass, the number of atoms and the
-            envelope's volume of the full atoms.
+            Named after the species. Points that each stand for several atoms, with the mass, the
+            number of atoms and the envelope's volume of the full atoms; or the atoms themselves.
 
         Raises
         ------
@@ -184,6 +191,8 @@ class Library:
             There is none of that name, or its file is missing or broken.
         """
         entry = self.entry(name)
+        if structures is not None and (path := Path(structures) / entry.file).is_file():
+            return load_structure(path, assembly=entry.assembly, name=entry.name)
         assembly = f", assembly {entry.assembly}" if entry.assembly else ""
         return read_points(
             self._folder / f"{entry.name}.npz",

@@ -149,3 +149,13 @@ def test_documented_table_is_the_librarys():
     from openmm_cgpack.library_build import library_table
 
     assert library_table(library) in docs.read_text(encoding="utf-8")
+
+
+def test_every_atom_where_the_files_are(shared, tmp_path):
+    points, atoms = library.load("3HHB"), library.load("3HHB", structures=shared / "pdb")
+    assert atoms.name == points.name == "3hhb"
+    assert len(atoms.positions) == atoms.n_atoms == points.n_atoms > len(points.positions)
+    assert atoms.mass == pytest.approx(points.mass, rel=1e-6)
+    assert atoms.positions.mean(axis=0) == pytest.approx([0, 0, 0], abs=0.1)
+    elsewhere = library.load("3hhb", structures=tmp_path)
+    np.testing.assert_array_equal(elsewhere.positions, points.positions)
