@@ -233,8 +233,8 @@ def test_a_run_with_more_instances_than_mrc_holds(tmp_path, monkeypatch):
     np.testing.assert_array_equal(labels.data > 0, mrcfile.read(out / "semantic.mrc") > 0)
 
 
-def test_nothing_in_the_demo_passes_through_its_membrane():
-    """A filament's balls and bonds find no gap between the membrane's balls."""
+def test_the_membrane_of_the_demo_has_no_holes_for_its_filaments():
+    """The middle of a mesh is inside its four balls."""
     (sheet,) = demo_recipe().membrane
     (thread,) = demo_recipe().filament
     assert sheet.spacing / np.sqrt(2) < 0.9 * sheet.radius
