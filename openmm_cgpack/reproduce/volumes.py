@@ -128,7 +128,7 @@ def run_volumes(settings: Settings) -> Section:
         f"between atoms of 0.18 nm. To compare packings, {copies_of_each(settings)} of each type "
         "are compressed in a periodic cube, from dilute on, until the root mean square "
         f"overlap of all balls can no longer be brought below {TOLERANCE:g} nm by annealing, in "
-        f"steps of {STEP:g} of the envelope fraction in the end. Forces, tolerance and annealing "
+        f"steps of {STEP:.0%} of the envelope fraction in the end. Forces, tolerance and annealing "
         "are the same for all covers.",
         replaced=replacements(PAPER_TYPES),
         findings=(
@@ -159,7 +159,7 @@ def run_volumes(settings: Settings) -> Section:
                 "result is easier to achieve.",
                 here=_bought(packings),
                 verdict=judge(
-                    packings[1].fraction > packings[0].fraction + STEP,
+                    packings[1].fraction > (1 + STEP) * packings[0].fraction,
                     packings[1].overlap <= TOLERANCE,
                 ),
             ),
@@ -355,13 +355,15 @@ def _outside(model: BallModel) -> float:
 def _packing_table(packings: Sequence[Packed]) -> Table:
     return Table(
         caption="The same molecules, each cover compressed as far as it goes. The fraction is that "
-        "of the molecules' envelopes in the cube. The deepest overlap of two balls is given over "
+        "of the molecules' envelopes in the cube; the balls' fraction is that of their unions, one "
+        "for each molecule. The deepest overlap of two balls is given over "
         "their contact distance; the last column is the share of the molecules' points nearer "
         f"than {CLASH:g} nm to another molecule's, before any tidying.",
         head=(
             "cover",
             "balls",
             "fraction",
+            "balls' fraction",
             "edge of the cube, nm",
             "overlap, nm rms",
             "deepest overlap",
@@ -371,7 +373,8 @@ def _packing_table(packings: Sequence[Packed]) -> Table:
             (
                 p.name,
                 f"{p.packed.scene.n_balls}",
-                f"{p.fraction:.2f}",
+                f"{p.fraction:.3f}",
+                f"{p.filled:.2f}",
                 f"{(p.packed.scene.volume / p.fraction) ** (1 / 3):.1f}",
                 f"{p.overlap:.3f}",
                 f"{p.deepest:.2f}",
