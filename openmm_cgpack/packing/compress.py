@@ -18,6 +18,9 @@ from .state import Packable, as_packed
 
 _STRIDE = 0.1
 _COLDEST = 1 / 15
+_FRICTION = 0.15
+"""Of annealing, 1/ps: bodies shall come far in few steps."""
+_LONGER = 4
 _HOPELESS = 2.0
 _BULKY = 1.7
 _HINT = (
@@ -31,16 +34,17 @@ def compress(
     *,
     fraction: float,
     tolerance: float = 0.02,
-    acceptable: float = 0.15,
+    acceptable: float = 0.035,
+    limit: float = 0.15,
     increment: float = 0.02,
     patience: int = 60,
     anneal_steps: int = 1000,
     agitation: float = 0.5,
     gap: float = 0.2,
-    max_steps: int = 8000,
+    max_steps: int = 25_000,
     block: int = 20,
     stiffness: float = 1e5,
-    timestep: float = 0.1,
+    timestep: float = 0.15,
     platform: str | None = None,
     threads: int | None = None,
     seed: int | np.random.SeedSequence,
@@ -65,13 +69,17 @@ def compress(
     tolerance : float, optional
         Root mean square overlap of all balls that is aimed at, nm.
     acceptable : float, optional
-        The same, that is good enough after annealing, nm.
+        The same, that is good enough after annealing, nm: it leaves `tidy` little to do.
+    limit : float, optional
+        The same, beyond which the fraction is not reached, nm.
     increment : float, optional
         By how much the fraction rises at once.
     patience : int, optional
         Steps at one size of the box after which a cold scene counts as jammed.
     anneal_steps : int, optional
-        Steps of an annealing; one that does not suffice is followed by one twice as long.
+        Steps of an annealing; one that does not suffice is followed by one four times as long,
+        while there are steps left. The slower it cools, the less is left: ten times the steps
+        halve it.
     agitation : float, optional
         Heat at the start of an annealing, as the root mean square depth d of a contact that it
         makes, in mean radii of a ball: ``kT = stiffness d^2``.
@@ -108,7 +116,7 @@ def compress(
         of its range.
     PackingError
         The fraction could not be reached; the message says how far it went, and the error's
-        `best` is the last state whose overlaps were acceptable.
+        `best` is the last state whose overlaps were within the limit.
 
     Examples
     --------
@@ -124,6 +132,7 @@ def compress(
     for name, value in (
         ("tolerance", tolerance),
         ("acceptable", acceptable),
+        ("limit", limit),
         ("increment", increment),
         ("agitation", agitation),
     ):
@@ -153,7 +162,7 @@ def compress(
         seed=seed,
         reporters=reporters,
     )
-    run = _Run(press, fraction, tolerance, acceptable, increment, patience, block)
+    run = _Run(press, fraction, tolerance, acceptable, limit, increment, patience, block)
     try:
         with _bar(progress) as run.show:
             run.cold()
@@ -178,6 +187,7 @@ class _Run:
         fraction: float,
         tolerance: float,
         acceptable: float,
+        limit: float,
         increment: float,
         patience: int,
         block: int,
@@ -186,6 +196,7 @@ class _Run:
         self.fraction = fraction
         self.tolerance = tolerance
         self.acceptable = acceptable
+        self.limit = limit
         self.increment = increment
         self.patience = patience
         self.block = block
@@ -215,17 +226,21 @@ class _Run:
             goal = min(max(press.fraction, self.reached + _STRIDE), self.fraction)
             self.anneal(goal, steps, agitation)
             self.depth = self.settled(5 * self.patience)
-            if self.depth < self.acceptable:
+            if self.depth < self.limit:
                 self.best, self.reached = press.packed(), press.fraction
-                if self.done:
+                if not self.done:
+                    continue
+                if self.depth < self.acceptable:
                     return
-            elif self.depth > _HOPELESS * self.acceptable or press.steps + 2 * steps > max_steps:
+            longer = press.steps + _LONGER * steps <= max_steps
+            if self.depth < self.limit and not longer:
+                return
+            if self.depth > _HOPELESS * self.limit or not longer:
                 raise PackingError(
                     f"at {press.fraction:.3f} balls stand {self.depth:.2f} nm in each other after "
-                    f"{press.steps} steps, wanted {self.acceptable:g}"
+                    f"{press.steps} steps, wanted {self.limit:g}"
                 )
-            else:
-                steps *= 2
+            steps *= _LONGER
 
     def relax(self) -> float:
         """Step one block; return the depth left."""
@@ -249,13 +264,13 @@ class _Run:
     def anneal(self, goal: float, steps: int, agitation: float) -> None:
         """Heat the scene, shrink it to a goal, and cool it."""
         press = self.press
-        press.heat(agitation, friction=0.3)
+        press.heat(agitation, friction=_FRICTION)
         while press.fraction < goal * (1 - 1e-9):
             press.shrink(min(press.fraction + self.increment, goal))
             self.relax()
         blocks = max(1, steps // self.block)
         for i in range(1, blocks + 1):
-            press.heat(agitation * _COLDEST ** (i / blocks), friction=0.3)
+            press.heat(agitation * _COLDEST ** (i / blocks), friction=_FRICTION)
             self.relax()
 
 

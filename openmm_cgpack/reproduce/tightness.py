@@ -146,6 +146,7 @@ def tightest(scene: Scene, settings: Settings, *, seed: np.random.SeedSequence) 
             start,
             fraction=fraction,
             acceptable=TOLERANCE,
+            limit=TOLERANCE,
             gap=0.0,
             max_steps=max_steps,
             platform=settings.platform,
