@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from openmm_cgpack.cli import main
+from openmm_cgpack.packing import dense
+from openmm_cgpack.packing.checkpoint import read_whole
+from openmm_cgpack.packing.stages import FORMAT, FORMAT_VERSION
 from openmm_cgpack.recipe import load_recipe, pipeline, resume, run, simulate
-from openmm_cgpack.recipe.unfinished import CHECKPOINT, unfinished_folder
+from openmm_cgpack.recipe.unfinished import CHECKPOINT, SCENE, unfinished_folder
 
 COMMAND = [sys.executable, "-c", "from openmm_cgpack.cli import main; raise SystemExit(main())"]
 
@@ -39,13 +42,41 @@ voxel_size = 2.0
 resolution = 6.0
 [run]
 platform = "{platform}"
-threads = {threads}
+threads = 1
 """
+
+DENSE = """
+seed = 3
+[scene]
+boundary = "periodic"
+fraction = 0.3
+[[molecule]]
+species = "3hhb"
+count = 6
+atoms_per_ball = 300
+radius = "volume"
+[pack]
+frame_interval = 30
+[density]
+voxel_size = 2.0
+resolution = 6.0
+[run]
+platform = "{platform}"
+threads = 1
+"""
+"""In a box: its stages are the compression and the tidying."""
 
 
 def write_recipe(folder, *, steps=400, relax=200, every=100, platform="CPU"):
-    text = TEXT.format(steps=steps, relax=relax, every=every, platform=platform, threads=1)
-    if platform != "CPU":
+    return written(folder, TEXT.format(steps=steps, relax=relax, every=every, platform=platform))
+
+
+def write_dense(folder, *, platform="CPU"):
+    return written(folder, DENSE.format(platform=platform))
+
+
+def written(folder, text):
+    if 'platform = "CPU"' not in text:
         text = text.replace("threads = 1\n", "")
     path = folder / "recipe.toml"
     path.write_text(text)
@@ -88,6 +119,32 @@ def test_a_run_cut_off_and_resumed_writes_the_same_bytes(tmp_path, monkeypatch, 
     assert manifest == json.loads((out / "manifest.json").read_text())
 
 
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+@pytest.mark.parametrize("where", ["tidy", "extract_transforms"])
+def test_a_dense_run_cut_off_between_stages_writes_the_same_bytes(
+    tmp_path, monkeypatch, platform, where
+):
+    recipe = write_dense(tmp_path, platform=platform)
+    run(recipe, None, tmp_path / "whole")
+    out = tmp_path / "out"
+
+    def cut(*args, **kwargs):
+        raise Cut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline if where == "extract_transforms" else dense, where, cut)
+        with pytest.raises(Cut):
+            run(recipe, None, out, resumable=True)
+    assert (unfinished_folder(out) / CHECKPOINT).is_file()
+    monkeypatch.setattr(pipeline, "build_start", cut)
+    monkeypatch.setattr(dense, "compress", cut)
+    if where == "extract_transforms":
+        monkeypatch.setattr(dense, "tidy", cut)
+    resume(out)
+    assert content(out) == content(tmp_path / "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "recipe.toml", "whole"]
+
+
 def test_keeping_checkpoints_changes_nothing(tmp_path):
     recipe = load_recipe(write_recipe(tmp_path))
     run(recipe, None, tmp_path / "a", resumable=True)
@@ -115,6 +172,37 @@ def test_an_interruption_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     assert f"wrote      {out}" in capsys.readouterr().out
     assert main(["simulate", "--resume", str(out)]) == 2
     assert "no unfinished run to resume" in capsys.readouterr().err
+
+
+def test_an_interruption_between_stages_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    recipe, out = write_dense(tmp_path), tmp_path / "out"
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    for stage, left in (("compress", False), ("tidy", True)):
+        with monkeypatch.context() as patch:
+            patch.setattr(dense, stage, interrupt)
+            assert main(["simulate", str(recipe), "-o", str(out), "--quiet"]) == 130
+        said = capsys.readouterr().err
+        assert (f"cgpack simulate --resume {out}" in said) is left
+        assert unfinished_folder(out).exists() is left
+
+
+def test_a_checkpoint_of_another_dense_run_is_refused(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dense, "tidy", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(write_dense(tmp_path), None, out, resumable=True)
+    kept = unfinished_folder(out) / "recipe.toml"
+    kept.write_text(kept.read_text().replace("fraction = 0.3", "fraction = 0.31"))
+    assert main(["simulate", "--resume", str(out)]) == 2
+    assert f"{CHECKPOINT}: is a checkpoint of another run" in capsys.readouterr().err
 
 
 def test_force_begins_anew(tmp_path, monkeypatch):
@@ -231,3 +319,39 @@ def test_killed_at_any_moment(tmp_path, platform):
         subprocess.run([*COMMAND, "simulate", "--resume", out], check=True, capture_output=True)
     assert content(out) == content(whole)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "recipe.toml", "whole"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+def test_a_dense_run_killed_in_every_stage(tmp_path, platform):
+    """SIGKILL when nothing, the compression, and all of the packing is kept."""
+    recipe, out = write_dense(tmp_path, platform=platform), tmp_path / "out"
+    run(recipe, None, tmp_path / "whole")
+    for stages in range(3):
+        words = ["--resume", out] if stages else [recipe, "-o", out]
+        process = subprocess.Popen(
+            [*COMMAND, "simulate", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None and stages_kept(out) < stages:
+            time.sleep(0.002)
+        # On into the stage that follows.
+        time.sleep(0.05)
+        assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not out.exists()
+    subprocess.run([*COMMAND, "simulate", "--resume", out], check=True, capture_output=True)
+    assert content(out) == content(tmp_path / "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "recipe.toml", "whole"]
+
+
+def stages_kept(out):
+    """Return how many stages an unfinished run has kept; -1 before its scene is placed."""
+    folder = unfinished_folder(out)
+    if not (folder / SCENE).exists():
+        return -1
+    if not (folder / CHECKPOINT).exists():
+        return 0
+    header, _ = read_whole(folder / CHECKPOINT, kind=FORMAT, version=FORMAT_VERSION)
+    return len(header["stages"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zipfile
@@ -104,7 +105,7 @@ def save_packed(path: str | os.PathLike[str], packed: PackedScene) -> None:
         {
             "kind": "packed scene",
             "scene": header,
-            "boundary": _boundary_to_json(packed.boundary),
+            "boundary": boundary_to_json(packed.boundary),
             "provenance": packed.provenance,
         },
     )
@@ -182,10 +183,31 @@ def load_packed(path: str | os.PathLike[str]) -> PackedScene:
     return PackedScene(
         scene=_unpack_scene(arrays, header["scene"]),
         positions=arrays["packed/positions"],
-        boundary=_boundary_from_json(header["boundary"]),
+        boundary=boundary_from_json(header["boundary"]),
         history=History(**{key: arrays[f"history/{key}"] for key in _HISTORY}),
         provenance=header["provenance"],
     )
+
+
+def scene_digest(scene: Scene) -> str:
+    """Return a digest of all that a scene's file holds.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+
+    Returns
+    -------
+    str
+        The same for a scene and for what `load_scene` reads of it.
+    """
+    arrays, header = _pack_scene(scene)
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for key, array in sorted(arrays.items()):
+        digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def _write(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], header: dict) -> None:
@@ -236,7 +258,7 @@ def _pack_scene(scene: Scene) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         )
     return arrays, {
         "species": models,
-        "boundary": _boundary_to_json(scene.boundary),
+        "boundary": boundary_to_json(scene.boundary),
         "obstacle": _obstacle_to_json(arrays, scene.obstacle),
     }
 
@@ -262,7 +284,7 @@ def _unpack_scene(arrays: Mapping[str, np.ndarray], header: dict[str, Any]) -> S
         transforms=RigidTransforms(
             rotations=arrays["rotations"], translations=arrays["translations"]
         ),
-        boundary=_boundary_from_json(header["boundary"]),
+        boundary=boundary_from_json(header["boundary"]),
         fixed=arrays.get("fixed", np.zeros(len(arrays["species_index"]), bool)),
         obstacle=_obstacle_from_json(arrays, header.get("obstacle")),
     )
@@ -340,12 +362,14 @@ def _obstacle_from_json(
     )
 
 
-def _boundary_to_json(boundary: Boundary) -> dict[str, Any]:
+def boundary_to_json(boundary: Boundary) -> dict[str, Any]:
+    """Return a boundary as plain JSON types."""
     kind = {"kind": type(boundary).__name__.lower()}
     return kind if isinstance(boundary, Open) else kind | {"box": list(boundary.box)}
 
 
-def _boundary_from_json(record: dict[str, Any]) -> Boundary:
+def boundary_from_json(record: dict[str, Any]) -> Boundary:
+    """Return the boundary that `boundary_to_json` made a record of."""
     if record["kind"] == "open":
         return Open()
     if record["kind"] == "slab":

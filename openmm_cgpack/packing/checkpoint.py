@@ -7,17 +7,17 @@ import json
 import logging
 import os
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import PackedScene, Scene
+from ..core import Scene
 from ..core.units import strip
 from ..io.atomic import atomic_path
-from ..io.scenes import load_packed, save_packed
+from .topology import FrameReporter
 
 if TYPE_CHECKING:
     import openmm.app
@@ -178,32 +178,6 @@ class Saver:
         save_checkpoint(self.path, taken)
 
 
-def kept_stage(path: str | os.PathLike[str] | None, make: Callable[[], PackedScene]) -> PackedScene:
-    """Return what a stage of a packing has left in a file, or do the stage and leave it there.
-
-    For protocols that are one after the other, each a function of the scene before it and a seed:
-    a run that was cut off begins again with the stage that it was in.
-
-    Parameters
-    ----------
-    path : path-like or None
-        The file; None does the stage and leaves nothing.
-    make : callable
-        Does the stage.
-
-    Returns
-    -------
-    PackedScene
-        Bit for bit the same both ways.
-    """
-    if path is not None and os.path.exists(path):
-        return load_packed(path)
-    packed = make()
-    if path is not None:
-        save_packed(path, packed)
-    return packed
-
-
 def fingerprint(
     simulation: openmm.app.Simulation, scene: Scene, settings: Mapping[str, Any]
 ) -> str:
@@ -262,8 +236,6 @@ def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Non
         What to write.
     """
     header = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
         "frames": len(checkpoint.frames),
         **{
             key: getattr(checkpoint, key)
@@ -271,7 +243,6 @@ def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Non
         },
     }
     arrays: dict[str, Any] = {
-        "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
         "state": np.frombuffer(checkpoint.state, np.uint8),
         "positions": checkpoint.positions,
         "velocities": checkpoint.velocities,
@@ -280,11 +251,7 @@ def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Non
     arrays |= {f"history/{key}": values for key, values in checkpoint.history.items()}
     for number, (steps, frames) in enumerate(checkpoint.frames):
         arrays |= {f"frames/{number}/steps": steps, f"frames/{number}/positions": frames}
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)
-        # On disc before it takes the old one's place, so that no power cut leaves neither.
-        file.flush()
-        os.fsync(file.fileno())
+    write_whole(path, header, arrays, kind=FORMAT, version=FORMAT_VERSION)
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -304,18 +271,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     ValueError
         The file is no checkpoint, or one of a later version of the format.
     """
-    path = Path(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        header = json.loads(arrays.pop("header").tobytes())
-    except (KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: wanted a checkpoint of openmm_cgpack ({error})") from None
-    if header.get("format") != FORMAT or header["version"] > FORMAT_VERSION:
-        raise ValueError(
-            f"{path}: wanted format {FORMAT!r} up to version {FORMAT_VERSION}, "
-            f"got {header.get('format')!r} version {header.get('version')}"
-        )
+    header, arrays = read_whole(path, kind=FORMAT, version=FORMAT_VERSION)
     prefix = "history/"
     return Checkpoint(
         state=arrays["state"].tobytes(),
@@ -336,6 +292,57 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             for key in ("fingerprint", "phase", "step", "settings", "engine", "parameters")
         },
     )
+
+
+def write_whole(
+    path: str | os.PathLike[str],
+    header: Mapping[str, Any],
+    arrays: Mapping[str, Any],
+    *,
+    kind: str,
+    version: int,
+) -> None:
+    """Write a header and arrays; a file that was there stays until the new one is whole.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    header : mapping
+        Plain JSON types.
+    arrays : mapping of arrays
+        By name.
+    kind : str
+        Name of the format.
+    version : int
+        Its version.
+    """
+    text = json.dumps({"format": kind, "version": version, **header}).encode()
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        everything: dict[str, Any] = {"header": np.frombuffer(text, np.uint8), **arrays}
+        np.savez(file, **everything)
+        # On disc before it takes the old one's place, so that no power cut leaves neither.
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_whole(
+    path: str | os.PathLike[str], *, kind: str, version: int
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the header and the arrays that `write_whole` has written, or say what is wrong."""
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        header = json.loads(arrays.pop("header").tobytes())
+    except (KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: wanted a checkpoint of openmm_cgpack ({error})") from None
+    if header.get("format") != kind or header["version"] > version:
+        raise ValueError(
+            f"{path}: wanted format {kind!r} up to version {version}, "
+            f"got {header.get('format')!r} version {header.get('version')}"
+        )
+    return header, arrays
 
 
 def take_checkpoint(
@@ -374,11 +381,8 @@ def take_checkpoint(
         parameters=dict(context.getParameters()),
         history={key: np.array(values) for key, values in history.items()},
         frames=tuple(
-            (
-                np.array(reporter.steps, np.int64),
-                np.array(reporter.frames, np.float32).reshape(-1, *positions.shape),
-            )
-            for reporter in _frame_reporters(simulation)
+            frames_of(reporter, n_balls=len(positions))
+            for reporter in frame_reporters(simulation.reporters)
         ),
         state=settle(simulation),
     )
@@ -416,7 +420,7 @@ def restore(simulation: openmm.app.Simulation, checkpoint: Checkpoint) -> None:
             context.setParameter(name, value)
     simulation.currentStep = checkpoint.step
     for reporter, (steps, frames) in zip(
-        _frame_reporters(simulation), checkpoint.frames, strict=False
+        frame_reporters(simulation.reporters), checkpoint.frames, strict=False
     ):
         reporter.steps[:] = steps.tolist()
         reporter.frames[:] = list(frames)
@@ -442,7 +446,14 @@ def _repeats_if_new(simulation: openmm.app.Simulation) -> bool:
     return engine["platform"] == "CPU" and engine["properties"].get("Threads") == "1"
 
 
-def _frame_reporters(simulation: openmm.app.Simulation) -> list[Any]:
-    from .topology import FrameReporter
+def frame_reporters(reporters: Sequence[Any]) -> list[FrameReporter]:
+    """Return those of the reporters whose frames a checkpoint keeps."""
+    return [reporter for reporter in reporters if isinstance(reporter, FrameReporter)]
 
-    return [reporter for reporter in simulation.reporters if isinstance(reporter, FrameReporter)]
+
+def frames_of(
+    reporter: FrameReporter, *, n_balls: int, since: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the steps and the frames, (f, b, 3) float32, that a reporter has kept, from one on."""
+    frames = np.array(reporter.frames[since:], np.float32)
+    return np.array(reporter.steps[since:], np.int64), frames.reshape(-1, n_balls, 3)

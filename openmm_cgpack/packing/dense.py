@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +17,7 @@ from .compress import compress
 from .insert import insert
 from .measure import box_fraction
 from .press import spans
+from .stages import Stages
 from .state import as_packed
 from .tidy import tidy
 
@@ -29,6 +32,7 @@ def crowding_series(
     platform: str | None = None,
     threads: int | None = None,
     seed: int | np.random.SeedSequence,
+    checkpoint: str | os.PathLike[str] | None = None,
     reporters: Sequence[Any] = (),
     progress: bool = False,
 ) -> tuple[PackedScene, ...]:
@@ -48,6 +52,12 @@ def crowding_series(
         See `choose_platform`.
     seed : int or numpy.random.SeedSequence
         Seed of the insertion and the dynamics.
+    checkpoint : path-like, optional
+        File that keeps what each stage has left (the insertion, and of every fraction the
+        compression and the tidying), replaced whole each time. Where it exists, the run goes on
+        with the stage that it was in. On Reference, and on the CPU platform with one thread, it
+        ends as one that was not cut off, bit for bit; stages that another platform did stay as
+        they are.
     reporters : sequence of OpenMM reporters, optional
         Added to the Simulation of each compression.
     progress : bool, optional
@@ -61,7 +71,8 @@ def crowding_series(
     Raises
     ------
     ValueError
-        The boundary is open, or the fractions do not rise or are below the scene's own.
+        The boundary is open, the fractions do not rise or are below the scene's own, or the
+        checkpoint is of another run.
     PackingError
         A fraction could not be reached; the message says how far it went, and the error's `best`
         is the best state.
@@ -82,34 +93,54 @@ def crowding_series(
         raise ValueError(f"fractions: wanted rising numbers, got {list(fractions)}")
     sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
     placement, *dynamics = sequence.spawn(1 + len(wanted))
-    packed = as_packed(_started(scene, wanted[0], placement))
+    stages = Stages(
+        scene,
+        settings={
+            "fractions": wanted,
+            # What the children draw: a sequence does not tell what it has spawned before.
+            "seeds": [child.generate_state(4).tolist() for child in (placement, *dynamics)],
+        },
+        reporters=reporters,
+        path=checkpoint,
+    )
+    if _too_dilute(scene, wanted[0]):
+        packed = stages.do("insert", lambda: as_packed(_inserted(scene, wanted[0], placement)))
+    else:
+        packed = as_packed(scene)
     series = []
-    for fraction, stage in zip(wanted, dynamics, strict=True):
+    for number, (fraction, child) in enumerate(zip(wanted, dynamics, strict=True), start=1):
+        compression = partial(
+            compress,
+            packed,
+            fraction=fraction,
+            platform=platform,
+            threads=threads,
+            seed=child,
+            reporters=reporters,
+            progress=progress,
+        )
         try:
-            packed = compress(
-                packed,
-                fraction=fraction,
-                platform=platform,
-                threads=threads,
-                seed=stage,
-                reporters=reporters,
-                progress=progress,
-            )
+            packed = stages.do(f"compress {number}", compression)
         except PackingError as error:
             best = error.best
             raise PackingError(str(error), best=None if best is None else tidy(best)) from None
-        packed = tidy(packed)
+        packed = stages.do(f"tidy {number}", partial(tidy, packed))
         series.append(packed)
     return tuple(series)
 
 
-def _started(scene: Scene, fraction: float, seed: np.random.SeedSequence) -> Scene:
-    """Return the scene inserted anew at an easy fraction, or as it is where it is denser."""
+def _too_dilute(scene: Scene, fraction: float) -> bool:
+    """Whether inserting a scene anew brings it nearer to a fraction, and it may be moved."""
+    assert not isinstance(scene.boundary, Open)
+    gains = box_fraction(scene, scene.boundary) <= 0.9 * min(fraction, EASY)
+    return gains and not scene.fixed.all()
+
+
+def _inserted(scene: Scene, fraction: float, seed: np.random.SeedSequence) -> Scene:
+    """Return the scene inserted anew at an easy fraction, or as it is where there is no room."""
     assert not isinstance(scene.boundary, Open)
     goal = min(fraction, EASY)
     now = box_fraction(scene, scene.boundary)
-    if now > 0.9 * goal or scene.fixed.all():
-        return scene
     counts = [
         (model, int((scene.species_index[~scene.fixed] == s).sum()))
         for s, model in enumerate(scene.species)

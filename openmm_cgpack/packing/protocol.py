@@ -179,8 +179,8 @@ def pack_scene(
         The scene, as `place` or `insert` made it.
     fraction : float, optional
         Envelope volume fraction of a scene in a Periodic or Slab boundary, whose box is made as
-        large as that takes. Of what follows, only `platform`, `threads`, `seed`, `reporters` and
-        `progress` have a meaning for such a scene.
+        large as that takes. Of what follows, only `platform`, `threads`, `seed`, `checkpoint`,
+        `reporters` and `progress` have a meaning for such a scene.
     forces : sequence of force terms, optional
         `paper_forces()` when left out, with the Lennard-Jones term in the form that is faster for
         this scene.
@@ -199,7 +199,8 @@ def pack_scene(
     timestep : float or openmm.unit.Quantity, optional
         ps.
     max_steps, block, tolerance, patience, relax_steps, checkpoint, checkpoint_every, progress
-        See `pack`.
+        See `pack`; for the checkpoint of a scene in a box, which is made after every stage, see
+        `crowding_series`.
     reporters : sequence of OpenMM reporters, optional
         Added to the Simulation.
 
@@ -234,6 +235,7 @@ def pack_scene(
             platform=platform,
             threads=threads,
             seed=seed,
+            checkpoint=checkpoint,
             reporters=reporters,
             progress=progress,
         )[0]

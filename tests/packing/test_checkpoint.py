@@ -23,7 +23,7 @@ from openmm_cgpack.packing import (
     place,
     to_topology,
 )
-from openmm_cgpack.packing.checkpoint import kept_stage, load_checkpoint, save_checkpoint
+from openmm_cgpack.packing.checkpoint import load_checkpoint, save_checkpoint
 
 SETTINGS = {
     "max_steps": 600,
@@ -235,20 +235,6 @@ def test_another_platform_goes_on_with_a_warning(scene, tmp_path, caplog):
     assert packed.history.step[-1] == 1000
     assert np.array_equal(packed.history.energy[kept], whole.history.energy[kept])
     assert packed.history.overlap[-1] < 0.5
-
-
-def test_a_stage_is_done_once(scene, tmp_path):
-    done = []
-
-    def stage():
-        done.append(True)
-        return run(scene, None, "Reference")
-
-    first, second = (kept_stage(tmp_path / "stage.npz", stage) for _ in range(2))
-    assert len(done) == 1
-    assert_same(first, second)
-    assert_same(first, kept_stage(None, stage))
-    assert len(done) == 2
 
 
 def test_bad_intervals(scene, tmp_path):

@@ -125,9 +125,12 @@ def test_compression_reaches_the_fraction_and_keeps_bodies(start, platform):
     assert depth.max(initial=0.0) < 0.3
 
 
-def test_pack_scene_ends_at_the_fraction_with_no_atom_in_another():
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_pack_scene_ends_at_the_fraction_with_no_atom_in_another(platform):
     scene = place(TWO, boundary=Periodic(box=20.0), seed=1)
-    packed = pack_scene(scene, fraction=0.3, seed=1, platform="CPU")
+    packed = pack_scene(scene, fraction=0.3, seed=1, platform=platform)
+    assert packed.provenance["platform"] == platform
+    assert packed.scene.n_instances == 24
     assert packed.scene.species_index.tolist() == scene.species_index.tolist()
     volume = sum(model.volume * count for model, count in TWO)
     assert volume / packed.boundary.volume == pytest.approx(0.3, rel=0.005)
@@ -150,17 +153,19 @@ def test_tidying_keeps_bodies_and_says_what_it_left(start):
     assert np.abs(moved).max() < 2.0
 
 
-def test_an_impossible_fraction_fails_and_keeps_the_best(start):
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_an_impossible_fraction_fails_and_keeps_the_best(start, platform):
     with pytest.raises(PackingError, match=r"a fraction of 0.95 was not reached") as caught:
-        pack_scene(start, fraction=0.95, seed=1, platform="CPU")
+        pack_scene(start, fraction=0.95, seed=1, platform=platform)
     best = caught.value.best
     assert 0.3 < box_fraction(best.scene, best.boundary) < 0.95
     assert best.scene.n_instances == 24
 
 
-def test_a_series_has_the_same_molecules_at_each_fraction():
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_series_has_the_same_molecules_at_each_fraction(platform):
     scene = place(TWO, boundary=Periodic(box=25.0), seed=1)
-    series = crowding_series(scene, fractions=[0.1, 0.2, 0.3], seed=1, platform="CPU")
+    series = crowding_series(scene, fractions=[0.1, 0.2, 0.3], seed=1, platform=platform)
     assert [box_fraction(p.scene, p.boundary) for p in series] == pytest.approx([0.1, 0.2, 0.3])
     assert len({p.scene.species_index.tobytes() for p in series}) == 1
     with pytest.raises(ValueError, match="rising"):
@@ -176,9 +181,10 @@ def test_boundary_and_fraction_go_together(start):
         compress(start, fraction=0.1, seed=1)
 
 
-def test_a_slab_keeps_everything_between_its_walls():
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_slab_keeps_everything_between_its_walls(platform):
     scene = insert(TWO, boundary=fit_box(TWO, fraction=0.1, shape=Slab(box=(3, 3, 1))), seed=1)
-    packed = pack_scene(scene, fraction=0.3, seed=1, platform="CPU")
+    packed = pack_scene(scene, fraction=0.3, seed=1, platform=platform)
     assert isinstance(packed.boundary, Slab)
     height = packed.boundary.box[2]
     highest = max(np.abs(points[:, 2]).max() for points in atoms(packed))
@@ -186,7 +192,8 @@ def test_a_slab_keeps_everything_between_its_walls():
     assert packed.boundary.box[0] == pytest.approx(3 * height)
 
 
-def test_fixed_instances_and_the_obstacle_are_respected():
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_fixed_instances_and_the_obstacle_are_respected(platform):
     grid = Grid(shape=(24, 24, 24), voxel_size=0.25, origin=[-2.875] * 3)
     obstacle = Obstacle.inside_of(lambda points: np.linalg.norm(points, axis=1) < 2.5, grid)
     pose = RigidTransforms(rotations=np.eye(3)[None], translations=[[4.5, 0.0, 0.0]])
@@ -199,7 +206,7 @@ def test_fixed_instances_and_the_obstacle_are_respected():
         seed=1,
     )
     assert scene.fixed.sum() == 1
-    dense = pack_scene(scene, fraction=0.25, seed=1, platform="CPU")
+    dense = pack_scene(scene, fraction=0.25, seed=1, platform=platform)
     # Inserted to the precision of voxels, tidied to that of atoms.
     for packed, slack in ((as_packed(scene), 0.87), (dense, 0.2)):
         poses = extract_transforms(packed)
@@ -213,11 +220,12 @@ def test_fixed_instances_and_the_obstacle_are_respected():
     assert packed.scene.volume / room == pytest.approx(0.25, rel=0.005)
 
 
-def test_what_spans_the_box_keeps_its_length():
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_what_spans_the_box_keeps_its_length(platform):
     rod = dataclasses.replace(filament(n_balls=8, radius=1.0, persistence_length=1000.0))
     pose = RigidTransforms(rotations=np.eye(3)[None], translations=[[0.0, 0.0, 0.0]])
     scene = place(TWO, boundary=Periodic(box=17.0), poses=[(rod, pose)], seed=1)
-    packed = compress(scene, fraction=0.25, seed=1, platform="CPU")
+    packed = compress(scene, fraction=0.25, seed=1, platform=platform)
     balls = packed.positions[packed.scene.balls(packed.scene.n_instances - 1)]
     assert np.linalg.norm(balls[-1] - balls[0]) == pytest.approx(14.0, rel=0.02)
     assert packed.boundary.box[2] > 15.5

@@ -1,0 +1,148 @@
+"""Packings to a fraction that stop between their stages and go on."""
+
+import dataclasses
+from contextlib import contextmanager, suppress
+
+import numpy as np
+import pytest
+from dense_scenes import blob
+
+from openmm_cgpack.core import Periodic, RigidTransforms
+from openmm_cgpack.io.scenes import load_scene, save_packed, save_scene, scene_digest
+from openmm_cgpack.packing import FrameReporter, crowding_series, dense, insert, pack_scene, place
+
+TWO = [(blob("a"), 8), (blob("b", 2, n=250), 8)]
+FRACTIONS = [0.1, 0.3]
+STAGES = ["insert", "compress", "tidy", "compress", "tidy"]
+
+
+class Cut(Exception):
+    """Stands for the end of a process."""
+
+
+@contextmanager
+def at_most(stages):
+    """Let a number of stages run, and raise at the next; yield the names of those that ran."""
+    ran = []
+
+    def counted(name, stage):
+        def run(*args, **kwargs):
+            if len(ran) == stages:
+                raise Cut
+            ran.append(name)
+            return stage(*args, **kwargs)
+
+        return run
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("insert", "compress", "tidy"):
+            patch.setattr(dense, name, counted(name, getattr(dense, name)))
+        yield ran
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return place(TWO, boundary=Periodic(box=20.0), seed=1)
+
+
+def series_of(scene, path, platform="CPU", *, fractions=FRACTIONS, seed=4, frames=None):
+    return crowding_series(
+        scene,
+        fractions=fractions,
+        platform=platform,
+        threads=1 if platform == "CPU" else None,
+        seed=seed,
+        checkpoint=path,
+        reporters=[] if frames is None else [frames],
+    )
+
+
+def content(folder, series):
+    """Return the bytes of a series' files."""
+    folder.mkdir()
+    for number, packed in enumerate(series):
+        save_packed(folder / f"{number}.npz", packed)
+    return [path.read_bytes() for path in sorted(folder.iterdir())]
+
+
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+def test_cut_off_after_every_stage_equals_uninterrupted(scene, tmp_path, platform):
+    whole_frames = FrameReporter(30)
+    whole = series_of(scene, None, platform, frames=whole_frames)
+    ran = []
+    for _ in STAGES:
+        frames = FrameReporter(30)
+        with suppress(Cut), at_most(1) as once:
+            parts = series_of(scene, tmp_path / "c.npz", platform, frames=frames)
+        ran += once
+    assert ran == STAGES
+    assert content(tmp_path / "parts", parts) == content(tmp_path / "whole", whole)
+    assert whole_frames.steps
+    assert frames.steps == whole_frames.steps
+    assert np.array_equal(frames.frames, whole_frames.frames)
+
+
+def test_a_file_changes_nothing(scene, tmp_path):
+    """A run with a file equals one without, and one that is asked again and does nothing."""
+    path = tmp_path / "c.npz"
+    first = content(tmp_path / "first", series_of(scene, path))
+    assert content(tmp_path / "without", series_of(scene, None)) == first
+    with at_most(0):
+        again = series_of(scene, path)
+    assert content(tmp_path / "again", again) == first
+
+
+def test_what_is_dense_already_has_nothing_to_keep_before_it_is_compressed(tmp_path):
+    start = insert(TWO, fraction=0.25, seed=1)
+    with pytest.raises(Cut), at_most(0):
+        pack_scene(start, fraction=0.3, seed=1, platform="CPU", checkpoint=tmp_path / "c.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_run_is_refused(scene, tmp_path):
+    path = tmp_path / "c.npz"
+    with pytest.raises(Cut), at_most(2):
+        series_of(scene, path)
+    before = path.read_bytes()
+    rotated = RigidTransforms(
+        rotations=scene.transforms.rotations[::-1], translations=scene.transforms.translations
+    )
+    others = [
+        (scene, {"seed": 5}),
+        (scene, {"seed": np.random.SeedSequence(4, spawn_key=(1,))}),
+        (scene, {"fractions": [0.1, 0.31]}),
+        (scene, {"fractions": [0.1]}),
+        (place(TWO, boundary=Periodic(box=20.0), seed=2), {}),
+        (place(TWO, boundary=Periodic(box=21.0), seed=1), {}),
+        (dataclasses.replace(scene, transforms=rotated), {}),
+        (dataclasses.replace(scene, species=(blob("a"), blob("b", 3, n=250))), {}),
+    ]
+    for other, settings in others:
+        refused = pytest.raises(ValueError, match=r"c\.npz: is a checkpoint of another run")
+        with refused, at_most(0):
+            series_of(other, path, **settings)
+    with pytest.raises(ValueError, match="wanted format 'openmm_cgpack checkpoint'"):
+        pack_scene(place(TWO, seed=1), seed=1, platform="CPU", checkpoint=path)
+    assert path.read_bytes() == before
+
+
+def test_a_write_that_fails_leaves_the_last_one(scene, tmp_path, monkeypatch):
+    path = tmp_path / "c.npz"
+    with pytest.raises(Cut), at_most(1):
+        series_of(scene, path)
+    before = path.read_bytes()
+
+    def full(file, **arrays):
+        file.write(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space"):
+        series_of(scene, path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["c.npz"]
+
+
+def test_a_scene_read_from_its_file_is_the_same_scene(scene, tmp_path):
+    save_scene(tmp_path / "scene.npz", scene)
+    assert scene_digest(load_scene(tmp_path / "scene.npz")) == scene_digest(scene)
