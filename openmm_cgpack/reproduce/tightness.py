@@ -106,9 +106,10 @@ def compare_packings(
                 name=name,
                 packed=packed,
                 fraction=_fraction(packed),
-                filled=copies
+                filled=_fraction(packed)
+                * copies
                 * sum(union_volume(m.positions, m.radii) for m in models)
-                / packed.boundary.volume,
+                / packed.scene.volume,
                 overlap=packed.provenance["compress"]["rms_overlap_nm"],
                 deepest=float(depth.max(initial=0.0)),
                 clash=clash_share(packed),
