@@ -28,7 +28,7 @@ ATOM = 0.14
 """Radius of an atom that may stand out, nm."""
 
 _MARGIN = 5
-"""Voxels around the envelope that covers know of; balls reach farther by a few tenths at most."""
+"""Voxels around the envelope that `greedy` and `fitted` know of."""
 
 _DIRECTIONS = 60
 _NEAREST = 8
@@ -95,8 +95,8 @@ def by_reach(model, envelope):
 def greedy(model, envelope, *, sizes=(0.8, 1.0, 1.2, 1.5), tries=20, thinned=3):
     """One ball after the other, that which adds most of the envelope less what is outside of it.
 
-    Balls as large as the envelope's own depth allows would be tiny: it has voids, and nothing in
-    it is farther than 0.6 nm from a surface.
+    Sizes are given, as balls inscribed in the envelope would be too small: it has voids, and
+    hardly anything in it is farther than 0.8 nm from a surface.
     """
     rng = np.random.default_rng(1)
     some = rng.permutation(len(envelope.points))[: len(envelope.points) // thinned]
@@ -234,7 +234,7 @@ def costs(scenes, *, rounds, steps=20):
         for name, press in presses.items():
             start = time.perf_counter()
             press.relax(steps)
-            # The first turn builds neighbour lists and eases the deepest overlaps.
+            # The first turn builds neighbour lists, and eases the deepest overlaps.
             if turn:
                 seconds[name].append(time.perf_counter() - start)
     base = np.array(seconds[BASE])
@@ -254,7 +254,7 @@ def test_covers(full, record):
         name: dataclasses.replace(inserted, species=tuple(covers[name] for covers in every))
         for name in names
     }
-    ratios, base_ms = costs(scenes, rounds=9 if full else 1)
+    ratios, base_ms = costs(scenes, rounds=25 if full else 1)
     rows, out = [], {}
     for name in names:
         models = [covers[name] for covers in every]
