@@ -3,13 +3,18 @@
 A: all starts dilute, and a periodic cube shrinks by 4 % of volume fraction every 100 steps of
 0.05 ps; 2500 steps follow. B: the same poses with 40 atoms a ball, farthest-atom radii and 0.1 nm
 more, 300 cold steps. Both with the body index and with OutOfPlaneSite, the two accelerations.
+
+Their fractions are of a larger envelope than the package's: see `voxel_envelope`.
 """
 
 import dataclasses
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.spatial import cKDTree
 
 from openmm_cgpack.core import BallModel
+from openmm_cgpack.models import union_volume
 from openmm_cgpack.packing import as_packed, choose_platform, insert
 from openmm_cgpack.packing.contacts import rigid_points
 from openmm_cgpack.packing.press import Press
@@ -17,6 +22,32 @@ from openmm_cgpack.packing.state import body_poses, moved_bodies
 
 ATOMS = 40
 ROOM = 0.1
+ATOM, PROBE, VOXEL = 0.18, 0.14, 0.2
+
+
+def voxel_envelope(model: BallModel) -> float:
+    """Return the volume of the envelope as the prototypes measured it, nm^3.
+
+    Closing with a probe means to grow the atoms by its radius and to shrink the whole by it again.
+    In voxels of 0.2 nm a probe of 0.14 nm is one voxel, which shrinks nothing: what is left is all
+    within 0.32 nm of an atom.
+    """
+    atoms = model.structure.positions
+    low = atoms.min(axis=0) - 3 * VOXEL
+    shape = np.ceil((atoms.max(axis=0) + 3 * VOXEL - low) / VOXEL).astype(int)
+    axes = [low[k] + VOXEL * np.arange(shape[k]) for k in range(3)]
+    voxels = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    near, _ = cKDTree(atoms).query(voxels, distance_upper_bound=ATOM + PROBE)
+    return float(np.isfinite(near).sum()) * VOXEL**3
+
+
+def widened(model: BallModel) -> BallModel:
+    """Return a model whose balls' union has the volume of `voxel_envelope`."""
+    volume = voxel_envelope(model)
+    scale = brentq(
+        lambda s: union_volume(model.positions, s * model.radii) - volume, 1.0, 1.4, xtol=1e-3
+    )
+    return dataclasses.replace(model, radii=scale * model.radii)
 
 
 def _press(packed, *, timestep, seed):
@@ -32,11 +63,15 @@ def _press(packed, *, timestep, seed):
 
 
 def prototype_a(counts, fraction, *, seed):
-    """Return a packed scene at a fraction, by slow shrinking from 0.08."""
-    press = _press(as_packed(insert(counts, fraction=0.08, seed=seed)), timestep=0.05, seed=seed)
+    """Return a packed scene at a fraction of `voxel_envelope`, by slow shrinking from 0.08."""
+    larger = sum(n * voxel_envelope(m) for m, n in counts) / sum(n * m.volume for m, n in counts)
+    wide = [(widened(model), n) for model, n in counts]
+    start = insert(wide, fraction=0.08 / larger, seed=seed)
+    press = _press(as_packed(start), timestep=0.05, seed=seed)
     press.simulation.integrator.setTemperature(300)
-    while press.fraction < fraction * (1 - 1e-9):
-        press.shrink(min(1.04 * press.fraction, fraction))
+    goal = fraction / larger
+    while press.fraction < goal * (1 - 1e-9):
+        press.shrink(min(1.04 * press.fraction, goal))
         press.relax(100)
     press.relax(2500)
     return press.packed()

@@ -12,6 +12,8 @@ from ..core.boundary import Boundary
 
 _CELL = 1.2
 _VOXEL = 0.3
+_MARGIN = 2.0
+"""How far beyond meeting pairs of bodies are kept, nm."""
 _FINE = 0.9
 _UNION = 1.122
 """What makes the union of a library species' points as large as its envelope: 1.119 to 1.126 of
@@ -57,20 +59,24 @@ class Surface:
         self.low = index.min(axis=0) - pad
         empty = np.ones(index.max(axis=0) - self.low + pad + 1, dtype=bool)
         empty[tuple((index - self.low).T)] = False
-        self.distance = (distance_transform_edt(empty) * self.voxel).astype(np.float32)
+        known = pad * self.voxel
+        distance = np.minimum(distance_transform_edt(empty) * self.voxel, known)
+        self.distance = distance.astype(np.float32)
 
     def far(self, points: np.ndarray) -> np.ndarray:
         """Return less than the distance of each point from the nearest of the surface's, nm."""
         index = np.rint(points / self.voxel).astype(np.int64) - self.low
-        inside = ((index >= 0) & (index < self.distance.shape)).all(axis=1)
-        distance = np.full(len(points), np.inf)
+        last = np.array(self.distance.shape) - 1
+        nearest = np.clip(index, 0, last)
+        # From beyond the voxels it is farther by the way to them.
+        beyond = np.abs(index - nearest).max(axis=1) * self.voxel
+        distance = self.distance[tuple(nearest.T)] + beyond
         # Either end of the distance may be half a voxel's diagonal off.
-        distance[inside] = self.distance[tuple(index[inside].T)] - np.sqrt(3) * self.voxel
-        return distance
+        return distance - np.sqrt(3) * self.voxel
 
     def near(
         self, other: Surface, to_other: tuple[np.ndarray, np.ndarray], skin: float
-    ) -> np.ndarray:
+    ) -> tuple[np.ndarray, float]:
         """Return the pairs of points of two surfaces that touch or come within a skin of it.
 
         Parameters
@@ -84,25 +90,31 @@ class Surface:
 
         Returns
         -------
-        (k, 2) int array
+        pairs : (k, 2) int array
             Points of this surface and of the other.
+        spare : float
+            How far the bodies may come closer before a pair is within the skin that is not
+            listed, nm; 0 where some are listed.
         """
         turn, shift = to_other
         cutoff = self.largest + other.largest + skin
         none = np.empty((0, 2), np.int64)
-        close = other.far(self.middles @ turn.T + shift) < self.sizes + cutoff
+        room = other.far(self.middles @ turn.T + shift) - self.sizes - cutoff
+        close = room < 0
         if not close.any():
-            return none
+            return none, float(room.min())
+        spare = float(room[~close].min(initial=np.inf))
         rows = np.flatnonzero(np.repeat(close, self.ends - self.starts))
         moved = self.points[rows] @ turn.T + shift
-        keep = other.far(moved) < cutoff
+        room = other.far(moved) - cutoff
+        keep = room < 0
         if not keep.any():
-            return none
+            return none, min(spare, float(room.min()))
         rows, moved = rows[keep], moved[keep]
         found = cKDTree(moved).sparse_distance_matrix(other.tree, cutoff, output_type="ndarray")
         mine, theirs = rows[found["i"]], found["j"]
         touching = found["v"] < self.radii[mine] + other.radii[theirs] + skin
-        return np.stack([mine[touching], theirs[touching]], axis=1)
+        return np.stack([mine[touching], theirs[touching]], axis=1), 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -182,8 +194,9 @@ def neighbours(
 class ContactList:
     """The pairs of points that touch or nearly do, kept up while bodies move.
 
-    A pair of bodies is looked at again when one of the two has moved by a third of the skin since
-    it was last looked at; so no pair of points comes to touch without being listed.
+    A pair of bodies is looked at again when it has moved by half of the skin since it was last
+    looked at, and by what it had to spare beyond that; so no pair of points comes to touch without
+    being listed, as long as bodies move by no more than a quarter of the skin at once.
 
     Parameters
     ----------
@@ -205,57 +218,79 @@ class ContactList:
         self.skin = skin
         self.moving = moving
         self.reach = np.array([surface.reach for surface in surfaces])
-        self.largest = np.array([surface.largest for surface in surfaces])
-        self.known: RigidTransforms | None = None
-        self.parts: dict[tuple[int, int, tuple[float, ...]], np.ndarray] = {}
+        self.size = np.array([len(surface.points) for surface in surfaces])
+        self.centres: np.ndarray | None = None
+        self.bodies, self.shifts = np.empty((0, 2), np.int64), np.empty((0, 3))
+        # Of each pair: how it stood when it was looked at, what it had to spare, and its points.
+        self.turn, self.move = np.empty((0, 3, 3)), np.empty((0, 3))
+        self.spare = np.empty(0)
+        self.rows: list[np.ndarray] = []
 
-    def stale(self, poses: RigidTransforms) -> np.ndarray:
-        """Return which bodies have moved too far since they were last looked at, (n,) bool."""
-        if self.known is None:
-            return np.ones(len(self.surfaces), bool)
-        shift = np.linalg.norm(poses.translations - self.known.translations, axis=1)
-        turn = np.linalg.norm(poses.rotations - self.known.rotations, axis=(1, 2)) / np.sqrt(2)
-        return shift + turn * self.reach > self.skin / 3
+    def update(self, poses: RigidTransforms) -> bool:
+        """Look again at the pairs of bodies that have moved too far; return whether any had."""
+        centres = poses.translations
+        if self.centres is None or (
+            np.linalg.norm(centres - self.centres, axis=1).max() > _MARGIN / 2 - self.skin
+        ):
+            self._find(poses)
+        turn, move = self._relative(poses)
+        moved = _farthest(turn - self.turn, move - self.move, self.reach[self.bodies[:, 0]])
+        look = np.flatnonzero(moved > self.skin / 2 + self.spare)
+        for k in look.tolist():
+            first, second = (self.surfaces[b] for b in self.bodies[k])
+            self.rows[k], self.spare[k] = first.near(second, (turn[k], move[k]), self.skin)
+        self.turn[look], self.move[look] = turn[look], move[look]
+        return len(look) > 0
 
-    def update(self, poses: RigidTransforms, stale: np.ndarray) -> None:
-        """Look at the pairs of stale bodies again."""
-        parts = self.parts
-        for key in [k for k in parts if stale[k[0]] or stale[k[1]]]:
-            del parts[key]
-        rotations, translations = poses.rotations, poses.translations
-        pairs, shifts = neighbours(translations, self.reach + self.skin / 2, self.boundary)
-        keep = self.moving[pairs].any(axis=1) & stale[pairs].any(axis=1)
-        for (i, j), shift in zip(pairs[keep].tolist(), shifts[keep], strict=True):
-            # The smaller body's points are looked up in the larger one's voxels.
-            if len(self.surfaces[i].points) > len(self.surfaces[j].points):
-                i, j, shift = j, i, -shift
-            back = rotations[j].T
-            move = back @ (translations[i] + shift - translations[j])
-            found = self.surfaces[i].near(self.surfaces[j], (back @ rotations[i], move), self.skin)
-            if len(found):
-                parts[i, j, tuple(shift.tolist())] = found
-        if self.known is None:
-            self.known = poses
-        else:
-            where = stale[:, None]
-            self.known = RigidTransforms(
-                rotations=np.where(where[:, None], rotations, self.known.rotations),
-                translations=np.where(where, translations, self.known.translations),
-            )
+    def _find(self, poses: RigidTransforms) -> None:
+        """Find the pairs of bodies that may meet; what is known of a pair is kept."""
+        centres = poses.translations
+        known = {self._key(k): k for k in range(len(self.bodies))}
+        bodies, shifts = neighbours(centres, self.reach + _MARGIN / 2, self.boundary)
+        keep = self.moving[bodies].any(axis=1)
+        bodies, shifts = bodies[keep], shifts[keep]
+        # The smaller body's points are looked up in the larger one's voxels.
+        larger = self.size[bodies[:, 0]] > self.size[bodies[:, 1]]
+        bodies[larger] = bodies[larger, ::-1]
+        shifts = np.where(larger[:, None], -shifts, shifts)
+        self.centres, self.bodies, self.shifts = centres, bodies, shifts
+        row = np.array([known.get(self._key(k), -1) for k in range(len(bodies))], np.int64)
+        old = row >= 0
+        turn, move = self._relative(poses)
+        turn[old], move[old] = self.turn[row[old]], self.move[row[old]]
+        # Spheres that are apart have that to spare; other new pairs are looked at in any case.
+        reach = self.reach[bodies]
+        gap = np.linalg.norm(move, axis=1) - reach.sum(axis=1) - self.skin
+        spare = np.where(gap > 0, gap, -np.inf)
+        spare[old] = self.spare[row[old]]
+        none = np.empty((0, 2), np.int64)
+        self.rows = [self.rows[k] if k >= 0 else none for k in row.tolist()]
+        self.turn, self.move, self.spare = turn, move, spare
+
+    def _key(self, k: int) -> tuple[int, int, tuple[float, ...]]:
+        first, second = self.bodies[k].tolist()
+        return first, second, tuple(self.shifts[k].tolist())
+
+    def _relative(self, poses: RigidTransforms) -> tuple[np.ndarray, np.ndarray]:
+        """Return rotations and translations from the first body's frame to the second's."""
+        first, second = self.bodies.T
+        back = np.swapaxes(poses.rotations[second], 1, 2)
+        move = poses.translations[first] + self.shifts - poses.translations[second]
+        return back @ poses.rotations[first], np.einsum("kij,kj->ki", back, move)
 
     def pairs(self) -> PointPairs:
         """Return all pairs of points."""
-        if not self.parts:
+        sizes = np.array([len(rows) for rows in self.rows], np.int64)
+        if not sizes.sum():
             none, empty = np.empty(0, np.int64), np.empty((0, 3))
             return PointPairs(
                 body=none, points=empty, first=none, second=none, touch=np.empty(0), shift=empty
             )
-        sizes = [len(rows) for rows in self.parts.values()]
-        body = np.repeat(np.array([key[:2] for key in self.parts]), sizes, axis=0)
-        shift = np.repeat(np.array([key[2] for key in self.parts]), sizes, axis=0)
-        row = np.concatenate(list(self.parts.values()))
+        body = np.repeat(self.bodies, sizes, axis=0)
+        shift = np.repeat(self.shifts, sizes, axis=0)
+        row = np.concatenate(self.rows)
         # Each point once, however many pairs it is in.
-        most = max(len(surface.points) for surface in self.surfaces)
+        most = int(self.size.max())
         keys, index = np.unique(body * most + row, return_inverse=True)
         index = index.reshape(-1, 2)
         owner, point = np.divmod(keys, most)
@@ -274,6 +309,27 @@ class ContactList:
             touch=radii[first] + radii[second],
             shift=shift,
         )
+
+
+def moved_by(poses: RigidTransforms, before: RigidTransforms, reach: np.ndarray) -> np.ndarray:
+    """Return how far the farthest point of each body has moved at most, (n,) nm.
+
+    Parameters
+    ----------
+    poses, before : RigidTransforms
+        Now, and before.
+    reach : (n,) array
+        Distance of the farthest point from the body's origin, nm.
+    """
+    return _farthest(
+        poses.rotations - before.rotations, poses.translations - before.translations, reach
+    )
+
+
+def _farthest(turned: np.ndarray, moved: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    # The difference of two rotations has two equal singular values and none else.
+    angle = np.linalg.norm(turned, axis=(1, 2)) / np.sqrt(2)
+    return np.linalg.norm(moved, axis=1) + angle * reach
 
 
 def rigid_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarray]:

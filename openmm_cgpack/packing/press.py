@@ -108,6 +108,7 @@ class Press:
         self.context = self.simulation.context
         self.context.setPositions(packed.positions)
         self.timestep = timestep
+        self.thickness = float(spans(self.scene, packed.positions)[2])
         self.agitation = 0.0
         self.last_depth = self.depth()
 
@@ -172,12 +173,16 @@ class Press:
     def shrink(self, fraction: float) -> None:
         """Shrink the box to a fraction; bodies keep their shapes and come along by their means."""
         positions = self.positions()
+        least = spans(self.scene, positions) + self.gap
+        if isinstance(self.boundary, Slab):
+            # Heat drives bodies into the walls, from which they keep no gap.
+            least[2] = min(least[2] - self.gap, self.thickness)
         box = fit_box(
             self.scene.volume,
             fraction=fraction,
             shape=self.boundary,
             obstacle=self.scene.obstacle,
-            least=np.minimum(spans(self.scene, positions) + self.gap, self.boundary.box),
+            least=np.minimum(least, self.boundary.box),
         )
         factors = np.minimum(np.array(box.box) / self.boundary.box, 1.0)
         centres = means(self.scene, positions)

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from ..core import BallModel, Open, PackedScene, RigidTransforms, Scene, Slab
 from ..core.arrays import positive
 from ..core.boundary import Boundary
-from .contacts import ContactList, PointPairs, Surface, fine_points, rigid_points
+from .contacts import ContactList, PointPairs, Surface, fine_points, moved_by, rigid_points
 from .depth import ObstacleDepth
 from .state import (
     Packable,
@@ -29,8 +29,8 @@ _WIDE_SKIN = 0.5
 _PACE = 0.5
 _MEMORY = 0.85
 _FAR = 0.05
-_TURN = 50
-"""Steps with one kind of points before those with the other have their turn."""
+_FINE_TURN, _TURN = 20, 50
+"""Steps with balls of forty atoms before the atoms have their turn, and theirs."""
 _GAIN = 0.9
 """Bodies are jammed when a turn of both takes less than a tenth off the energy."""
 _DEEP = 0.1
@@ -143,7 +143,7 @@ class _Relaxation:
         atoms = _Contacts(self, self.surfaces, _SKIN)
         before = np.inf
         while True:
-            self._descend(fine, min(self.steps + _TURN, max_steps), _DEEP)
+            self._descend(fine, min(self.steps + _FINE_TURN, max_steps), _DEEP)
             excess = self._descend(atoms, min(self.steps + _TURN, max_steps), allowed)
             jammed = excess.energy > _GAIN * before
             if excess.deepest <= allowed or self.steps >= max_steps or jammed:
@@ -184,14 +184,16 @@ class _Contacts:
         self.limits = bodies.limits
         self.moving = bodies.moving
         self.n = len(surfaces)
+        self.at: RigidTransforms | None = None
+        """Where walls and obstacle were last looked at."""
 
     def update(self, poses: RigidTransforms) -> None:
         """List anew what has moved."""
-        stale = self.listed.stale(poses)
-        if stale.any():
-            self.listed.update(poses, stale)
-            self.outer = self.limits.near(self.listed.surfaces, poses, self.skin, self.moving)
+        if self.listed.update(poses):
             self.collect()
+        if self.at is None or moved_by(poses, self.at, self.listed.reach).max() > self.skin / 2:
+            self.at = poses
+            self.outer = self.limits.near(self.listed.surfaces, poses, self.skin, self.moving)
 
     def collect(self) -> None:
         """Make arrays of what is listed."""
