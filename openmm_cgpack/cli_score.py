@@ -69,6 +69,7 @@ def _score_picks(options: argparse.Namespace) -> None:
     from .evaluation import match_picks, select_particles
     from .io import read_picks, read_truth
 
+    _check_folder(options.json)
     truth = select_particles(read_truth(options.truth), without=options.without)
     tomogram = _beside(options.tomogram, options.truth, "tomogram.mrc")
     grid = None if tomogram is None else _read_volume(tomogram).grid
@@ -109,6 +110,7 @@ def _score_picks(options: argparse.Namespace) -> None:
 def _score_labels(options: argparse.Namespace) -> None:
     from .evaluation import score_labels
 
+    _check_folder(options.json)
     path = Path(options.truth)
     names = None if options.names is None else options.names.split(",")
     if path.is_dir() and path.suffix != ".zarr":
@@ -194,6 +196,12 @@ def _labels_record(scores: SegmentationScores) -> dict[str, Any]:
         "dice": listed(scores.dice),
         "confusion": scores.confusion.tolist(),
     }
+
+
+def _check_folder(path: str | None) -> None:
+    """Say that a file cannot be written before anything is worked out for it."""
+    if path is not None and not Path(path).resolve().parent.is_dir():
+        raise FileNotFoundError(f"--json {path}: there is no folder {Path(path).resolve().parent}")
 
 
 def _write_json(path: str | None, record: dict[str, Any]) -> None:

@@ -114,3 +114,11 @@ def test_bad_input_is_one_line(capsys, tmp_path, run, picks, options, message):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_scores_that_cannot_be_written_are_not_worked_out(capsys, tmp_path, run, picks):
+    missing = tmp_path / "nowhere" / "scores.json"
+    assert main(["score", "picks", str(picks), str(run), "--json", str(missing)]) == 2
+    said = capsys.readouterr()
+    assert not said.out
+    assert f"there is no folder {missing.parent}" in said.err

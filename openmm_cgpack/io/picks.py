@@ -276,8 +276,10 @@ def _copick_points(path: Path) -> list[dict[str, Any]]:
                         "score": 0.0 if score is None else float(score),
                     }
                 )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{file}: wanted picks of copick in Å ({error!r})") from None
+        except KeyError as error:
+            raise ValueError(f"{file}: wanted picks of copick in Å, got no {error}") from None
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{file}: wanted picks of copick in Å ({error})") from None
     return points
 
 
