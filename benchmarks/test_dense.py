@@ -5,6 +5,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import openmm.app
 import pytest
 from prototypes import prototype_a, prototype_b, voxel_envelope
@@ -13,6 +14,7 @@ from openmm_cgpack import (
     PackingError,
     PlacementError,
     as_packed,
+    audit,
     box_fraction,
     coarse_grain,
     compress,
@@ -54,6 +56,9 @@ ASSEMBLIES = ("1f1b", "1w6t", "1oel", "1aon")
 
 ALONE = 0.27
 """Fraction up to which insertion alone still finds room."""
+
+LATTICE = 0.5
+"""Voxels of insertion, nm."""
 
 SMALL = ("3hhb", "2bo9", "1f1b")
 
@@ -202,3 +207,40 @@ def test_dense_scaling(models, full, record):
             }
         )
     record(rows, note=f"{len(models)} species in equal copies, 2 threads.")
+
+
+@pytest.mark.slow
+def test_dense_order(models, full, record):
+    """Orientations and distances beside those of chance, and what is left of the lattice."""
+    counts = [(model, 10 if full else 12) for model in models]
+    start = insert(counts, fraction=0.2, seed=1)
+    rows = []
+
+    def row(protocol, packed):
+        found = audit(packed)
+        places = extract_transforms(packed).transforms.translations
+        # Of even places the mean of n unit numbers is about 1 / sqrt(n) long.
+        comb = np.abs(np.exp(2j * np.pi * places / LATTICE).mean(axis=0)).max()
+        nematic, neighbours = found.orientation.nematic[0], found.orientation.neighbours
+        rows.append(
+            {
+                "protocol": protocol,
+                "fraction": f"{box_fraction(packed.scene, packed.boundary):.2f}",
+                "nematic order, sigma": f"{nematic.deviation:+.1f}",
+                "nearest neighbours' order, sigma": f"{neighbours.deviation:+.1f}",
+                "p, vectors": f"{found.orientation.polar_p:.2f}",
+                "p, tensors": f"{found.orientation.axial_p:.2f}",
+                "g(r) beyond 1.5 spacings, rms sigma": (
+                    f"{found.radial.order_beyond(1.5 * found.mean_spacing):.2f}"
+                ),
+                "comb of 0.5 nm, times chance": f"{comb * np.sqrt(len(places)):.1f}",
+            }
+        )
+        return abs(nematic.deviation), found.orientation.axial_p
+
+    row("`insert` alone", as_packed(start))
+    for fraction in (0.3, 0.39) if full else (0.3,):
+        deviation, p = row("`pack_scene`", pack_scene(start, fraction=fraction, seed=1))
+        assert deviation < 5
+        assert p > 1e-6
+    record(rows, note=f"{start.n_instances} molecules of {len(models)} species.")
