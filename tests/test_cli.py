@@ -218,7 +218,7 @@ def test_version(capsys):
 )
 def test_an_interrupted_command_leaves_nothing(tmp_path, recipe, number, code):
     path = recipe(
-        CHAIN + "count = 200\n[pack]\nmax_steps = 10000000\ntolerance = 0\npatience = 99999\n"
+        CHAIN + "count = 60\n[pack]\nmax_steps = 10000000\ntolerance = 0\npatience = 99999\n"
         "checkpoint_every = 10000000\n"
     )
     command = [sys.executable, "-c", "from openmm_cgpack.cli import main; raise SystemExit(main())"]
@@ -231,7 +231,7 @@ def test_an_interrupted_command_leaves_nothing(tmp_path, recipe, number, code):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.unfinished", "recipe.toml"]
     time.sleep(1)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == code
     assert "Traceback" not in err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["recipe.toml"]
