@@ -187,8 +187,12 @@ class Press:
         factors = np.minimum(np.array(box.box) / self.boundary.box, 1.0)
         centres = means(self.scene, positions)
         shift = np.where(self.scene.fixed[:, None], 0.0, (factors - 1) * centres)
+        try:
+            vectors = periodic_vectors(box, self.reach)
+        except ValueError as error:
+            raise PackingError(f"{error}: too few molecules for the size of their balls") from None
         self.boundary = box
-        self.context.setPeriodicBoxVectors(*periodic_vectors(box, self.reach))
+        self.context.setPeriodicBoxVectors(*vectors)
         known = self.context.getParameters()
         for name, edge in zip(BOX_EDGES, box.box, strict=True):
             if name in known:

@@ -162,6 +162,15 @@ def test_an_impossible_fraction_fails_and_keeps_the_best(start, platform):
     assert best.scene.n_instances == 24
 
 
+def test_a_box_too_small_for_its_balls_is_a_fraction_not_reached():
+    two = insert([(blob("a"), 2)], fraction=0.02, seed=1)
+    with pytest.raises(
+        PackingError, match="too few molecules for the size of their balls"
+    ) as caught:
+        compress(two, fraction=0.9, seed=1, platform="CPU")
+    assert 0.02 < box_fraction(two, caught.value.best.boundary) < 0.9
+
+
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_series_has_the_same_molecules_at_each_fraction(platform):
     scene = place(TWO, boundary=Periodic(box=25.0), seed=1)
