@@ -184,20 +184,17 @@ class _Contacts:
         self.limits = bodies.limits
         self.moving = bodies.moving
         self.n = len(surfaces)
+        self.pairs: PointPairs = self.listed.pairs()
         self.at: RigidTransforms | None = None
         """Where walls and obstacle were last looked at."""
 
     def update(self, poses: RigidTransforms) -> None:
         """List anew what has moved."""
         if self.listed.update(poses):
-            self.collect()
+            self.pairs = self.listed.pairs()
         if self.at is None or moved_by(poses, self.at, self.listed.reach).max() > self.skin / 2:
             self.at = poses
             self.outer = self.limits.near(self.listed.surfaces, poses, self.skin, self.moving)
-
-    def collect(self) -> None:
-        """Make arrays of what is listed."""
-        self.pairs: PointPairs = self.listed.pairs()
 
     def between(self, poses: RigidTransforms) -> _Pushes:
         """Return the pushes of bodies on each other."""

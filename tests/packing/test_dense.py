@@ -162,6 +162,13 @@ def test_an_impossible_fraction_fails_and_keeps_the_best(start, platform):
     assert best.scene.n_instances == 24
 
 
+def test_bodies_far_apart_have_nothing_to_tidy():
+    for count, fraction in ((1, 0.05), (2, 0.001)):
+        tidied = tidy(insert([(blob("a"), count)], fraction=fraction, seed=1))
+        assert tidied.provenance["tidy"]["steps"] <= 1
+        assert tidied.provenance["tidy"]["points_too_close"] == 0
+
+
 def test_a_box_too_small_for_its_balls_is_a_fraction_not_reached():
     two = insert([(blob("a"), 2)], fraction=0.02, seed=1)
     with pytest.raises(
