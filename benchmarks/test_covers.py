@@ -9,9 +9,9 @@ import pytest
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
-from test_dense import ASSEMBLIES, shared_folder
+from test_dense import full_structures
 
-from openmm_cgpack import as_packed, coarse_grain, insert, library, load_structure
+from openmm_cgpack import as_packed, coarse_grain, insert, library
 from openmm_cgpack.auditing.shapes import body_mask
 from openmm_cgpack.models.union import scaled_radii, union_volume
 from openmm_cgpack.packing.platforms import choose_platform
@@ -292,14 +292,4 @@ def share(out, distance):
 
 def small_or_full(full):
     """Return six full structures, or two of the library."""
-    if not full:
-        return [library.load(name) for name in SMALL]
-    folder = shared_folder()
-    if folder is None:
-        pytest.skip("the developers' shared/ folder is not here")
-    structures = []
-    for name in FULL:
-        (path,) = sorted(folder.glob(f"{name}.*"))[:1]
-        assembly = "1" if name in ASSEMBLIES else None
-        structures.append(load_structure(path, assembly=assembly, name=name))
-    return structures
+    return full_structures(FULL) if full else [library.load(name) for name in SMALL]

@@ -63,18 +63,21 @@ SMALL = ("3hhb", "2bo9", "1f1b")
 @pytest.fixture(scope="module")
 def models(full):
     """Return 20 full structures at 300 atoms a ball, or three of the library."""
-    if not full:
-        structures = [library.load(name) for name in SMALL]
-    else:
-        folder = shared_folder()
-        if folder is None:
-            pytest.skip("the developers' shared/ folder is not here")
-        structures = []
-        for name in FULL:
-            (path,) = sorted(folder.glob(f"{name}.*"))[:1]
-            assembly = "1" if name in ASSEMBLIES else None
-            structures.append(load_structure(path, assembly=assembly, name=name))
+    structures = full_structures(FULL) if full else [library.load(name) for name in SMALL]
     return [coarse_grain(s, atoms_per_ball=300, radius="volume", seed=1) for s in structures]
+
+
+def full_structures(names):
+    """Return structures of the developers' folder with every atom, or skip where it is not here."""
+    folder = shared_folder()
+    if folder is None:
+        pytest.skip("the developers' shared/ folder is not here")
+    structures = []
+    for name in names:
+        (path,) = sorted(folder.glob(f"{name}.*"))[:1]
+        assembly = "1" if name in ASSEMBLIES else None
+        structures.append(load_structure(path, assembly=assembly, name=name))
+    return structures
 
 
 def shared_folder():
