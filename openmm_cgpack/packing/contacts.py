@@ -61,16 +61,19 @@ class Surface:
         empty[tuple((index - self.low).T)] = False
         known = pad * self.voxel
         distance = np.minimum(distance_transform_edt(empty) * self.voxel, known)
-        self.distance = distance.astype(np.float32)
+        self.distance = distance.astype(np.float32).ravel()
+        # Floats, as the voxels of points come as floats.
+        self.last = np.array(empty.shape) - 1.0
+        self.strides = np.array([empty.shape[1] * empty.shape[2], empty.shape[2], 1.0])
 
     def far(self, points: np.ndarray) -> np.ndarray:
         """Return less than the distance of each point from the nearest of the surface's, nm."""
-        index = np.rint(points / self.voxel).astype(np.int64) - self.low
-        last = np.array(self.distance.shape) - 1
-        nearest = np.clip(index, 0, last)
+        index = np.rint(points / self.voxel) - self.low
+        nearest = np.minimum(np.maximum(index, 0), self.last)
         # From beyond the voxels it is farther by the way to them.
-        beyond = np.abs(index - nearest).max(axis=1) * self.voxel
-        distance = self.distance[tuple(nearest.T)] + beyond
+        x, y, z = np.abs(index - nearest).T
+        beyond = np.maximum(np.maximum(x, y), z) * self.voxel
+        distance = self.distance[(nearest @ self.strides).astype(np.int64)] + beyond
         # Either end of the distance may be half a voxel's diagonal off.
         return distance - np.sqrt(3) * self.voxel
 
@@ -124,7 +127,9 @@ class PointPairs:
     Parameters
     ----------
     body : (q,) int array
-        Body of each point in the list.
+        Body of each point in the list. A point is in it once for every body that it is close to.
+    number : (q,) int array
+        Which of its body's points it is.
     points : (q, 3) array
         The points in their bodies' frames, nm.
     first, second : (k,) int arrays
@@ -136,6 +141,7 @@ class PointPairs:
     """
 
     body: np.ndarray
+    number: np.ndarray
     points: np.ndarray
     first: np.ndarray
     second: np.ndarray
@@ -194,9 +200,8 @@ def neighbours(
 class ContactList:
     """The pairs of points that touch or nearly do, kept up while bodies move.
 
-    A pair of bodies is looked at again when it has moved by half of the skin since it was last
-    looked at, and by what it had to spare beyond that; so no pair of points comes to touch without
-    being listed, as long as bodies move by no more than a quarter of the skin at once.
+    A pair of bodies is looked at again when it has moved by the skin since it was last looked at,
+    and by what it had to spare beyond that; so no two points touch without being listed.
 
     Parameters
     ----------
@@ -217,29 +222,39 @@ class ContactList:
         self.boundary = boundary
         self.skin = skin
         self.moving = moving
+        self.watched = moving
         self.reach = np.array([surface.reach for surface in surfaces])
         self.size = np.array([len(surface.points) for surface in surfaces])
         self.centres: np.ndarray | None = None
         self.bodies, self.shifts = np.empty((0, 2), np.int64), np.empty((0, 3))
+        self.live = np.empty(0, np.int64)
         # Of each pair: how it stood when it was looked at, what it had to spare, and its points.
         self.turn, self.move = np.empty((0, 3, 3)), np.empty((0, 3))
         self.spare = np.empty(0)
-        self.rows: list[np.ndarray] = []
+        self.close: list[_Close | None] = []
+
+    def watch(self, some: np.ndarray) -> None:
+        """Look at the pairs of some bodies only, (n,) bool; all others rest meanwhile."""
+        self.watched = some & self.moving
+        self.live = np.flatnonzero(self.watched[self.bodies].any(axis=1))
 
     def update(self, poses: RigidTransforms) -> bool:
         """Look again at the pairs of bodies that have moved too far; return whether any had."""
         centres = poses.translations
         if self.centres is None or (
-            np.linalg.norm(centres - self.centres, axis=1).max() > _MARGIN / 2 - self.skin
+            np.linalg.norm(centres - self.centres, axis=1).max() > (_MARGIN - self.skin) / 2
         ):
             self._find(poses)
-        turn, move = self._relative(poses)
-        moved = _farthest(turn - self.turn, move - self.move, self.reach[self.bodies[:, 0]])
-        look = np.flatnonzero(moved > self.skin / 2 + self.spare)
-        for k in look.tolist():
-            first, second = (self.surfaces[b] for b in self.bodies[k])
-            self.rows[k], self.spare[k] = first.near(second, (turn[k], move[k]), self.skin)
-        self.turn[look], self.move[look] = turn[look], move[look]
+        live = self.live
+        turn, move = self._relative(poses, live)
+        reach = self.reach[self.bodies[live, 0]]
+        moved = _farthest(turn - self.turn[live], move - self.move[live], reach)
+        look = np.flatnonzero(moved > self.skin + self.spare[live])
+        for k, pair in zip(look.tolist(), live[look].tolist(), strict=True):
+            first, second = (self.surfaces[b] for b in self.bodies[pair])
+            rows, self.spare[pair] = first.near(second, (turn[k], move[k]), self.skin)
+            self.close[pair] = _Close(first, second, rows) if len(rows) else None
+        self.turn[live[look]], self.move[live[look]] = turn[look], move[look]
         return len(look) > 0
 
     def _find(self, poses: RigidTransforms) -> None:
@@ -256,59 +271,70 @@ class ContactList:
         self.centres, self.bodies, self.shifts = centres, bodies, shifts
         row = np.array([known.get(self._key(k), -1) for k in range(len(bodies))], np.int64)
         old = row >= 0
-        turn, move = self._relative(poses)
+        turn, move = self._relative(poses, np.arange(len(bodies)))
         turn[old], move[old] = self.turn[row[old]], self.move[row[old]]
         # Spheres that are apart have that to spare; other new pairs are looked at in any case.
         reach = self.reach[bodies]
         gap = np.linalg.norm(move, axis=1) - reach.sum(axis=1) - self.skin
         spare = np.where(gap > 0, gap, -np.inf)
         spare[old] = self.spare[row[old]]
-        none = np.empty((0, 2), np.int64)
-        self.rows = [self.rows[k] if k >= 0 else none for k in row.tolist()]
+        self.close = [self.close[k] if k >= 0 else None for k in row.tolist()]
         self.turn, self.move, self.spare = turn, move, spare
+        self.watch(self.watched)
 
     def _key(self, k: int) -> tuple[int, int, tuple[float, ...]]:
         first, second = self.bodies[k].tolist()
         return first, second, tuple(self.shifts[k].tolist())
 
-    def _relative(self, poses: RigidTransforms) -> tuple[np.ndarray, np.ndarray]:
-        """Return rotations and translations from the first body's frame to the second's."""
-        first, second = self.bodies.T
+    def _relative(self, poses: RigidTransforms, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return rotations and translations from the first bodies' frames to the second's."""
+        first, second = self.bodies[pairs].T
         back = np.swapaxes(poses.rotations[second], 1, 2)
-        move = poses.translations[first] + self.shifts - poses.translations[second]
+        move = poses.translations[first] + self.shifts[pairs] - poses.translations[second]
         return back @ poses.rotations[first], np.einsum("kij,kj->ki", back, move)
 
     def pairs(self) -> PointPairs:
-        """Return all pairs of points."""
-        sizes = np.array([len(rows) for rows in self.rows], np.int64)
-        if not sizes.sum():
-            none, empty = np.empty(0, np.int64), np.empty((0, 3))
-            return PointPairs(
-                body=none, points=empty, first=none, second=none, touch=np.empty(0), shift=empty
-            )
-        body = np.repeat(self.bodies, sizes, axis=0)
-        shift = np.repeat(self.shifts, sizes, axis=0)
-        row = np.concatenate(self.rows)
-        # Each point once, however many pairs it is in.
-        most = int(self.size.max())
-        keys, index = np.unique(body * most + row, return_inverse=True)
-        index = index.reshape(-1, 2)
-        owner, point = np.divmod(keys, most)
-        points, radii = np.empty((len(keys), 3)), np.empty(len(keys))
-        starts = np.searchsorted(owner, np.arange(len(self.surfaces) + 1))
-        for b in np.flatnonzero(np.diff(starts)).tolist():
-            here = slice(starts[b], starts[b + 1])
-            points[here] = self.surfaces[b].points[point[here]]
-            radii[here] = self.surfaces[b].radii[point[here]]
-        first, second = index.T
+        """Return the pairs of points of the bodies that are looked at."""
+        pairs = [k for k in self.live.tolist() if self.close[k] is not None]
+        close = [c for k in pairs if (c := self.close[k]) is not None]
+        sizes = np.array([c.sizes for c in close], np.int64).reshape(-1, 2)
+        counts = [len(c.touch) for c in close]
+        starts = np.cumsum(sizes.sum(axis=1)) - sizes.sum(axis=1)
+        start = np.repeat(starts, counts)
         return PointPairs(
-            body=owner,
-            points=points,
-            first=first,
-            second=second,
-            touch=radii[first] + radii[second],
-            shift=shift,
+            body=np.repeat(self.bodies[pairs].reshape(-1), sizes.reshape(-1)),
+            number=_joined([c.number for c in close], np.empty(0, np.int64)),
+            points=_joined([c.points for c in close], np.empty((0, 3))),
+            first=_joined([c.first for c in close], np.empty(0, np.int64)) + start,
+            second=_joined([c.second for c in close], np.empty(0, np.int64)) + start,
+            touch=_joined([c.touch for c in close], np.empty(0)),
+            shift=np.repeat(self.shifts[pairs], counts, axis=0),
         )
+
+
+class _Close:
+    """The points of two bodies that are close: those of the first, then those of the second.
+
+    Parameters
+    ----------
+    first, second : Surface
+        The bodies'.
+    rows : (k, 2) int array
+        Pairs of their points.
+    """
+
+    def __init__(self, first: Surface, second: Surface, rows: np.ndarray) -> None:
+        mine, self.first = np.unique(rows[:, 0], return_inverse=True)
+        theirs, other = np.unique(rows[:, 1], return_inverse=True)
+        self.sizes = len(mine), len(theirs)
+        self.second = len(mine) + other
+        self.number = np.concatenate([mine, theirs])
+        self.points = np.concatenate([first.points[mine], second.points[theirs]])
+        self.touch = first.radii[rows[:, 0]] + second.radii[rows[:, 1]]
+
+
+def _joined(parts: list[np.ndarray], none: np.ndarray) -> np.ndarray:
+    return np.concatenate([none, *parts])
 
 
 def moved_by(poses: RigidTransforms, before: RigidTransforms, reach: np.ndarray) -> np.ndarray:

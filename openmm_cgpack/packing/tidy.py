@@ -24,15 +24,17 @@ from .state import (
     wrapped,
 )
 
-_SKIN = 0.2
-_WIDE_SKIN = 0.5
+_SKIN = 0.4
+_WIDE_SKIN = 0.8
 _PACE = 0.5
 _MEMORY = 0.85
 _FAR = 0.05
 _FINE_TURN, _TURN = 20, 50
 """Steps with balls of forty atoms before the atoms have their turn, and theirs."""
 _GAIN = 0.9
-"""Bodies are jammed when a turn of both takes less than a tenth off the energy."""
+"""Bodies are jammed when a turn of both takes less than a tenth off what is too deep."""
+_FEW = 20
+"""So many bodies are not given up: turns of few cost little, and no two of them are alike."""
 _DEEP = 0.1
 """Overlap of balls of forty atoms up to which their atoms find the way by themselves, nm."""
 
@@ -47,8 +49,9 @@ def tidy(
     """Move molecules apart by their atoms, until no two atoms are closer than wanted.
 
     Rigid bodies are shifted and turned down the gradient of ``sum max(0, distance - r)^2 / 2``
-    over pairs of atoms of different bodies, each body by its own count of contacts. Only pairs
-    that touch or nearly touch are listed, so that a step costs little. Species of the library
+    over pairs of atoms of different bodies, each body by its own count of contacts. Only bodies
+    with atoms too close and those that they touch move, and only pairs that touch or nearly touch
+    are listed, so that a step costs little. Species of the library
     have points that stand for several atoms; they keep the distance at which the envelopes
     around them overlap as those of touching atoms do. Filaments and membranes stay as they are,
     by their balls, and so do fixed instances, the obstacle and walls.
@@ -106,14 +109,45 @@ def tidy(
     )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Excess:
-    """What is left to tidy: energy, deepest overlap, and points and bodies with too deep ones."""
+    """What is left to tidy.
 
-    def __init__(self, energy: float, deepest: float, points: int, bodies: int) -> None:
-        self.energy = energy
-        self.deepest = deepest
-        self.points = points
-        self.bodies = bodies
+    Parameters
+    ----------
+    energy : float
+        Of all overlaps: half the sum of their squares, nm^2.
+    beyond : float
+        The same of how far overlaps are deeper than allowed, nm^2.
+    deepest : float
+        The deepest overlap, nm.
+    points : int
+        Points with one too deep.
+    restless : (n,) bool array
+        Bodies with one too deep.
+    touching : (2, k) int array
+        Pairs of bodies that touch, both ways.
+    """
+
+    energy: float
+    beyond: float
+    deepest: float
+    points: int
+    restless: np.ndarray
+    touching: np.ndarray
+
+    @property
+    def bodies(self) -> int:
+        """How many bodies have too deep an overlap."""
+        return int(self.restless.sum())
+
+    def around(self, rings: int) -> np.ndarray:
+        """Return the restless and who touches them, so many times over, (n,) bool."""
+        reached = self.restless.copy()
+        one, other = self.touching
+        for _ in range(rings):
+            reached[other[reached[one]]] = True
+        return reached
 
 
 class _Relaxation:
@@ -137,27 +171,39 @@ class _Relaxation:
         """Step until no overlap is deeper than allowed; return what is left.
 
         Atoms deep in another body have others on all sides, which lead them nowhere: balls of
-        about forty atoms come first, and the two take turns.
+        about forty atoms come first, and the two take turns, first with all bodies and then around
+        those that are left.
         """
         fine = _Contacts(self, self.fine, _WIDE_SKIN)
         atoms = _Contacts(self, self.surfaces, _SKIN)
-        before = np.inf
+        among, rings, before = self.moving, 1, np.inf
         while True:
-            self._descend(fine, min(self.steps + _FINE_TURN, max_steps), _DEEP)
-            excess = self._descend(atoms, min(self.steps + _TURN, max_steps), allowed)
-            jammed = excess.energy > _GAIN * before
+            for contacts, steps, deep in ((fine, _FINE_TURN, _DEEP), (atoms, _TURN, allowed)):
+                contacts.watch(among)
+                self._descend(contacts, min(self.steps + steps, max_steps), deep, among)
+            atoms.watch(self.moving)
+            atoms.update(self.poses)
+            excess = atoms.forces(self.poses, allowed)[-1]
+            gains = excess.beyond <= _GAIN * before
+            jammed = not gains and excess.bodies > _FEW
             if excess.deepest <= allowed or self.steps >= max_steps or jammed:
                 return excess
-            before = excess.energy
+            # Those that a turn did not help need more room around them.
+            rings += not gains
+            before = min(before, excess.beyond)
+            among = self.moving & excess.around(rings)
 
-    def _descend(self, contacts: _Contacts, max_steps: int, allowed: float) -> _Excess:
+    def _descend(
+        self, contacts: _Contacts, max_steps: int, allowed: float, among: np.ndarray
+    ) -> None:
+        """Step until no overlap of some bodies is deeper than allowed."""
         n = len(self.surfaces)
         speed, spin = np.zeros((n, 3)), np.zeros((n, 3))
         while True:
             contacts.update(self.poses)
             push, torque, stiffness, inertia, excess = contacts.forces(self.poses, allowed)
             if excess.deepest <= allowed or self.steps >= max_steps:
-                return excess
+                return
             speed = _MEMORY * speed + _PACE * push / np.maximum(stiffness, 1.0)[:, None]
             # A body with few contacts on one side would spin about them without the bound.
             scale = np.trace(inertia, axis1=1, axis2=2)[:, None, None]
@@ -167,7 +213,8 @@ class _Relaxation:
             far = np.linalg.norm(speed, axis=1) + np.linalg.norm(spin, axis=1) * self.reach
             brake = np.minimum(1.0, _FAR / np.maximum(far, 1e-12))[:, None]
             speed, spin = speed * brake, spin * brake
-            speed[~self.moving], spin[~self.moving] = 0, 0
+            resting = ~(among & excess.around(1))
+            speed[resting], spin[resting] = 0, 0
             self.poses = RigidTransforms(
                 rotations=Rotation.from_rotvec(spin).as_matrix() @ self.poses.rotations,
                 translations=self.poses.translations + speed,
@@ -184,15 +231,21 @@ class _Contacts:
         self.limits = bodies.limits
         self.moving = bodies.moving
         self.n = len(surfaces)
+        self.most = max(len(surface.points) for surface in surfaces)
         self.pairs: PointPairs = self.listed.pairs()
         self.at: RigidTransforms | None = None
         """Where walls and obstacle were last looked at."""
+
+    def watch(self, some: np.ndarray) -> None:
+        """Have to do with the contacts of some bodies only, while the others rest, (n,) bool."""
+        self.listed.watch(some)
+        self.pairs = self.listed.pairs()
 
     def update(self, poses: RigidTransforms) -> None:
         """List anew what has moved."""
         if self.listed.update(poses):
             self.pairs = self.listed.pairs()
-        if self.at is None or moved_by(poses, self.at, self.listed.reach).max() > self.skin / 2:
+        if self.at is None or moved_by(poses, self.at, self.listed.reach).max() > self.skin:
             self.at = poses
             self.outer = self.limits.near(self.listed.surfaces, poses, self.skin, self.moving)
 
@@ -212,7 +265,8 @@ class _Contacts:
         rows = np.concatenate([pairs.first[touching], pairs.second[touching]])
         return _Pushes(
             owner=pairs.body[rows],
-            point=rows,
+            other=pairs.body[np.roll(rows, len(touching))],
+            point=pairs.body[rows] * self.most + pairs.number[rows],
             lever=levers[rows],
             force=np.concatenate([force, -force]),
             depth=np.concatenate([depth, depth]),
@@ -231,6 +285,7 @@ class _Contacts:
             pushes = pushes.also(
                 _Pushes(
                     owner=out_body[hit],
+                    other=np.full(int(hit.sum()), -1),
                     point=-1 - np.flatnonzero(hit),
                     lever=lever[hit],
                     force=(depth[:, None] * normal)[hit],
@@ -245,11 +300,15 @@ class _Contacts:
                 part = (length if a == b else 0.0) - pushes.lever[:, a] * pushes.lever[:, b]
                 inertia[:, a, b] = inertia[:, b, a] = self._sum(pushes.owner, part)
         bad = pushes.depth > allowed
+        restless = np.zeros(self.n, bool)
+        restless[pushes.owner[bad]] = True
         excess = _Excess(
             energy=float((pushes.depth**2).sum() / 4),
+            beyond=float(((pushes.depth[bad] - allowed) ** 2).sum() / 4),
             deepest=float(pushes.depth.max(initial=0.0)),
             points=len(np.unique(pushes.point[bad])),
-            bodies=len(np.unique(pushes.owner[bad])),
+            restless=restless,
+            touching=np.stack([pushes.owner, pushes.other])[:, pushes.other >= 0],
         )
         return (
             np.stack([self._sum(pushes.owner, column) for column in pushes.force.T], axis=1),
@@ -265,9 +324,13 @@ class _Contacts:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Pushes:
-    """Forces at points: on which body, from which point, where from its origin, how deep."""
+    """Forces at points: on and from which body, at which point, where from its origin, how deep.
+
+    Walls and the obstacle are no body, -1.
+    """
 
     owner: np.ndarray
+    other: np.ndarray
     point: np.ndarray
     lever: np.ndarray
     force: np.ndarray
@@ -277,6 +340,7 @@ class _Pushes:
         """Return these and more."""
         return _Pushes(
             owner=np.concatenate([self.owner, more.owner]),
+            other=np.concatenate([self.other, more.other]),
             point=np.concatenate([self.point, more.point]),
             lever=np.concatenate([self.lever, more.lever]),
             force=np.concatenate([self.force, more.force]),
