@@ -133,7 +133,15 @@ from .plot import (
     plot_steps,
 )
 from .poses import Poses, extract_transforms, from_zyz, to_quaternion, to_zyz
-from .recipe import Recipe, demo_recipe, dump_recipe, load_recipe, run, simulate
+from .recipe import (
+    Recipe,
+    demo_recipe,
+    dump_recipe,
+    load_recipe,
+    run,
+    simulate,
+    simulate_series,
+)
 from .structures import (
     Library,
     LibraryEntry,
@@ -266,6 +274,7 @@ __all__ = [
     "save_scene",
     "score_labels",
     "simulate",
+    "simulate_series",
     "simulate_tomogram",
     "single_ball",
     "species_map",

@@ -186,6 +186,8 @@ def _shows_progress(options: argparse.Namespace) -> bool:
 
 
 def _summary(manifest: dict[str, Any], out: str) -> str:
+    if "series" in manifest:
+        return _series_summary(manifest, out)
     packing, density, tomogram = (manifest[k] for k in ("packing", "density", "tomogram"))
     shape = " x ".join(str(n) for n in reversed(density["shape_zyx"]))
     dynamics = manifest["dynamics"]
@@ -207,6 +209,15 @@ def _summary(manifest: dict[str, Any], out: str) -> str:
             f"           in {sum(manifest['seconds'].values()):.1f} s",
         )
     )
+
+
+def _series_summary(manifest: dict[str, Any], out: str) -> str:
+    lines = [
+        f"packed     {part['instances']} instances to volume fraction {part['fraction_end']:.3f}, "
+        f"after {part['steps']} steps: {os.path.join(out, name)}"
+        for name, part in manifest["series"].items()
+    ]
+    return "\n".join([*lines, f"wrote      {out}: {len(manifest['files'])} files, manifest.json"])
 
 
 def _coarse_grain(options: argparse.Namespace) -> None:

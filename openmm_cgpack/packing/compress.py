@@ -20,6 +20,8 @@ _STRIDE = 0.1
 _COLDEST = 1 / 15
 _FRICTION = 0.15
 """Of annealing, 1/ps: bodies shall come far in few steps."""
+_LEVELS = 20
+"""Temperatures of an annealing, at least; a measurement at each costs as much as a step."""
 _LONGER = 4
 _HOPELESS = 2.0
 _BULKY = 1.7
@@ -89,7 +91,7 @@ def compress(
     max_steps : int, optional
         Most steps in all.
     block : int, optional
-        Steps between measurements.
+        Steps between measurements; up to five times as many while an annealing cools.
     stiffness : float, optional
         Of a contact, kJ/mol/nm^2.
     timestep : float or openmm.unit.Quantity, optional
@@ -242,9 +244,9 @@ class _Run:
                 )
             steps *= _LONGER
 
-    def relax(self) -> float:
-        """Step one block; return the depth left."""
-        depth = self.press.relax(self.block)
+    def relax(self, steps: int | None = None) -> float:
+        """Step one block, or so many steps; return the depth left."""
+        depth = self.press.relax(steps or self.block)
         self.show(self.press.fraction, depth)
         return depth
 
@@ -268,10 +270,11 @@ class _Run:
         while press.fraction < goal * (1 - 1e-9):
             press.shrink(min(press.fraction + self.increment, goal))
             self.relax()
-        blocks = max(1, steps // self.block)
+        block = max(self.block, min(steps // _LEVELS, 5 * self.block))
+        blocks = max(1, steps // block)
         for i in range(1, blocks + 1):
             press.heat(agitation * _COLDEST ** (i / blocks), friction=_FRICTION)
-            self.relax()
+            self.relax(block)
 
 
 @contextmanager

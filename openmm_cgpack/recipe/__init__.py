@@ -1,7 +1,7 @@
 """A recipe, from structures to the tomogram: read from TOML, run into a folder."""
 
 from .again import render_again
-from .pipeline import Simulated, resume, run, simulate, write_outputs
+from .pipeline import Simulated, resume, run, simulate, simulate_series, write_outputs
 from .reference import key_table
 from .sections import (
     Density,
@@ -42,5 +42,6 @@ __all__ = [
     "resume",
     "run",
     "simulate",
+    "simulate_series",
     "write_outputs",
 ]

@@ -173,10 +173,12 @@ def build_start(
 
 
 def target_fraction(recipe: Recipe, volume: float) -> float | None:
-    """Return the volume fraction to which molecules of a volume (nm^3) are packed, if in a box."""
+    """Return the first volume fraction to which molecules of a volume (nm^3) are packed, if any."""
     settings = recipe.scene
     if settings.boundary == "open":
         return None
+    if settings.fractions is not None:
+        return settings.fractions[0]
     if settings.box is None:
         return settings.fraction
     # With whole counts the box is exact, and the fraction within half a per cent.

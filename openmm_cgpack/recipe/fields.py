@@ -77,7 +77,8 @@ def words(hint: Any) -> str:
         return " or ".join(f'"{option}"' for option in get_args(hint))
     if get_origin(hint) is tuple:
         members = get_args(hint)
-        return f"a list of {len(members)} {_WORDS[members[0]].removeprefix('a ')}s"
+        number = "" if members[-1] is Ellipsis else f"{len(members)} "
+        return f"a list of {number}{_WORDS[members[0]].removeprefix('a ')}s"
     return _WORDS[hint]
 
 
@@ -142,7 +143,11 @@ def _convert(value: Any, hint: Any) -> Any:
         return value if value in get_args(hint) else _NOT_OF_TYPE
     if origin is tuple:
         members = get_args(hint)
-        if not isinstance(value, list | tuple) or len(value) != len(members):
+        if not isinstance(value, list | tuple):
+            return _NOT_OF_TYPE
+        if members[-1] is Ellipsis:
+            members = members[:1] * len(value)
+        if len(value) != len(members):
             return _NOT_OF_TYPE
         converted = tuple(_convert(v, m) for v, m in zip(value, members, strict=True))
         return _NOT_OF_TYPE if _NOT_OF_TYPE in converted else converted

@@ -21,6 +21,7 @@ from .imaging import describe_tomogram
 
 if TYPE_CHECKING:
     from .pipeline import Simulated
+    from .sections import Recipe
 
 PACKAGES = (
     "openmm_cgpack",
@@ -78,6 +79,32 @@ def describe(simulated: Simulated) -> dict[str, Any]:
         "packing": _packing(simulated),
         "density": _density(simulated),
         "tomogram": describe_tomogram(simulated.recipe, simulated.rendered),
+    }
+
+
+def describe_series(recipe: Recipe, parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the manifest of a crowding series but for its files.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe of the series.
+    parts : dict
+        What `write_manifest` returned for each folder, by the folder's name.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "format": "openmm_cgpack series",
+        "format_version": FORMAT_VERSION,
+        "name": recipe.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": recipe.seed,
+        "index": recipe.index,
+        "versions": package_versions(),
+        "series": {name: manifest["packing"] for name, manifest in parts.items()},
     }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Grid, LabelVolume, PackedScene, ParticleTable, Volume
+from ..core import Grid, LabelVolume, PackedScene, ParticleTable, Scene, Volume
 from ..core.seeds import stage_seed
 from ..core.units import ANGSTROM_PER_NM
 from ..density import (
@@ -32,13 +32,19 @@ from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles
 from ..io.masks import write_mask
 from ..io.scenes import load_scene, save_packed, save_scene
 from ..overview import plot_overview
-from ..packing import FrameReporter, pack_scene, write_topology, write_trajectory
+from ..packing import (
+    FrameReporter,
+    crowding_series,
+    pack_scene,
+    write_topology,
+    write_trajectory,
+)
 from ..packing.checkpoint import EVERY
 from ..poses import Poses, extract_transforms
 from .build import build_forces, build_models, build_start, target_fraction
 from .folder import MANIFEST, check_free, whole_folder
 from .imaging import render_recipe, write_rendered
-from .manifest import describe, write_manifest
+from .manifest import describe, describe_series, write_manifest
 from .sections import Recipe
 from .toml import dump_recipe, load_recipe
 from .unfinished import (
@@ -117,7 +123,8 @@ def run(
 
     A plain function of plain arguments, which any scheduler can send away. The folder appears
     when all of it is written; a run that fails or is interrupted leaves nothing, unless it can be
-    resumed.
+    resumed. A recipe with ``fractions`` makes a folder of folders, as from a run each: see
+    `simulate_series`.
 
     Parameters
     ----------
@@ -214,13 +221,29 @@ def _run(
     recipe: Recipe, out: Path, *, force: bool, progress: bool, work: Path | None = None
 ) -> dict[str, Any]:
     with whole_folder(out, force=force, inside=work) as folder:
-        simulated = simulate(recipe, work=work, progress=progress)
-        with _stage(simulated.seconds, "files"):
-            write_outputs(simulated, folder, final=out)
-        manifest = write_manifest(folder, describe(simulated))
+        if recipe.scene.fractions is None:
+            simulated = simulate(recipe, work=work, progress=progress)
+            manifest = _written(simulated, folder, final=out)
+        else:
+            parts = {}
+            for simulated in simulate_series(recipe, work=work, progress=progress):
+                assert simulated.recipe.scene.fractions is not None
+                name = f"fraction_{simulated.recipe.scene.fractions[-1]:g}"
+                (folder / name).mkdir()
+                parts[name] = _written(simulated, folder / name, final=out / name)
+            text = dump_recipe(simulated.recipe, folder=out)
+            (folder / "recipe.toml").write_text(text, encoding="utf-8")
+            manifest = write_manifest(folder, describe_series(recipe, parts))
         if work is not None:
             mark_moving(work, folder)
         return manifest
+
+
+def _written(simulated: Simulated, folder: Path, *, final: Path) -> dict[str, Any]:
+    """Write a run's files and its manifest; return the latter."""
+    with _stage(simulated.seconds, "files"):
+        write_outputs(simulated, folder, final=final)
+    return write_manifest(folder, describe(simulated))
 
 
 def simulate(
@@ -265,21 +288,10 @@ def simulate(
     >>> made.tomogram.data.shape == made.labels.instances.data.shape
     True
     """
+    if recipe.scene.fractions is not None:
+        raise ValueError("fractions: make a series; see simulate_series")
     seconds: dict[str, float] = {}
-    seeds = {
-        stage: stage_seed(recipe.seed, stage, recipe.index)
-        for stage in ("placement", "dynamics", "noise")
-    }
-    kept = None if work is None else Path(work) / SCENE
-    if kept is not None and kept.exists():
-        scene = load_scene(kept)
-    else:
-        with _stage(seconds, "models"):
-            counts = build_models(recipe, index=recipe.index)
-        with _stage(seconds, "placement"):
-            scene = build_start(recipe, counts, seed=seeds["placement"])
-        if kept is not None:
-            save_scene(kept, scene)
+    scene = _start(recipe, work, seconds)
     with _stage(seconds, "packing"):
         reporter = FrameReporter(recipe.pack.frame_interval)
         packed = pack_scene(
@@ -289,7 +301,7 @@ def simulate(
             rigidity=recipe.pack.rigidity,
             platform=recipe.run.platform,
             threads=recipe.run.threads,
-            seed=seeds["dynamics"],
+            seed=stage_seed(recipe.seed, "dynamics", recipe.index),
             temperature=recipe.pack.temperature,
             friction=recipe.pack.friction,
             timestep=recipe.pack.timestep,
@@ -304,6 +316,97 @@ def simulate(
             reporters=[reporter],
             progress=progress,
         )
+    frames = _frames(packed, reporter)
+    return _imaged(_resolved(recipe, packed), packed, frames, seconds, progress=progress)
+
+
+def simulate_series(
+    recipe: Recipe, *, work: str | os.PathLike[str] | None = None, progress: bool = False
+) -> Iterator[Simulated]:
+    """Run a recipe with ``fractions``, and yield what it makes of the same molecules at each.
+
+    Seeds are those of one scene, so that noise is drawn alike at each, too. Only the start and the
+    end of each packing are kept as frames.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    work : path-like, optional
+        See `simulate`.
+    progress : bool, optional
+        Whether to show progress bars on standard error.
+
+    Yields
+    ------
+    Simulated
+        Its recipe has the fractions up to its own, and makes it again as the last one.
+
+    Raises
+    ------
+    ValueError, TypeError, StructureError, OSError
+        The recipe or a file that it names is not good.
+    PlacementError, PackingError
+        The scene could not be made.
+
+    Examples
+    --------
+    >>> from openmm_cgpack.recipe import Density, Molecule, Run, SceneSection
+    >>> recipe = Recipe(
+    ...     molecule=(Molecule(species="3hhb", count=8, atoms_per_ball=300, radius="volume"),),
+    ...     scene=SceneSection(boundary="periodic", fractions=(0.1, 0.2)),
+    ...     density=Density(voxel_size=2.0),
+    ...     run=Run(platform="Reference"),
+    ... )
+    >>> [len(made.particles) for made in simulate_series(recipe)]
+    [8, 8]
+    """
+    fractions = recipe.scene.fractions
+    if fractions is None:
+        raise ValueError("fractions: wanted in [scene], got none")
+    seconds: dict[str, float] = {}
+    scene = _start(recipe, work, seconds)
+    with _stage(seconds, "packing"):
+        series = crowding_series(
+            scene,
+            fractions=fractions,
+            platform=recipe.run.platform,
+            threads=recipe.run.threads,
+            seed=stage_seed(recipe.seed, "dynamics", recipe.index),
+            checkpoint=None if work is None else Path(work) / CHECKPOINT,
+            progress=progress,
+        )
+    for number, packed in enumerate(series, start=1):
+        settings = dataclasses.replace(recipe.scene, fractions=fractions[:number])
+        part = _resolved(dataclasses.replace(recipe, scene=settings), packed)
+        frames = [packed.scene.positions, packed.positions]
+        yield _imaged(part, packed, frames, dict(seconds), progress=progress)
+
+
+def _start(recipe: Recipe, work: str | os.PathLike[str] | None, seconds: dict[str, float]) -> Scene:
+    """Return the scene before it is packed, that of an unfinished run where there is one."""
+    kept = None if work is None else Path(work) / SCENE
+    if kept is not None and kept.exists():
+        return load_scene(kept)
+    with _stage(seconds, "models"):
+        counts = build_models(recipe, index=recipe.index)
+    with _stage(seconds, "placement"):
+        seed = stage_seed(recipe.seed, "placement", recipe.index)
+        scene = build_start(recipe, counts, seed=seed)
+    if kept is not None:
+        save_scene(kept, scene)
+    return scene
+
+
+def _imaged(
+    recipe: Recipe,
+    packed: PackedScene,
+    frames: list[np.ndarray],
+    seconds: dict[str, float],
+    *,
+    progress: bool,
+) -> Simulated:
+    """Return a packed scene with its poses, density, labels and tomogram."""
     with _stage(seconds, "poses"):
         poses = extract_transforms(packed)
     with _stage(seconds, "density"):
@@ -317,9 +420,9 @@ def simulate(
     with _stage(seconds, "tomogram"):
         rendered, additions = render_recipe(recipe, density, progress=progress)
     return Simulated(
-        recipe=_resolved(recipe, packed),
+        recipe=recipe,
         packed=packed,
-        frames=_frames(packed, reporter),
+        frames=frames,
         poses=poses,
         density=density,
         labels=labels,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -149,6 +150,13 @@ class SceneSection(Section):
         above=0,
         maximum=1,
     )
+    fractions: tuple[float, ...] | None = key(
+        "in place of fraction: rising ones of a crowding series, which has the same molecules at "
+        "each, and a folder for each",
+        default=None,
+        above=0,
+        maximum=1,
+    )
     counts: Literal["exact", "relative"] = key(
         "exact: as many instances as said; relative: counts are abundances, and as many instances "
         "are made as fill box to fraction",
@@ -164,9 +172,12 @@ class SceneSection(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        given = {name: getattr(self, name) is not None for name in ("box", "fraction", "extent")}
+        given = {
+            name: getattr(self, name) is not None
+            for name in ("box", "fraction", "fractions", "extent")
+        }
         if self.boundary == "open":
-            for name in ("box", "fraction"):
+            for name in ("box", "fraction", "fractions"):
                 if given[name]:
                     raise ValueError(f'{name}: is for boundary = "periodic" or "slab"')
             if self.counts == "relative":
@@ -174,7 +185,12 @@ class SceneSection(Section):
             return
         if given["extent"]:
             raise ValueError('extent: is for boundary = "open"; wanted box or fraction')
-        if not given["box"] and not given["fraction"]:
+        if self.fractions is not None:
+            if given["box"] or given["fraction"]:
+                raise ValueError("fractions: are in place of box and fraction, not beside them")
+            if not self.fractions or any(b <= a for a, b in pairwise(self.fractions)):
+                raise ValueError(f"fractions: wanted rising numbers, got {list(self.fractions)}")
+        elif not given["box"] and not given["fraction"]:
             raise ValueError(f'boundary: "{self.boundary}" wants box or fraction, got neither')
         if self.counts == "relative" and not (given["box"] and given["fraction"]):
             raise ValueError('counts: "relative" wants both box and fraction')
