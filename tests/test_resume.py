@@ -9,10 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import openmm.app
 import pytest
 
 from openmm_cgpack.cli import main
-from openmm_cgpack.packing import dense
+from openmm_cgpack.packing import dense, journal
 from openmm_cgpack.packing.checkpoint import read_whole
 from openmm_cgpack.packing.stages import FORMAT, FORMAT_VERSION
 from openmm_cgpack.recipe import load_recipe, pipeline, resume, run, simulate
@@ -187,6 +188,30 @@ def test_an_interruption_between_stages_says_how_to_go_on(tmp_path, monkeypatch,
         said = capsys.readouterr().err
         assert (f"cgpack simulate --resume {out}" in said) is left
         assert unfinished_folder(out).exists() is left
+
+
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+def test_an_interrupted_compression_goes_on_from_within(tmp_path, monkeypatch, capsys, platform):
+    monkeypatch.setattr(journal, "EVERY", 20)
+    recipe, out = write_dense(tmp_path, platform=platform), tmp_path / "out"
+    run(recipe, None, tmp_path / "whole")
+    calls, step = [], openmm.app.Simulation.step
+
+    def interrupt(self, steps):
+        calls.append(self.currentStep)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        step(self, steps)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(openmm.app.Simulation, "step", interrupt)
+        assert main(["simulate", str(recipe), "-o", str(out), "--quiet"]) == 130
+        assert f"cgpack simulate --resume {out}" in capsys.readouterr().err
+        assert not (unfinished_folder(out) / CHECKPOINT).exists()
+        assert main(["simulate", "--resume", str(out), "--quiet"]) == 0
+    # The steps of the checkpoint are not done again.
+    assert calls[1] == calls[2] > 0
+    assert content(out) == content(tmp_path / "whole")
 
 
 def test_a_checkpoint_of_another_dense_run_is_refused(tmp_path, monkeypatch, capsys):

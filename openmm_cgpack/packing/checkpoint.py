@@ -6,9 +6,10 @@ import hashlib
 import json
 import logging
 import os
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ COLUMNS = ("step", "radius_of_gyration", "fraction", "overlap", "energy")
 EVERY = 2500
 """Steps between checkpoints, where a file for them is given and nothing else said."""
 
+_HISTORY, _KEPT = "history/", "kept/"
+
 _log = logging.getLogger(__name__)
 
 
@@ -42,7 +45,7 @@ class Checkpoint:
     ----------
     fingerprint : str
         What tells one run from another: see `fingerprint`.
-    phase : {"squeezing", "relaxing", "done"}
+    phase : {"squeezing", "relaxing", "compressing", "done"}
         What the protocol was at.
     step : int
         Step of the dynamics.
@@ -62,6 +65,8 @@ class Checkpoint:
         What was measured so far.
     frames : tuple of ((f,) int array, (f, b, 3) float32 array)
         Steps and positions that each `FrameReporter` has kept.
+    kept : dict of arrays
+        What the protocol needs besides, to go on.
     """
 
     fingerprint: str
@@ -76,6 +81,7 @@ class Checkpoint:
     parameters: dict[str, float]
     history: dict[str, np.ndarray]
     frames: tuple[tuple[np.ndarray, np.ndarray], ...]
+    kept: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class Saver:
@@ -183,7 +189,7 @@ def fingerprint(
 ) -> str:
     """Return a digest of a scene, its System and integrator, and the protocol's settings.
 
-    Two runs with the same one do the same; the platform does not count.
+    Two runs with the same one do the same; the platform and OpenMM's version do not count.
     """
     import openmm
 
@@ -192,7 +198,8 @@ def fingerprint(
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update("\n".join(model.name for model in scene.species).encode())
     for part in (simulation.system, simulation.integrator):
-        digest.update(openmm.XmlSerializer.serialize(part).encode())
+        text = openmm.XmlSerializer.serialize(part)
+        digest.update(re.sub(r' openmmVersion="[^"]*"', "", text).encode())
     digest.update(json.dumps(dict(settings), sort_keys=True).encode())
     return digest.hexdigest()
 
@@ -248,7 +255,8 @@ def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Non
         "velocities": checkpoint.velocities,
         "box": checkpoint.box,
     }
-    arrays |= {f"history/{key}": values for key, values in checkpoint.history.items()}
+    for prefix, group in ((_HISTORY, checkpoint.history), (_KEPT, checkpoint.kept)):
+        arrays |= {f"{prefix}{key}": values for key, values in group.items()}
     for number, (steps, frames) in enumerate(checkpoint.frames):
         arrays |= {f"frames/{number}/steps": steps, f"frames/{number}/positions": frames}
     write_whole(path, header, arrays, kind=FORMAT, version=FORMAT_VERSION)
@@ -272,17 +280,21 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         The file is no checkpoint, or one of a later version of the format.
     """
     header, arrays = read_whole(path, kind=FORMAT, version=FORMAT_VERSION)
-    prefix = "history/"
+
+    def group(prefix: str) -> dict[str, np.ndarray]:
+        return {
+            key.removeprefix(prefix): values
+            for key, values in arrays.items()
+            if key.startswith(prefix)
+        }
+
     return Checkpoint(
         state=arrays["state"].tobytes(),
         positions=arrays["positions"],
         velocities=arrays["velocities"],
         box=arrays["box"],
-        history={
-            key.removeprefix(prefix): values
-            for key, values in arrays.items()
-            if key.startswith(prefix)
-        },
+        history=group(_HISTORY),
+        kept=group(_KEPT),
         frames=tuple(
             (arrays[f"frames/{number}/steps"], arrays[f"frames/{number}/positions"])
             for number in range(header["frames"])
@@ -351,7 +363,8 @@ def take_checkpoint(
     fingerprint: str,
     phase: str,
     settings: Mapping[str, Any],
-    history: Mapping[str, Sequence[float]],
+    history: Mapping[str, Sequence[float] | np.ndarray],
+    kept: Mapping[str, np.ndarray] | None = None,
 ) -> Checkpoint:
     """Return a checkpoint of a Simulation as it stands, and `settle` it.
 
@@ -359,7 +372,7 @@ def take_checkpoint(
     ----------
     simulation : openmm.app.Simulation
         The Simulation; frames of its `FrameReporter` are kept too.
-    fingerprint, phase, settings, history
+    fingerprint, phase, settings, history, kept
         See `Checkpoint`.
 
     Returns
@@ -380,6 +393,7 @@ def take_checkpoint(
         box=np.asarray(strip(state.getPeriodicBoxVectors(asNumpy=True))),
         parameters=dict(context.getParameters()),
         history={key: np.array(values) for key, values in history.items()},
+        kept=dict(kept or {}),
         frames=tuple(
             frames_of(reporter, n_balls=len(positions))
             for reporter in frame_reporters(simulation.reporters)

@@ -54,8 +54,9 @@ def crowding_series(
         Seed of the insertion and the dynamics.
     checkpoint : path-like, optional
         File that keeps what each stage has left (the insertion, and of every fraction the
-        compression and the tidying), replaced whole each time. Where it exists, the run goes on
-        with the stage that it was in. On Reference, and on the CPU platform with one thread, it
+        compression and the tidying), replaced whole each time; a compression under way keeps a
+        file of its own beside it. Where they exist, the run goes on from there. On Reference, and
+        on the CPU platform with one thread, it
         ends as one that was not cut off, bit for bit; stages that another platform did stay as
         they are.
     reporters : sequence of OpenMM reporters, optional
@@ -117,6 +118,7 @@ def crowding_series(
             threads=threads,
             seed=child,
             reporters=reporters,
+            checkpoint=stages.beside(f"compress {number}"),
             progress=progress,
         )
         try:

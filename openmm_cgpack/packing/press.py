@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +23,10 @@ from ..forces import (
     SoftRepulsion,
     Walls,
 )
+from ..io.scenes import boundary_to_json
 from .amounts import fit_box
+from .checkpoint import COLUMNS, frame_reporters
+from .journal import Journal
 from .measure import box_fraction
 from .state import in_steps, joined, means, measured, wrapped
 from .system import create_system, periodic_vectors
@@ -56,6 +61,10 @@ class Press:
         Of the dynamics.
     reporters : sequence of OpenMM reporters
         Added to the Simulation.
+    settings : mapping, optional
+        What decides how the Press is driven; plain JSON types.
+    checkpoint : path-like, optional
+        File for checkpoints. Where it exists, everything that was done before is played back.
     """
 
     def __init__(
@@ -68,6 +77,8 @@ class Press:
         platform: tuple[openmm.Platform, dict[str, str]],
         seed: int | np.random.SeedSequence,
         reporters: Sequence[Any],
+        settings: Mapping[str, Any] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> None:
         import openmm
         import openmm.app
@@ -111,6 +122,22 @@ class Press:
         self.thickness = float(spans(self.scene, packed.positions)[2])
         self.agitation = 0.0
         self.last_depth = self.depth()
+        self.best = packed
+        digest = hashlib.sha256(np.ascontiguousarray(packed.positions).tobytes())
+        self.journal = Journal(
+            self.simulation,
+            self.scene,
+            settings={
+                **(settings or {}),
+                "start": digest.hexdigest(),
+                "boundary": boundary_to_json(packed.boundary),
+                "gap": gap,
+                "stiffness": stiffness,
+                "timestep": timestep,
+            },
+            columns=("depth", "timestep", "x", "y", "z"),
+            path=checkpoint,
+        )
 
     def heat(self, agitation: float, *, friction: float) -> None:
         """Set the heat, as the root mean square depth of a contact that it makes, nm."""
@@ -136,14 +163,23 @@ class Press:
 
     def relax(self, steps: int) -> float:
         """Step, and return the depth left; a step that is too long is taken again, shorter."""
-        before = self.positions()
+        if self._replayed():
+            self.steps += steps
+            return self.last_depth
+        before, step = self.positions(), self.simulation.currentStep
+        frames = frame_reporters(self.simulation.reporters)
+        kept = [len(reporter.steps) for reporter in frames]
         for _ in range(_RETRIES):
             depth = self._step(steps)
             if np.isfinite(depth):
                 self.steps += steps
                 self.last_depth = depth
+                self._note()
                 return depth
             self.timestep /= 2
+            self.simulation.currentStep = step
+            for reporter, n in zip(frames, kept, strict=True):
+                del reporter.steps[n:], reporter.frames[n:]
             self.context.setPositions(before)
             self.context.setVelocitiesToTemperature(0.0)
         raise PackingError(
@@ -172,6 +208,8 @@ class Press:
 
     def shrink(self, fraction: float) -> None:
         """Shrink the box to a fraction; bodies keep their shapes and come along by their means."""
+        if self._replayed():
+            return
         positions = self.positions()
         least = spans(self.scene, positions) + self.gap
         if isinstance(self.boundary, Slab):
@@ -201,24 +239,49 @@ class Press:
             self.context.setParameter(SLAB_HEIGHT, box.box[2])
         self.context.setPositions(positions + shift[self.scene.instance_of_ball])
         self.last_depth = self.depth()
+        self._note()
+
+    def _note(self) -> None:
+        """Enter what was done last into the journal, and what `packed` needs to go on."""
+        kept = {"positions": self.best.positions}
+        if self.rows:
+            rows = in_steps(self.rows)
+            kept |= {key: getattr(rows, key) for key in COLUMNS}
+        self.journal.note((self.last_depth, self.timestep, *self.boundary.box), kept)
+
+    def _replayed(self) -> bool:
+        """Take over what was done next by an earlier run, and return whether there is such."""
+        outcome = self.journal.replay()
+        if outcome is None:
+            return False
+        self.last_depth, self.timestep, x, y, z = outcome
+        self.boundary = dataclasses.replace(self.boundary, box=(x, y, z))
+        return True
 
     def packed(self) -> PackedScene:
-        """Measure the state as it is now, and return it with all that was measured before."""
+        """Measure the state as it is now, and return it with all that was measured before.
+
+        Played back, it has the positions of the last time, which is the only one still wanted.
+        """
         import openmm
 
-        state = self.context.getState(energy=True)
-        positions = wrapped(self.scene, self.positions(), self.boundary)
-        self.rows.append(
-            measured(
+        kept = self.journal.kept
+        if kept is None:
+            state = self.context.getState(energy=True)
+            positions = wrapped(self.scene, self.positions(), self.boundary)
+            row = measured(
                 self.scene,
                 positions,
                 self.boundary,
                 step=self.steps,
                 energy=float(strip(state.getPotentialEnergy())),
             )
-        )
+        else:
+            positions, number = kept["positions"], len(self.rows)
+            row = History(**{key: kept[key][number : number + 1] for key in COLUMNS})
+        self.rows.append(row)
         platform = self.context.getPlatform()
-        return PackedScene(
+        self.best = PackedScene(
             scene=self.scene,
             positions=positions,
             boundary=self.boundary,
@@ -234,10 +297,11 @@ class Press:
                 "compress": {
                     "fraction": self.fraction,
                     "steps": self.steps,
-                    "rms_overlap_nm": round(self.depth(), 6),
+                    "rms_overlap_nm": round(self.last_depth, 6),
                 },
             },
         )
+        return self.best
 
 
 def spans(scene: Scene, positions: np.ndarray) -> np.ndarray:

@@ -67,6 +67,12 @@ class Stages:
                 )
             self.header["stages"] = header["stages"]
 
+    def beside(self, name: str) -> Path | None:
+        """Return the file in which a stage may keep how far it is, until it is done."""
+        if self.path is None:
+            return None
+        return self.path.with_name(f"{self.path.stem}.{name.replace(' ', '-')}{self.path.suffix}")
+
     def do(self, name: str, make: Callable[[], PackedScene]) -> PackedScene:
         """Return what a stage has left in the file, or do the stage and leave it there.
 
@@ -82,13 +88,16 @@ class Stages:
         PackedScene
             Bit for bit the same both ways.
         """
-        if self.path is None:
+        beside = self.beside(name)
+        if beside is None:
             return make()
         if name in self.header["stages"]:
-            return self._kept(name)
-        before = [len(reporter.steps) for reporter in self.reporters]
-        packed = make()
-        self._keep(name, packed, before)
+            packed = self._kept(name)
+        else:
+            before = [len(reporter.steps) for reporter in self.reporters]
+            packed = make()
+            self._keep(name, packed, before)
+        beside.unlink(missing_ok=True)
         return packed
 
     def _keep(self, name: str, packed: PackedScene, before: Sequence[int]) -> None:

@@ -107,7 +107,7 @@ def started(
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         except BaseException as error:
-            if not resume and not (folder / CHECKPOINT).exists():
+            if not resume and not any(folder.glob(f"{Path(CHECKPOINT).stem}*")):
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             words = f"unfinished; go on with: cgpack simulate --resume {out}"

@@ -4,12 +4,23 @@ import dataclasses
 from contextlib import contextmanager, suppress
 
 import numpy as np
+import openmm.app
 import pytest
 from dense_scenes import blob
 
-from openmm_cgpack.core import Periodic, RigidTransforms
+from openmm_cgpack.core import PackingError, Periodic, RigidTransforms
 from openmm_cgpack.io.scenes import load_scene, save_packed, save_scene, scene_digest
-from openmm_cgpack.packing import FrameReporter, crowding_series, dense, insert, pack_scene, place
+from openmm_cgpack.packing import (
+    FrameReporter,
+    as_packed,
+    compress,
+    crowding_series,
+    dense,
+    insert,
+    journal,
+    pack_scene,
+    place,
+)
 
 TWO = [(blob("a"), 8), (blob("b", 2, n=250), 8)]
 FRACTIONS = [0.1, 0.3]
@@ -80,6 +91,78 @@ def test_cut_off_after_every_stage_equals_uninterrupted(scene, tmp_path, platfor
     assert whole_frames.steps
     assert frames.steps == whole_frames.steps
     assert np.array_equal(frames.frames, whole_frames.frames)
+
+
+@contextmanager
+def steps_at_most(calls):
+    """Let OpenMM be called to step a number of times, and raise at the next."""
+    left, step = [calls], openmm.app.Simulation.step
+
+    def counted(self, steps):
+        if not left[0]:
+            raise Cut
+        left[0] -= 1
+        step(self, steps)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(openmm.app.Simulation, "step", counted)
+        yield
+
+
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+@pytest.mark.parametrize("fraction", [0.4, 0.9])
+def test_a_compression_cut_off_anywhere_equals_uninterrupted(
+    tmp_path, monkeypatch, platform, fraction
+):
+    monkeypatch.setattr(journal, "EVERY", 60)
+    start = as_packed(insert(TWO, fraction=0.25, seed=1))
+
+    def compressed(frames, checkpoint=None):
+        settings = {"anneal_steps": 150, "max_steps": 700, "acceptable": 1e-4, "seed": 2}
+        settings |= {"platform": platform, "threads": 1 if platform == "CPU" else None}
+        try:
+            return compress(
+                start, fraction=fraction, reporters=[frames], checkpoint=checkpoint, **settings
+            )
+        except PackingError as error:
+            assert fraction == 0.9
+            return error.best
+
+    whole_frames = FrameReporter(30)
+    whole = compressed(whole_frames)
+    path = tmp_path / "c.npz"
+    for cuts in range(100):
+        frames = FrameReporter(30)
+        # Three, four, five blocks: a checkpoint at least, and never at the same place.
+        with suppress(Cut), steps_at_most(4 + cuts % 3):
+            parts = compressed(frames, path)
+            break
+    assert cuts > 3
+    assert path.exists()
+    assert content(tmp_path / "parts", [parts]) == content(tmp_path / "whole", [whole])
+    # Of blocks that were taken again with shorter steps, too, there is only what went on.
+    assert whole_frames.steps == list(range(30, whole_frames.steps[-1] + 1, 30))
+    assert np.isfinite(whole_frames.frames).all()
+    assert frames.steps == whole_frames.steps
+    assert np.array_equal(frames.frames, whole_frames.frames)
+    with pytest.raises(ValueError, match=r"c\.npz: is a checkpoint of another run"):
+        compress(start, fraction=fraction, seed=3, platform=platform, checkpoint=path)
+
+
+def test_a_stage_that_is_done_leaves_no_file_of_its_own(scene, tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "EVERY", 20)
+    path = tmp_path / "c.npz"
+    whole = content(tmp_path / "whole", series_of(scene, None))
+    seen = set()
+    for _ in range(100):
+        with suppress(Cut), steps_at_most(2):
+            parts = series_of(scene, path)
+            break
+        seen |= {file.name for file in tmp_path.glob("*.npz")}
+    # To the first fraction a single block leads, and no file outlives it.
+    assert seen == {"c.npz", "c.compress-2.npz"}
+    assert [file.name for file in tmp_path.glob("*.npz")] == ["c.npz"]
+    assert content(tmp_path / "parts", parts) == whole
 
 
 def test_a_file_changes_nothing(scene, tmp_path):
