@@ -108,6 +108,8 @@ def read(tmp_path, text):
         ("[filament]\nn_balls = 4\n", "[[filament]]"),
         (CHAIN + "[[scene]]\n", "[scene]"),
         ("[[molecule]]\ncount = 1\n", ["one of species, pdb and id", "none"]),
+        ('[[molecule]]\nspecies = "a/b.cif"\ncount = 1\n', ["a/b.cif", "files are for pdb"]),
+        ('[[molecule]]\nspecies = "mine.PDB"\ncount = 1\n', ["mine.PDB", "files are for pdb"]),
         ('[[molecule]]\nspecies = "3hhb"\nid = "3hhb"\ncount = 1\n', "species and id"),
         ('[[molecule]]\nspecies = "3hhb"\ncount = 1\nwaters = true\n', "waters"),
         (CHAIN + "angle_k = 1\npersistence_length = 100\n", "persistence_length"),

@@ -13,10 +13,10 @@ import openmm.app
 import pytest
 
 from openmm_cgpack.cli import main
+from openmm_cgpack.io.npz import read_npz
 from openmm_cgpack.packing import dense, journal
-from openmm_cgpack.packing.checkpoint import read_whole
 from openmm_cgpack.packing.stages import FORMAT, FORMAT_VERSION
-from openmm_cgpack.recipe import load_recipe, pipeline, resume, run, simulate
+from openmm_cgpack.recipe import load_recipe, pipeline, resume, run, running, simulate
 from openmm_cgpack.recipe.unfinished import CHECKPOINT, SCENE, unfinished_folder
 
 COMMAND = [sys.executable, "-c", "from openmm_cgpack.cli import main; raise SystemExit(main())"]
@@ -272,7 +272,7 @@ def test_killed_when_all_was_done_but_the_clearing_up(tmp_path, monkeypatch):
         run(recipe, None, out, resumable=True)
     kept.rename(unfinished_folder(out))
     before = content(out)
-    monkeypatch.setattr(pipeline, "simulate", None)
+    monkeypatch.setattr(running, "simulate", None)
     assert resume(out)["name"] == "scene"
     assert content(out) == before
     assert not unfinished_folder(out).exists()
@@ -378,5 +378,7 @@ def stages_kept(out):
         return -1
     if not (folder / CHECKPOINT).exists():
         return 0
-    header, _ = read_whole(folder / CHECKPOINT, kind=FORMAT, version=FORMAT_VERSION)
+    header, _ = read_npz(
+        folder / CHECKPOINT, kind=FORMAT, version=FORMAT_VERSION, wanted="a checkpoint"
+    )
     return len(header["stages"])

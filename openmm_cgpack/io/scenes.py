@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +25,7 @@ from ..core import (
     Slab,
 )
 from ..core.boundary import Boundary
-from .atomic import atomic_path
+from .npz import read_npz, write_npz
 
 FORMAT = "openmm_cgpack scene"
 FORMAT_VERSION = 2
@@ -57,6 +55,7 @@ def save_scene(path: str | os.PathLike[str], scene: Scene) -> None:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> from openmm_cgpack import filament, place
     >>> scene = place([(filament(n_balls=5), 2)], seed=1)
@@ -87,6 +86,7 @@ def save_packed(path: str | os.PathLike[str], packed: PackedScene) -> None:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> from openmm_cgpack import as_packed, filament, place
     >>> packed = as_packed(place([(filament(n_balls=5), 2)], seed=1))
@@ -134,6 +134,7 @@ def load_scene(path: str | os.PathLike[str]) -> Scene:
     --------
     The placed scene of a packing's file:
 
+    >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> from openmm_cgpack import as_packed, filament, place
     >>> packed = as_packed(place([(filament(n_balls=5), 2)], seed=1))
@@ -169,6 +170,7 @@ def load_packed(path: str | os.PathLike[str]) -> PackedScene:
     --------
     A run keeps its packing as ``packed.npz``:
 
+    >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> from openmm_cgpack import as_packed, filament, place
     >>> packed = as_packed(place([(filament(n_balls=5), 2)], seed=1))
@@ -211,26 +213,11 @@ def scene_digest(scene: Scene) -> str:
 
 
 def _write(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], header: dict) -> None:
-    header = {"format": FORMAT, "version": FORMAT_VERSION, **header}
-    text = json.dumps(header, sort_keys=True).encode()
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        everything: dict[str, Any] = {"header": np.frombuffer(text, np.uint8), **arrays}
-        np.savez_compressed(file, **everything)
+    write_npz(path, header, arrays, kind=FORMAT, version=FORMAT_VERSION, compressed=True)
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
-    path = Path(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        header = json.loads(arrays.pop("header").tobytes())
-    except (KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: wanted a scene written by openmm_cgpack ({error})") from None
-    if header.get("format") != FORMAT or header["version"] > FORMAT_VERSION:
-        raise ValueError(
-            f"{path}: wanted format {FORMAT!r} up to version {FORMAT_VERSION}, "
-            f"got {header.get('format')!r} version {header.get('version')}"
-        )
+def _read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    header, arrays = read_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted="a scene")
     return arrays, header
 
 

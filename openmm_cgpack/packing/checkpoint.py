@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 
 from ..core import Scene
 from ..core.units import strip
-from ..io.atomic import atomic_path
+from ..io.npz import read_npz, write_npz
 from .topology import FrameReporter
 
 if TYPE_CHECKING:
@@ -259,7 +258,7 @@ def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Non
         arrays |= {f"{prefix}{key}": values for key, values in group.items()}
     for number, (steps, frames) in enumerate(checkpoint.frames):
         arrays |= {f"frames/{number}/steps": steps, f"frames/{number}/positions": frames}
-    write_whole(path, header, arrays, kind=FORMAT, version=FORMAT_VERSION)
+    write_npz(path, header, arrays, kind=FORMAT, version=FORMAT_VERSION)
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -279,7 +278,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     ValueError
         The file is no checkpoint, or one of a later version of the format.
     """
-    header, arrays = read_whole(path, kind=FORMAT, version=FORMAT_VERSION)
+    header, arrays = read_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted="a checkpoint")
 
     def group(prefix: str) -> dict[str, np.ndarray]:
         return {
@@ -304,57 +303,6 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             for key in ("fingerprint", "phase", "step", "settings", "engine", "parameters")
         },
     )
-
-
-def write_whole(
-    path: str | os.PathLike[str],
-    header: Mapping[str, Any],
-    arrays: Mapping[str, Any],
-    *,
-    kind: str,
-    version: int,
-) -> None:
-    """Write a header and arrays; a file that was there stays until the new one is whole.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    header : mapping
-        Plain JSON types.
-    arrays : mapping of arrays
-        By name.
-    kind : str
-        Name of the format.
-    version : int
-        Its version.
-    """
-    text = json.dumps({"format": kind, "version": version, **header}).encode()
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        everything: dict[str, Any] = {"header": np.frombuffer(text, np.uint8), **arrays}
-        np.savez(file, **everything)
-        # On disc before it takes the old one's place, so that no power cut leaves neither.
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_whole(
-    path: str | os.PathLike[str], *, kind: str, version: int
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return the header and the arrays that `write_whole` has written, or say what is wrong."""
-    path = Path(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        header = json.loads(arrays.pop("header").tobytes())
-    except (KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: wanted a checkpoint of openmm_cgpack ({error})") from None
-    if header.get("format") != kind or header["version"] > version:
-        raise ValueError(
-            f"{path}: wanted format {kind!r} up to version {version}, "
-            f"got {header.get('format')!r} version {header.get('version')}"
-        )
-    return header, arrays
 
 
 def take_checkpoint(

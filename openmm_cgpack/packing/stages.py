@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..core import History, PackedScene, RigidTransforms, Scene
+from ..io.npz import read_npz, write_npz
 from ..io.scenes import boundary_from_json, boundary_to_json, scene_digest
-from .checkpoint import COLUMNS, frame_reporters, frames_of, read_whole, write_whole
+from .checkpoint import COLUMNS, frame_reporters, frames_of
 
 FORMAT = "openmm_cgpack stages"
 FORMAT_VERSION = 1
@@ -59,7 +60,9 @@ class Stages:
         self.header: dict[str, Any] = {"fingerprint": _fingerprint(scene, settings), "stages": {}}
         self.arrays: dict[str, np.ndarray] = {}
         if self.path.exists():
-            header, self.arrays = read_whole(self.path, kind=FORMAT, version=FORMAT_VERSION)
+            header, self.arrays = read_npz(
+                self.path, kind=FORMAT, version=FORMAT_VERSION, wanted="a checkpoint"
+            )
             if header["fingerprint"] != self.header["fingerprint"]:
                 raise ValueError(
                     f"{self.path}: is a checkpoint of another run: its scene, fractions or seed "
@@ -119,7 +122,7 @@ class Stages:
             "provenance": packed.provenance,
             "reporters": len(self.reporters),
         }
-        write_whole(self.path, self.header, self.arrays, kind=FORMAT, version=FORMAT_VERSION)
+        write_npz(self.path, self.header, self.arrays, kind=FORMAT, version=FORMAT_VERSION)
 
     def _kept(self, name: str) -> PackedScene:
         record = self.header["stages"][name]

@@ -1,8 +1,9 @@
 """A recipe, from structures to the tomogram: read from TOML, run into a folder."""
 
 from .again import render_again
-from .pipeline import Simulated, resume, run, simulate, simulate_series, write_outputs
+from .pipeline import Simulated, simulate, simulate_series, write_outputs
 from .reference import key_table
+from .running import resume, run
 from .sections import (
     Density,
     Filament,

@@ -1,9 +1,8 @@
-"""A recipe, run into a folder."""
+"""What a recipe makes, from the start of its scene to the tomogram, and its files."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import os
 import time
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -42,20 +40,10 @@ from ..packing import (
 from ..packing.checkpoint import EVERY
 from ..poses import Poses, extract_transforms
 from .build import build_forces, build_models, build_start, target_fraction
-from .folder import MANIFEST, check_free, whole_folder
 from .imaging import render_recipe, write_rendered
-from .manifest import describe, describe_series, write_manifest
 from .sections import Recipe
-from .toml import dump_recipe, load_recipe
-from .unfinished import (
-    CHECKPOINT,
-    SCENE,
-    forget,
-    load_unfinished,
-    mark_moving,
-    started,
-    was_moved,
-)
+from .toml import dump_recipe
+from .unfinished import CHECKPOINT, SCENE
 
 _log = logging.getLogger(__name__)
 
@@ -110,142 +98,6 @@ class Simulated:
         return self.rendered.signal
 
 
-def run(
-    recipe: Recipe | str | os.PathLike[str],
-    index: int | None,
-    out: str | os.PathLike[str],
-    *,
-    force: bool = False,
-    resumable: bool = False,
-    progress: bool = False,
-) -> dict[str, Any]:
-    """Run a recipe and write everything into a folder.
-
-    A plain function of plain arguments, which any scheduler can send away. The folder appears
-    when all of it is written; a run that fails or is interrupted leaves nothing, unless it can be
-    resumed. A recipe with ``fractions`` makes a folder of folders, as from a run each: see
-    `simulate_series`.
-
-    Parameters
-    ----------
-    recipe : Recipe or path-like
-        The recipe, or its file.
-    index : int or None
-        Number of the scene, where one recipe makes many: each index has seeds of its own. None
-        takes the recipe's.
-    out : path-like
-        The folder to make.
-    force : bool, optional
-        Whether a folder that an earlier run wrote is replaced.
-    resumable : bool, optional
-        Whether to keep checkpoints in the folder ``OUT.unfinished`` until `out` is there, for
-        `resume` to go on from.
-    progress : bool, optional
-        Whether to show progress bars on standard error.
-
-    Returns
-    -------
-    dict
-        What ``manifest.json`` holds.
-
-    Raises
-    ------
-    FileExistsError
-        `out` exists and may not be replaced.
-    ValueError, TypeError, StructureError, OSError
-        The recipe or a file that it names is not good.
-    PlacementError, PackingError
-        The scene could not be made.
-
-    Examples
-    --------
-    The first two scenes of a recipe, each with seeds of its own:
-
-    >>> for index in range(2):  # doctest: +SKIP
-    ...     manifest = run("crowded.toml", index, f"scenes/{index}")
-    ...     print(manifest["packing"])
-    """
-    out = Path(out).resolve()
-    check_free(out, force=force)
-    if not isinstance(recipe, Recipe):
-        recipe = load_recipe(recipe)
-    if index is not None:
-        recipe = dataclasses.replace(recipe, index=index)
-    if not resumable:
-        return _run(recipe, out, force=force, progress=progress)
-    with started(out, recipe, force=force) as work:
-        return _run(recipe, out, force=force, progress=progress, work=work)
-
-
-def resume(
-    out: str | os.PathLike[str], *, force: bool = False, progress: bool = False
-) -> dict[str, Any]:
-    """Go on with a run that did not come to its end.
-
-    On the Reference platform, and on the CPU platform with one thread, it ends with the files of
-    a run that was not interrupted, byte for byte but for the times in the manifest.
-
-    Parameters
-    ----------
-    out : path-like
-        The folder that the run was to make.
-    force : bool, optional
-        Whether a folder that an earlier run wrote is replaced.
-    progress : bool, optional
-        Whether to show progress bars on standard error.
-
-    Returns
-    -------
-    dict
-        What ``manifest.json`` holds.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such run.
-    FileExistsError
-        `out` exists and may not be replaced, or another process is at the run.
-    """
-    out = Path(out).resolve()
-    recipe = load_unfinished(out)
-    if was_moved(out):
-        # The process was killed after its last act but one.
-        forget(out)
-        return dict(json.loads((out / MANIFEST).read_text(encoding="utf-8")))
-    check_free(out, force=force)
-    with started(out, recipe, resume=True) as work:
-        return _run(recipe, out, force=force, progress=progress, work=work)
-
-
-def _run(
-    recipe: Recipe, out: Path, *, force: bool, progress: bool, work: Path | None = None
-) -> dict[str, Any]:
-    with whole_folder(out, force=force, inside=work) as folder:
-        if recipe.scene.fractions is None:
-            simulated = simulate(recipe, work=work, progress=progress)
-            manifest = _written(simulated, folder, final=out)
-        else:
-            parts = {}
-            for simulated in simulate_series(recipe, work=work, progress=progress):
-                assert simulated.recipe.scene.fractions is not None
-                name = f"fraction_{simulated.recipe.scene.fractions[-1]:g}"
-                (folder / name).mkdir()
-                parts[name] = _written(simulated, folder / name, final=out / name)
-            text = dump_recipe(simulated.recipe, folder=out)
-            (folder / "recipe.toml").write_text(text, encoding="utf-8")
-            manifest = write_manifest(folder, describe_series(recipe, parts))
-        if work is not None:
-            mark_moving(work, folder)
-        return manifest
-
-
-def _written(simulated: Simulated, folder: Path, *, final: Path) -> dict[str, Any]:
-    """Write a run's files and its manifest; return the latter."""
-    with _stage(simulated.seconds, "files"):
-        write_outputs(simulated, folder, final=final)
-    return write_manifest(folder, describe(simulated))
-
-
 def simulate(
     recipe: Recipe, *, work: str | os.PathLike[str] | None = None, progress: bool = False
 ) -> Simulated:
@@ -292,7 +144,7 @@ def simulate(
         raise ValueError("fractions: make a series; see simulate_series")
     seconds: dict[str, float] = {}
     scene = _start(recipe, work, seconds)
-    with _stage(seconds, "packing"):
+    with stage(seconds, "packing"):
         reporter = FrameReporter(recipe.pack.frame_interval)
         packed = pack_scene(
             scene,
@@ -366,7 +218,7 @@ def simulate_series(
         raise ValueError("fractions: wanted in [scene], got none")
     seconds: dict[str, float] = {}
     scene = _start(recipe, work, seconds)
-    with _stage(seconds, "packing"):
+    with stage(seconds, "packing"):
         series = crowding_series(
             scene,
             fractions=fractions,
@@ -388,9 +240,9 @@ def _start(recipe: Recipe, work: str | os.PathLike[str] | None, seconds: dict[st
     kept = None if work is None else Path(work) / SCENE
     if kept is not None and kept.exists():
         return load_scene(kept)
-    with _stage(seconds, "models"):
+    with stage(seconds, "models"):
         counts = build_models(recipe, index=recipe.index)
-    with _stage(seconds, "placement"):
+    with stage(seconds, "placement"):
         seed = stage_seed(recipe.seed, "placement", recipe.index)
         scene = build_start(recipe, counts, seed=seed)
     if kept is not None:
@@ -407,17 +259,17 @@ def _imaged(
     progress: bool,
 ) -> Simulated:
     """Return a packed scene with its poses, density, labels and tomogram."""
-    with _stage(seconds, "poses"):
+    with stage(seconds, "poses"):
         poses = extract_transforms(packed)
-    with _stage(seconds, "density"):
+    with stage(seconds, "density"):
         density = draw_density(recipe, packed, progress=progress)
         grid = density.grid
-    with _stage(seconds, "labels"):
+    with stage(seconds, "labels"):
         labels = render_labels(
             packed, grid=grid, deformables=recipe.density.deformables, progress=progress
         )
         particles = particle_table(packed, grid=grid)
-    with _stage(seconds, "tomogram"):
+    with stage(seconds, "tomogram"):
         rendered, additions = render_recipe(recipe, density, progress=progress)
     return Simulated(
         recipe=recipe,
@@ -550,7 +402,8 @@ def _resolved(recipe: Recipe, packed: PackedScene) -> Recipe:
 
 
 @contextmanager
-def _stage(seconds: dict[str, float], name: str) -> Iterator[None]:
+def stage(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Note how long a stage takes, by its name."""
     start = time.perf_counter()
     yield
     seconds[name] = time.perf_counter() - start

@@ -104,7 +104,7 @@ def test_a_scene_is_no_packed_scene(tmp_path, packed):
 def test_files_of_others_are_named(tmp_path, content):
     path = tmp_path / "s.npz"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"s\.npz: wanted a scene written by openmm_cgpack"):
+    with pytest.raises(ValueError, match=r"s\.npz: wanted a scene of openmm_cgpack"):
         load_scene(path)
 
 
