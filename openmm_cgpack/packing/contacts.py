@@ -132,21 +132,21 @@ class PointPairs:
         Which of its body's points it is.
     points : (q, 3) array
         The points in their bodies' frames, nm.
+    shift : (q, 3) array
+        What is added to a point in the scene to get its image next to the other body, nm.
     first, second : (k,) int arrays
         The pairs, as rows of `points`.
     touch : (k,) array
         Distance at which the two points of a pair touch, nm.
-    shift : (k, 3) array
-        What is added to the first point to get its image next to the second, nm.
     """
 
     body: np.ndarray
     number: np.ndarray
     points: np.ndarray
+    shift: np.ndarray
     first: np.ndarray
     second: np.ndarray
     touch: np.ndarray
-    shift: np.ndarray
 
 
 def neighbours(
@@ -300,15 +300,17 @@ class ContactList:
         sizes = np.array([c.sizes for c in close], np.int64).reshape(-1, 2)
         counts = [len(c.touch) for c in close]
         starts = np.cumsum(sizes.sum(axis=1)) - sizes.sum(axis=1)
-        start = np.repeat(starts, counts)
+        start = np.repeat(starts.astype(np.int32), counts)
+        # Of the two bodies the image of the first is meant.
+        shifts = np.stack([self.shifts[pairs], np.zeros((len(pairs), 3))], axis=1).reshape(-1, 3)
         return PointPairs(
             body=np.repeat(self.bodies[pairs].reshape(-1), sizes.reshape(-1)),
+            shift=np.repeat(shifts, sizes.reshape(-1), axis=0),
             number=_joined([c.number for c in close], np.empty(0, np.int64)),
             points=_joined([c.points for c in close], np.empty((0, 3))),
-            first=_joined([c.first for c in close], np.empty(0, np.int64)) + start,
-            second=_joined([c.second for c in close], np.empty(0, np.int64)) + start,
+            first=_joined([c.first for c in close], np.empty(0, np.int32)) + start,
+            second=_joined([c.second for c in close], np.empty(0, np.int32)) + start,
             touch=_joined([c.touch for c in close], np.empty(0)),
-            shift=np.repeat(self.shifts[pairs], counts, axis=0),
         )
 
 
@@ -324,10 +326,12 @@ class _Close:
     """
 
     def __init__(self, first: Surface, second: Surface, rows: np.ndarray) -> None:
-        mine, self.first = np.unique(rows[:, 0], return_inverse=True)
-        theirs, other = np.unique(rows[:, 1], return_inverse=True)
+        mine, here = np.unique(rows[:, 0], return_inverse=True)
+        theirs, there = np.unique(rows[:, 1], return_inverse=True)
         self.sizes = len(mine), len(theirs)
-        self.second = len(mine) + other
+        # There are many of them.
+        self.first = here.astype(np.int32)
+        self.second = (len(mine) + there).astype(np.int32)
         self.number = np.concatenate([mine, theirs])
         self.points = np.concatenate([first.points[mine], second.points[theirs]])
         self.touch = first.radii[rows[:, 0]] + second.radii[rows[:, 1]]

@@ -174,13 +174,13 @@ class _Relaxation:
         about forty atoms come first, and the two take turns, first with all bodies and then around
         those that are left.
         """
-        fine = _Contacts(self, self.fine, _WIDE_SKIN)
         atoms = _Contacts(self, self.surfaces, _SKIN)
         among, rings, before = self.moving, 1, np.inf
         while True:
-            for contacts, steps, deep in ((fine, _FINE_TURN, _DEEP), (atoms, _TURN, allowed)):
-                contacts.watch(among)
-                self._descend(contacts, min(self.steps + steps, max_steps), deep, among)
+            self._descend(
+                _Contacts(self, self.fine, _WIDE_SKIN), _FINE_TURN, max_steps, _DEEP, among
+            )
+            self._descend(atoms, _TURN, max_steps, allowed, among)
             atoms.watch(self.moving)
             atoms.update(self.poses)
             excess = atoms.forces(self.poses, allowed)[-1]
@@ -194,15 +194,17 @@ class _Relaxation:
             among = self.moving & excess.around(rings)
 
     def _descend(
-        self, contacts: _Contacts, max_steps: int, allowed: float, among: np.ndarray
+        self, contacts: _Contacts, steps: int, max_steps: int, allowed: float, among: np.ndarray
     ) -> None:
-        """Step until no overlap of some bodies is deeper than allowed."""
+        """Step, for a turn at most, until no overlap of some bodies is deeper than allowed."""
+        contacts.watch(among)
+        last = min(self.steps + steps, max_steps)
         n = len(self.surfaces)
         speed, spin = np.zeros((n, 3)), np.zeros((n, 3))
         while True:
             contacts.update(self.poses)
             push, torque, stiffness, inertia, excess = contacts.forces(self.poses, allowed)
-            if excess.deepest <= allowed or self.steps >= max_steps:
+            if excess.deepest <= allowed or self.steps >= last:
                 return
             speed = _MEMORY * speed + _PACE * push / np.maximum(stiffness, 1.0)[:, None]
             # A body with few contacts on one side would spin about them without the bound.
@@ -253,7 +255,9 @@ class _Contacts:
         """Return the pushes of bodies on each other."""
         pairs = self.pairs
         levers, places = _placed(pairs.body, pairs.points, poses)
-        offset = places[pairs.first] + pairs.shift - places[pairs.second]
+        places += pairs.shift
+        offset = places[pairs.first]
+        offset -= places[pairs.second]
         squared = np.einsum("ki,ki->k", offset, offset)
         touching = np.flatnonzero(squared < pairs.touch**2)
         r = np.sqrt(squared[touching])

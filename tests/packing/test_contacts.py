@@ -52,8 +52,8 @@ def listed_touching(contacts, poses):
     """Return the pairs of a list that touch, in the same form."""
     pairs = contacts.pairs()
     places = np.einsum("qij,qj->qi", poses.rotations[pairs.body], pairs.points)
-    places += poses.translations[pairs.body]
-    offset = places[pairs.first] + pairs.shift - places[pairs.second]
+    places += poses.translations[pairs.body] + pairs.shift
+    offset = places[pairs.first] - places[pairs.second]
     touching = np.linalg.norm(offset, axis=1) < pairs.touch
     ends = np.stack([pairs.body, pairs.number], axis=1)
     found = [
