@@ -134,7 +134,9 @@ def _species_of(folder: Path) -> list[str] | None:
     manifest = folder / MANIFEST
     if not manifest.exists():
         return None
-    return [entry["name"] for entry in json.loads(manifest.read_text("utf-8"))["species"]]
+    # That of a crowding series, or another program's, has none.
+    entries = json.loads(manifest.read_text("utf-8")).get("species", [])
+    return [entry["name"] for entry in entries] or None
 
 
 def _read_volume(path: str | Path) -> Volume | LabelVolume:

@@ -186,10 +186,15 @@ def _frame(out: Path) -> tuple[np.ndarray, float]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; wanted the folder of a run")
     try:
-        density = json.loads(path.read_text(encoding="utf-8"))["density"]
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if "series" in manifest:
+            folders = ", ".join(str(out / name) for name in manifest["series"])
+            raise ValueError(f"a crowding series; give one of {folders}")
+        density = manifest["density"]
         return np.array(density["origin_in_scene_nm"], float), float(density["voxel_size_nm"])
     except (KeyError, ValueError) as error:
-        raise ValueError(f"{path}: wanted the manifest of a run ({error!r})") from None
+        why = error if isinstance(error, ValueError) else f"no {error}"
+        raise ValueError(f"{path}: wanted the manifest of a run ({why})") from None
 
 
 def export(

@@ -117,6 +117,8 @@ def test_a_series_is_a_folder_of_runs_of_the_same_molecules(recipe_of, tmp_path)
     assert reached == pytest.approx([0.1, 0.2, 0.3], rel=0.005)
     for scene in packed:
         assert np.array_equal(scene.scene.species_index, packed[0].scene.species_index)
+    with pytest.raises(FileNotFoundError, match=r"there are .*fraction_0\.1/packed\.npz, "):
+        load_packed(out / "packed.npz")
     # Each folder is a run's: it can be imaged again, and its recipe makes it again, as the last.
     imaging = tmp_path / "other.toml"
     imaging.write_text("[tomogram]\nsnr = 0.5\n")

@@ -134,7 +134,7 @@ def _run(
             parts = {}
             for simulated in simulate_series(recipe, work=work, progress=progress):
                 assert simulated.recipe.scene.fractions is not None
-                name = f"fraction_{simulated.recipe.scene.fractions[-1]:g}"
+                name = f"fraction_{simulated.recipe.scene.fractions[-1]}"
                 (folder / name).mkdir()
                 parts[name] = _written(simulated, folder / name, final=out / name)
             text = dump_recipe(simulated.recipe, folder=out)
