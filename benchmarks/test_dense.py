@@ -157,7 +157,7 @@ def test_dense_fractions(models, full, record):
 
     def row(protocol, packed, seconds, clock=None):
         reached = box_fraction(packed.scene, packed.boundary)
-        steps = packed.provenance["compress"]["steps"] if clock else 0
+        steps = packed.provenance.get("compress", {}).get("steps", 0) if clock else 0
         rows.append(
             {
                 "protocol": protocol,

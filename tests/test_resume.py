@@ -89,6 +89,11 @@ def content(out):
     return {p.name: p.read_bytes() for p in Path(out).iterdir() if p.name != "manifest.json"}
 
 
+def dynamics(out):
+    """Return what the manifest says of the dynamics, as it is written."""
+    return json.dumps(json.loads((Path(out) / "manifest.json").read_text())["dynamics"])
+
+
 class Cut(Exception):
     """Stands for the end of a process: nothing of the run handles it."""
 
@@ -143,6 +148,7 @@ def test_a_dense_run_cut_off_between_stages_writes_the_same_bytes(
         monkeypatch.setattr(dense, "tidy", cut)
     resume(out)
     assert content(out) == content(tmp_path / "whole")
+    assert dynamics(out) == dynamics(tmp_path / "whole")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "recipe.toml", "whole"]
 
 
@@ -212,6 +218,7 @@ def test_an_interrupted_compression_goes_on_from_within(tmp_path, monkeypatch, c
     # The steps of the checkpoint are not done again.
     assert calls[1] == calls[2] > 0
     assert content(out) == content(tmp_path / "whole")
+    assert dynamics(out) == dynamics(tmp_path / "whole")
 
 
 def test_a_checkpoint_of_another_dense_run_is_refused(tmp_path, monkeypatch, capsys):

@@ -40,7 +40,7 @@ def write_npz(
     compressed : bool, optional
         Whether the arrays are compressed.
     """
-    text = json.dumps({"format": kind, "version": version, **header}, sort_keys=True).encode()
+    text = json.dumps({"format": kind, "version": version, **header}).encode()
     everything: dict[str, Any] = {"header": np.frombuffer(text, np.uint8), **arrays}
     save = np.savez_compressed if compressed else np.savez
     with atomic_path(path) as temporary, open(temporary, "wb") as file:

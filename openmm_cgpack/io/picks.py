@@ -17,6 +17,7 @@ from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid
 from .atomic import atomic_path
 from .particles import read_particles
+from .present import present
 from .star import read_star
 
 CSV_PLACES = (("x_angst", "y_angst", "z_angst"), ("x", "y", "z"))
@@ -136,11 +137,9 @@ def read_truth(path: str | os.PathLike[str]) -> ParticleTable:
     FileNotFoundError
         There is no such file.
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file")
-    if path.is_dir() and (path / "particles.csv").exists():
-        return read_particles(path / "particles.csv")
+    path = present(path)
+    if path.is_dir() and ((path / "particles.csv").exists() or (path / "manifest.json").exists()):
+        return read_particles(present(path / "particles.csv"))
     if not path.is_dir() and path.suffix != ".json":
         return read_particles(path)
     points = _copick_points(path)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from ..core import (
 )
 from ..core.boundary import Boundary
 from .npz import read_npz, write_npz
+from .present import present
 
 FORMAT = "openmm_cgpack scene"
 FORMAT_VERSION = 2
@@ -218,13 +218,7 @@ def _write(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], header: 
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    path = Path(path)
-    if not path.exists():
-        # A crowding series is a folder of folders.
-        others = sorted(other.as_posix() for other in path.parent.glob(f"*/{path.name}"))
-        there_are = f"; there are {', '.join(others)}" if others else ""
-        raise FileNotFoundError(f"{path}: no such file{there_are}")
-    header, arrays = read_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted="a scene")
+    header, arrays = read_npz(present(path), kind=FORMAT, version=FORMAT_VERSION, wanted="a scene")
     return arrays, header
 
 

@@ -104,12 +104,14 @@ def crowding_series(
         reporters=reporters,
         path=checkpoint,
     )
+    _refuse_leftovers(stages, len(wanted))
     if _too_dilute(scene, wanted[0]):
         packed = stages.do("insert", lambda: as_packed(_inserted(scene, wanted[0], placement)))
     else:
         packed = as_packed(scene)
     series = []
     for number, (fraction, child) in enumerate(zip(wanted, dynamics, strict=True), start=1):
+        own = stages.beside(f"compress {number}")
         compression = partial(
             compress,
             packed,
@@ -118,17 +120,25 @@ def crowding_series(
             threads=threads,
             seed=child,
             reporters=reporters,
-            checkpoint=stages.beside(f"compress {number}"),
+            checkpoint=own,
             progress=progress,
         )
         try:
-            packed = stages.do(f"compress {number}", compression)
+            packed = stages.do(f"compress {number}", compression, own=own)
         except PackingError as error:
             best = error.best
             raise PackingError(str(error), best=None if best is None else tidy(best)) from None
         packed = stages.do(f"tidy {number}", partial(tidy, packed))
         series.append(packed)
     return tuple(series)
+
+
+def _refuse_leftovers(stages: Stages, n_fractions: int) -> None:
+    """Raise where a later compression's file lies without that of the stages before it."""
+    for number in range(2, n_fractions + 1):
+        own = stages.beside(f"compress {number}")
+        if own is not None and own.exists() and not stages.begun:
+            raise ValueError(f"{own}: is a checkpoint of another run; remove it to start anew")
 
 
 def _too_dilute(scene: Scene, fraction: float) -> bool:

@@ -131,11 +131,11 @@ class Press:
                 **(settings or {}),
                 "start": digest.hexdigest(),
                 "boundary": boundary_to_json(packed.boundary),
-                "gap": gap,
-                "stiffness": stiffness,
-                "timestep": timestep,
+                "gap": float(gap),
+                "stiffness": self.stiffness,
+                "timestep": float(timestep),
             },
-            columns=("depth", "timestep", "x", "y", "z"),
+            columns=("steps", "depth", "timestep", "x", "y", "z"),
             path=checkpoint,
         )
 
@@ -163,7 +163,7 @@ class Press:
 
     def relax(self, steps: int) -> float:
         """Step, and return the depth left; a step that is too long is taken again, shorter."""
-        if self._replayed():
+        if self._replayed(steps):
             self.steps += steps
             return self.last_depth
         before, step = self.positions(), self.simulation.currentStep
@@ -174,7 +174,7 @@ class Press:
             if np.isfinite(depth):
                 self.steps += steps
                 self.last_depth = depth
-                self._note()
+                self._note(steps)
                 return depth
             self.timestep /= 2
             self.simulation.currentStep = step
@@ -208,7 +208,7 @@ class Press:
 
     def shrink(self, fraction: float) -> None:
         """Shrink the box to a fraction; bodies keep their shapes and come along by their means."""
-        if self._replayed():
+        if self._replayed(0):
             return
         positions = self.positions()
         least = spans(self.scene, positions) + self.gap
@@ -239,22 +239,27 @@ class Press:
             self.context.setParameter(SLAB_HEIGHT, box.box[2])
         self.context.setPositions(positions + shift[self.scene.instance_of_ball])
         self.last_depth = self.depth()
-        self._note()
+        self._note(0)
 
-    def _note(self) -> None:
-        """Enter what was done last into the journal, and what `packed` needs to go on."""
+    def _note(self, steps: int) -> None:
+        """Enter what so many steps have led to, or a smaller box, and what `packed` needs."""
         kept = {"positions": self.best.positions}
         if self.rows:
             rows = in_steps(self.rows)
             kept |= {key: getattr(rows, key) for key in COLUMNS}
-        self.journal.note((self.last_depth, self.timestep, *self.boundary.box), kept)
+        self.journal.note((steps, self.last_depth, self.timestep, *self.boundary.box), kept)
 
-    def _replayed(self) -> bool:
-        """Take over what was done next by an earlier run, and return whether there is such."""
+    def _replayed(self, steps: int) -> bool:
+        """Take over what so many steps led to in an earlier run; return whether there is one."""
         outcome = self.journal.replay()
         if outcome is None:
             return False
-        self.last_depth, self.timestep, x, y, z = outcome
+        done, self.last_depth, self.timestep, x, y, z = outcome
+        if done != steps:
+            raise ValueError(
+                f"{self.journal.path}: is a checkpoint of another protocol, which took {done:g} "
+                f"steps where this one takes {steps}; remove it to start anew"
+            )
         self.boundary = dataclasses.replace(self.boundary, box=(x, y, z))
         return True
 

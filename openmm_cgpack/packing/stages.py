@@ -70,13 +70,20 @@ class Stages:
                 )
             self.header["stages"] = header["stages"]
 
+    @property
+    def begun(self) -> bool:
+        """Whether a stage is kept."""
+        return self.path is not None and self.path.exists()
+
     def beside(self, name: str) -> Path | None:
         """Return the file in which a stage may keep how far it is, until it is done."""
         if self.path is None:
             return None
         return self.path.with_name(f"{self.path.stem}.{name.replace(' ', '-')}{self.path.suffix}")
 
-    def do(self, name: str, make: Callable[[], PackedScene]) -> PackedScene:
+    def do(
+        self, name: str, make: Callable[[], PackedScene], *, own: Path | None = None
+    ) -> PackedScene:
         """Return what a stage has left in the file, or do the stage and leave it there.
 
         Parameters
@@ -85,14 +92,15 @@ class Stages:
             The stage's name, unlike any other's of the run.
         make : callable
             Does the stage.
+        own : pathlib.Path, optional
+            File in which it keeps how far it is; removed when the stage is done.
 
         Returns
         -------
         PackedScene
             Bit for bit the same both ways.
         """
-        beside = self.beside(name)
-        if beside is None:
+        if self.path is None:
             return make()
         if name in self.header["stages"]:
             packed = self._kept(name)
@@ -100,7 +108,8 @@ class Stages:
             before = [len(reporter.steps) for reporter in self.reporters]
             packed = make()
             self._keep(name, packed, before)
-        beside.unlink(missing_ok=True)
+        if own is not None:
+            own.unlink(missing_ok=True)
         return packed
 
     def _keep(self, name: str, packed: PackedScene, before: Sequence[int]) -> None:

@@ -164,7 +164,8 @@ class _Relaxation:
             for make in (rigid_points, fine_points)
         )
         self.reach = np.array([surface.reach for surface in self.surfaces])
-        self.limits = _Limits(scene, packed.boundary, max(s.largest for s in self.surfaces))
+        largest = max(surface.largest for surface in (*self.surfaces, *self.fine))
+        self.limits = _Limits(scene, packed.boundary, largest + _WIDE_SKIN)
         self.steps = 0
 
     def run(self, max_steps: int, allowed: float) -> _Excess:
@@ -281,7 +282,8 @@ class _Contacts:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, _Excess]:
         """Return push, torque, contacts and their inertia of each body, and what is left."""
         pushes = self.between(poses)
-        out_body, out_points = self.outer
+        watched = self.listed.watched[self.outer[0]]
+        out_body, out_points = (rows[watched] for rows in self.outer)
         if len(out_body):
             lever, place = _placed(out_body, out_points[:, :3], poses)
             depth, normal = self.limits.depth(place, out_points[:, 3])
@@ -359,7 +361,7 @@ class _Limits:
         self.boundary = boundary
         self.top = boundary.box[2] / 2 if isinstance(boundary, Slab) else np.inf
         obstacle = scene.obstacle
-        self.obstacle = None if obstacle is None else ObstacleDepth(obstacle, reach + 1.0)
+        self.obstacle = None if obstacle is None else ObstacleDepth(obstacle, reach)
 
     def depth(self, places: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return how deep balls stand in a wall or the obstacle, and the way out, (k,), (k, 3)."""
@@ -387,7 +389,8 @@ class _Limits:
             return bodies[0], rows[0]
         for b in np.flatnonzero(moving).tolist():
             surface = surfaces[b]
-            if self.obstacle is None and abs(poses.translations[b, 2]) + surface.reach < self.top:
+            farthest = abs(poses.translations[b, 2]) + surface.reach + skin
+            if self.obstacle is None and farthest < self.top:
                 continue
             places = surface.points @ poses.rotations[b].T + poses.translations[b]
             depth, _ = self.depth(places, surface.radii + skin)

@@ -131,14 +131,17 @@ def write_manifest(folder: str | os.PathLike[str], manifest: dict[str, Any]) -> 
 
 
 def file_list(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the size and SHA-256 of every file of a folder, by its path from there."""
+    """Return the size and SHA-256 of every file of a folder but manifests, by its path from there.
+
+    Manifests grow with every render.
+    """
     return {
         path.relative_to(folder).as_posix(): {
             "bytes": path.stat().st_size,
             "sha256": _sha256(path),
         }
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != MANIFEST
     }
 
 

@@ -69,6 +69,9 @@ class SceneSection(Section):
             return
         if given["extent"]:
             raise ValueError('extent: is for boundary = "open"; wanted box or fraction')
+        if max(self.fractions or (self.fraction or 0.0,)) >= 1:
+            name = "fraction" if self.fractions is None else "fractions"
+            raise ValueError(f"{name}: wanted less than 1, got 1")
         if self.fractions is not None:
             if given["box"] or given["fraction"]:
                 raise ValueError("fractions: are in place of box and fraction, not beside them")

@@ -1,14 +1,19 @@
 """Contacts of rigid bodies: lists that are kept against a search of all pairs, and who rests."""
 
+import importlib
+
 import numpy as np
 import pytest
 from dense_scenes import blob
 from scipy.spatial.transform import Rotation
 
-from openmm_cgpack.core import Periodic, RigidTransforms, Scene
-from openmm_cgpack.packing import tidy
+from openmm_cgpack.core import Periodic, RigidTransforms, Scene, Slab
+from openmm_cgpack.packing import as_packed, tidy
 from openmm_cgpack.packing.contacts import ContactList, Surface
 from openmm_cgpack.poses import extract_transforms
+
+# The package has the function by this name.
+tidying = importlib.import_module("openmm_cgpack.packing.tidy")
 
 BOX = 9.0
 BODIES = 7
@@ -116,6 +121,33 @@ def test_tidying_moves_those_that_overlap_and_lets_the_others_be():
     moved = extract_transforms(tidied).transforms.translations - places
     assert (np.linalg.norm(moved[:2], axis=1) > 0.05).all()
     np.testing.assert_allclose(moved[2:], 0, atol=1e-9)
+
+
+def test_walls_are_listed_before_a_body_reaches_them():
+    model = blob("a")
+    scene = Scene(
+        species=(model,),
+        species_index=np.zeros(1, np.int64),
+        transforms=RigidTransforms.identity(1),
+        boundary=Slab(box=(20.0, 20.0, 8.0)),
+    )
+    bodies = tidying._Relaxation(as_packed(scene), 0.28)
+    contacts = tidying._Contacts(bodies, bodies.surfaces, 0.4)
+    reach = bodies.surfaces[0].reach
+    # Its farthest point upwards.
+    upright = np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]])
+    if bodies.surfaces[0].points[:, 0].max() < -bodies.surfaces[0].points[:, 0].min():
+        upright = np.diag([-1.0, 1, -1]) @ upright
+    # Clear of the wall when it is listed, and then moved by less than the skin.
+    for clear, moved in ((0.01, 0.3), (0.2, 0.39)):
+        contacts.at = None
+        for height in (4.0 - reach - clear, 4.0 - reach - clear + moved):
+            poses = RigidTransforms(rotations=upright[None], translations=[[0, 0, height]])
+            contacts.update(poses)
+            excess = contacts.forces(poses, 0.03)[-1]
+        upwards = bodies.surfaces[0].points @ upright[2] + bodies.surfaces[0].radii
+        assert excess.deepest == pytest.approx(upwards.max() + height - 4.0)
+        assert excess.deepest > 0.1
 
 
 def test_pairs_of_bodies_that_never_move_are_left_out(surfaces, rng):

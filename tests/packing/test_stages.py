@@ -1,6 +1,7 @@
 """Packings to a fraction that stop between their stages and go on."""
 
 import dataclasses
+import importlib
 from contextlib import contextmanager, suppress
 
 import numpy as np
@@ -21,6 +22,9 @@ from openmm_cgpack.packing import (
     pack_scene,
     place,
 )
+
+# The package has the function by this name.
+compressing = importlib.import_module("openmm_cgpack.packing.compress")
 
 TWO = [(blob("a"), 8), (blob("b", 2, n=250), 8)]
 FRACTIONS = [0.1, 0.3]
@@ -163,6 +167,47 @@ def test_a_stage_that_is_done_leaves_no_file_of_its_own(scene, tmp_path, monkeyp
     assert seen == {"c.npz", "c.compress-2.npz"}
     assert [file.name for file in tmp_path.glob("*.npz")] == ["c.npz"]
     assert content(tmp_path / "parts", parts) == whole
+
+
+def test_the_file_of_a_compression_of_another_run_is_refused_at_once(scene, tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "EVERY", 20)
+    path = tmp_path / "c.npz"
+    with pytest.raises(Cut), steps_at_most(3):
+        series_of(scene, path)
+    path.unlink()
+    with (
+        pytest.raises(ValueError, match=r"c\.compress-2\.npz: is a checkpoint of another"),
+        at_most(0),
+    ):
+        series_of(scene, path)
+
+
+def test_a_file_of_another_protocol_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "EVERY", 60)
+    start, path = as_packed(insert(TWO, fraction=0.25, seed=1)), tmp_path / "c.npz"
+    settings = {"fraction": 0.4, "seed": 2, "platform": "CPU", "checkpoint": path}
+    with pytest.raises(Cut), steps_at_most(20):
+        compress(start, **settings)
+    # As a later version of the package might.
+    monkeypatch.setattr(compressing, "_LEVELS", 10)
+    with pytest.raises(ValueError, match=r"another protocol, which took 50 steps"):
+        compress(start, **settings)
+
+
+def test_numbers_of_numpy_are_as_good_with_a_file(tmp_path):
+    start = as_packed(insert(TWO, fraction=0.2, seed=1))
+    compress(
+        start,
+        fraction=np.float32(0.25),
+        tolerance=np.float32(0.02),
+        gap=np.float32(0.2),
+        stiffness=np.float32(1e5),
+        block=np.int64(20),
+        anneal_steps=1000.0,
+        seed=1,
+        platform="CPU",
+        checkpoint=tmp_path / "c.npz",
+    )
 
 
 def test_a_file_changes_nothing(scene, tmp_path):
