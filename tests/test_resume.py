@@ -14,7 +14,7 @@ import pytest
 
 from openmm_cgpack.cli import main
 from openmm_cgpack.io.npz import read_npz
-from openmm_cgpack.packing import dense, journal
+from openmm_cgpack.packing import dense, press
 from openmm_cgpack.packing.stages import FORMAT, FORMAT_VERSION
 from openmm_cgpack.recipe import load_recipe, pipeline, resume, run, running, simulate
 from openmm_cgpack.recipe.unfinished import CHECKPOINT, SCENE, unfinished_folder
@@ -198,7 +198,7 @@ def test_an_interruption_between_stages_says_how_to_go_on(tmp_path, monkeypatch,
 
 @pytest.mark.parametrize("platform", ["Reference", "CPU"])
 def test_an_interrupted_compression_goes_on_from_within(tmp_path, monkeypatch, capsys, platform):
-    monkeypatch.setattr(journal, "EVERY", 20)
+    monkeypatch.setattr(press, "_EVERY", 20)
     recipe, out = write_dense(tmp_path, platform=platform), tmp_path / "out"
     run(recipe, None, tmp_path / "whole")
     calls, step = [], openmm.app.Simulation.step

@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,106 +80,6 @@ class Checkpoint:
     history: dict[str, np.ndarray]
     frames: tuple[tuple[np.ndarray, np.ndarray], ...]
     kept: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-class Saver:
-    """Makes a run's checkpoints when they are due, and plays back what an earlier part did.
-
-    Parameters
-    ----------
-    simulation : openmm.app.Simulation
-        The Simulation, at the start of the run.
-    scene : Scene
-        The scene.
-    settings : mapping
-        Settings of the protocol; plain JSON types.
-    path : path-like, optional
-        The file; where it exists the run goes on from it.
-    every : int, optional
-        Steps after which a checkpoint is due.
-
-    Raises
-    ------
-    ValueError
-        `every` is no positive whole number, or the file is no checkpoint of this run.
-    """
-
-    def __init__(
-        self,
-        simulation: openmm.app.Simulation,
-        scene: Scene,
-        *,
-        settings: Mapping[str, Any],
-        path: str | os.PathLike[str] | None,
-        every: int | None,
-    ) -> None:
-        if every is not None and (int(every) != every or every < 1):
-            raise ValueError(f"checkpoint_every: wanted a whole number >= 1, got {every}")
-        if path is not None and every is None:
-            every = EVERY
-        self.simulation = simulation
-        self.path = None if path is None else Path(path)
-        self.every = every
-        self.settings = dict(settings) | {"checkpoint_every": every}
-        self.last = simulation.currentStep
-        self.found: Checkpoint | None = None
-        self.row = 0
-        if self.path is None:
-            return
-        self.fingerprint = fingerprint(simulation, scene, self.settings)
-        if self.path.exists():
-            self.found = load_checkpoint(self.path)
-            if self.found.fingerprint != self.fingerprint:
-                raise ValueError(
-                    f"{self.path}: is a checkpoint of another run: its scene, forces, integrator "
-                    "or settings differ; remove it to start anew"
-                )
-
-    def replay(self) -> tuple[Any, ...] | None:
-        """Return the next row that the earlier part measured; None where there is none left.
-
-        With the last of them the Simulation is brought to where the checkpoint was taken.
-        """
-        if self.found is None:
-            return None
-        # The first row, of the start, is measured again.
-        self.row += 1
-        rows = len(self.found.history["step"])
-        if self.row >= rows:
-            self.found = None
-            return None
-        row = tuple(self.found.history[key][self.row].item() for key in COLUMNS)
-        if self.row == rows - 1:
-            restore(self.simulation, self.found)
-            self.last = self.found.step
-            self.found = None
-        return row
-
-    def step(self, phase: str, history: Mapping[str, Sequence[Any]]) -> None:
-        """Make a checkpoint if one is due."""
-        if self.every is None or self.simulation.currentStep - self.last < self.every:
-            return
-        self.last = self.simulation.currentStep
-        if self.path is None:
-            settle(self.simulation)
-        else:
-            self._save(phase, history)
-
-    def finish(self, history: Mapping[str, Sequence[Any]]) -> None:
-        """Make the last checkpoint: the run is done."""
-        if self.path is not None:
-            self._save("done", history)
-
-    def _save(self, phase: str, history: Mapping[str, Sequence[Any]]) -> None:
-        assert self.path is not None
-        taken = take_checkpoint(
-            self.simulation,
-            fingerprint=self.fingerprint,
-            phase=phase,
-            settings=self.settings,
-            history=history,
-        )
-        save_checkpoint(self.path, taken)
 
 
 def fingerprint(

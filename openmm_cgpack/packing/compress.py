@@ -137,6 +137,7 @@ def compress(
     """
     packed = as_packed(scene)
     fraction = checked_fraction(fraction)
+    settings: dict[str, float] = {"fraction": fraction}
     for name, value in (
         ("tolerance", tolerance),
         ("acceptable", acceptable),
@@ -144,7 +145,7 @@ def compress(
         ("increment", increment),
         ("agitation", agitation),
     ):
-        positive(value, name)
+        settings[name] = positive(value, name)
     for name, count in (
         ("patience", patience),
         ("anneal_steps", anneal_steps),
@@ -153,6 +154,7 @@ def compress(
     ):
         if int(count) != count or count < 1:
             raise ValueError(f"{name}: wanted a whole number >= 1, got {count}")
+        settings[name] = int(count)
     if isinstance(packed.boundary, Open):
         raise ValueError("compress: wanted a Periodic or Slab boundary, got Open")
     now = box_fraction(packed.scene, packed.boundary)
@@ -169,18 +171,7 @@ def compress(
         platform=choose_platform(platform, threads=threads),
         seed=seed,
         reporters=reporters,
-        settings={
-            "fraction": fraction,
-            "tolerance": float(tolerance),
-            "acceptable": float(acceptable),
-            "limit": float(limit),
-            "increment": float(increment),
-            "patience": int(patience),
-            "anneal_steps": int(anneal_steps),
-            "agitation": float(agitation),
-            "max_steps": int(max_steps),
-            "block": int(block),
-        },
+        settings=settings,
         checkpoint=checkpoint,
     )
     run = _Run(press, fraction, tolerance, acceptable, limit, increment, patience, block)

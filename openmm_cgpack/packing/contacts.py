@@ -222,7 +222,7 @@ class ContactList:
         self.boundary = boundary
         self.skin = skin
         self.moving = moving
-        self.watched = moving
+        self.watched, self.changed = moving, True
         self.reach = np.array([surface.reach for surface in surfaces])
         self.size = np.array([len(surface.points) for surface in surfaces])
         self.centres: np.ndarray | None = None
@@ -235,11 +235,17 @@ class ContactList:
 
     def watch(self, some: np.ndarray) -> None:
         """Look at the pairs of some bodies only, (n,) bool; all others rest meanwhile."""
-        self.watched = some & self.moving
+        self.watched, self.changed = some & self.moving, True
         self.live = np.flatnonzero(self.watched[self.bodies].any(axis=1))
 
     def update(self, poses: RigidTransforms) -> bool:
-        """Look again at the pairs of bodies that have moved too far; return whether any had."""
+        """Look again at the pairs of bodies that have moved too far.
+
+        Returns
+        -------
+        bool
+            Whether `pairs` are others than after the last update.
+        """
         centres = poses.translations
         if self.centres is None or (
             np.linalg.norm(centres - self.centres, axis=1).max() > (_MARGIN - self.skin) / 2
@@ -255,7 +261,8 @@ class ContactList:
             rows, self.spare[pair] = first.near(second, (turn[k], move[k]), self.skin)
             self.close[pair] = _Close(first, second, rows) if len(rows) else None
         self.turn[live[look]], self.move[live[look]] = turn[look], move[look]
-        return len(look) > 0
+        changed, self.changed = self.changed or len(look) > 0, False
+        return changed
 
     def _find(self, poses: RigidTransforms) -> None:
         """Find the pairs of bodies that may meet; what is known of a pair is kept."""
@@ -295,8 +302,8 @@ class ContactList:
 
     def pairs(self) -> PointPairs:
         """Return the pairs of points of the bodies that are looked at."""
-        pairs = [k for k in self.live.tolist() if self.close[k] is not None]
-        close = [c for k in pairs if (c := self.close[k]) is not None]
+        found = {k: c for k in self.live.tolist() if (c := self.close[k]) is not None}
+        pairs, close = list(found), list(found.values())
         sizes = np.array([c.sizes for c in close], np.int64).reshape(-1, 2)
         counts = [len(c.touch) for c in close]
         starts = np.cumsum(sizes.sum(axis=1)) - sizes.sum(axis=1)

@@ -56,9 +56,8 @@ def crowding_series(
         File that keeps what each stage has left (the insertion, and of every fraction the
         compression and the tidying), replaced whole each time; a compression under way keeps a
         file of its own beside it. Where they exist, the run goes on from there. On Reference, and
-        on the CPU platform with one thread, it
-        ends as one that was not cut off, bit for bit; stages that another platform did stay as
-        they are.
+        on the CPU platform with one thread, it ends as one that was not cut off, bit for bit;
+        stages that another platform did stay as they are.
     reporters : sequence of OpenMM reporters, optional
         Added to the Simulation of each compression.
     progress : bool, optional

@@ -1,4 +1,4 @@
-"""What a compression did, kept on the way and played back to go on from there."""
+"""What a protocol has had done, kept on the way and played back to go on from there."""
 
 from __future__ import annotations
 
@@ -23,9 +23,6 @@ from .checkpoint import (
 if TYPE_CHECKING:
     import openmm.app
 
-EVERY = 500
-"""Steps between checkpoints."""
-
 
 class Journal:
     """The outcome of everything that a protocol has had done, in order, and checkpoints of it.
@@ -46,11 +43,14 @@ class Journal:
         Names of the numbers that an outcome is.
     path : path-like or None
         The file; where it exists the run goes on from it. None keeps nothing.
+    every : int or None
+        Steps after which a checkpoint is due. On one thread that decides the last digits, also
+        where nothing is kept; None makes none.
 
     Raises
     ------
     ValueError
-        The file is no checkpoint of this run.
+        `every` is no positive whole number, or the file is no checkpoint of this run.
     """
 
     def __init__(
@@ -61,13 +61,17 @@ class Journal:
         settings: Mapping[str, Any],
         columns: Sequence[str],
         path: str | os.PathLike[str] | None,
+        every: int | None,
     ) -> None:
+        if every is not None and (int(every) != every or every < 1):
+            raise ValueError(f"checkpoint_every: wanted a whole number >= 1, got {every}")
         self.simulation = simulation
-        self.settings = dict(settings)
+        self.every = every
+        self.settings = dict(settings) | {"checkpoint_every": every}
         self.columns = tuple(columns)
         self.path = None if path is None else Path(path)
         self.last = simulation.currentStep
-        self.entries: list[tuple[float, ...]] = []
+        self.entries: list[tuple[Any, ...]] = []
         self.found: Checkpoint | None = None
         if self.path is None:
             return
@@ -76,8 +80,8 @@ class Journal:
             self.found = load_checkpoint(self.path)
             if self.found.fingerprint != self.fingerprint:
                 raise ValueError(
-                    f"{self.path}: is a checkpoint of another run: its scene, settings or seed "
-                    "differ; remove it to start anew"
+                    f"{self.path}: is a checkpoint of another run: its scene, forces, integrator "
+                    "or settings differ; remove it to start anew"
                 )
 
     @property
@@ -85,8 +89,11 @@ class Journal:
         """What the protocol had kept in the checkpoint that is played back; else None."""
         return None if self.found is None else self.found.kept
 
-    def replay(self) -> tuple[float, ...] | None:
-        """Return the next outcome of the earlier run; None where there is none left."""
+    def replay(self) -> tuple[Any, ...] | None:
+        """Return the next outcome of the earlier run; None where there is none left.
+
+        With the last of them the Simulation is brought to where the checkpoint was taken.
+        """
         if self.found is None:
             return None
         outcome = tuple(self.found.history[c][len(self.entries)].item() for c in self.columns)
@@ -97,31 +104,43 @@ class Journal:
             self.found = None
         return outcome
 
-    def note(self, outcome: Sequence[float], kept: Mapping[str, np.ndarray]) -> None:
+    def note(
+        self, outcome: Sequence[Any], *, phase: str, kept: Mapping[str, np.ndarray] | None = None
+    ) -> None:
         """Add an outcome, and make a checkpoint if one is due.
 
         Parameters
         ----------
-        outcome : sequence of float
+        outcome : sequence
             One number for each column.
-        kept : mapping of arrays
+        phase : str
+            What the protocol is at.
+        kept : mapping of arrays, optional
             What the protocol needs besides, to go on.
         """
         self.entries.append(tuple(outcome))
-        if self.simulation.currentStep - self.last < EVERY:
+        if self.every is None or self.simulation.currentStep - self.last < self.every:
             return
         self.last = self.simulation.currentStep
         if self.path is None:
-            # On one thread checkpoints decide the last digits.
             settle(self.simulation)
-            return
-        columns = np.array(self.entries).T
+        else:
+            self._save(phase, kept)
+
+    def finish(self) -> None:
+        """Make the last checkpoint: the run is done."""
+        if self.path is not None:
+            self._save("done", None)
+
+    def _save(self, phase: str, kept: Mapping[str, np.ndarray] | None) -> None:
+        assert self.path is not None
+        columns = zip(self.columns, zip(*self.entries, strict=True), strict=True)
         taken = take_checkpoint(
             self.simulation,
             fingerprint=self.fingerprint,
-            phase="compressing",
+            phase=phase,
             settings=self.settings,
-            history=dict(zip(self.columns, columns, strict=True)),
+            history={name: np.array(values) for name, values in columns},
             kept=kept,
         )
         save_checkpoint(self.path, taken)

@@ -40,6 +40,8 @@ _SOFT_BOND_K = 4e5
 _STABLE = 16.0
 _GENTLE = 0.15
 _RETRIES = 4
+_EVERY = 500
+"""Steps between checkpoints."""
 
 
 class Press:
@@ -137,6 +139,7 @@ class Press:
             },
             columns=("steps", "depth", "timestep", "x", "y", "z"),
             path=checkpoint,
+            every=_EVERY,
         )
 
     def heat(self, agitation: float, *, friction: float) -> None:
@@ -247,7 +250,8 @@ class Press:
         if self.rows:
             rows = in_steps(self.rows)
             kept |= {key: getattr(rows, key) for key in COLUMNS}
-        self.journal.note((steps, self.last_depth, self.timestep, *self.boundary.box), kept)
+        outcome = (steps, self.last_depth, self.timestep, *self.boundary.box)
+        self.journal.note(outcome, phase="compressing", kept=kept)
 
     def _replayed(self, steps: int) -> bool:
         """Take over what so many steps led to in an earlier run; return whether there is one."""

@@ -14,8 +14,9 @@ from ..core.arrays import positive
 from ..core.seeds import integer_seed
 from ..core.units import strip
 from ..forces import LENNARD_JONES_SCALE, PULL_SCALE, ForceTerm, Rigidity, paper_forces
-from .checkpoint import COLUMNS, Saver
+from .checkpoint import COLUMNS, EVERY
 from .dense import crowding_series
+from .journal import Journal
 from .measure import deepest_overlap, filled_fraction, radius_of_gyration
 from .platforms import choose_platform
 from .system import create_system
@@ -120,8 +121,17 @@ def pack(
         "patience": int(patience),
         "relax_steps": int(relax_steps),
     }
-    saver = Saver(simulation, scene, settings=settings, path=checkpoint, every=checkpoint_every)
-    record = _Record(simulation, scene, saver)
+    if checkpoint is not None and checkpoint_every is None:
+        checkpoint_every = EVERY
+    journal = Journal(
+        simulation,
+        scene,
+        settings=settings,
+        columns=COLUMNS,
+        path=checkpoint,
+        every=checkpoint_every,
+    )
+    record = _Record(simulation, scene, journal)
     with _bar(max_steps, progress) as advance:
         while record.steps_done < max_steps:
             steps = min(block, max_steps - record.steps_done)
@@ -135,7 +145,7 @@ def pack(
             for steps in _relaxation(simulation, record, relax_steps):
                 record.run(steps)
                 advance(steps, record.radii[-1], record.depths[-1])
-    saver.finish(record.columns())
+    journal.finish()
     return PackedScene(
         scene=scene,
         positions=record.positions,
@@ -311,10 +321,10 @@ def _portions(steps: int) -> list[int]:
 class _Record:
     """Positions and measurements of a Simulation that runs in blocks."""
 
-    def __init__(self, simulation: openmm.app.Simulation, scene: Scene, saver: Saver) -> None:
+    def __init__(self, simulation: openmm.app.Simulation, scene: Scene, journal: Journal) -> None:
         self.simulation = simulation
         self.scene = scene
-        self.saver = saver
+        self.journal = journal
         self.phase = "squeezing"
         self.first_step = simulation.currentStep
         self.steps: list[int] = []
@@ -330,7 +340,8 @@ class _Record:
             )
         if scene.n_balls > 1 and not np.ptp(positions, axis=0).any():
             raise ValueError("simulation: the positions of the balls have not been set")
-        self._measure(positions, self._energy())
+        if not self._replayed():
+            self._measure(positions, self._energy())
 
     @property
     def steps_done(self) -> int:
@@ -344,11 +355,7 @@ class _Record:
         """
         import openmm
 
-        row = self.saver.replay()
-        if row is not None:
-            for column, value in zip(self._columns, row, strict=True):
-                column.append(value)
-            self.positions = self._positions()
+        if self._replayed():
             return
         try:
             self.simulation.step(steps)
@@ -361,7 +368,6 @@ class _Record:
         if radius_of_gyration(positions) > _BURST * max(self.radii[0], self.scene.radii.max()):
             raise self._diverged("the scene burst", positions)
         self._measure(positions, energy)
-        self.saver.step(self.phase, self.columns())
 
     def tightened_less_than(self, tolerance: float, patience: int) -> bool:
         if len(self.radii) <= patience + 1:
@@ -373,12 +379,19 @@ class _Record:
     def _columns(self) -> tuple[list[Any], ...]:
         return self.steps, self.radii, self.fractions, self.depths, self.energies
 
-    def columns(self) -> dict[str, list[Any]]:
-        """Return what was measured, by the names of `History`."""
-        return dict(zip(COLUMNS, self._columns, strict=True))
-
     def history(self) -> History:
-        return History(**{key: np.array(values) for key, values in self.columns().items()})
+        columns = zip(COLUMNS, self._columns, strict=True)
+        return History(**{key: np.array(values) for key, values in columns})
+
+    def _replayed(self) -> bool:
+        """Take over what an earlier run measured next, and return whether there is such."""
+        row = self.journal.replay()
+        if row is None:
+            return False
+        for column, value in zip(self._columns, row, strict=True):
+            column.append(value)
+        self.positions = self._positions()
+        return True
 
     def _positions(self) -> np.ndarray:
         state = self.simulation.context.getState(positions=True)
@@ -390,11 +403,16 @@ class _Record:
 
     def _measure(self, positions: np.ndarray, energy: float) -> None:
         self.positions = positions
-        self.steps.append(self.simulation.currentStep)
-        self.radii.append(radius_of_gyration(positions))
-        self.fractions.append(filled_fraction(self.scene, positions))
-        self.depths.append(deepest_overlap(self.scene, positions))
-        self.energies.append(energy)
+        row = (
+            self.simulation.currentStep,
+            radius_of_gyration(positions),
+            filled_fraction(self.scene, positions),
+            deepest_overlap(self.scene, positions),
+            energy,
+        )
+        for column, value in zip(self._columns, row, strict=True):
+            column.append(value)
+        self.journal.note(row, phase=self.phase)
 
     def _diverged(self, reason: str, positions: np.ndarray | None = None) -> PackingError:
         if positions is not None and not np.isfinite(positions).all():

@@ -51,10 +51,10 @@ def tidy(
     Rigid bodies are shifted and turned down the gradient of ``sum max(0, distance - r)^2 / 2``
     over pairs of atoms of different bodies, each body by its own count of contacts. Only bodies
     with atoms too close and those that they touch move, and only pairs that touch or nearly touch
-    are listed, so that a step costs little. Species of the library
-    have points that stand for several atoms; they keep the distance at which the envelopes
-    around them overlap as those of touching atoms do. Filaments and membranes stay as they are,
-    by their balls, and so do fixed instances, the obstacle and walls.
+    are listed, so that a step costs little. Species of the library have points that stand for
+    several atoms; they keep the distance at which the envelopes around them overlap as those of
+    touching atoms do. Filaments and membranes stay as they are, by their balls, and so do fixed
+    instances, the obstacle and walls.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ class _Relaxation:
                 _Contacts(self, self.fine, _WIDE_SKIN), _FINE_TURN, max_steps, _DEEP, among
             )
             self._descend(atoms, _TURN, max_steps, allowed, among)
-            atoms.watch(self.moving)
+            atoms.listed.watch(self.moving)
             atoms.update(self.poses)
             excess = atoms.forces(self.poses, allowed)[-1]
             gains = excess.beyond <= _GAIN * before
@@ -198,7 +198,7 @@ class _Relaxation:
         self, contacts: _Contacts, steps: int, max_steps: int, allowed: float, among: np.ndarray
     ) -> None:
         """Step, for a turn at most, until no overlap of some bodies is deeper than allowed."""
-        contacts.watch(among)
+        contacts.listed.watch(among)
         last = min(self.steps + steps, max_steps)
         n = len(self.surfaces)
         speed, spin = np.zeros((n, 3)), np.zeros((n, 3))
@@ -235,19 +235,13 @@ class _Contacts:
         self.moving = bodies.moving
         self.n = len(surfaces)
         self.most = max(len(surface.points) for surface in surfaces)
-        self.pairs: PointPairs = self.listed.pairs()
         self.at: RigidTransforms | None = None
         """Where walls and obstacle were last looked at."""
-
-    def watch(self, some: np.ndarray) -> None:
-        """Have to do with the contacts of some bodies only, while the others rest, (n,) bool."""
-        self.listed.watch(some)
-        self.pairs = self.listed.pairs()
 
     def update(self, poses: RigidTransforms) -> None:
         """List anew what has moved."""
         if self.listed.update(poses):
-            self.pairs = self.listed.pairs()
+            self.pairs: PointPairs = self.listed.pairs()
         if self.at is None or moved_by(poses, self.at, self.listed.reach).max() > self.skin:
             self.at = poses
             self.outer = self.limits.near(self.listed.surfaces, poses, self.skin, self.moving)

@@ -14,14 +14,16 @@ from openmm_cgpack.io.scenes import load_scene, save_packed, save_scene, scene_d
 from openmm_cgpack.packing import (
     FrameReporter,
     as_packed,
+    box_fraction,
     compress,
     crowding_series,
     dense,
     insert,
-    journal,
     pack_scene,
     place,
+    press,
 )
+from openmm_cgpack.poses import extract_transforms
 
 # The package has the function by this name.
 compressing = importlib.import_module("openmm_cgpack.packing.compress")
@@ -118,7 +120,7 @@ def steps_at_most(calls):
 def test_a_compression_cut_off_anywhere_equals_uninterrupted(
     tmp_path, monkeypatch, platform, fraction
 ):
-    monkeypatch.setattr(journal, "EVERY", 60)
+    monkeypatch.setattr(press, "_EVERY", 60)
     start = as_packed(insert(TWO, fraction=0.25, seed=1))
 
     def compressed(frames, checkpoint=None):
@@ -154,7 +156,7 @@ def test_a_compression_cut_off_anywhere_equals_uninterrupted(
 
 
 def test_a_stage_that_is_done_leaves_no_file_of_its_own(scene, tmp_path, monkeypatch):
-    monkeypatch.setattr(journal, "EVERY", 20)
+    monkeypatch.setattr(press, "_EVERY", 20)
     path = tmp_path / "c.npz"
     whole = content(tmp_path / "whole", series_of(scene, None))
     seen = set()
@@ -170,7 +172,7 @@ def test_a_stage_that_is_done_leaves_no_file_of_its_own(scene, tmp_path, monkeyp
 
 
 def test_the_file_of_a_compression_of_another_run_is_refused_at_once(scene, tmp_path, monkeypatch):
-    monkeypatch.setattr(journal, "EVERY", 20)
+    monkeypatch.setattr(press, "_EVERY", 20)
     path = tmp_path / "c.npz"
     with pytest.raises(Cut), steps_at_most(3):
         series_of(scene, path)
@@ -183,7 +185,7 @@ def test_the_file_of_a_compression_of_another_run_is_refused_at_once(scene, tmp_
 
 
 def test_a_file_of_another_protocol_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(journal, "EVERY", 60)
+    monkeypatch.setattr(press, "_EVERY", 60)
     start, path = as_packed(insert(TWO, fraction=0.25, seed=1)), tmp_path / "c.npz"
     settings = {"fraction": 0.4, "seed": 2, "platform": "CPU", "checkpoint": path}
     with pytest.raises(Cut), steps_at_most(20):
@@ -274,3 +276,16 @@ def test_a_write_that_fails_leaves_the_last_one(scene, tmp_path, monkeypatch):
 def test_a_scene_read_from_its_file_is_the_same_scene(scene, tmp_path):
     save_scene(tmp_path / "scene.npz", scene)
     assert scene_digest(load_scene(tmp_path / "scene.npz")) == scene_digest(scene)
+
+
+def test_a_compression_goes_on_on_another_platform(tmp_path, monkeypatch):
+    monkeypatch.setattr(press, "_EVERY", 60)
+    start, path = as_packed(insert(TWO, fraction=0.25, seed=1)), tmp_path / "c.npz"
+    settings = {"fraction": 0.4, "seed": 2, "checkpoint": path}
+    with pytest.raises(Cut), steps_at_most(20):
+        compress(start, platform="Reference", **settings)
+    packed = compress(start, platform="CPU", **settings)
+    assert box_fraction(packed.scene, packed.boundary) == pytest.approx(0.4)
+    assert packed.provenance["platform"] == "CPU"
+    # Bodies are the bodies that they were.
+    assert extract_transforms(packed).rms.max() < 1e-4
