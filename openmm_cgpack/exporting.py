@@ -23,6 +23,7 @@ from .io.masks import read_mask
 from .io.names import plain_name, unique_names
 from .io.omezarr import write_ome_zarr
 from .io.portal import write_portal
+from .io.present import present
 from .io.relion import write_relion
 from .io.scenes import load_packed
 from .io.shrec import write_shrec
@@ -185,16 +186,12 @@ def _frame(out: Path) -> tuple[np.ndarray, float]:
     path = out / MANIFEST
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; wanted the folder of a run")
+    present(out / "packed.npz")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        if "series" in manifest:
-            folders = ", ".join(str(out / name) for name in manifest["series"])
-            raise ValueError(f"a crowding series; give one of {folders}")
-        density = manifest["density"]
+        density = json.loads(path.read_text(encoding="utf-8"))["density"]
         return np.array(density["origin_in_scene_nm"], float), float(density["voxel_size_nm"])
     except (KeyError, ValueError) as error:
-        why = error if isinstance(error, ValueError) else f"no {error}"
-        raise ValueError(f"{path}: wanted the manifest of a run ({why})") from None
+        raise ValueError(f"{path}: wanted the manifest of a run ({error!r})") from None
 
 
 def export(

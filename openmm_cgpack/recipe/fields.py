@@ -18,6 +18,7 @@ def key(
     minimum: float | None = None,
     above: float | None = None,
     maximum: float | None = None,
+    below: float | None = None,
 ) -> Any:
     """Return a dataclass field with what a recipe's reference says of it.
 
@@ -29,14 +30,15 @@ def key(
         Its value when left out; a key without one must be given.
     unit : str, optional
         Unit, for the reference.
-    minimum, above, maximum : float, optional
-        Smallest value, value that must be exceeded, largest value.
+    minimum, above, maximum, below : float, optional
+        Smallest value, value that must be exceeded, largest value, value that all are less than.
 
     Returns
     -------
     dataclasses.Field
     """
-    metadata = {"doc": doc, "unit": unit, "minimum": minimum, "above": above, "maximum": maximum}
+    metadata = {"doc": doc, "unit": unit, "minimum": minimum, "above": above}
+    metadata |= {"maximum": maximum, "below": below}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -90,7 +92,7 @@ def limits(field: dataclasses.Field[Any]) -> str:
     >>> limits(key("", minimum=0, maximum=90))
     '>= 0 and <= 90'
     """
-    signs = (("above", ">"), ("minimum", ">="), ("maximum", "<="))
+    signs = (("above", ">"), ("minimum", ">="), ("maximum", "<="), ("below", "<"))
     parts = [
         f"{sign} {field.metadata[name]:g}"
         for name, sign in signs
@@ -115,11 +117,14 @@ def _checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
 
 
 def _check_number(number: float, hint: Any, field: dataclasses.Field[Any]) -> None:
-    low, above, high = (field.metadata[name] for name in ("minimum", "above", "maximum"))
+    low, above, high, below = (
+        field.metadata[name] for name in ("minimum", "above", "maximum", "below")
+    )
     good = math.isfinite(number)
     good = good and (low is None or number >= low)
     good = good and (above is None or number > above)
     good = good and (high is None or number <= high)
+    good = good and (below is None or number < below)
     if not good:
         wanted = f"{words(hint)} {limits(field)}".rstrip()
         if not math.isfinite(number):

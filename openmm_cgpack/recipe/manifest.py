@@ -60,12 +60,7 @@ def describe(simulated: Simulated) -> dict[str, Any]:
     recipe = simulated.recipe
     packed = simulated.packed
     return {
-        "format": "openmm_cgpack run",
-        "format_version": FORMAT_VERSION,
-        "name": recipe.name,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": recipe.seed,
-        "index": recipe.index,
+        **_head(recipe, "run"),
         "stage_seeds": {
             stage: stage_seed(recipe.seed, stage, recipe.index).generate_state(4).tolist()
             for stage in STAGES
@@ -97,14 +92,20 @@ def describe_series(recipe: Recipe, parts: dict[str, dict[str, Any]]) -> dict[st
     dict
     """
     return {
-        "format": "openmm_cgpack series",
+        **_head(recipe, "series"),
+        "versions": package_versions(),
+        "series": {name: manifest["packing"] for name, manifest in parts.items()},
+    }
+
+
+def _head(recipe: Recipe, kind: str) -> dict[str, Any]:
+    return {
+        "format": f"openmm_cgpack {kind}",
         "format_version": FORMAT_VERSION,
         "name": recipe.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": recipe.seed,
         "index": recipe.index,
-        "versions": package_versions(),
-        "series": {name: manifest["packing"] for name, manifest in parts.items()},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,15 +132,8 @@ def _run(
             simulated = simulate(recipe, work=work, progress=progress)
             manifest = _written(simulated, folder, final=out)
         else:
-            parts = {}
-            for simulated in simulate_series(recipe, work=work, progress=progress):
-                assert simulated.recipe.scene.fractions is not None
-                name = f"fraction_{simulated.recipe.scene.fractions[-1]}"
-                (folder / name).mkdir()
-                parts[name] = _written(simulated, folder / name, final=out / name)
-            text = dump_recipe(simulated.recipe, folder=out)
-            (folder / "recipe.toml").write_text(text, encoding="utf-8")
-            manifest = write_manifest(folder, describe_series(recipe, parts))
+            series = simulate_series(recipe, work=work, progress=progress)
+            manifest = _series_written(series, recipe.scene.fractions, folder, final=out)
         if work is not None:
             mark_moving(work, folder)
         return manifest
@@ -150,3 +144,19 @@ def _written(simulated: Simulated, folder: Path, *, final: Path) -> dict[str, An
     with stage(simulated.seconds, "files"):
         write_outputs(simulated, folder, final=final)
     return write_manifest(folder, describe(simulated))
+
+
+def _series_written(
+    series: Iterable[Simulated], fractions: Sequence[float], folder: Path, *, final: Path
+) -> dict[str, Any]:
+    """Write each run of a series into a folder of its own; return the manifest of the whole."""
+    parts = {}
+    for fraction, simulated in zip(fractions, series, strict=True):
+        name = f"fraction_{fraction}"
+        (folder / name).mkdir()
+        parts[name] = _written(simulated, folder / name, final=final / name)
+        # The last one's has all fractions.
+        recipe = simulated.recipe
+    text = dump_recipe(recipe, folder=final)
+    (folder / "recipe.toml").write_text(text, encoding="utf-8")
+    return write_manifest(folder, describe_series(recipe, parts))

@@ -32,14 +32,14 @@ class SceneSection(Section):
         "envelope volume fraction of a periodic box or slab; left out, what the counts make in box",
         default=None,
         above=0,
-        maximum=1,
+        below=1,
     )
     fractions: tuple[float, ...] | None = key(
         "in place of fraction: rising ones of a crowding series, which has the same molecules at "
         "each, and a folder for each",
         default=None,
         above=0,
-        maximum=1,
+        below=1,
     )
     counts: Literal["exact", "relative"] = key(
         "exact: as many instances as said; relative: counts are abundances, and as many instances "
@@ -69,9 +69,6 @@ class SceneSection(Section):
             return
         if given["extent"]:
             raise ValueError('extent: is for boundary = "open"; wanted box or fraction')
-        if max(self.fractions or (self.fraction or 0.0,)) >= 1:
-            name = "fraction" if self.fractions is None else "fractions"
-            raise ValueError(f"{name}: wanted less than 1, got 1")
         if self.fractions is not None:
             if given["box"] or given["fraction"]:
                 raise ValueError("fractions: are in place of box and fraction, not beside them")
