@@ -17,14 +17,11 @@ from ..core import (
     History,
     Mesh,
     Obstacle,
-    Open,
     PackedScene,
-    Periodic,
     RigidTransforms,
     Scene,
-    Slab,
 )
-from ..core.boundary import Boundary
+from ..core.boundary import boundary_from_json
 from .npz import read_npz, write_npz
 from .present import present
 
@@ -106,7 +103,7 @@ def save_packed(path: str | os.PathLike[str], packed: PackedScene) -> None:
         {
             "kind": "packed scene",
             "scene": header,
-            "boundary": boundary_to_json(packed.boundary),
+            "boundary": packed.boundary.to_json(),
             "provenance": packed.provenance,
         },
     )
@@ -246,7 +243,7 @@ def _pack_scene(scene: Scene) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         )
     return arrays, {
         "species": models,
-        "boundary": boundary_to_json(scene.boundary),
+        "boundary": scene.boundary.to_json(),
         "obstacle": _obstacle_to_json(arrays, scene.obstacle),
     }
 
@@ -348,18 +345,3 @@ def _obstacle_from_json(
         voxel_size=record["voxel_size"],
         beyond=record["beyond"],
     )
-
-
-def boundary_to_json(boundary: Boundary) -> dict[str, Any]:
-    """Return a boundary as plain JSON types."""
-    kind = {"kind": type(boundary).__name__.lower()}
-    return kind if isinstance(boundary, Open) else kind | {"box": list(boundary.box)}
-
-
-def boundary_from_json(record: dict[str, Any]) -> Boundary:
-    """Return the boundary that `boundary_to_json` made a record of."""
-    if record["kind"] == "open":
-        return Open()
-    if record["kind"] == "slab":
-        return Slab(box=record["box"])
-    return Periodic(box=record["box"])

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import brentq
 
-from ..core import BallModel, Obstacle, Periodic, Slab
+from ..core import BallModel, Obstacle, Periodic
 from ..core.arrays import frozen, positive
+from ..core.boundary import Boundary
 
 TOLERANCE = 0.005
 """How far a fraction may be from the one asked for, relative to it."""
@@ -18,10 +19,10 @@ def fit_box(
     volume: float | Sequence[tuple[BallModel, int]],
     *,
     fraction: float,
-    shape: Periodic | Slab | None = None,
+    shape: Boundary | None = None,
     obstacle: Obstacle | None = None,
     least: Sequence[float] | np.ndarray = (0.0, 0.0, 0.0),
-) -> Periodic | Slab:
+) -> Boundary:
     """Return the box that counts of molecules fill to a fraction.
 
     Parameters
@@ -77,14 +78,14 @@ def fit_box(
             f"at least {' x '.join(f'{e:.4g}' for e in floor)} nm and that has the obstacle in it"
         )
     # To the digits that are worth printing.
-    return type(shape)(box=tuple(edges(brentq(excess, low, high, xtol=1e-13 * high)).tolist()))
+    return shape.with_box(edges(brentq(excess, low, high, xtol=1e-13 * high)))
 
 
 def fit_counts(
     abundances: Sequence[tuple[BallModel, float]],
     *,
     fraction: float,
-    boundary: Periodic | Slab,
+    boundary: Boundary,
     obstacle: Obstacle | None = None,
 ) -> list[tuple[BallModel, int]]:
     """Return the counts in the ratio of abundances that fill a box to a fraction.
@@ -140,7 +141,7 @@ def check_fraction(
     volume: float,
     *,
     fraction: float,
-    boundary: Periodic | Slab,
+    boundary: Boundary,
     obstacle: Obstacle | None = None,
 ) -> None:
     """Raise ValueError unless molecules of a volume fill a box to a fraction, within 0.5 %.

@@ -11,11 +11,9 @@ from ..core import (
     BallModel,
     Obstacle,
     Open,
-    Periodic,
     PlacementError,
     RigidTransforms,
     Scene,
-    Slab,
 )
 from ..core.arrays import positive
 from ..core.boundary import Boundary
@@ -122,7 +120,7 @@ class _Insertion:
         self,
         models: tuple[BallModel, ...],
         species_index: np.ndarray,
-        boundary: Periodic | Slab,
+        boundary: Boundary,
         obstacle: Obstacle | None,
         spacing: float,
     ) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import fft
 
-from ..core import BallModel, Obstacle, Periodic, Slab
+from ..core import BallModel, Obstacle, Slab
+from ..core.boundary import Boundary
 
 _THIN = 0.25
 _FIRST = (16, 80)
@@ -100,9 +101,7 @@ class Lattice:
         What is taken from the start.
     """
 
-    def __init__(
-        self, boundary: Periodic | Slab, *, spacing: float, obstacle: Obstacle | None
-    ) -> None:
+    def __init__(self, boundary: Boundary, *, spacing: float, obstacle: Obstacle | None) -> None:
         box = np.array(boundary.box)
         inner = np.ceil(box / spacing).astype(np.int64)
         self.size = box / inner

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import KDTree
 
-from ..core import Open, Periodic, Scene, Slab
+from ..core import Scene
 from ..core.boundary import Boundary
 
 
@@ -61,7 +61,7 @@ def filled_fraction(scene: Scene, positions: np.ndarray) -> float:
     return float(volumes.sum() / (4 / 3 * np.pi * radius**3)) if radius > 0 else 0.0
 
 
-def box_fraction(scene: Scene, boundary: Periodic | Slab) -> float:
+def box_fraction(scene: Scene, boundary: Boundary) -> float:
     """Return the volume of all instances over that of the box less the obstacle.
 
     Parameters
@@ -79,6 +79,7 @@ def box_fraction(scene: Scene, boundary: Periodic | Slab) -> float:
     Examples
     --------
     >>> from openmm_cgpack import filament, place
+    >>> from openmm_cgpack import Periodic
     >>> box = Periodic(box=40)
     >>> scene = place([(filament(n_balls=5, radius=2.0), 20)], boundary=box, seed=1)
     >>> round(box_fraction(scene, box), 4), round(20 * np.pi * 2**2 * 20 / 40**3, 4)
@@ -87,7 +88,7 @@ def box_fraction(scene: Scene, boundary: Periodic | Slab) -> float:
     return scene.volume / room(scene, boundary)
 
 
-def room(scene: Scene, boundary: Periodic | Slab) -> float:
+def room(scene: Scene, boundary: Boundary) -> float:
     """Return the volume of a box less the scene's obstacle, nm^3."""
     blocked = 0.0 if scene.obstacle is None else scene.obstacle.volume_in(boundary.box)
     return boundary.volume - blocked
@@ -126,20 +127,12 @@ def overlaps(
     """
     radii = scene.radii
     boundary = scene.boundary if boundary is None else boundary
-    edges = None
-    if not isinstance(boundary, Open):
-        # Rounding may put a wrapped point on the box's far edge, where the tree has none.
-        edges = boundary.tree_box
-        inside = boundary.wrap(positions) + np.array(boundary.box) / 2
-        inside = np.minimum(inside, np.nextafter(edges, 0))
-        positions = np.where(edges > 0, inside, positions)
-    first, second = _near_pairs(positions, radii, edges).T
+    positions = boundary.tree_points(positions)
+    first, second = _near_pairs(positions, radii, boundary.tree_box).T
     instance = scene.instance_of_ball
     keep = instance[first] != instance[second]
     first, second = first[keep], second[keep]
-    offset = positions[first] - positions[second]
-    if not isinstance(boundary, Open):
-        offset = boundary.minimum_image(offset)
+    offset = boundary.minimum_image(positions[first] - positions[second])
     distance = np.linalg.norm(offset, axis=1)
     depth = 1 - distance / (radii[first] + radii[second])
     deep = depth > 0

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import BallModel, History, Open, PackedScene, PackingError, Periodic, Scene, Slab
+from ..core import BallModel, History, Open, PackedScene, PackingError, Scene, Slab
 from ..core.arrays import positive
+from ..core.boundary import Boundary
 from ..core.seeds import integer_seed
 from ..core.units import BOLTZMANN, strip
 from ..forces import (
@@ -23,7 +24,6 @@ from ..forces import (
     SoftRepulsion,
     Walls,
 )
-from ..io.scenes import boundary_to_json
 from .amounts import fit_box
 from .checkpoint import COLUMNS, frame_reporters
 from .journal import Journal
@@ -88,7 +88,7 @@ class Press:
         self.start = packed
         self.scene = packed.scene
         assert not isinstance(packed.boundary, Open)
-        self.boundary: Periodic | Slab = packed.boundary
+        self.boundary: Boundary = packed.boundary
         self.stiffness = positive(stiffness, "stiffness")
         self.gap = gap
         self.steps = 0
@@ -132,7 +132,7 @@ class Press:
             settings={
                 **(settings or {}),
                 "start": digest.hexdigest(),
-                "boundary": boundary_to_json(packed.boundary),
+                "boundary": packed.boundary.to_json(),
                 "gap": float(gap),
                 "stiffness": self.stiffness,
                 "timestep": float(timestep),
@@ -264,7 +264,7 @@ class Press:
                 f"{self.journal.path}: is a checkpoint of another protocol, which took {done:g} "
                 f"steps where this one takes {steps}; remove it to start anew"
             )
-        self.boundary = dataclasses.replace(self.boundary, box=(x, y, z))
+        self.boundary = self.boundary.with_box((x, y, z))
         return True
 
     def packed(self) -> PackedScene:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..core import History, PackedScene, RigidTransforms, Scene
+from ..core.boundary import boundary_from_json
 from ..io.npz import read_npz, write_npz
-from ..io.scenes import boundary_from_json, boundary_to_json, scene_digest
+from ..io.scenes import scene_digest
 from .checkpoint import COLUMNS, frame_reporters, frames_of
 
 FORMAT = "openmm_cgpack stages"
@@ -126,8 +127,8 @@ class Stages:
             arrays |= {f"frames/{number}/steps": steps, f"frames/{number}/positions": frames}
         self.arrays |= {f"{name}/{key}": array for key, array in arrays.items()}
         self.header["stages"][name] = {
-            "start": boundary_to_json(scene.boundary),
-            "boundary": boundary_to_json(packed.boundary),
+            "start": scene.boundary.to_json(),
+            "boundary": packed.boundary.to_json(),
             "provenance": packed.provenance,
             "reporters": len(self.reporters),
         }

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core import BallModel, Open, Periodic, Scene, Slab
+from ..core import BallModel, Open, Scene, Slab
+from ..core.boundary import Boundary
 from ..forces import ForceTerm, Rigidity
 from ..forces.rigidity import check_rigidity
 
@@ -78,7 +79,7 @@ def create_system(
     return system
 
 
-def periodic_vectors(boundary: Periodic | Slab, reach: float) -> list[tuple[float, float, float]]:
+def periodic_vectors(boundary: Boundary, reach: float) -> list[tuple[float, float, float]]:
     """Return the box vectors that OpenMM wants for a boundary.
 
     OpenMM repeats a box along all three axes: a slab's is so high that its images do not meet.

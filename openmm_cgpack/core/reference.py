@@ -1,0 +1,58 @@
+"""The reference of settings, from the settings themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from .settings import Settings, hints_of, limits, nested_in, settings_fields, words
+
+
+def settings_table(cls: type[Settings]) -> str:
+    """Return the fields of a settings class, with type, default and unit, as a Markdown table.
+
+    Parameters
+    ----------
+    cls : type
+        The class.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from openmm_cgpack.core.settings import setting
+    >>> class Blur(Settings):
+    ...     "A Gaussian blur."
+    ...     width: float = setting("standard deviation", unit="nm", default=2.0, above=0)
+    >>> print(settings_table(Blur))
+    | key | type | default | unit | meaning |
+    | --- | --- | --- | --- | --- |
+    | `width` | a number > 0 | `2.0` | nm | standard deviation |
+    """
+    hints = hints_of(cls)
+    rows = [_row(field, hints[field.name]) for field in settings_fields(cls)]
+    head = ["| key | type | default | unit | meaning |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([*head, *rows])
+
+
+def _row(field: dataclasses.Field[Any], hint: Any) -> str:
+    wanted = f"{words(hint)} {limits(field)}".strip()
+    meta = field.metadata
+    return (
+        f"| `{field.name}` | {wanted} | {_default(field, hint)} | {meta['unit']} | {meta['doc']} |"
+    )
+
+
+def _default(field: dataclasses.Field[Any], hint: Any) -> str:
+    value = field.default
+    if value is dataclasses.MISSING:
+        return "must be given"
+    if isinstance(value, Settings):
+        return f"`{value.kind}`" if value.kind else "see its own table"
+    if value is None:
+        return "none" if nested_in(hint) is not None else ""
+    if isinstance(value, tuple) and nested_in(hint) is not None:
+        return ", ".join(f"`{entry.kind}`" for entry in value)
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"

@@ -1,0 +1,173 @@
+"""Settings as nested plain values, as TOML and JSON have them, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+from .settings import (
+    Settings,
+    Value,
+    default_of,
+    hints_of,
+    is_many,
+    kind_named,
+    nested_in,
+    options_of,
+    settings_fields,
+    shown,
+)
+
+
+def to_table(value: Settings, *, folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    """Return settings as nested plain values, as TOML and JSON have them.
+
+    Parameters
+    ----------
+    value : Settings
+        The settings.
+    folder : path-like, optional
+        Where the file will be: paths are written relative to it.
+
+    Returns
+    -------
+    dict
+        What `from_table` reads back as an equal value. None is left out where it is the default,
+        and false elsewhere.
+    """
+    table: dict[str, Any] = {"kind": value.kind} if value.kind else {}
+    meaningless = value.meaningless()
+    for field in settings_fields(type(value)):
+        held = getattr(value, field.name)
+        if field.name in meaningless or (held is None and field.default is None):
+            continue
+        table[field.name] = _plain(held, folder)
+    return table
+
+
+def _plain(value: Any, folder: str | os.PathLike[str] | None) -> Any:
+    if value is None:
+        return False
+    if isinstance(value, Settings):
+        return to_table(value, folder=folder)
+    if isinstance(value, tuple):
+        return [_plain(member, folder) for member in value]
+    if isinstance(value, Path):
+        if folder is None:
+            return value.as_posix()
+        return Path(os.path.relpath(value.resolve(), Path(folder).resolve())).as_posix()
+    return value
+
+
+def from_table(
+    cls: type[Value],
+    table: Mapping[str, Any],
+    *,
+    where: str = "",
+    base: Value | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> Value:
+    """Return settings from nested plain values.
+
+    Parameters
+    ----------
+    cls : type
+        The class, or a family, of which the table's ``kind`` chooses.
+    table : mapping
+        The values.
+    where : str, optional
+        The table's name for messages, as ``[pack]``.
+    base : Settings, optional
+        What a table without ``kind``, or with this one's, changes: fields that it does not name
+        keep the base's values. Left out, they have the class' defaults.
+    folder : path-like, optional
+        Where relative paths start.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    ValueError
+        A key is unknown or missing, or a value is out of its range.
+    TypeError
+        A value is of another type than its key wants.
+    """
+    if not isinstance(table, Mapping):
+        raise TypeError(f"{where}: wanted a table, got {shown(table)}")
+    table = dict(table)
+    chosen = _class_of(cls, table, where, base)
+    if base is not None and type(base) is not chosen:
+        base = None
+    names = [field.name for field in settings_fields(chosen)]
+    check_names(table, names, where)
+    hints = hints_of(chosen)
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        inner = f"{where[:-1]}.{name}]" if where.endswith("]") else f"[{name}]"
+        before = default_of(chosen, name) if base is None else getattr(base, name)
+        values[name] = _read(value, hints[name], inner, before, folder)
+    if base is None:
+        for name in names:
+            if default_of(chosen, name) is dataclasses.MISSING and name not in values:
+                raise ValueError(_at(where, f"{name}: is missing"))
+    try:
+        return chosen(**values) if base is None else dataclasses.replace(base, **values)  # type: ignore[type-var]
+    except (TypeError, ValueError) as error:
+        raise type(error)(_at(where, str(error))) from None
+
+
+def _class_of(
+    cls: type[Value], table: dict[str, Any], where: str, base: Value | None
+) -> type[Value]:
+    """Return the class that a table's ``kind`` names, and take that from the table."""
+    if "kinds" not in vars(cls):
+        if cls.kind and table.get("kind") == cls.kind:
+            del table["kind"]
+        return cls
+    if "kind" not in table:
+        if base is None:
+            raise ValueError(_at(where, f"kind: is missing; wanted one of {', '.join(cls.kinds)}"))
+        return type(base)
+    return kind_named(cls, table.pop("kind"), where=_at(where, "kind"))
+
+
+def _read(
+    value: Any, hint: Any, where: str, before: Any, folder: str | os.PathLike[str] | None
+) -> Any:
+    """Return what a field holds from what a table has for it."""
+    if value is False and NoneType in options_of(hint) and bool not in options_of(hint):
+        return None
+    nested = nested_in(hint)
+    if nested is None:
+        if isinstance(value, str) and Path in options_of(hint) and folder is not None:
+            return Path(folder) / value
+        return value
+    if not is_many(hint):
+        base = before if isinstance(before, Settings) else None
+        return from_table(nested, value, where=where, base=base, folder=folder)
+    if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
+        raise TypeError(f"{where}: wanted tables, each begun with [{where}]")
+    return tuple(
+        from_table(nested, entry, where=f"[{where}] number {number}", folder=folder)
+        for number, entry in enumerate(value, start=1)
+    )
+
+
+def check_names(table: Iterable[str], known: list[str], where: str) -> None:
+    """Raise ValueError where a key is not known; the message has the nearest one that is."""
+    for name in table:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            hint = f'; the nearest known one is "{near[0]}"' if near else ""
+            raise ValueError(_at(where, f"unknown key {shown(name)}{hint}"))
+
+
+def _at(where: str, message: str) -> str:
+    return f"{where}: {message}" if where else message
