@@ -11,7 +11,7 @@ from ..core.arrays import frozen
 from ..core.particles import ParticleTable
 from ..core.picks import Picks
 from ..core.volume import LabelVolume, Volume
-from ..imaging import simulate_tomogram
+from ..imaging import MissingWedge, OneStep, render
 from .dog import pick_dog
 from .matching import match_picks
 from .scores import PickScores
@@ -80,8 +80,7 @@ def imaging_series(
     density : Volume
         The density.
     snrs : sequence of float or None
-        Signal-to-noise ratios of the volumes, as `simulate_tomogram` has them; None without
-        noise.
+        Signal-to-noise ratios of the volumes, as `OneStep` has them; None without noise.
     tilt_maxs : sequence of float, optional
         Largest tilts, degrees; 90 has no missing wedge.
     seed : int or numpy.random.SeedSequence
@@ -97,9 +96,8 @@ def imaging_series(
         for snr in snrs:
             noise = "no noise" if snr is None else f"SNR {snr:g}"
             wedge = "no wedge" if tilt_max == 90 else f"tilts to {tilt_max:g}°"
-            result[f"{noise}, {wedge}"] = simulate_tomogram(
-                density, snr=snr, tilt_max=tilt_max, seed=seed
-            )
+            imaging = OneStep(snr=snr, wedge=MissingWedge(tilt_max_deg=tilt_max))
+            result[f"{noise}, {wedge}"] = render(density, imaging, seed=seed).tomogram
     return result
 
 
