@@ -98,7 +98,17 @@ from .io import (
     write_picks,
 )
 from .io.scenes import load_packed, load_scene, save_packed, save_scene
-from .models import coarse_grain, filament, membrane, single_ball
+from .models import (
+    PAPER_COVER,
+    SHAPE_COVER,
+    Cover,
+    Filament,
+    Membrane,
+    Molecule,
+    Structure,
+    coarse_grain,
+    single_ball,
+)
 from .overview import plot_overview
 from .packing import (
     FrameReporter,
@@ -145,6 +155,7 @@ from .recipe import (
 from .structures import (
     Library,
     LibraryEntry,
+    Reading,
     envelope_volume,
     fetch_structure,
     library,
@@ -158,14 +169,18 @@ from .viewing import (
 __version__ = version("openmm_cgpack")
 
 __all__ = [
+    "PAPER_COVER",
+    "SHAPE_COVER",
     "AtomicStructure",
     "Audit",
     "BallModel",
     "Boundary",
     "CentrePull",
     "ContrastTransfer",
+    "Cover",
     "Curve",
     "Envelope",
+    "Filament",
     "FrameReporter",
     "GaussianNoise",
     "Grid",
@@ -176,8 +191,10 @@ __all__ = [
     "Labels",
     "Library",
     "LibraryEntry",
+    "Membrane",
     "Mesh",
     "MissingWedge",
+    "Molecule",
     "Obstacle",
     "ObstacleWall",
     "Open",
@@ -189,12 +206,14 @@ __all__ = [
     "Picks",
     "PlacementError",
     "Poses",
+    "Reading",
     "Recipe",
     "RigidTransforms",
     "Scene",
     "SegmentationScores",
     "Slab",
     "SoftRepulsion",
+    "Structure",
     "StructureError",
     "SwitchedLennardJones",
     "TiltScheme",
@@ -223,7 +242,6 @@ __all__ = [
     "export",
     "extract_transforms",
     "fetch_structure",
-    "filament",
     "filled_fraction",
     "fit_box",
     "fit_counts",
@@ -239,7 +257,6 @@ __all__ = [
     "load_structure",
     "match_picks",
     "measure_snr",
-    "membrane",
     "one_step_stages",
     "overlaps",
     "pack",

@@ -21,7 +21,14 @@ from .core.volume import Volume
 from .density import species_map
 from .io.atomic import atomic_path
 from .models import number_of_balls
-from .structures import Library, LibraryEntry, envelope_volume, load_structure, reduce_structure
+from .structures import (
+    Library,
+    LibraryEntry,
+    Reading,
+    envelope_volume,
+    load_structure,
+    reduce_structure,
+)
 from .structures.species import DATA, FORMAT, INDEX
 from .structures.store import read_points, write_points
 
@@ -233,7 +240,7 @@ def _build(
     folder: Path, out: Path, name: str, row: dict[str, str], atoms_per_point: int
 ) -> LibraryEntry:
     path = folder / row["file"]
-    full = load_structure(path, assembly=row.get("assembly"), name=name)
+    full = load_structure(path, Reading(assembly=row.get("assembly")), name=name)
     volume = envelope_volume(full)
     reduced = reduce_structure(full, atoms_per_point=atoms_per_point)
     write_points(out / f"{name}.npz", reduced)

@@ -9,7 +9,7 @@ from ..core import PackedScene, ParticleTable, Periodic, Volume
 from ..core.seeds import stage_seed
 from ..density import bounding_grid, particle_table, render_density
 from ..imaging import Rendered, render
-from ..models import coarse_grain
+from ..models import Cover, coarse_grain
 from ..packing import box_fraction, crowding_series, insert
 from .molecules import PAPER_TYPES, structures_of
 from .runs import Settings
@@ -63,7 +63,7 @@ def dense_series(settings: Settings) -> tuple[DenseScene, ...]:
     copies = 2 if settings.quick else 20
     seed = stage_seed(settings.seed, "models")
     counts = [
-        (coarse_grain(s, atoms_per_ball=ATOMS_PER_BALL, radius="volume", seed=seed), copies)
+        (coarse_grain(s, Cover(atoms_per_ball=ATOMS_PER_BALL, radius="volume"), seed=seed), copies)
         for s in structures_of(PAPER_TYPES, settings.structures)
     ]
     start = insert(counts, fraction=FRACTIONS[0], seed=stage_seed(settings.seed, "placement"))

@@ -23,7 +23,7 @@ from ..evaluation import (
 )
 from ..evaluation.fcn import require_torch
 from ..imaging import simulate_tomogram
-from ..models import coarse_grain, filament, membrane
+from ..models import Filament, Membrane, coarse_grain
 from ..packing import pack_scene, place
 from ..panels import INK, blank_figure
 from ..plot import plot_planes
@@ -147,7 +147,7 @@ def _tomogram(settings: Settings, index: int) -> tuple[LabelledTomogram, PackedS
     ]
     copies = 2 if settings.quick else 6
     counts = [(model, copies) for model in models]
-    counts += [(filament(n_balls=12), 2), (membrane(shape=(5, 5)), 1)]
+    counts += [(Filament(n_balls=12).build(), 2), (Membrane(shape=(5, 5)).build(), 1)]
     scene = place(counts, seed=stage_seed(settings.seed, "placement", index + 1))
     packed = pack_scene(
         scene,
