@@ -120,7 +120,6 @@ SHARED_NAMES = {
     "packing/insert.py",
     "packing/place.py",
     "packing/tidy.py",
-    "reproduce/__init__.py",
 }
 """Modules that share their name with something exported; the set only gets smaller."""
 
