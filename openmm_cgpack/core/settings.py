@@ -311,8 +311,8 @@ def _checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
     converted = _converted(strip(value), hint)
     if converted is _NOT_OF_TYPE:
         wanted = f"{words(hint)} {limits(field)}".rstrip()
-        wrong_word = get_origin(hint) is Literal and isinstance(value, str)
-        raise (ValueError if wrong_word else TypeError)(
+        of_words = any(get_origin(option) is Literal for option in options_of(hint))
+        raise (ValueError if of_words and isinstance(value, str) else TypeError)(
             f"{field.name}: wanted {wanted}, got {shown(value)}"
         )
     numbers_in = converted if isinstance(converted, tuple) else (converted,)

@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from common.runs import PackingRun, Settings, run_packing
+from common.tightness import TOLERANCE, tightest
+from common.volumes import measure_volumes
 
 from openmm_cgpack import (
     SHAPE_COVER,
@@ -11,9 +14,6 @@ from openmm_cgpack import (
     single_ball,
 )
 from openmm_cgpack.packing import box_fraction, overlaps
-from openmm_cgpack.reproduce.runs import PackingRun, Settings, run_packing
-from openmm_cgpack.reproduce.tightness import TOLERANCE, tightest
-from openmm_cgpack.reproduce.volumes import measure_volumes
 from openmm_cgpack.structures import library
 
 
