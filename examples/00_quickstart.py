@@ -28,8 +28,8 @@ molecules = [
     (cgp.coarse_grain(cgp.library.load(name, structures=atoms), seed=1), copies) for name in species
 ]
 deformables = [
-    (cgp.filament(n_balls=16, persistence_length=17_000), 1),
-    (cgp.membrane(shape=(5, 5), angle_k=2_000), 1),
+    (cgp.Filament(n_balls=16, persistence_length=17_000).build(), 1),
+    (cgp.Membrane(shape=(5, 5), angle_k=2_000).build(), 1),
 ]
 for model, count in molecules:
     print(f"{count} x {model.name}: {model.n_balls} balls, {model.structure.mass / 1e3:.0f} kDa")
@@ -69,7 +69,7 @@ print(f"{len(np.unique(labels.instances.data)) - 1} of {len(particles)} instance
 # The tomogram has the microscope's contrast transfer, the missing wedge, and noise at a stated
 # ratio.
 
-tomogram = cgp.simulate_tomogram(density, snr=1.0, seed=1)
+tomogram = cgp.render(density, cgp.OneStep(snr=1.0), seed=1).tomogram
 
 middle = density.data.shape[0] // 2
 figure, axes = plt.subplots(1, 3, figsize=(12, 4.2))

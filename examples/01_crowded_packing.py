@@ -96,7 +96,8 @@ cgp.plot_planes(
 # finished volume these are nearly clean pictures; the third is nearer to a real tomogram.
 
 tomograms = {
-    f"SNR {snr:g}": cgp.simulate_tomogram(density, snr=snr, seed=1) for snr in (1000, 200, 0.1)
+    f"SNR {snr:g}": cgp.render(density, cgp.OneStep(snr=snr), seed=1).tomogram
+    for snr in (1000, 200, 0.1)
 }
 first, second, third = (volume.data.ravel() for volume in tomograms.values())
 print(f"correlation of SNR 1000 with SNR 200: {np.corrcoef(first, second)[0, 1]:.4f}")

@@ -56,7 +56,7 @@ cgp.plot_montage(density, n=20, columns=5)
 # The central slice with its masks, and the tomogram.
 
 labels = cgp.render_labels(packed, grid=density.grid)
-tomogram = cgp.simulate_tomogram(density, snr=1000, seed=1)
+tomogram = cgp.render(density, cgp.OneStep(snr=1000), seed=1).tomogram
 cgp.plot_planes(
     {"density": density, "masks": labels.semantic, "tomogram, SNR 1000": tomogram},
     packed=packed,

@@ -25,7 +25,7 @@ molecules = [
     (cgp.coarse_grain(cgp.library.load(name, structures=atoms), seed=1), n)
     for name, n in counts.items()
 ]
-chain, sheet = cgp.filament(n_balls=12), cgp.membrane(shape=(5, 5))
+chain, sheet = cgp.Filament(n_balls=12).build(), cgp.Membrane(shape=(5, 5)).build()
 scene = cgp.place([*molecules, (chain, 1), (sheet, 1)], extent=70.0, seed=1)
 
 reporter = cgp.FrameReporter(50)
@@ -79,7 +79,7 @@ cgp.plot_molecules(packed, colours=colours, size=600, view=(125, -24))
 
 density = cgp.render_density(packed, voxel_size=1.0, resolution=4.0)
 labels = cgp.render_labels(packed, grid=density.grid)
-tomogram = cgp.simulate_tomogram(density, snr=1000, seed=1)
+tomogram = cgp.render(density, cgp.OneStep(snr=1000), seed=1).tomogram
 cgp.plot_planes(
     {"density": density, "masks": labels.semantic, "tomogram, SNR 1000": tomogram},
     packed=packed,

@@ -149,7 +149,9 @@ figure.tight_layout()
 
 shapes = [
     cgp.coarse_grain(
-        cgp.library.load(name, structures=atoms), atoms_per_ball=300, radius="volume", seed=1
+        cgp.library.load(name, structures=atoms),
+        cgp.SHAPE_COVER,
+        seed=1,
     )
     for name in TYPES
 ]
@@ -159,7 +161,7 @@ for crowd in cgp.crowding_series(start, fractions=[0.05, 0.1, 0.2, 0.3], seed=1)
     edge = crowd.boundary.box[0]
     grid = cgp.bounding_grid(crowd, voxel_size=edge / (2 * round(edge / 2)))
     particles = cgp.particle_table(crowd, grid=grid)
-    image = cgp.simulate_tomogram(cgp.render_density(crowd, grid=grid), snr=0.1, seed=1)
+    image = cgp.render(cgp.render_density(crowd, grid=grid), cgp.OneStep(snr=0.1), seed=1).tomogram
     fraction = cgp.box_fraction(crowd.scene, crowd.boundary)
     cases.append(ev.CrowdedCase(fraction=fraction, volume=image, truth=particles))
     guesses = ev.chance_picks(particles, len(particles), box=crowd.boundary.box, seed=1)

@@ -31,6 +31,7 @@ from .core import (
     TiltSeries,
     Volume,
 )
+from .core.transforms import from_zyz, to_quaternion, to_zyz
 from .density import (
     Labels,
     bounding_grid,
@@ -91,7 +92,17 @@ from .io import (
     write_picks,
 )
 from .io.scenes import load_packed, load_scene, save_packed, save_scene
-from .models import coarse_grain, filament, membrane, single_ball
+from .models import (
+    PAPER_COVER,
+    SHAPE_COVER,
+    Cover,
+    Filament,
+    Membrane,
+    Molecule,
+    Structure,
+    coarse_grain,
+    single_ball,
+)
 from .overview import plot_overview
 from .packing import (
     FrameReporter,
@@ -125,7 +136,7 @@ from .plot import (
     plot_slices,
     plot_steps,
 )
-from .poses import Poses, extract_transforms, from_zyz, to_quaternion, to_zyz
+from .poses import Poses, extract_transforms
 from .recipe import (
     Recipe,
     demo_recipe,
@@ -138,6 +149,7 @@ from .recipe import (
 from .structures import (
     Library,
     LibraryEntry,
+    Reading,
     envelope_volume,
     fetch_structure,
     library,
@@ -151,13 +163,17 @@ from .viewing import (
 __version__ = version("openmm_cgpack")
 
 __all__ = [
+    "PAPER_COVER",
+    "SHAPE_COVER",
     "AtomicStructure",
     "Audit",
     "BallModel",
     "Boundary",
     "CentrePull",
     "ContrastTransfer",
+    "Cover",
     "Curve",
+    "Filament",
     "FrameReporter",
     "Grid",
     "HarmonicAngles",
@@ -167,9 +183,11 @@ __all__ = [
     "Labels",
     "Library",
     "LibraryEntry",
+    "Membrane",
     "Mesh",
     "Microscope",
     "MissingWedge",
+    "Molecule",
     "Obstacle",
     "ObstacleWall",
     "OneStep",
@@ -182,6 +200,7 @@ __all__ = [
     "Picks",
     "PlacementError",
     "Poses",
+    "Reading",
     "Recipe",
     "Reconstruction",
     "RigidTransforms",
@@ -189,6 +208,7 @@ __all__ = [
     "SegmentationScores",
     "Slab",
     "SoftRepulsion",
+    "Structure",
     "StructureError",
     "SwitchedLennardJones",
     "TiltImaging",
@@ -214,7 +234,6 @@ __all__ = [
     "export",
     "extract_transforms",
     "fetch_structure",
-    "filament",
     "filled_fraction",
     "fit_box",
     "fit_counts",
@@ -229,7 +248,6 @@ __all__ = [
     "load_structure",
     "match_picks",
     "measure_snr",
-    "membrane",
     "overlaps",
     "pack",
     "pack_scene",

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from openmm_cgpack.imaging.project import by_planes, slab_matrix
 from scipy.ndimage import gaussian_filter
 
 from openmm_cgpack.imaging import Projector, joseph_matrix
-from openmm_cgpack.imaging.project import by_planes, slab_matrix
 
 ANGLES = tuple(np.deg2rad([-90, -89, -63, -45, -20, 0, 7, 45, 60, 89, 90]))
 

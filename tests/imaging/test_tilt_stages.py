@@ -2,6 +2,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from openmm_cgpack.imaging.tilt_stages import displaced
 
 from openmm_cgpack.imaging import (
     CAMERAS,
@@ -19,7 +20,6 @@ from openmm_cgpack.imaging import (
     one_step_stages,
     run_tilt_stages,
 )
-from openmm_cgpack.imaging.tilt_stages import displaced
 from openmm_cgpack.testing import check_stage, check_tilt_stage
 
 STAGES = [

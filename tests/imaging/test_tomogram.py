@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from openmm_cgpack.imaging.noise import variance, white_gain
 
 from openmm_cgpack.imaging import (
     ContrastTransfer,
@@ -12,7 +13,6 @@ from openmm_cgpack.imaging import (
     simulate_tomogram,
     wedge_mask,
 )
-from openmm_cgpack.imaging.noise import variance, white_gain
 
 from .conftest import as_volume
 
