@@ -167,7 +167,6 @@ def test_recipes_can_be_sent_to_other_processes():
         (Pack, cgp.pack_scene),
         (Density, cgp.render_density),
         (Density, cgp.render_labels),
-        (Tomogram, cgp.simulate_tomogram),
     ],
 )
 def test_defaults_are_those_of_the_functions(section, function):

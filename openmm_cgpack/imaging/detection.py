@@ -73,8 +73,8 @@ class Illumination(Stage):
     One mean free path of ice lets 1/e of the electrons through:
 
     >>> exposure = Exposure(pixel_size=0.1, voltage_kv=300.0, dose_e_per_a2=100.0, path=310.0)
-    >>> Illumination()(np.zeros((1, 1), np.float32), exposure).round(1).tolist()
-    [[36.8...]]
+    >>> Illumination()(np.zeros((1, 1), np.float32), exposure).round(1)
+    array([[36.8]], dtype=float32)
     """
 
     energy_filter: bool = setting(

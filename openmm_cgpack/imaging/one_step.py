@@ -32,9 +32,9 @@ def sampled_by_tilts(kz: np.ndarray, kx: np.ndarray, tilt_max_deg: float) -> np.
 
     The tilt axis is y and the beam runs along z. A tilt by the angle t projects along
     ``(-sin t, 0, cos t)`` onto ``u = x cos t + z sin t``, and so fills the central slice through
-    the y axis and ``(cos t, 0, sin t)`` (projection-slice theorem). All tilts up to the greatest, T,
-    to either side, together fill ``|kz| <= |kx| tan(T)``; what is missing is a double wedge around
-    kz.
+    the y axis and ``(cos t, 0, sin t)`` (projection-slice theorem). All tilts up to the greatest,
+    T, to either side, together fill ``|kz| <= |kx| tan(T)``; what is missing is a double wedge
+    around kz.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -22,6 +23,9 @@ Filter = Literal["ramp", "exact", "none"]
 
 SIRT_REACH = 4
 """How many times wider than the images the volume is, at most, in which SIRT works."""
+
+Solve = Callable[[np.ndarray], np.ndarray]
+"""Planes of constant y of the tomogram, as (z, y, x), from those of the images, (t, y, x)."""
 
 _BLOCK = 32
 
@@ -153,10 +157,7 @@ def reconstruct(
     nz, _, nx = grid.shape
     if how.method == "wbp":
         matrix = interpolation_matrix((nz, nx), series.angles)
-
-        def solve(part: np.ndarray) -> np.ndarray:
-            return on_planes(matrix, part, nz)
-
+        solve: Solve = partial(on_planes, matrix, first=nz)
     else:
         solve = _sirt(series.angles, (nz, nx), how.iterations)
     data = np.empty(grid.shape, np.float32)
@@ -351,10 +352,7 @@ def interpolation_matrix(shape: tuple[int, int], angles: np.ndarray) -> sparse.c
     return sparse.coo_array((np.concatenate(weights), entries), shape=size).tocsr()
 
 
-def _sirt(
-    angles: np.ndarray, shape: tuple[int, int], iterations: int
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that solves for planes of constant y, as z, y, x, from t, y, x."""
+def _sirt(angles: np.ndarray, shape: tuple[int, int], iterations: int) -> Solve:
     nz, nx = shape
     # Tilted beams cross matter beyond the borders in x, which must have its place to go to.
     steep = float(np.abs(angles).max())
