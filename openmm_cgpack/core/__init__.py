@@ -2,7 +2,8 @@
 
 from .boundary import Boundary, Open, Periodic, Slab
 from .errors import PackingError, PlacementError, StructureError
-from .model import BallModel, Curve, Mesh
+from .geometry import Curve, Geometry, Mesh
+from .model import BallModel
 from .obstacle import Obstacle
 from .particles import ParticleTable
 from .picks import Picks
@@ -17,6 +18,7 @@ __all__ = [
     "BallModel",
     "Boundary",
     "Curve",
+    "Geometry",
     "Grid",
     "History",
     "LabelVolume",

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import positive
-from ..core.model import BallModel, Curve, Mesh
+from ..core.geometry import Curve, Mesh
+from ..core.model import BallModel
 from ..core.units import BOLTZMANN
 from .constants import (
     BALL_MASS,

@@ -1,0 +1,108 @@
+"""The shapes that painters draw where a model has no atoms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from .arrays import frozen, positive
+
+
+class Geometry:
+    """Base of the shapes; a new one is a frozen dataclass of arrays and plain values.
+
+    It has a painter of its own type (`openmm_cgpack.density.painters`), which draws it; files
+    hold its fields as they are.
+
+    Attributes
+    ----------
+    density : float
+        Mean mass density inside the shape, Da/nm^3.
+    kind : str
+        Its name in files.
+    """
+
+    kind: ClassVar[str]
+    kinds: ClassVar[dict[str, type[Geometry]]] = {}
+
+    density: float
+
+    def __init_subclass__(cls) -> None:
+        Geometry.kinds[cls.kind] = cls
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curve(Geometry):
+    """A tube along a chain of balls, as painters draw it.
+
+    Parameters
+    ----------
+    balls : (b,) int array
+        Balls in their order along the curve.
+    radius : float
+        Radius of the tube, nm.
+    density : float
+        Mass density inside it, Da/nm^3.
+
+    Raises
+    ------
+    ValueError
+        The radius or the density is not positive.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament
+    >>> tube = filament(n_balls=4, radius=3.5).geometry
+    >>> type(tube).__name__, tube.balls.tolist(), tube.radius
+    ('Curve', [0, 1, 2, 3], 3.5)
+    """
+
+    kind: ClassVar[str] = "curve"
+
+    balls: np.ndarray
+    radius: float
+    density: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "balls", frozen(self.balls, "curve: balls", (None,), np.int64))
+        object.__setattr__(self, "radius", positive(self.radius, "curve: radius"))
+        object.__setattr__(self, "density", positive(self.density, "curve: density"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mesh(Geometry):
+    """A sheet over balls, as painters draw it.
+
+    Parameters
+    ----------
+    faces : (f, 3) int array
+        Triangles of balls, all with the same sense of rotation.
+    thickness : float
+        Thickness of the sheet, nm.
+    density : float
+        Mean mass density through it, Da/nm^3.
+
+    Raises
+    ------
+    ValueError
+        The faces are not triples, or the thickness or the density is not positive.
+
+    Examples
+    --------
+    >>> sheet = Mesh(faces=[[0, 1, 2], [1, 3, 2]], thickness=4.0, density=600.0)
+    >>> sheet.faces.shape
+    (2, 3)
+    """
+
+    kind: ClassVar[str] = "mesh"
+
+    faces: np.ndarray
+    thickness: float
+    density: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "faces", frozen(self.faces, "mesh: faces", (None, 3), np.int64))
+        object.__setattr__(self, "thickness", positive(self.thickness, "mesh: thickness"))
+        object.__setattr__(self, "density", positive(self.density, "mesh: density"))
