@@ -34,6 +34,8 @@ from .core import (
 from .core.transforms import from_zyz, to_quaternion, to_zyz
 from .density import (
     Labels,
+    MapSettings,
+    Sampling,
     bounding_grid,
     box_grid,
     gaussian_sigma,
@@ -177,6 +179,7 @@ __all__ = [
     "Labels",
     "Library",
     "LibraryEntry",
+    "MapSettings",
     "Mesh",
     "MissingWedge",
     "Obstacle",
@@ -192,6 +195,7 @@ __all__ = [
     "Poses",
     "Recipe",
     "RigidTransforms",
+    "Sampling",
     "Scene",
     "SegmentationScores",
     "Slab",

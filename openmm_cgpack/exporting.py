@@ -12,9 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from .core import Curve, LabelVolume, Mesh, PackedScene, Volume
+from .core import LabelVolume, PackedScene, Volume
+from .core.geometry import Line, Surface
 from .core.tilts import TiltSeries
-from .density import Labels, centre_line, middle_surface, particle_table, visibility
+from .density import Labels, painter_of, particle_table, visibility
 from .io import read_mrc, write_mrc
 from .io.atomic import atomic_folder
 from .io.copick import write_copick
@@ -28,7 +29,7 @@ from .io.relion import write_relion
 from .io.scenes import load_packed
 from .io.shrec import write_shrec
 from .io.tilts import load_tilts, write_mdoc, write_rawtlt, write_tilt_stack, write_xf
-from .io.truth import GroundTruth, Line, Surface
+from .io.truth import GroundTruth
 
 _log = logging.getLogger(__name__)
 
@@ -85,15 +86,17 @@ def ground_truth(
     surfaces: dict[int, Surface] = {}
     for i in range(scene.n_instances):
         model = scene.model(i)
-        if model.structure is not None:
+        geometry = model.geometry
+        if model.structure is not None or geometry is None:
             continue
         balls = packed.positions[scene.balls(i)] - grid.origin
-        if isinstance(model.geometry, Curve):
-            points = centre_line(model.geometry, balls, spacing=grid.voxel_size)
-            lines[i + 1] = Line(points=points, radius=model.geometry.radius)
-        elif isinstance(model.geometry, Mesh):
-            vertices, faces = middle_surface(model.geometry, balls)
-            surfaces[i + 1] = Surface(vertices=vertices, faces=faces)
+        painter = painter_of(geometry)
+        line = painter.line(geometry, balls, spacing=grid.voxel_size)
+        surface = painter.surface(geometry, balls)
+        if line is not None:
+            lines[i + 1] = line
+        if surface is not None:
+            surfaces[i + 1] = surface
     seen = visibility(packed, grid=grid).fraction
     return GroundTruth(
         name=name,

@@ -1,19 +1,22 @@
 """Packed scenes to density maps and labels."""
 
-from . import sheets, tubes
 from .field_of_view import Visibility, particle_table, visibility
 from .kernels import gaussian_sigma
 from .labels import Labels, render_labels
 from .map_settings import MapSettings, Sampling, bounding_grid, box_grid
 from .maps import render_density, species_map
 from .painters import Painter, Skeleton, WeightedPoints, painter_of, paints
+from .sheets import SheetPainter
+from .tubes import TubePainter
 
 __all__ = [
     "Labels",
     "MapSettings",
     "Painter",
     "Sampling",
+    "SheetPainter",
     "Skeleton",
+    "TubePainter",
     "Visibility",
     "WeightedPoints",
     "bounding_grid",
@@ -24,8 +27,6 @@ __all__ = [
     "particle_table",
     "render_density",
     "render_labels",
-    "sheets",
     "species_map",
-    "tubes",
     "visibility",
 ]

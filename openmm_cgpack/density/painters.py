@@ -13,8 +13,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from ..core.arrays import frozen, positive
-from ..core.geometry import Geometry
-from ..io.truth import Line, Surface
+from ..core.geometry import Geometry, Line, Surface
 
 Shape = TypeVar("Shape", bound=Geometry)
 

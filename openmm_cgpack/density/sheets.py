@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.geometry import Mesh
-from ..io.truth import Surface
+from ..core.geometry import Mesh, Surface
 from .painters import Painter, Skeleton, WeightedPoints, paints
 
 HEAD = 0.2
@@ -69,8 +68,8 @@ class SheetPainter(Painter[Mesh]):
             sheets = surface[:, None] + depths[:, None, None] * up[:, None]
             triangles = sheets[:, :, cells]
             size = _areas(triangles)
-            # Further from the centre of a bend a cell is larger: the density is even, and the mass of
-            # a cell is that of its area on the middle surface.
+            # Further from the centre of a bend a cell is larger: the density is even, and the mass
+            # of a cell is that of its area on the middle surface.
             part = size * shares[:, None]
             part *= (_areas(surface[:, cells]) / part.sum(axis=1))[:, None]
             positions.append(triangles.mean(axis=3).reshape(-1, 3))

@@ -7,8 +7,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from ..core.geometry import Curve
-from ..io.truth import Line
+from ..core.geometry import Curve, Line
 from .painters import Painter, Skeleton, WeightedPoints, paints
 
 FINE = 32

@@ -8,55 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..core.arrays import frozen, positive
+from ..core.geometry import Line, Surface
 from ..core.particles import ParticleTable
 from ..core.volume import Grid, LabelVolume, Volume
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Line:
-    """The centre line of a filament.
-
-    Parameters
-    ----------
-    points : (p, 3) array
-        Points in their order along it, nm, in the files' frame.
-    radius : float
-        Radius of the tube around it, nm.
-    """
-
-    points: np.ndarray
-    radius: float
-
-    def __post_init__(self) -> None:
-        points = frozen(self.points, "line: points", (None, 3))
-        if len(points) < 2:
-            raise ValueError(f"line: points: wanted two or more, got {len(points)}")
-        object.__setattr__(self, "points", points)
-        object.__setattr__(self, "radius", positive(self.radius, "line: radius"))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Surface:
-    """The middle surface of a membrane.
-
-    Parameters
-    ----------
-    vertices : (v, 3) array
-        Its vertices, nm, in the files' frame.
-    faces : (f, 3) int array
-        Its triangles.
-    """
-
-    vertices: np.ndarray
-    faces: np.ndarray
-
-    def __post_init__(self) -> None:
-        vertices = frozen(self.vertices, "surface: vertices", (None, 3))
-        faces = frozen(self.faces, "surface: faces", (None, 3), np.int64)
-        if faces.size and not (faces.min() >= 0 and faces.max() < len(vertices)):
-            raise ValueError(f"surface: faces: wanted vertices 0 to {len(vertices) - 1}")
-        object.__setattr__(self, "vertices", vertices)
-        object.__setattr__(self, "faces", faces)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from ..density.kernel import gaussian_sigma, lattice_factor
+from ..density import MapSettings
 from .entries import Filament, Membrane, Molecule
 from .fields import Section, key
 
@@ -171,8 +171,12 @@ class Density(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # Said now, and not after the packing.
-        lattice_factor(gaussian_sigma(self.resolution, self.convention), self.voxel_size)
+        _ = self.settings  # Said now, and not after the packing.
+
+    @property
+    def settings(self) -> MapSettings:
+        """What the density and the labels are drawn with."""
+        return MapSettings(**dataclasses.asdict(self))
 
 
 @dataclass(frozen=True, kw_only=True)
