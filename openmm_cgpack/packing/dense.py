@@ -39,8 +39,8 @@ def crowding_series(
     """Pack the same molecules to one volume fraction after the other.
 
     A start more dilute than the first fraction, or than 0.25, is inserted anew; from there the
-    box shrinks from fraction to fraction, and clashes of atoms are removed at each. The next one goes on from
-    there.
+    box shrinks from fraction to fraction, and clashes of atoms are removed at each. The next one
+    goes on from there.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def crowding_series(
         Seed of the insertion and the dynamics.
     checkpoint : path-like, optional
         File that keeps what each stage has left (the insertion, and of every fraction the
-        compression and the clash removal), replaced whole each time; a compression under way keeps a
-        file of its own beside it. Where they exist, the run goes on from there. On Reference, and
+        compression and the clash removal), replaced whole each time; a compression under way keeps
+        a file of its own beside it. Where they exist, the run goes on from there. On Reference, and
         on the CPU platform with one thread, it ends as one that was not cut off, bit for bit;
         stages that another platform did stay as they are.
     reporters : sequence of OpenMM reporters, optional
