@@ -20,7 +20,6 @@ from . import __version__
 from .cli_audit import add_audit
 from .cli_export import add_export
 from .cli_render import add_render, snr_line
-from .cli_reproduce import add_reproduce
 from .cli_score import add_score
 from .core import BallModel, PackingError, PlacementError, RigidTransforms, Scene
 
@@ -109,15 +108,12 @@ def _parser() -> argparse.ArgumentParser:
 
     library = commands.add_parser("library", help="list the species that come with the package")
     library.add_argument("name", nargs="?", metavar="NAME", help="tell more of one species")
-    library.add_argument("--build", metavar="FOLDER", help="build it anew from structure files")
-    library.add_argument("-o", "--out", metavar="FILE", help="where --build writes")
     library.set_defaults(action=_library)
 
     add_render(commands)
     add_audit(commands)
     add_export(commands)
     add_score(commands)
-    add_reproduce(commands)
 
     check = commands.add_parser("check", help="versions, platforms and a tiny self-test")
     check.set_defaults(action=_check)
@@ -222,8 +218,8 @@ def _series_summary(manifest: dict[str, Any], out: str) -> str:
 
 def _coarse_grain(options: argparse.Namespace) -> None:
     from .core.units import ANGSTROM_PER_NM
-    from .models import coarse_grain
-    from .structures import library, load_structure
+    from .models import Cover, coarse_grain
+    from .structures import Reading, library, load_structure
 
     if options.out is not None and os.path.lexists(options.out) and not options.force:
         raise FileExistsError(f"{options.out}: exists; give another file, or --force to replace it")
@@ -232,9 +228,11 @@ def _coarse_grain(options: argparse.Namespace) -> None:
     if not os.path.exists(options.file) and options.file in library:
         structure = library.load(options.file)
     else:
-        structure = load_structure(options.file, assembly=options.assembly)
+        structure = load_structure(options.file, Reading(assembly=options.assembly))
     model = coarse_grain(
-        structure, atoms_per_ball=options.atoms_per_ball, radius=options.radius, seed=options.seed
+        structure,
+        Cover(atoms_per_ball=options.atoms_per_ball, radius=options.radius),
+        seed=options.seed,
     )
     print(f"{structure.name}: {structure.n_atoms} atoms, {structure.mass / 1e3:.1f} kDa")
     print("ball        x/Å       y/Å       z/Å  radius/Å")
@@ -263,12 +261,7 @@ def _write_balls(path: Path, model: BallModel, centres: np.ndarray) -> None:
 def _library(options: argparse.Namespace) -> None:
     from .structures import library
 
-    if options.build is not None:
-        from .library_build import build_library
-
-        built = build_library(options.build, options.out, progress=print)
-        print(f"{len(built.entries)} species")
-    elif options.name is not None:
+    if options.name is not None:
         for field, value in dataclasses.asdict(library.entry(options.name)).items():
             if value not in (None, ""):
                 print(f"{field:22s} {value}")

@@ -1,0 +1,141 @@
+"""A packed scene's final balls to poses (section 2.3 of the paper)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from ..core.arrays import frozen
+from ..core.scene import PackedScene
+from ..core.superposition import superpose
+from ..core.transforms import RigidTransforms
+from .three_balls import two_vectors
+
+Method = Literal["kabsch", "vectors"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Poses:
+    """Where every instance of a packed scene is, and how it is turned.
+
+    Parameters
+    ----------
+    transforms : RigidTransforms
+        n transforms from each model's body frame to the scene. Filaments, membranes and bodies of
+        one ball keep the rotation with which they were placed.
+    positions : (n, 3) array
+        Means of the final balls, nm (eq. 13 of the paper). A transform's translation is another
+        point: where the body's origin, a molecule's centre of mass, lies.
+    displacements : (n, 3) array
+        Final minus initial mean of the balls, nm. The paper says "from the initial position to
+        the final position", and prints the difference the other way round.
+    rigid : (n,) bool array
+        Which instances are rigid bodies; the others' transforms place them, and do not shape them.
+    rms : (n,) array
+        Root mean square distance between the final balls and the model's, superposed by their
+        best rotation, nm: what a rigid body has lost of its shape, and how far a filament or
+        membrane has bent from straight or flat.
+    mirrored : (n,) bool array
+        Whether the balls of a rigid body are closer to the model's mirror image; False for
+        bodies of balls in one plane, which is always so for three.
+
+    Examples
+    --------
+    What has only been placed has not moved:
+
+    >>> from openmm_cgpack import as_packed, Filament, place
+    >>> poses = extract_transforms(as_packed(place([(Filament(n_balls=5).build(), 2)], seed=1)))
+    >>> len(poses), poses.rigid.tolist(), float(np.abs(poses.displacements).max())
+    (2, [False, False], 0.0)
+    """
+
+    transforms: RigidTransforms
+    positions: np.ndarray
+    displacements: np.ndarray
+    rigid: np.ndarray
+    rms: np.ndarray
+    mirrored: np.ndarray
+
+    def __post_init__(self) -> None:
+        n = len(self.transforms)
+        for key in ("positions", "displacements"):
+            object.__setattr__(self, key, frozen(getattr(self, key), key, (n, 3)))
+        object.__setattr__(self, "rms", frozen(self.rms, "rms", (n,)))
+        for key in ("rigid", "mirrored"):
+            object.__setattr__(self, key, frozen(getattr(self, key), key, (n,), np.bool_))
+
+    def __len__(self) -> int:
+        return len(self.transforms)
+
+
+def extract_transforms(packed: PackedScene, *, method: Method = "kabsch") -> Poses:
+    """Return the pose of every instance of a packed scene.
+
+    Parameters
+    ----------
+    packed : PackedScene
+        The scene after packing.
+    method : {"kabsch", "vectors"}, optional
+        ``"kabsch"``: the rotation that fits all balls best, by least squares. ``"vectors"``: the
+        paper's, from three balls. Both give the same rotation of a body that kept its shape.
+
+    Returns
+    -------
+    Poses
+        In the order of the scene's instances.
+
+    Raises
+    ------
+    ValueError
+        Another `method`.
+
+    Notes
+    -----
+    The translation is ``mean(final balls) - R mean(model's balls)``, so that the means of the
+    balls match (eq. 13) and the origin of the body frame is carried along.
+
+    Examples
+    --------
+    A body that was placed unturned, and has moved by 5 nm:
+
+    >>> from openmm_cgpack.core import BallModel, History, Scene
+    >>> body = BallModel(name="body", positions=np.eye(3), radii=np.ones(3), masses=np.ones(3),
+    ...                  rigid_groups=(np.arange(3),), volume=1.0)
+    >>> scene = Scene(species=(body,), species_index=[0], transforms=RigidTransforms.identity(1))
+    >>> history = History(step=[], radius_of_gyration=[], fraction=[], overlap=[], energy=[])
+    >>> packed = PackedScene(scene=scene, positions=scene.positions + np.array([5.0, 0, 0]),
+    ...                      boundary=scene.boundary, history=history)
+    >>> extract_transforms(packed).displacements.round(9)
+    array([[5., 0., 0.]])
+    """
+    if method not in get_args(Method):
+        raise ValueError(f"method: wanted 'kabsch' or 'vectors', got {method!r}")
+    scene = packed.scene
+    n = scene.n_instances
+    rotations = np.array(scene.transforms.rotations)
+    translations, positions, initial = np.empty((n, 3)), np.empty((n, 3)), np.empty((n, 3))
+    rms, mirrored = np.zeros(n), np.zeros(n, dtype=bool)
+    for index, model in enumerate(scene.species):
+        members = np.flatnonzero(scene.species_index == index)
+        rows = scene.offsets[members][:, None] + np.arange(model.n_balls)
+        final, start = packed.positions[rows], rotations[members]
+        positions[members] = final.mean(axis=1)
+        initial[members] = scene.positions[rows].mean(axis=1)
+        fit = superpose(model.positions, final, start=start)
+        rms[members] = fit.rms
+        if model.is_rigid:
+            mirrored[members], rotations[members] = fit.mirrored, fit.transforms.rotations
+            if method == "vectors" and model.n_balls > 1:
+                rotations[members] = two_vectors(model.positions, final, start)
+        mean = model.positions.mean(axis=0)
+        translations[members] = positions[members] - rotations[members] @ mean
+    return Poses(
+        transforms=RigidTransforms(rotations=rotations, translations=translations),
+        positions=positions,
+        displacements=positions - initial,
+        rigid=np.array([model.is_rigid for model in scene.species])[scene.species_index],
+        rms=rms,
+        mirrored=mirrored,
+    )
