@@ -39,8 +39,9 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
 
     Examples
     --------
-    >>> from openmm_cgpack import Periodic, as_packed, bounding_grid, filament, place
-    >>> packed = as_packed(place([(filament(n_balls=5), 2)], boundary=Periodic(box=40), seed=1))
+    >>> from openmm_cgpack import Filament, Periodic, as_packed, bounding_grid, place
+    >>> tubes = [(Filament(n_balls=5).build(), 2)]
+    >>> packed = as_packed(place(tubes, boundary=Periodic(box=40), seed=1))
     >>> table = particle_table(packed, grid=bounding_grid(packed))
     >>> table.instance.tolist(), table.species.tolist()
     ([1, 2], ['filament', 'filament'])
@@ -128,8 +129,8 @@ def visibility(
     --------
     Half of a tube of 20 nm is in a field of view that ends at its middle:
 
-    >>> from openmm_cgpack import RigidTransforms, Scene, as_packed, filament
-    >>> tube = filament(n_balls=5)
+    >>> from openmm_cgpack import Filament, RigidTransforms, Scene, as_packed
+    >>> tube = Filament(n_balls=5).build()
     >>> scene = Scene(species=(tube,), species_index=[0], transforms=RigidTransforms.identity(1))
     >>> grid = Grid(shape=(20, 20, 20), voxel_size=1.0, origin=(-10, -10, 0.5))
     >>> seen = visibility(as_packed(scene), grid=grid)

@@ -5,13 +5,9 @@ from .pipeline import Simulated, simulate, simulate_series, write_outputs
 from .reference import key_table
 from .running import resume, run
 from .sections import (
-    Density,
-    Filament,
     Files,
     Forces,
     Imaging,
-    Membrane,
-    Molecule,
     Pack,
     Recipe,
     Run,
@@ -21,13 +17,9 @@ from .sections import (
 from .toml import demo_recipe, dump_recipe, load_imaging, load_recipe
 
 __all__ = [
-    "Density",
-    "Filament",
     "Files",
     "Forces",
     "Imaging",
-    "Membrane",
-    "Molecule",
     "Pack",
     "Recipe",
     "Run",

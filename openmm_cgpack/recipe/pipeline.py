@@ -124,12 +124,14 @@ def simulate(
 
     Examples
     --------
-    >>> from openmm_cgpack.recipe import Density, Filament, Pack, Run
+    >>> from openmm_cgpack.models import Filament
+    >>> from openmm_cgpack import MapSettings
+    >>> from openmm_cgpack.recipe import Pack, Run
     >>> made = simulate(
     ...     Recipe(
-    ...         filament=(Filament(n_balls=5, count=3),),
+    ...         structures=(Filament(n_balls=5, count=3),),
     ...         pack=Pack(max_steps=100, relax_steps=0),
-    ...         density=Density(voxel_size=2.0),
+    ...         density=MapSettings(voxel_size=2.0),
     ...         run=Run(platform="Reference"),
     ...     )
     ... )
@@ -201,11 +203,13 @@ def simulate_series(
 
     Examples
     --------
-    >>> from openmm_cgpack.recipe import Density, Molecule, Run, SceneSection
+    >>> from openmm_cgpack.models import Molecule
+    >>> from openmm_cgpack import MapSettings
+    >>> from openmm_cgpack.recipe import Run, SceneSection
     >>> recipe = Recipe(
-    ...     molecule=(Molecule(species="3hhb", count=8, atoms_per_ball=300, radius="volume"),),
+    ...     structures=(Molecule(species="3hhb", count=8, atoms_per_ball=300, radius="volume"),),
     ...     scene=SceneSection(boundary="periodic", fractions=(0.1, 0.2)),
-    ...     density=Density(voxel_size=2.0),
+    ...     density=MapSettings(voxel_size=2.0),
     ...     run=Run(platform="Reference"),
     ... )
     >>> [len(made.particles) for made in simulate_series(recipe)]
@@ -263,7 +267,7 @@ def _imaged(
         density = draw_density(recipe, packed, progress=progress)
         grid = density.grid
     with stage(seconds, "labels"):
-        labels = render_labels(packed, recipe.density.settings, grid=grid, progress=progress)
+        labels = render_labels(packed, recipe.density, grid=grid, progress=progress)
         particles = particle_table(packed, grid=grid)
     with stage(seconds, "tomogram"):
         rendered, additions = render_recipe(recipe, density, progress=progress)
@@ -313,7 +317,7 @@ def write_outputs(
         write_mrc(folder / name, volume)
     write_mask(folder, "instances", simulated.labels.instances)
     write_rendered(folder, simulated.rendered, simulated.additions)
-    seen = visibility(packed, simulated.recipe.density.settings, grid=simulated.density.grid)
+    seen = visibility(packed, simulated.recipe.density, grid=simulated.density.grid)
     write_particles(
         folder / "particles.csv",
         simulated.particles,
@@ -358,7 +362,7 @@ def draw_density(recipe: Recipe, packed: PackedScene, *, progress: bool = False)
     Volume
         Da/nm³.
     """
-    return render_density(packed, recipe.density.settings, progress=progress)
+    return render_density(packed, recipe.density, progress=progress)
 
 
 def _frames(packed: PackedScene, reporter: FrameReporter) -> list[np.ndarray]:
