@@ -52,9 +52,7 @@ from .evaluation import (
     split_tomograms,
     train_fcn,
 )
-from .exporting import (
-    export,
-)
+from .export import Export, Format, export_run, view
 from .forces import (
     CentrePull,
     HarmonicAngles,
@@ -151,9 +149,6 @@ from .structures import (
     load_structure,
     reduce_structure,
 )
-from .viewing import (
-    view,
-)
 
 __version__ = version("openmm_cgpack")
 
@@ -166,6 +161,8 @@ __all__ = [
     "ContrastTransfer",
     "Curve",
     "Envelope",
+    "Export",
+    "Format",
     "FrameReporter",
     "GaussianNoise",
     "Grid",
@@ -220,7 +217,7 @@ __all__ = [
     "dump_recipe",
     "electron_wavelength",
     "envelope_volume",
-    "export",
+    "export_run",
     "extract_transforms",
     "fetch_structure",
     "filament",
