@@ -8,9 +8,9 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
-from ..core import BallModel, LabelVolume, Open, PackedScene
-from ..evaluation.assignment import in_box
-from ..poses import extract_transforms
+from openmm_cgpack.core import BallModel, LabelVolume, Open, PackedScene
+from openmm_cgpack.evaluation.assignment import in_box
+from openmm_cgpack.poses import extract_transforms
 
 CLASH = 0.35
 """Library points (six atoms each) of two molecules nearer than this stand in each other, nm."""
