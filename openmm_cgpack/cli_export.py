@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .core.settings import settings_fields
+from .cli_options import add_settings, from_options
 from .export import Export, Format, export_run, view
 
 
@@ -20,14 +20,10 @@ def add_export(commands: Any) -> None:
     export = commands.add_parser("export", help="write a run's truth for other programs")
     _add_run_and_formats(export, Format.kinds, "all that are no viewers")
     export.add_argument("--to", metavar="FOLDER", help="where to write; else into OUT")
-    for field in settings_fields(Export):
-        number = {"type": float} if isinstance(field.default, float) else {}
-        flag = f"--{field.name.replace('_', '-')}"
-        metavar = "PART" if number else "NAME"
-        export.add_argument(flag, metavar=metavar, help=field.metadata["doc"], **number)
+    add_settings(export, Export)
     export.set_defaults(action=_export)
 
-    viewers = [name for name, kind in Format.kinds.items() if kind.opens]  # type: ignore[attr-defined]
+    viewers = [name for name, kind in Format.kinds.items() if kind.opens]
     show = commands.add_parser("view", help="write a page and scripts that show a run")
     _add_run_and_formats(show, viewers, "all that can be written")
     show.set_defaults(action=_view)
@@ -45,8 +41,7 @@ def _add_run_and_formats(parser: argparse.ArgumentParser, names: Any, default: s
 
 
 def _export(options: argparse.Namespace) -> None:
-    given = {field.name: getattr(options, field.name) for field in settings_fields(Export)}
-    settings = Export(**{name: value for name, value in given.items() if value is not None})
+    settings = from_options(Export, options)
     _print(export_run(options.out, options.formats, settings, folder=options.to))
 
 

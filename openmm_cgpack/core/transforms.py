@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from .arrays import frozen
 
@@ -83,3 +85,34 @@ class RigidTransforms:
             rotations=rotations,
             translations=-np.einsum("nij,nj->ni", rotations, self.translations),
         )
+
+
+def euler_angles(rotations: np.ndarray, axes: str) -> np.ndarray:
+    """Return the Euler angles of rotations as scipy names them, (n, 3) rad.
+
+    Parameters
+    ----------
+    rotations : (n, 3, 3) array
+        Rotation matrices, which act on column vectors.
+    axes : str
+        Three axes, the first again at the end: intrinsic ones as ``"ZYZ"``, extrinsic ones as
+        ``"zyz"``.
+
+    Returns
+    -------
+    (n, 3) array
+        The first and the last from -pi to pi, the second from 0 to pi. Within 1e-7 of 0 and pi
+        only the sum or the difference of the others counts, and the last is 0.
+
+    Examples
+    --------
+    >>> euler_angles(np.eye(3)[None], "ZXZ").tolist()
+    [[0.0, 0.0, 0.0]]
+    """
+    rotations = frozen(rotations, "rotations", (None, 3, 3))
+    if len(rotations) == 0:
+        return np.empty((0, 3))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Gimbal lock")
+        # Adding 0.0 turns a negative zero into a plain one.
+        return Rotation.from_matrix(rotations).as_euler(axes) + 0.0

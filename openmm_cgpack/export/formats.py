@@ -24,7 +24,7 @@ TILT_SERIES = "tilt_series.mrcs"
 
 
 class Format(Settings, family=True):
-    """What another program reads, or a viewer shows: one folder of files.
+    r"""What another program reads, or a viewer shows: one folder of files.
 
     A kind of it overrides `write`, and where it cannot hold everything, `refuses`:
 
@@ -33,9 +33,11 @@ class Format(Settings, family=True):
     ... class Count(Format):
     ...     "A file with the number of objects."
     ...     def write(self, folder, truth, tilts=None):
-    ...         (folder / "count.txt").write_text(f"{len(truth.particles)}\\n")
+    ...         (folder / "count.txt").write_text(f"{len(truth.particles)}\n")
     >>> del Format.kinds["count"]
     """
+
+    kinds: ClassVar[dict[str, type[Format]]]  # type: ignore[assignment]
 
     needs_tilts: ClassVar[bool] = False
     """Whether it holds a tilt series in any case."""
@@ -43,9 +45,7 @@ class Format(Settings, family=True):
     opens: ClassVar[str] = ""
     """Of a viewer: its file that a user opens. `view` writes viewers into the folder of a run."""
 
-    def write(
-        self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None
-    ) -> None:
+    def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Write the files.
 
         Parameters
@@ -110,9 +110,7 @@ class PointFormat(Format):
         above=0,
     )
 
-    def points(
-        self, truth: GroundTruth, species: str
-    ) -> list[tuple[int, np.ndarray, np.ndarray]]:
+    def points(self, truth: GroundTruth, species: str) -> list[tuple[int, np.ndarray, np.ndarray]]:
         """Return instance, place (3,) nm, and rotation (3, 3) of all points of a species in view.
 
         Those of filaments have their z axes along them; membranes have no points.
@@ -151,10 +149,13 @@ class Export(Settings):
     )
 
 
+EVERYTHING = Export()
+
+
 def export_run(
     out: str | os.PathLike[str],
     formats: Iterable[str | Format] | None = None,
-    settings: Export = Export(),
+    settings: Export = EVERYTHING,
     *,
     folder: str | os.PathLike[str] | None = None,
 ) -> dict[str, Path]:

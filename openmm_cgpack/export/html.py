@@ -31,7 +31,7 @@ class Html(Format):
     opens = "view.html"
 
     def refuses(self, truth: GroundTruth, tilts: TiltSeries | None = None) -> str | None:
-        """The page is k3d's."""
+        """Refuse where k3d is not installed, whose page it is."""
         if find_spec("k3d") is None:
             return "wanted k3d, which is not installed: pip install 'openmm_cgpack[viz]'"
         return super().refuses(truth, tilts)
@@ -172,9 +172,7 @@ def _strided(labels: np.ndarray, factor: int, shape: tuple[int, ...]) -> np.ndar
     return labels[np.ix_(*index)]
 
 
-def _bounds(
-    shape: tuple[int, ...], factor: int, voxel_size: float, margin: float
-) -> list[float]:
+def _bounds(shape: tuple[int, ...], factor: int, voxel_size: float, margin: float) -> list[float]:
     """Return the box between the centres of the outermost blocks, and a part of a block around."""
     block = factor * voxel_size
     first = (factor - 1) / 2 * voxel_size - margin * block

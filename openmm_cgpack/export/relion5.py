@@ -43,10 +43,7 @@ class Relion5(PointFormat):
     """
 
     def refuses(self, truth: GroundTruth, tilts: TiltSeries | None = None) -> str | None:
-        """The middle of an odd size lies between two voxels in one place of RELION, not in another.
-
-        So it would be half a voxel off somewhere.
-        """
+        """Refuse odd sizes, whose middle RELION puts on a voxel here and between two there."""
         if any(n % 2 for n in truth.grid.shape):
             return f"wanted even sizes, got {truth.grid.shape}"
         return super().refuses(truth, tilts)
@@ -100,7 +97,9 @@ class Relion5(PointFormat):
             track[mine[1:]] = np.cumsum(steps[mine[1:]]) * ANGSTROM_PER_NM
             half[mine] = 1 + order % 2
         columns = _places(truth, centres, pixel)
-        for key, values in zip(("Rot", "Tilt", "Psi"), relion_angles(frames @ ACROSS).T, strict=True):
+        for key, values in zip(
+            ("Rot", "Tilt", "Psi"), relion_angles(frames @ ACROSS).T, strict=True
+        ):
             columns[f"rlnTomoSubtomogram{key}"] = values
         return columns | {
             "rlnAngleRot": np.zeros(n),

@@ -32,7 +32,7 @@ class Shrec(Format):
     """
 
     def refuses(self, truth: GroundTruth, tilts: TiltSeries | None = None) -> str | None:
-        """Masks are MRC files; instances are line numbers."""
+        """Refuse more labels than MRC holds, and numbers that are no line numbers."""
         most = int(truth.instances.data.max())
         if most > MOST_LABELS:
             return f"wanted labels up to {MOST_LABELS}, as MRC holds, got {most}"
