@@ -31,6 +31,7 @@ from .core import (
     TiltSeries,
     Volume,
 )
+from .core.transforms import from_zyz, to_quaternion, to_zyz
 from .density import (
     Labels,
     bounding_grid,
@@ -96,7 +97,17 @@ from .io import (
     write_picks,
 )
 from .io.scenes import load_packed, load_scene, save_packed, save_scene
-from .models import coarse_grain, filament, membrane, single_ball
+from .models import (
+    PAPER_COVER,
+    SHAPE_COVER,
+    Cover,
+    Filament,
+    Membrane,
+    Molecule,
+    Structure,
+    coarse_grain,
+    single_ball,
+)
 from .overview import plot_overview
 from .packing import (
     FrameReporter,
@@ -130,7 +141,7 @@ from .plot import (
     plot_slices,
     plot_steps,
 )
-from .poses import Poses, extract_transforms, from_zyz, to_quaternion, to_zyz
+from .poses import Poses, extract_transforms
 from .recipe import (
     Recipe,
     demo_recipe,
@@ -143,6 +154,7 @@ from .recipe import (
 from .structures import (
     Library,
     LibraryEntry,
+    Reading,
     envelope_volume,
     fetch_structure,
     library,
@@ -153,15 +165,19 @@ from .structures import (
 __version__ = version("openmm_cgpack")
 
 __all__ = [
+    "PAPER_COVER",
+    "SHAPE_COVER",
     "AtomicStructure",
     "Audit",
     "BallModel",
     "Boundary",
     "CentrePull",
     "ContrastTransfer",
+    "Cover",
     "Curve",
     "Envelope",
     "Export",
+    "Filament",
     "Format",
     "FrameReporter",
     "GaussianNoise",
@@ -173,8 +189,10 @@ __all__ = [
     "Labels",
     "Library",
     "LibraryEntry",
+    "Membrane",
     "Mesh",
     "MissingWedge",
+    "Molecule",
     "Obstacle",
     "ObstacleWall",
     "Open",
@@ -186,12 +204,14 @@ __all__ = [
     "Picks",
     "PlacementError",
     "Poses",
+    "Reading",
     "Recipe",
     "RigidTransforms",
     "Scene",
     "SegmentationScores",
     "Slab",
     "SoftRepulsion",
+    "Structure",
     "StructureError",
     "SwitchedLennardJones",
     "TiltScheme",
@@ -220,7 +240,6 @@ __all__ = [
     "export_run",
     "extract_transforms",
     "fetch_structure",
-    "filament",
     "filled_fraction",
     "fit_box",
     "fit_counts",
@@ -236,7 +255,6 @@ __all__ = [
     "load_structure",
     "match_picks",
     "measure_snr",
-    "membrane",
     "one_step_stages",
     "overlaps",
     "pack",

@@ -9,6 +9,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from openmm_cgpack.core import BallModel, LabelVolume, Open, PackedScene
+from openmm_cgpack.core.superposition import superpose
 from openmm_cgpack.evaluation.assignment import in_box
 from openmm_cgpack.poses import extract_transforms
 
@@ -231,8 +232,8 @@ def measure_bending(model: BallModel, balls: np.ndarray) -> Bending:
 
     Examples
     --------
-    >>> from openmm_cgpack import filament
-    >>> chain = filament(n_balls=3, radius=2.0)
+    >>> from openmm_cgpack import Filament
+    >>> chain = Filament(n_balls=3, radius=2.0).build()
     >>> right_angle = np.array([[0.0, 0, 0], [4, 0, 0], [4, 4, 0]])
     >>> shape = measure_bending(chain, right_angle)
     >>> round(shape.bend), round(shape.end_to_end, 3), shape.bond_worst
@@ -263,8 +264,4 @@ def _ends(model: BallModel) -> np.ndarray:
 
 
 def _departure(rest: np.ndarray, balls: np.ndarray) -> float:
-    rest, balls = rest - rest.mean(axis=0), balls - balls.mean(axis=0)
-    u, _, vt = np.linalg.svd(balls.T @ rest)
-    # A chain or a sheet is its own mirror image: either handedness of the fit is a rotation.
-    turned = rest @ (u @ vt).T
-    return float(np.sqrt(((turned - balls) ** 2).sum(axis=1).mean()))
+    return float(superpose(rest, balls).rms[0])

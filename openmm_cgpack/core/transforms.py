@@ -1,4 +1,4 @@
-"""Rigid transforms, many at a time."""
+"""Rigid transforms, many at a time, and their rotations as angles and quaternions."""
 
 from __future__ import annotations
 
@@ -116,3 +116,58 @@ def euler_angles(rotations: np.ndarray, axes: str) -> np.ndarray:
         warnings.filterwarnings("ignore", message="Gimbal lock")
         # Adding 0.0 turns a negative zero into a plain one.
         return Rotation.from_matrix(rotations).as_euler(axes) + 0.0
+
+
+def to_zyz(rotations: np.ndarray) -> np.ndarray:
+    """Return the ZYZ Euler angles of rotations (eq. 14 of the paper).
+
+    ``R = Rz(alpha) Ry(beta) Rz(gamma)`` acts on column vectors and takes the object to the scene:
+    intrinsic turns about z by alpha, about the new y by beta, about the new z by gamma. RELION's
+    (rot, tilt, psi) are the angles of the inverse.
+
+    Parameters
+    ----------
+    rotations : (n, 3, 3) array
+        Rotation matrices.
+
+    Returns
+    -------
+    (n, 3) array
+        alpha, beta, gamma in rad; see `euler_angles` for their ranges.
+
+    Examples
+    --------
+    >>> to_zyz(np.eye(3)[None])
+    array([[0., 0., 0.]])
+    """
+    return euler_angles(rotations, "ZYZ")
+
+
+def from_zyz(angles: np.ndarray) -> np.ndarray:
+    """Return the rotations (n, 3, 3) of ZYZ Euler angles (n, 3) in rad; see `to_zyz`.
+
+    Examples
+    --------
+    >>> from_zyz([[np.pi / 2, 0, 0]])[0] @ [1, 0, 0] @ [0, 1, 0] > 0.999999
+    np.True_
+    """
+    angles = frozen(angles, "angles", (None, 3))
+    if len(angles) == 0:
+        return np.empty((0, 3, 3))
+    return Rotation.from_euler("ZYZ", angles).as_matrix()
+
+
+def to_quaternion(rotations: np.ndarray) -> np.ndarray:
+    """Return the unit quaternions (n, 4) of rotations (n, 3, 3).
+
+    They are x, y, z, w: the scalar last, as in scipy, and never negative.
+
+    Examples
+    --------
+    >>> to_quaternion(np.eye(3)[None])
+    array([[0., 0., 0., 1.]])
+    """
+    rotations = frozen(rotations, "rotations", (None, 3, 3))
+    if len(rotations) == 0:
+        return np.empty((0, 4))
+    return Rotation.from_matrix(rotations).as_quat(canonical=True) + 0.0

@@ -19,8 +19,11 @@ from openmm_cgpack.io.tilts import save_tilts
 
 VOXEL = 10 * world.GRID.voxel_size
 
-VIEWERS = {name for name, kind in Format.kinds.items() if kind.opens}
-WITHOUT_TILTS = set(Format.kinds) - VIEWERS - {"imod"}
+
+def without_tilts():
+    """Return the names of all formats but viewers and those of tilt series."""
+    return {name for name, kind in Format.kinds.items() if not (kind.opens or kind.needs_tilts)}
+
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def test_a_folder_says_all_that_was_known(run):
 
 def test_every_format_without_a_tilt_series(run):
     written = export_run(run)
-    assert set(written) == WITHOUT_TILTS
+    assert set(written) == without_tilts()
     assert all(path.parent == run and any(path.iterdir()) for path in written.values())
     assert not [path for path in run.rglob("*") if ".partial" in path.name]
     # Again, over what is there.
@@ -138,7 +141,7 @@ def test_more_instances_than_mrc_holds(run):
     assert (load_truth(run).instances.data == many).all()
     written = export_run(run, ["omezarr"])["omezarr"]
     assert (read_ome_zarr(written / "instances.zarr").data == many).all()
-    assert set(export_run(run)) == WITHOUT_TILTS - {"shrec"}
+    assert set(export_run(run)) == without_tilts() - {"shrec"}
     with pytest.raises(ValueError, match="wanted labels up to 65535"):
         export_run(run, ["shrec"])
     with pytest.raises(ValueError, match="wanted labels up to 65535"):
