@@ -1,9 +1,6 @@
 """A format of a user's own module is one as all others."""
 
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import own_format
 import pytest

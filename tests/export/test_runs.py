@@ -25,7 +25,6 @@ def without_tilts():
     return {name for name, kind in Format.kinds.items() if not (kind.opens or kind.needs_tilts)}
 
 
-
 @pytest.fixture
 def run(tmp_path):
     """Return a folder with what the writers need of a run."""
