@@ -55,9 +55,7 @@ from .evaluation import (
     split_tomograms,
     train_fcn,
 )
-from .exporting import (
-    export,
-)
+from .export import Export, Format, export_run, view
 from .forces import (
     CentrePull,
     HarmonicAngles,
@@ -167,9 +165,6 @@ from .structures import (
     load_structure,
     reduce_structure,
 )
-from .viewing import (
-    view,
-)
 
 __version__ = version("openmm_cgpack")
 
@@ -186,7 +181,9 @@ __all__ = [
     "Cover",
     "Curve",
     "Envelope",
+    "Export",
     "Filament",
+    "Format",
     "FrameReporter",
     "GaussianNoise",
     "Grid",
@@ -248,7 +245,7 @@ __all__ = [
     "dump_recipe",
     "electron_wavelength",
     "envelope_volume",
-    "export",
+    "export_run",
     "extract_transforms",
     "fetch_structure",
     "filled_fraction",

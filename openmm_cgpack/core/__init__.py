@@ -2,7 +2,7 @@
 
 from .boundary import Boundary, Open, Periodic, Slab
 from .errors import PackingError, PlacementError, StructureError
-from .geometry import Curve, Geometry, Mesh
+from .geometry import Curve, Geometry, Line, Mesh, Surface
 from .model import BallModel
 from .obstacle import Obstacle
 from .particles import ParticleTable
@@ -22,6 +22,7 @@ __all__ = [
     "Grid",
     "History",
     "LabelVolume",
+    "Line",
     "Mesh",
     "Obstacle",
     "Open",
@@ -35,6 +36,7 @@ __all__ = [
     "Scene",
     "Slab",
     "StructureError",
+    "Surface",
     "TiltOptics",
     "TiltSeries",
     "Volume",

@@ -130,6 +130,39 @@ class Line:
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "radius", positive(self.radius, "line: radius"))
 
+    def poses(self, spacing: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return evenly spaced places on the line, and frames whose z axis goes along it.
+
+        Parameters
+        ----------
+        spacing : float, optional
+            Distance between places, nm; made a little smaller, so that they fill the line. By
+            default the radius of the tube.
+
+        Returns
+        -------
+        positions : (k, 3) array
+            Places, nm.
+        rotations : (k, 3, 3) array
+            Their frames' axes as columns. From place to place the x axis changes as little as it
+            can, so that the frames do not twist.
+        """
+        steps = np.linalg.norm(np.diff(self.points, axis=0), axis=1)
+        length = np.concatenate([[0.0], np.cumsum(steps)])
+        count = max(2, int(np.ceil(length[-1] / (spacing or self.radius))) + 1)
+        at = np.linspace(0, length[-1], count)
+        positions = np.stack([np.interp(at, length, axis) for axis in self.points.T], axis=1)
+        # The middle of a piece of the line has its direction; ends of pieces lie between two.
+        tangents = np.gradient(positions, axis=0)
+        tangents /= np.linalg.norm(tangents, axis=1)[:, None]
+        x = np.eye(3)[np.abs(tangents[0]).argmin()]
+        rotations = np.empty((count, 3, 3))
+        for k, z in enumerate(tangents):
+            x = x - (x @ z) * z
+            x /= np.linalg.norm(x)
+            rotations[k] = np.stack([x, np.cross(z, x), z], axis=1)
+        return positions, rotations
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Surface:
