@@ -44,10 +44,10 @@ from .density import (
     visibility,
 )
 from .evaluation import (
+    DogPicker,
     PickScores,
     SegmentationScores,
     match_picks,
-    pick_dog,
     predict,
     score_labels,
     split_tomograms,
@@ -166,6 +166,7 @@ __all__ = [
     "CentrePull",
     "ContrastTransfer",
     "Curve",
+    "DogPicker",
     "Envelope",
     "FrameReporter",
     "GaussianNoise",
@@ -247,7 +248,6 @@ __all__ = [
     "pack_scene",
     "paper_forces",
     "particle_table",
-    "pick_dog",
     "place",
     "platform_names",
     "plot_history",

@@ -58,6 +58,9 @@ def match_picks(
     >>> scores.tp, scores.fp, scores.fn, scores.f
     (1, 2, 1, 0.4)
     """
+    if rule.by_labels != (labels is not None):
+        wanted = "instance labels" if rule.by_labels else "no labels"
+        raise ValueError(f"labels: wanted {wanted} for the rule {rule.kind!r}")
     found = rule.match(picks, truth, labels=labels, boundary=boundary)
     pairs = np.stack([found.picks[found.chosen], found.particles[found.chosen]], axis=1)
     confusion, names = _confusion(picks, truth, pairs)

@@ -59,6 +59,9 @@ class MatchingRule(Settings, family=True):
     by_species: ClassVar[bool] = False
     """Whether a pick has to name the particle's species."""
 
+    by_labels: ClassVar[bool] = False
+    """Whether it needs instance masks."""
+
     def match(
         self, picks: Picks, truth: ParticleTable, *, labels: LabelVolume | None, boundary: Boundary
     ) -> Candidates:
@@ -93,8 +96,6 @@ class PaperRule(MatchingRule):
         self, picks: Picks, truth: ParticleTable, *, labels: LabelVolume | None, boundary: Boundary
     ) -> Candidates:
         """Return the pairs within reach, and the assignment."""
-        if labels is not None:
-            raise ValueError(f"labels: wanted no labels for the rule {self.kind!r}")
         pick, particle, distances = within_reach(
             picks.positions, truth.centre, self.reach * truth.radius, boundary=boundary
         )
@@ -134,12 +135,13 @@ class ShrecRule(MatchingRule):
         minimum=0,
     )
 
+    by_labels: ClassVar[bool] = True
+
     def match(
         self, picks: Picks, truth: ParticleTable, *, labels: LabelVolume | None, boundary: Boundary
     ) -> Candidates:
         """Return the picks in masks; the first in each is chosen."""
-        if labels is None:
-            raise ValueError(f"labels: wanted instance labels for the rule {self.kind!r}")
+        assert labels is not None
         if boundary.periodic.any():
             raise ValueError(f"boundary: means nothing for the rule {self.kind!r}")
         voxels = np.rint(picks.positions / labels.voxel_size).astype(np.int64)[:, ::-1]

@@ -113,7 +113,7 @@ def picking_curve(
     for case, picker in tracked(work, "picking", show=progress):
         if picker.n_picks is None:
             picker = dataclasses.replace(picker, n_picks=len(case.truth))
-        boundary: Boundary = Periodic(box=case.volume.grid.size) if periodic else Open()
+        boundary: Boundary = Periodic(box=tuple(case.volume.grid.size)) if periodic else Open()
         picks = picker.pick(case.volume, periodic=periodic)
         scores = match_picks(picks, case.truth, rule, labels=case.labels, boundary=boundary)
         points.append(CurvePoint(case=case, picker=picker, scores=scores))
