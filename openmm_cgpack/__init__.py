@@ -99,7 +99,17 @@ from .io import (
     write_picks,
 )
 from .io.scenes import load_packed, load_scene, save_packed, save_scene
-from .models import coarse_grain, filament, membrane, single_ball
+from .models import (
+    PAPER_COVER,
+    SHAPE_COVER,
+    Cover,
+    Filament,
+    Membrane,
+    Molecule,
+    Structure,
+    coarse_grain,
+    single_ball,
+)
 from .overview import plot_overview
 from .packing import (
     FrameReporter,
@@ -146,6 +156,7 @@ from .recipe import (
 from .structures import (
     Library,
     LibraryEntry,
+    Reading,
     envelope_volume,
     fetch_structure,
     library,
@@ -159,15 +170,19 @@ from .viewing import (
 __version__ = version("openmm_cgpack")
 
 __all__ = [
+    "PAPER_COVER",
+    "SHAPE_COVER",
     "AtomicStructure",
     "Audit",
     "BallModel",
     "Boundary",
     "CentrePull",
     "ContrastTransfer",
+    "Cover",
     "Curve",
     "DogPicker",
     "Envelope",
+    "Filament",
     "FrameReporter",
     "GaussianNoise",
     "Grid",
@@ -178,8 +193,10 @@ __all__ = [
     "Labels",
     "Library",
     "LibraryEntry",
+    "Membrane",
     "Mesh",
     "MissingWedge",
+    "Molecule",
     "Obstacle",
     "ObstacleWall",
     "Open",
@@ -191,12 +208,14 @@ __all__ = [
     "Picks",
     "PlacementError",
     "Poses",
+    "Reading",
     "Recipe",
     "RigidTransforms",
     "Scene",
     "SegmentationScores",
     "Slab",
     "SoftRepulsion",
+    "Structure",
     "StructureError",
     "SwitchedLennardJones",
     "TiltScheme",
@@ -225,7 +244,6 @@ __all__ = [
     "export",
     "extract_transforms",
     "fetch_structure",
-    "filament",
     "filled_fraction",
     "fit_box",
     "fit_counts",
@@ -241,7 +259,6 @@ __all__ = [
     "load_structure",
     "match_picks",
     "measure_snr",
-    "membrane",
     "one_step_stages",
     "overlaps",
     "pack",

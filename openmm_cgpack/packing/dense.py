@@ -79,8 +79,8 @@ def crowding_series(
 
     Examples
     --------
-    >>> from openmm_cgpack import Periodic, coarse_grain, library, place
-    >>> model = coarse_grain(library.load("3hhb"), atoms_per_ball=300, radius="volume", seed=1)
+    >>> from openmm_cgpack import Periodic, SHAPE_COVER, coarse_grain, library, place
+    >>> model = coarse_grain(library.load("3hhb"), SHAPE_COVER, seed=1)
     >>> scene = place([(model, 20)], boundary=Periodic(box=40.0), seed=1)
     >>> series = crowding_series(scene, fractions=[0.1, 0.3], seed=1)
     >>> [round(float(packed.history.fraction[-1]), 3) for packed in series]

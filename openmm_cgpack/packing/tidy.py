@@ -75,8 +75,8 @@ def tidy(
 
     Examples
     --------
-    >>> from openmm_cgpack import coarse_grain, insert, library
-    >>> model = coarse_grain(library.load("3hhb"), atoms_per_ball=300, radius="volume", seed=1)
+    >>> from openmm_cgpack import SHAPE_COVER, coarse_grain, insert, library
+    >>> model = coarse_grain(library.load("3hhb"), SHAPE_COVER, seed=1)
     >>> tidied = tidy(insert([(model, 20)], fraction=0.25, seed=1))
     >>> tidied.provenance["tidy"]["points_too_close"]
     0
