@@ -53,9 +53,7 @@ from .evaluation import (
     split_tomograms,
     train_fcn,
 )
-from .exporting import (
-    export,
-)
+from .export import Export, Format, export_run, view
 from .forces import (
     CentrePull,
     HarmonicAngles,
@@ -112,7 +110,9 @@ from .models import (
 )
 from .overview import plot_overview
 from .packing import (
+    ClashRemoval,
     FrameReporter,
+    Insertion,
     as_packed,
     box_fraction,
     choose_platform,
@@ -130,7 +130,7 @@ from .packing import (
     place,
     platform_names,
     radius_of_gyration,
-    tidy,
+    remove_clashes,
     to_topology,
     write_topology,
     write_trajectory,
@@ -163,9 +163,6 @@ from .structures import (
     load_structure,
     reduce_structure,
 )
-from .viewing import (
-    view,
-)
 
 __version__ = version("openmm_cgpack")
 
@@ -177,18 +174,22 @@ __all__ = [
     "BallModel",
     "Boundary",
     "CentrePull",
+    "ClashRemoval",
     "ContrastTransfer",
     "Cover",
     "Curve",
     "DogPicker",
     "Envelope",
+    "Export",
     "Filament",
+    "Format",
     "FrameReporter",
     "GaussianNoise",
     "Grid",
     "HarmonicAngles",
     "HarmonicBonds",
     "History",
+    "Insertion",
     "LabelVolume",
     "Labels",
     "Library",
@@ -241,7 +242,7 @@ __all__ = [
     "dump_recipe",
     "electron_wavelength",
     "envelope_volume",
-    "export",
+    "export_run",
     "extract_transforms",
     "fetch_structure",
     "filled_fraction",
@@ -283,6 +284,7 @@ __all__ = [
     "read_picks",
     "reconstruct",
     "reduce_structure",
+    "remove_clashes",
     "render",
     "render_density",
     "render_labels",
@@ -297,7 +299,6 @@ __all__ = [
     "single_ball",
     "species_map",
     "split_tomograms",
-    "tidy",
     "to_quaternion",
     "to_topology",
     "to_zyz",
