@@ -102,7 +102,7 @@ def test_nan_becomes_null(capsys, tmp_path, run, picks):
     [
         (["picks", "PICKS", "nowhere.csv"], "nowhere.csv: no such file"),
         (["picks", "PICKS", "RUN", "--without", "c"], "species: the truth holds no 'c'"),
-        (["picks", "PICKS", "RUN", "--labels", "a.mrc"], "--labels: means nothing for the rule 'paper'"),
+        (["picks", "PICKS", "RUN", "--labels", "a.mrc"], "--labels: means nothing for the rule"),
         (["picks", "PICKS", "RUN", "--best", "-1"], "--best: wanted a number >= 0, got -1"),
         (["picks", "PICKS", "RUN", "--dilation", "2"], "--dilation: means nothing for paper"),
         (["picks", "PICKS", "RUN", "--reach", "0"], "--reach: wanted a number > 0, got 0"),

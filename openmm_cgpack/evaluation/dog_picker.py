@@ -143,8 +143,8 @@ def suppress_neighbours(
 ) -> np.ndarray:
     """Return which points (n, 3) stay, best first, where each removes all worse ones near it.
 
-    Near is less than `distance`; all lengths in nm, `box` the edges of a periodic one that holds the
-    points. On a tie the earlier point stays.
+    Near is less than `distance`; lengths are in nm, `box` has the edges of a periodic one that
+    holds the points. On a tie the earlier point stays.
     """
     if not len(points):
         return np.empty(0, np.int64)
