@@ -46,10 +46,10 @@ from .density import (
     visibility,
 )
 from .evaluation import (
+    DogPicker,
     PickScores,
     SegmentationScores,
     match_picks,
-    pick_dog,
     predict,
     score_labels,
     split_tomograms,
@@ -180,6 +180,7 @@ __all__ = [
     "ContrastTransfer",
     "Cover",
     "Curve",
+    "DogPicker",
     "Envelope",
     "Export",
     "Filament",
@@ -269,7 +270,6 @@ __all__ = [
     "pack_scene",
     "paper_forces",
     "particle_table",
-    "pick_dog",
     "place",
     "platform_names",
     "plot_history",
