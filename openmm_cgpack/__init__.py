@@ -34,6 +34,8 @@ from .core import (
 from .core.transforms import from_zyz, to_quaternion, to_zyz
 from .density import (
     Labels,
+    MapSettings,
+    Sampling,
     bounding_grid,
     box_grid,
     gaussian_sigma,
@@ -44,18 +46,16 @@ from .density import (
     visibility,
 )
 from .evaluation import (
+    DogPicker,
     PickScores,
     SegmentationScores,
     match_picks,
-    pick_dog,
     predict,
     score_labels,
     split_tomograms,
     train_fcn,
 )
-from .exporting import (
-    export,
-)
+from .export import Export, Format, export_run, view
 from .forces import (
     CentrePull,
     HarmonicAngles,
@@ -105,7 +105,9 @@ from .models import (
 )
 from .overview import plot_overview
 from .packing import (
+    ClashRemoval,
     FrameReporter,
+    Insertion,
     as_packed,
     box_fraction,
     choose_platform,
@@ -123,7 +125,7 @@ from .packing import (
     place,
     platform_names,
     radius_of_gyration,
-    tidy,
+    remove_clashes,
     to_topology,
     write_topology,
     write_trajectory,
@@ -156,9 +158,6 @@ from .structures import (
     load_structure,
     reduce_structure,
 )
-from .viewing import (
-    view,
-)
 
 __version__ = version("openmm_cgpack")
 
@@ -170,19 +169,25 @@ __all__ = [
     "BallModel",
     "Boundary",
     "CentrePull",
+    "ClashRemoval",
     "ContrastTransfer",
     "Cover",
     "Curve",
+    "DogPicker",
+    "Export",
     "Filament",
+    "Format",
     "FrameReporter",
     "Grid",
     "HarmonicAngles",
     "HarmonicBonds",
     "History",
+    "Insertion",
     "LabelVolume",
     "Labels",
     "Library",
     "LibraryEntry",
+    "MapSettings",
     "Membrane",
     "Mesh",
     "Microscope",
@@ -204,6 +209,7 @@ __all__ = [
     "Recipe",
     "Reconstruction",
     "RigidTransforms",
+    "Sampling",
     "Scene",
     "SegmentationScores",
     "Slab",
@@ -231,7 +237,7 @@ __all__ = [
     "demo_recipe",
     "dump_recipe",
     "envelope_volume",
-    "export",
+    "export_run",
     "extract_transforms",
     "fetch_structure",
     "filled_fraction",
@@ -253,7 +259,6 @@ __all__ = [
     "pack_scene",
     "paper_forces",
     "particle_table",
-    "pick_dog",
     "place",
     "platform_names",
     "plot_history",
@@ -271,6 +276,7 @@ __all__ = [
     "read_picks",
     "reconstruct",
     "reduce_structure",
+    "remove_clashes",
     "render",
     "render_density",
     "render_labels",
@@ -283,7 +289,6 @@ __all__ = [
     "single_ball",
     "species_map",
     "split_tomograms",
-    "tidy",
     "to_quaternion",
     "to_topology",
     "to_zyz",

@@ -9,7 +9,7 @@ import numpy as np
 
 from openmm_cgpack.core import LabelVolume, Volume
 from openmm_cgpack.core.seeds import stage_seed
-from openmm_cgpack.density import Labels, render_density, render_labels
+from openmm_cgpack.density import Labels, MapSettings, render_density, render_labels
 from openmm_cgpack.imaging import OneStep, render
 from openmm_cgpack.models import coarse_grain
 from openmm_cgpack.plot import plot_history, plot_molecules, plot_planes, plot_steps
@@ -74,7 +74,7 @@ def crowded_scene(settings: Settings) -> CrowdedScene:
         max_steps=3_000 if settings.quick else 20_000,
         relax_steps=2_000 if settings.quick else 4_000,
     )
-    density = render_density(run.packed, voxel_size=1.0, resolution=4.0)
+    density = render_density(run.packed, MapSettings(voxel_size=1.0, resolution=4.0))
     return CrowdedScene(
         run=run,
         density=density,
@@ -117,6 +117,7 @@ def run_crowded(settings: Settings) -> Section:
     tightest = int(history.radius_of_gyration.argmin())
 
     where = f"{n} macromolecules ({made.copies} each of 20 types), {packed.scene.n_balls} balls"
+    removal = dense.packed.provenance["clash_removal"]
     grown = f" The box had to grow: {run.enlarged}." if run.enlarged else " All of them fitted."
     findings = (
         Finding(
@@ -140,8 +141,8 @@ def run_crowded(settings: Settings) -> Section:
             f"inside is {mean_gap:.1f} nm from the nearest molecule on average, and a ball of "
             f"{largest_gap:.1f} nm radius fits into its largest hole. Shape-true balls in a "
             f"periodic box bring the same molecules to {dense.fraction:.2f}; "
-            f"{dense.packed.provenance['tidy']['points_too_close']} of their points are then "
-            f"within {dense.packed.provenance['tidy']['closest_asked']:g} nm of another "
+            f"{removal['points_too_close']} of their points are then "
+            f"within {removal['closest_asked']:g} nm of another "
             "molecule's.",
             verdict=judge(end.inner_fraction >= CYTOPLASM[0], largest_gap < 3.0),
         ),

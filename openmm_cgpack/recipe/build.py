@@ -8,7 +8,7 @@ from ..core import BallModel, Periodic, Scene, Slab
 from ..core.seeds import stage_seed
 from ..forces import ForceTerm, paper_forces
 from ..packing import fit_box, fit_counts, insert, place
-from ..packing.amounts import check_fraction
+from ..packing.fractions import check_fraction
 from .sections import Recipe
 
 _EASY = 0.24
