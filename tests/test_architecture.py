@@ -23,6 +23,7 @@ STAGES = (
     "forces",
     "packing",
     "density",
+    "draw",
     "imaging",
     "evaluation",
     "auditing",

@@ -10,9 +10,9 @@ import numpy as np
 from openmm_cgpack.core import LabelVolume, Volume
 from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.density import Labels, render_density, render_labels
+from openmm_cgpack.draw import plot_history, plot_molecules, plot_planes, plot_steps
 from openmm_cgpack.imaging import simulate_tomogram
 from openmm_cgpack.models import coarse_grain
-from openmm_cgpack.plot import plot_history, plot_molecules, plot_planes, plot_steps
 from openmm_cgpack.poses import extract_transforms
 
 from .dense import MICROSCOPE, dense_series, tilt_series

@@ -9,11 +9,12 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from openmm_cgpack.core import BallModel, RigidTransforms, Scene
+from openmm_cgpack.core.palette import INK
 from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.density import render_density
+from openmm_cgpack.draw import plot_montage, plot_steps
+from openmm_cgpack.draw.style import blank_figure
 from openmm_cgpack.models import Filament, Membrane
-from openmm_cgpack.panels import INK, blank_figure
-from openmm_cgpack.plot import plot_montage, plot_steps
 
 from .measures import Bending, measure_bending
 from .runs import PackingRun, Settings, run_scene

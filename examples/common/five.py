@@ -6,10 +6,10 @@ import numpy as np
 
 from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.density import render_density, render_labels
+from openmm_cgpack.draw import plot_molecules, plot_montage, plot_planes, plot_steps
 from openmm_cgpack.imaging import simulate_tomogram
 from openmm_cgpack.models import coarse_grain
 from openmm_cgpack.packing import deepest_overlap, radius_of_gyration
-from openmm_cgpack.plot import plot_molecules, plot_montage, plot_planes, plot_steps
 
 from .measures import measure_droplet, nearest_gaps
 from .paper_types import paper_types, replacements, structures_of

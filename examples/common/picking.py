@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openmm_cgpack.core import ParticleTable, Periodic, Volume
+from openmm_cgpack.core.palette import INK
 from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.density import particle_table
+from openmm_cgpack.draw.style import blank_figure, dress_panel, show_image
 from openmm_cgpack.evaluation import (
     PAPER_PICKERS,
     CurvePoint,
@@ -22,7 +24,6 @@ from openmm_cgpack.evaluation import (
     random_picks,
 )
 from openmm_cgpack.imaging import simulate_tomogram
-from openmm_cgpack.panels import INK, blank_figure, dress_panel, show_image
 
 from .crowded import crowded_scene
 from .dense import MICROSCOPE, dense_series, tilt_series
@@ -284,11 +285,10 @@ def _centres(volume: Volume, truth: ParticleTable, picks: np.ndarray, point: Cur
     size = volume.voxel_size
     figure = blank_figure((10.0, 5.3))
     panels = figure.subplots(1, 2)
-    black, white = np.percentile(volume.data[nz // 2], (0.5, 99.5))
     hits = np.zeros(len(picks), bool)
     hits[point.scores.pairs[:, 0]] = True
     for axes, title in zip(panels, ("true centres", "picked centres"), strict=True):
-        show_image(axes, volume.data[nz // 2], black, white)
+        show_image(axes, volume.data[nz // 2])
         dress_panel(axes, title, width=nx * size)
     for centre, radius in zip(truth.centre, truth.radius, strict=True):
         if abs(centre[2] - height) < 6:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openmm_cgpack.core import PackedScene
-from openmm_cgpack.core.palette import species_colours
+from openmm_cgpack.core.palette import INK, species_colours
 from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.density import render_density, render_labels
+from openmm_cgpack.draw import plot_planes
+from openmm_cgpack.draw.style import blank_figure
 from openmm_cgpack.evaluation import (
     SMALL,
     LabelledTomogram,
@@ -26,8 +28,6 @@ from openmm_cgpack.evaluation.segmentation_network import require_torch
 from openmm_cgpack.imaging import simulate_tomogram
 from openmm_cgpack.models import Filament, Membrane, coarse_grain
 from openmm_cgpack.packing import pack_scene, place
-from openmm_cgpack.panels import INK, blank_figure
-from openmm_cgpack.plot import plot_planes
 
 from .paper_types import paper_types, replacements, structures_of
 from .runs import Settings

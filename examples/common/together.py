@@ -7,9 +7,9 @@ import numpy as np
 from openmm_cgpack.core.palette import species_colours
 from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.density import render_density, render_labels
+from openmm_cgpack.draw import VIEW, plot_molecules, plot_planes, plot_steps
 from openmm_cgpack.imaging import simulate_tomogram
 from openmm_cgpack.models import Filament, Membrane, coarse_grain
-from openmm_cgpack.plot import VIEW, plot_molecules, plot_planes, plot_steps
 from openmm_cgpack.poses import extract_transforms
 
 from .measures import Bending, measure_bending

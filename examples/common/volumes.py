@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openmm_cgpack.core import AtomicStructure, BallModel
+from openmm_cgpack.core.palette import INK
 from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.density import species_map
+from openmm_cgpack.draw import plot_molecules
+from openmm_cgpack.draw.style import blank_figure
 from openmm_cgpack.models import Cover, coarse_grain, single_ball
 from openmm_cgpack.models.spheres import minimal_sphere
 from openmm_cgpack.models.union import union_volume
-from openmm_cgpack.panels import INK, blank_figure
-from openmm_cgpack.plot import plot_molecules
 
 from .measures import CLASH, CYTOPLASM
 from .paper_types import PAPER_TYPES, PaperType, replacements, structures_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.palette import species_colours
+from ..core.palette import species_bytes
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
 from ..io import write_bild
@@ -71,7 +71,7 @@ def _map(truth: GroundTruth, name: str, number: int) -> list[str]:
 
 def _masks(truth: GroundTruth, number: int) -> list[str]:
     lines = [f"open {SEMANTIC}.mrc id {number}", f"volume #{number} {PLACED}"]
-    colours = np.rint(species_colours(len(truth.species)) * 255).astype(int).tolist()
+    colours = species_bytes(len(truth.species))
     for label, (species, colour) in enumerate(zip(truth.species, colours, strict=True), start=1):
         model = f"#{number + label}"
         red, green, blue = colour

@@ -15,7 +15,7 @@ from common.paper_types import (
 from common.runs import Settings
 from common.section import Finding, Picture, Section, Table, judge, png_of
 
-from openmm_cgpack.panels import blank_figure
+from openmm_cgpack.draw.style import blank_figure
 from openmm_cgpack.structures import library
 
 
