@@ -4,7 +4,6 @@ from .again import render_again
 from .pipeline import Simulated, simulate, simulate_series, write_outputs
 from .running import resume, run
 from .sections import (
-    Density,
     Files,
     Forces,
     Imaging,
@@ -17,7 +16,6 @@ from .sections import (
 from .toml import demo_recipe, dump_recipe, load_imaging, load_recipe
 
 __all__ = [
-    "Density",
     "Files",
     "Forces",
     "Imaging",
