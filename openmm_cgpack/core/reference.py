@@ -67,11 +67,8 @@ def file_tables(cls: type[Settings], name: str = "Top of the file") -> str:
     >>> class Blur(Settings):
     ...     "A Gaussian blur."
     ...     width: float = setting("standard deviation", unit="nm", default=2.0, above=0)
-    >>> class Image(Settings):
-    ...     "An image."
-    ...     blur: Blur = setting("how it is blurred", default=Blur())
-    >>> print(file_tables(Image).splitlines()[6])
-    ## `[blur]`
+    >>> print(file_tables(Blur).splitlines()[0])
+    ## Top of the file
     """
     parts = [f"## {name}", "", settings_table(cls), ""]
     within = name.strip("`[]").partition("]")[0] + "." if name.startswith("`[") else ""
