@@ -11,8 +11,10 @@ import pytest
 from prototypes import prototype_a, prototype_b, voxel_envelope
 
 from openmm_cgpack import (
+    SHAPE_COVER,
     PackingError,
     PlacementError,
+    Reading,
     as_packed,
     audit,
     box_fraction,
@@ -23,7 +25,7 @@ from openmm_cgpack import (
     library,
     load_structure,
     pack_scene,
-    tidy,
+    remove_clashes,
 )
 from openmm_cgpack.auditing import atom_contacts
 from openmm_cgpack.packing import dense
@@ -65,7 +67,7 @@ SMALL = ("3hhb", "2bo9", "1f1b")
 def models(full):
     """Return 20 full structures at 300 atoms a ball, or three of the library."""
     structures = full_structures(FULL) if full else [library.load(name) for name in SMALL]
-    return [coarse_grain(s, atoms_per_ball=300, radius="volume", seed=1) for s in structures]
+    return [coarse_grain(s, SHAPE_COVER, seed=1) for s in structures]
 
 
 def full_structures(names):
@@ -77,7 +79,7 @@ def full_structures(names):
     for name in names:
         (path,) = sorted(folder.glob(f"{name}.*"))[:1]
         assembly = "1" if name in ASSEMBLIES else None
-        structures.append(load_structure(path, assembly=assembly, name=name))
+        structures.append(load_structure(path, Reading(assembly=assembly), name=name))
     return structures
 
 
@@ -94,7 +96,7 @@ def contacts(packed):
     poses = extract_transforms(packed).transforms
     found = atom_contacts(packed.scene, poses, packed.boundary, distances=(0.25, 0.15))
     if found is None:
-        tidied = packed.provenance.get("tidy", {})
+        tidied = packed.provenance.get("clash_removal", {})
         return {"points too close": tidied.get("points_too_close", "not tidied")}
     near, nearer = found.within
     return {
@@ -214,8 +216,8 @@ def test_dense_scaling(models, full, record):
             packed, compressing = timed(
                 lambda s=scene, f=fraction: compress(s, fraction=f, seed=1, platform="CPU")
             )
-            packed, tidying = timed(lambda p=packed: tidy(p))
-            whole = inserting + compressing + tidying
+            packed, removing = timed(lambda p=packed: remove_clashes(p))
+            whole = inserting + compressing + removing
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
             rows.append(
                 {
@@ -225,7 +227,7 @@ def test_dense_scaling(models, full, record):
                     "`insert`, s": f"{inserting:.1f}",
                     "to": f"{easy:.3f}",
                     "`compress`, s": f"{compressing:.1f}",
-                    "`tidy`, s": f"{tidying:.1f}",
+                    "`remove_clashes`, s": f"{removing:.1f}",
                     "ms a molecule": f"{1000 * whole / n:.0f}",
                     "whole over `insert`": f"{whole / inserting:.1f}",
                     "peak memory, GiB": f"{memory:.2f}",

@@ -12,11 +12,9 @@ pulled together until they are as crowded as a cell. The small size has 2 of eac
 # pulled to the centre and let go again.
 
 import numpy as np
+from common import PAPER_TYPES, Section, current_settings, judge, replacements
 from common.measures import CYTOPLASM, gaps, measure_droplet
-from common.paper_types import PAPER_TYPES, replacements
 from common.scenes import MICROSCOPE, crowded_scene, dense_series, tilt_series
-from common.section import Section, judge
-from common.settings import current_settings
 
 import openmm_cgpack as cgp
 
@@ -112,7 +110,7 @@ section.add_picture(
 
 dense = dense_series(settings)[-1]
 dense_labels = cgp.render_labels(dense.packed, grid=dense.density.grid)
-tidied = dense.packed.provenance["tidy"]
+cleared = dense.packed.provenance["clash_removal"]
 mean_gap, largest_gap = gaps(labels.instances, end.centre, end.inner_radius)
 section.add_finding(
     paper="Macromolecules are tightly packed together, and the gaps between them are very small; "
@@ -122,8 +120,8 @@ section.add_finding(
     f"cytoplasm has {CYTOPLASM[0]:.2f} to {CYTOPLASM[1]:.2f}. The empty space inside is "
     f"{mean_gap:.1f} nm from the nearest molecule on average, and a ball of {largest_gap:.1f} nm "
     "radius fits into its largest hole. Shape-true balls in a periodic box bring the same "
-    f"molecules to {dense.fraction:.2f}; {tidied['points_too_close']} of their points are then "
-    f"within {tidied['closest_asked']:g} nm of another molecule's.",
+    f"molecules to {dense.fraction:.2f}; {cleared['points_too_close']} of their points are then "
+    f"within {cleared['closest_asked']:g} nm of another molecule's.",
     verdict=judge(end.inner_fraction >= CYTOPLASM[0], largest_gap < 3.0),
 )
 section.add_picture(

@@ -13,11 +13,16 @@ molecules packed with each of them.
 # or the smallest around a map at 4 nm.
 
 import numpy as np
-from common.charts import charts
+from common import (
+    PAPER_TYPES,
+    Section,
+    charts,
+    current_settings,
+    judge,
+    replacements,
+    structures_of,
+)
 from common.measures import CLASH, CYTOPLASM
-from common.paper_types import PAPER_TYPES, replacements, structures_of
-from common.section import Section, judge
-from common.settings import current_settings
 from common.volumes import STEP, TOLERANCE, ball_volume, measure_volumes, pack_cover, union_of
 
 import openmm_cgpack as cgp
@@ -187,9 +192,8 @@ def uncovered(model):
 spheres = np.array([v.single["minimal"] for v in volumes])
 shape_true, rows = {}, []
 for atoms in (5000, 1000, 300):
-    cover = [
-        cgp.coarse_grain(s, atoms_per_ball=atoms, radius="volume", seed=seed) for s in structures
-    ]
+    balls = cgp.Cover(atoms_per_ball=atoms, radius="volume")
+    cover = [cgp.coarse_grain(structure, balls, seed=seed) for structure in structures]
     shape_true[atoms] = cover
     unions = np.array([union_of(model) for model in cover])
     rows.append(
@@ -265,7 +269,7 @@ section.add_table(
     "the molecules' envelopes in the cube; the balls' fraction is that of their unions, one for "
     "each molecule. The deepest overlap of two balls is given over their contact distance; the "
     f"last column is the share of the molecules' points nearer than {CLASH:g} nm to another "
-    "molecule's, before any tidying.",
+    "molecule's, before any clash removal.",
     paper="No fraction is reported.",
 )
 
@@ -298,11 +302,7 @@ def molecules(packing):
     )
 
 
-molecules(one)
-
-# %%
-
-molecules(true)
+[molecules(one), molecules(true)]
 
 # %%
 # What the paper says beside what was found.

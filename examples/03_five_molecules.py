@@ -9,11 +9,17 @@ The paper's figures 9 and 10: a scene so small that every molecule can be follow
 # The paper's five types. The library has other molecules for two of them, and of 2GHO the backbone
 # only.
 
+from common import (
+    PackingRun,
+    Section,
+    current_settings,
+    judge,
+    paper_types,
+    place_in,
+    replacements,
+    structures_of,
+)
 from common.measures import measure_droplet, nearest_gaps, touching_pairs
-from common.paper_types import paper_types, replacements, structures_of
-from common.runs import PackingRun, place_in
-from common.section import Section, judge
-from common.settings import current_settings
 
 import openmm_cgpack as cgp
 

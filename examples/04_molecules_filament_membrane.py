@@ -11,11 +11,17 @@ The paper's section 3.2: bodies that keep their shape and structures that bend, 
 # does not say how many balls they have.
 
 import numpy as np
+from common import (
+    PackingRun,
+    Section,
+    current_settings,
+    judge,
+    paper_types,
+    place_in,
+    replacements,
+    structures_of,
+)
 from common.measures import BENDING_HEAD, KEPT, measure_bending
-from common.paper_types import paper_types, replacements, structures_of
-from common.runs import PackingRun, place_in
-from common.section import Section, judge
-from common.settings import current_settings
 
 import openmm_cgpack as cgp
 from openmm_cgpack.core.palette import species_colours
@@ -26,7 +32,7 @@ types = paper_types("1A1S", "1BXR", "1EQR", "1F1B", "1GYT")
 seed = settings.seed_of("models")
 models = [cgp.coarse_grain(s, seed=seed) for s in structures_of(types, settings.structures)]
 molecules = [(m, 2 if m.name == "1f1b" else 1) for m in models]
-chain, sheet = cgp.filament(n_balls=12), cgp.membrane(shape=(5, 5))
+chain, sheet = cgp.Filament(n_balls=12).build(), cgp.Membrane(shape=(5, 5)).build()
 
 scene, enlarged = place_in(
     [*molecules, (chain, 1), (sheet, 1)], extent=70.0, seed=settings.seed_of("placement")
@@ -123,20 +129,15 @@ section.add_table(
 # %%
 # What the density is made of, from both sides: the filament is a tube, the membrane a bilayer.
 
-section.add_picture(
-    cgp.plot_molecules(packed, colours=colours, size=700, view=VIEW),
-    caption="What the density is made of: molecules, the filament as a tube, the membrane as a "
-    "bilayer, seen from one side.",
-    paper="No picture of this.",
-)
-
-# %%
-
-section.add_picture(
-    cgp.plot_molecules(packed, colours=colours, size=700, view=(VIEW[0] + 180, -VIEW[1])),
-    caption="The same from the other side.",
-    paper="No picture of this.",
-)
+[
+    section.add_picture(
+        cgp.plot_molecules(packed, colours=colours, size=700, view=view),
+        caption="What the density is made of: molecules, the filament as a tube, the membrane as a "
+        f"bilayer, seen from {side}.",
+        paper="No picture of this.",
+    )
+    for side, view in (("one side", VIEW), ("the other", (VIEW[0] + 180, -VIEW[1])))
+]
 
 # %%
 # Density, masks and tomogram of the central slice.

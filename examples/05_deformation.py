@@ -11,18 +11,18 @@ to the centre. Does the membrane deform less, as the paper says?
 # straight chain would balance on its end. Several runs of each have other starts.
 
 import numpy as np
-from common.charts import charts
+from common import PackingRun, Section, charts, current_settings, judge
 from common.measures import BENDING_HEAD, KEPT, measure_bending
-from common.runs import PackingRun
-from common.section import Section, judge
-from common.settings import current_settings
 from scipy.spatial.transform import Rotation
 
 import openmm_cgpack as cgp
 
 settings = current_settings()
-models = {"filament": cgp.filament(n_balls=9), "membrane": cgp.membrane(shape=(6, 6))}
-n = settings.by_size(small=2, quick=3, full=10)
+models = {
+    "filament": cgp.Filament(n_balls=9).build(),
+    "membrane": cgp.Membrane(shape=(6, 6)).build(),
+}
+repeats = settings.by_size(small=2, quick=3, full=10)
 relax_steps = 1_000
 
 
@@ -47,13 +47,13 @@ def packing(model, index):
     return PackingRun(packed, reporter)
 
 
-runs = {name: [packing(model, index) for index in range(n)] for name, model in models.items()}
+runs = {name: [packing(model, index) for index in range(repeats)] for name, model in models.items()}
 section = Section(
     number=5,
     title="One filament of 9 balls, one membrane",
     setup="A filament of 9 balls of 4 nm and a membrane of 6 x 6 balls of 8 nm, each alone, "
     "straight or flat, turned at random and 5 nm off the centre of the paper's pull, without angle "
-    f"terms; {n} runs each. The paper gives no size of the membrane.",
+    f"terms; {repeats} runs each. The paper gives no size of the membrane.",
     replaced="No molecules.",
 )
 
@@ -81,16 +81,15 @@ def steps_picture(name, figure_number):
     )
 
 
-def slices_picture(name, figure_number, when, *, n_slices, columns, voxel_size):
+def slices_picture(name, figure_number, when, *, n, columns, voxel_size):
     """Draw slices of a deformable's density at the start (0), half way (2) or the end (-1)."""
     run = runs[name][0]
     moment = run.moments(5)[when]
     density = cgp.render_density(run.at(moment), voxel_size=voxel_size, resolution=4.0)
     return section.add_picture(
-        cgp.plot_montage(density, n=n_slices, columns=columns),
-        caption=f"{n_slices} slices of the {name}'s density at step {run.steps[moment]}, heights "
-        "in nm.",
-        paper=f"Figure {figure_number} b: the 2D density map in {n_slices} slices at each state.",
+        cgp.plot_montage(density, n=n, columns=columns),
+        caption=f"{n} slices of the {name}'s density at step {run.steps[moment]}, heights in nm.",
+        paper=f"Figure {figure_number} b: the 2D density map in {n} slices at each state.",
     )
 
 
@@ -101,15 +100,7 @@ steps_picture("filament", 13)
 # 36 slices of it at the start, half way and at the end. The filament is 17 nm high at times, less
 # than 36 voxels of 1 nm.
 
-slices_picture("filament", 13, 0, n_slices=36, columns=9, voxel_size=0.5)
-
-# %%
-
-slices_picture("filament", 13, 2, n_slices=36, columns=9, voxel_size=0.5)
-
-# %%
-
-slices_picture("filament", 13, -1, n_slices=36, columns=9, voxel_size=0.5)
+[slices_picture("filament", 13, when, n=36, columns=9, voxel_size=0.5) for when in (0, 2, -1)]
 
 # %%
 # The membrane, and 20 slices.
@@ -118,15 +109,7 @@ steps_picture("membrane", 14)
 
 # %%
 
-slices_picture("membrane", 14, 0, n_slices=20, columns=10, voxel_size=1.0)
-
-# %%
-
-slices_picture("membrane", 14, 2, n_slices=20, columns=10, voxel_size=1.0)
-
-# %%
-
-slices_picture("membrane", 14, -1, n_slices=20, columns=10, voxel_size=1.0)
+[slices_picture("membrane", 14, when, n=20, columns=10, voxel_size=1.0) for when in (0, 2, -1)]
 
 # %%
 # Numbers that compare both, of all runs through time.
@@ -157,8 +140,8 @@ for panel, (key, label) in zip(panels, measures.items(), strict=True):
 section.add_picture(
     figure,
     caption="End-to-end distance over that at rest, mean bend of straight triples, departure from "
-    f"the rest shape, and spread of bond lengths, of {n} runs each: filament yellow, membrane "
-    "blue. The pull is let go where the lines turn lighter.",
+    f"the rest shape, and spread of bond lengths, of {repeats} runs each: filament yellow, "
+    "membrane blue. The pull is let go where the lines turn lighter.",
     paper="No number through time is reported.",
 )
 

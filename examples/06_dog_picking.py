@@ -15,11 +15,8 @@ the paper does not have, over crowding.
 import math
 
 import numpy as np
-from common.charts import charts
-from common.paper_types import PAPER_TYPES, replacements
+from common import PAPER_TYPES, Section, charts, current_settings, judge, replacements
 from common.scenes import MICROSCOPE, crowded_scene, dense_series, tilt_series
-from common.section import Section, judge
-from common.settings import current_settings
 
 import openmm_cgpack as cgp
 from openmm_cgpack import evaluation as ev

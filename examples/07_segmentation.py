@@ -13,10 +13,15 @@ extra ``openmm_cgpack[torch]``.
 
 import numpy as np
 import torch
-from common.charts import charts
-from common.paper_types import paper_types, replacements, structures_of
-from common.section import Section, judge
-from common.settings import current_settings
+from common import (
+    Section,
+    charts,
+    current_settings,
+    judge,
+    paper_types,
+    replacements,
+    structures_of,
+)
 
 import openmm_cgpack as cgp
 from openmm_cgpack import evaluation as ev
@@ -30,8 +35,8 @@ copies = settings.by_size(small=2, quick=2, full=6)
 seed = settings.seed_of("models")
 contents = [
     *((cgp.coarse_grain(s, seed=seed), copies) for s in structures_of(types, settings.structures)),
-    (cgp.filament(n_balls=12), 2),
-    (cgp.membrane(shape=(5, 5)), 1),
+    (cgp.Filament(n_balls=12).build(), 2),
+    (cgp.Membrane(shape=(5, 5)).build(), 1),
 ]
 
 

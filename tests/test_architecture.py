@@ -117,9 +117,6 @@ SHARED_NAMES = {
     "density/visibility.py",
     "io/present.py",
     "packing/compress.py",
-    "packing/insert.py",
-    "packing/place.py",
-    "packing/tidy.py",
 }
 """Modules that share their name with something exported; the set only gets smaller."""
 

@@ -79,7 +79,7 @@ def dense_series(settings: Settings) -> tuple[DenseScene, ...]:
     copies = settings.by_size(small=2, quick=2, full=20)
     seed = settings.seed_of("models")
     counts = [
-        (cgp.coarse_grain(structure, atoms_per_ball=300, radius="volume", seed=seed), copies)
+        (cgp.coarse_grain(structure, cgp.SHAPE_COVER, seed=seed), copies)
         for structure in structures_of(PAPER_TYPES, settings.structures)
     ]
     start = cgp.insert(counts, fraction=FRACTIONS[0], seed=settings.seed_of("placement"))

@@ -98,8 +98,8 @@ class Section:
         self, head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, paper: str
     ) -> Table:
         """Add a table, and return it for the gallery to show."""
-        rows = tuple(tuple(row) for row in rows)
-        self.tables.append(Table(caption=caption, head=tuple(head), rows=rows, paper=paper))
+        cells = tuple(tuple(row) for row in rows)
+        self.tables.append(Table(caption=caption, head=tuple(head), rows=cells, paper=paper))
         return self.tables[-1]
 
     def add_picture(self, figure: Figure, *, caption: str, paper: str = "") -> Figure:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import openmm_cgpack as cgp
-from openmm_cgpack.models.sphere import minimal_sphere
+from openmm_cgpack.models.spheres import minimal_sphere
 from openmm_cgpack.models.union import union_volume
 
 from .measures import clash_share

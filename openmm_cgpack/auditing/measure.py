@@ -53,9 +53,9 @@ def audit(
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, pack_scene, place
+    >>> from openmm_cgpack import Filament, pack_scene, place
     >>> from openmm_cgpack.auditing import audit
-    >>> scene = place([(filament(n_balls=5), 4)], seed=1)
+    >>> scene = place([(Filament(n_balls=5).build(), 4)], seed=1)
     >>> packed = pack_scene(scene, seed=1, platform="CPU", max_steps=500, relax_steps=100)
     >>> found = audit(packed, asked={"filament": 4})
     >>> found.n_instances, found.boundary, 0 < found.fraction < 1

@@ -39,8 +39,8 @@ class CentrePull:
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, place
-    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
     >>> CentrePull(k=0.01, radius=30.0).build(scene, "bonds").getNumParticles()
     15
     >>> CentrePull(k=0.0).build(scene, "bonds") is None

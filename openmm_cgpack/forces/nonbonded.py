@@ -54,8 +54,8 @@ class SwitchedLennardJones:
     --------
     Bonded pairs of balls do not see each other:
 
-    >>> from openmm_cgpack import filament, place
-    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
     >>> force = SwitchedLennardJones(epsilon=0.5, switch=20.0, cutoff=21.0).build(scene, "bonds")
     >>> force.getNumParticles(), force.getNumExclusions()
     (15, 12)

@@ -11,11 +11,11 @@ import numpy as np
 
 from ..core import Open, PackedScene, PackingError
 from ..core.arrays import positive
-from .amounts import checked_fraction
+from .fractions import checked_fraction
 from .measure import box_fraction
 from .platforms import choose_platform
 from .press import Press
-from .state import Packable, as_packed
+from .scenes import Packable, as_packed
 
 _STRIDE = 0.1
 _COLDEST = 1 / 15
@@ -28,7 +28,7 @@ _HOPELESS = 2.0
 _BULKY = 1.7
 _HINT = (
     "; the balls have {:.1f} times the volume of what they stand for: "
-    "coarse_grain(..., atoms_per_ball=300, radius='volume') follows molecules more closely"
+    "coarse_grain(..., Cover(atoms_per_ball=300, radius='volume')) follows molecules more closely"
 )
 
 
@@ -73,7 +73,7 @@ def compress(
     tolerance : float, optional
         Root mean square overlap of all balls that is aimed at, nm.
     acceptable : float, optional
-        The same, that is good enough after annealing, nm: it leaves `tidy` little to do.
+        The same, that is good enough after annealing, nm: it leaves `remove_clashes` little to do.
     limit : float, optional
         The same, beyond which the fraction is not reached, nm.
     increment : float, optional
@@ -89,7 +89,7 @@ def compress(
         makes, in mean radii of a ball: ``kT = stiffness d^2``.
     gap : float, optional
         Distance that balls keep where they can, nm: a molecule's atoms stand out of its balls
-        by a few tenths of a nanometre, and `tidy` has the less to do.
+        by a few tenths of a nanometre, and `remove_clashes` has the less to do.
     max_steps : int, optional
         Most steps in all.
     block : int, optional
@@ -128,8 +128,8 @@ def compress(
 
     Examples
     --------
-    >>> from openmm_cgpack import coarse_grain, insert, library
-    >>> model = coarse_grain(library.load("3hhb"), atoms_per_ball=300, radius="volume", seed=1)
+    >>> from openmm_cgpack import SHAPE_COVER, Cover, coarse_grain, insert, library
+    >>> model = coarse_grain(library.load("3hhb"), SHAPE_COVER, seed=1)
     >>> start = insert([(model, 20)], fraction=0.2, seed=1)
     >>> packed = compress(start, fraction=0.3, seed=1)
     >>> round(start.volume / packed.boundary.volume, 3)

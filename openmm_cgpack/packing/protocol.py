@@ -180,8 +180,8 @@ def pack_scene(
     """Pack a scene in one call.
 
     An open scene is pulled together: its Simulation is made and driven with `pack`. A scene in a
-    box is packed to a volume fraction by `insert`, `compress` and `tidy`, one after the other; see
-    `crowding_series`, of which this is a series of one.
+    box is packed to a volume fraction by `insert`, `compress` and `remove_clashes`, one after the
+    other; see `crowding_series`, of which this is a series of one.
 
     Parameters
     ----------
@@ -229,8 +229,8 @@ def pack_scene(
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, pack_scene, place
-    >>> scene = place([(filament(n_balls=5), 4)], seed=1)
+    >>> from openmm_cgpack import Filament, pack_scene, place
+    >>> scene = place([(Filament(n_balls=5).build(), 4)], seed=1)
     >>> packed = pack_scene(scene, seed=1, platform="CPU", max_steps=500, relax_steps=100)
     >>> bool(packed.history.radius_of_gyration[-1] < packed.history.radius_of_gyration[0])
     True

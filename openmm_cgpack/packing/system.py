@@ -49,8 +49,8 @@ def create_system(
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, paper_forces, place
-    >>> scene = place([(filament(n_balls=5), 2)], seed=1)
+    >>> from openmm_cgpack import Filament, paper_forces, place
+    >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
     >>> create_system(scene, forces=paper_forces()).getNumParticles()
     10
     """

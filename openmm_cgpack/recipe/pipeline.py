@@ -126,10 +126,11 @@ def simulate(
 
     Examples
     --------
-    >>> from openmm_cgpack.recipe import Density, Filament, Pack, Run
+    >>> from openmm_cgpack.models import Filament
+    >>> from openmm_cgpack.recipe import Density, Pack, Run
     >>> made = simulate(
     ...     Recipe(
-    ...         filament=(Filament(n_balls=5, count=3),),
+    ...         structures=(Filament(n_balls=5, count=3),),
     ...         pack=Pack(max_steps=100, relax_steps=0),
     ...         density=Density(voxel_size=2.0),
     ...         run=Run(platform="Reference"),
@@ -203,9 +204,10 @@ def simulate_series(
 
     Examples
     --------
-    >>> from openmm_cgpack.recipe import Density, Molecule, Run, SceneSection
+    >>> from openmm_cgpack.models import Molecule
+    >>> from openmm_cgpack.recipe import Density, Run, SceneSection
     >>> recipe = Recipe(
-    ...     molecule=(Molecule(species="3hhb", count=8, atoms_per_ball=300, radius="volume"),),
+    ...     structures=(Molecule(species="3hhb", count=8, atoms_per_ball=300, radius="volume"),),
     ...     scene=SceneSection(boundary="periodic", fractions=(0.1, 0.2)),
     ...     density=Density(voxel_size=2.0),
     ...     run=Run(platform="Reference"),

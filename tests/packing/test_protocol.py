@@ -9,7 +9,7 @@ from scipy.spatial.distance import pdist
 
 from openmm_cgpack.core import PackingError
 from openmm_cgpack.forces import LENNARD_JONES_SCALE, PULL_SCALE, paper_forces
-from openmm_cgpack.models import filament
+from openmm_cgpack.models import Filament
 from openmm_cgpack.packing import (
     FrameReporter,
     choose_platform,
@@ -190,7 +190,7 @@ def test_the_defaults_make_no_mirror_images_and_keep_bodies_exact():
 def test_strain_is_taken_out_where_that_costs_nothing(stiffness, largest_strain):
     """Bodies held by bonds come to rest; stiff chains are not let into them for that."""
     counts = [(body(f"m{i}", 5, i, scale=2.5), 8) for i in range(3)]
-    threads = filament(n_balls=12, radius=1.5, angle_k=stiffness)
+    threads = Filament(n_balls=12, radius=1.5, angle_k=stiffness).build()
     scene = place([*counts, (threads, 3)], seed=2)
     packed = pack_scene(scene, seed=2, platform="CPU", threads=1, rigidity="bonds")
     depth = packed.history.overlap

@@ -33,7 +33,7 @@ def place(
 ) -> Scene:
     """Place instances at random, dispersed, without overlaps.
 
-    Random sequential insertion, the largest first: a uniform position in the box around the
+    Random sequential addition, the largest first: a uniform position in the box around the
     scene's centre and a uniform rotation, taken when no ball touches another instance's.
     Deformables start straight or flat. Instances are numbered species by species in the order of
     `counts`; those of `poses` follow.
@@ -73,8 +73,9 @@ def place(
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, membrane
-    >>> scene = place([(filament(n_balls=9), 3), (membrane(shape=(4, 5)), 1)], seed=1)
+    >>> from openmm_cgpack import Filament, Membrane
+    >>> chain, sheet = Filament(n_balls=9).build(), Membrane(shape=(4, 5)).build()
+    >>> scene = place([(chain, 3), (sheet, 1)], seed=1)
     >>> scene.n_instances, scene.n_balls
     (4, 47)
     """
