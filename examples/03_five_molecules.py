@@ -116,7 +116,7 @@ section.add_table(
 # %%
 # Slices through the density from bottom to top, heights in nm.
 
-density = cgp.render_density(packed, voxel_size=1.0, resolution=4.0)
+density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
 section.add_picture(
     cgp.plot_montage(density, n=20, columns=5),
     caption="Slices of the density from bottom to top; the height above the middle is in nm.",

@@ -142,7 +142,7 @@ section.add_table(
 # %%
 # Density, masks and tomogram of the central slice.
 
-density = cgp.render_density(packed, voxel_size=1.0, resolution=4.0)
+density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
 labels = cgp.render_labels(packed, grid=density.grid)
 tomogram = cgp.simulate_tomogram(density, snr=1000, seed=settings.seed_of("noise"))
 section.add_picture(

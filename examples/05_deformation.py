@@ -85,7 +85,8 @@ def slices_picture(name, figure_number, when, *, n, columns, voxel_size):
     """Draw slices of a deformable's density at the start (0), half way (2) or the end (-1)."""
     run = runs[name][0]
     moment = run.moments(5)[when]
-    density = cgp.render_density(run.at(moment), voxel_size=voxel_size, resolution=4.0)
+    sampling = cgp.MapSettings(voxel_size=voxel_size, resolution=4.0)
+    density = cgp.render_density(run.at(moment), sampling)
     return section.add_picture(
         cgp.plot_montage(density, n=n, columns=columns),
         caption=f"{n} slices of the {name}'s density at step {run.steps[moment]}, heights in nm.",

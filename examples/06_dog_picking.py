@@ -29,9 +29,18 @@ truth = cgp.particle_table(made.run.packed, grid=made.density.grid)
 snrs = settings.by_size(
     small=(1000, 200, 0.1), quick=(1000, 200, 0.1), full=(1000, 200, 1, 0.1, 0.02)
 )
-few = (2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0)
-sigmas = settings.by_size(small=few, quick=few, full=ev.SIGMAS_NM)
-volumes = ev.imaging_series(made.density, snrs=snrs, seed=seed)
+few = [ev.DogPicker(sigma=sigma) for sigma in (2, 3, 4, 5, 7, 10, 15)]
+pickers = settings.by_size(small=few, quick=few, full=ev.PAPER_PICKERS)
+sigmas = [picker.sigma for picker in pickers]
+cases = [
+    ev.PickingCase(
+        name=f"SNR {snr:g}, {wedge}",
+        volume=cgp.simulate_tomogram(made.density, snr=snr, tilt_max=tilt_max, seed=seed),
+        truth=truth,
+    )
+    for tilt_max, wedge in ((60, "tilts to 60°"), (90, "no wedge"))
+    for snr in snrs
+]
 section = Section(
     number=6,
     title="Particle picking by differences of Gaussians",
@@ -46,13 +55,14 @@ print(f"{len(truth)} particles, radii {truth.radius.min():.1f} to {truth.radius.
 # F over the width of the Gaussian: the paper's table, for every volume. Where the threshold leaves
 # fewer picks than particles (from about 4 nm on), precision rises and recall falls.
 
-points = ev.dog_curve(volumes, truth, sigmas_nm=sigmas)
+points = ev.picking_curve(cases, pickers)
 best = ev.best_points(points)
-chance = ev.match_picks(ev.chance_picks(truth, len(truth), seed=seed), truth).f
+at_random = ev.random_picks(truth, len(truth), seed=seed)
+chance = ev.match_picks(at_random, truth).f
 figure, panels = charts((10.0, 3.8), columns=2, x="width, nm", y="F", share_y=True)
 for panel, wedge in zip(panels, ("tilts to 60°", "no wedge"), strict=True):
-    for name in (name for name in volumes if name.endswith(wedge)):
-        curve = [(p.sigma1_nm, p.scores.f) for p in points if p.name == name]
+    for name in (case.name for case in cases if case.name.endswith(wedge)):
+        curve = [(p.picker.sigma, p.scores.f) for p in points if p.case.name == name]
         panel.plot(*zip(*curve, strict=True), "o-", markersize=3, label=name.split(",")[0])
     panel.axhline(chance, color="#999999", linestyle=":")
     panel.set_title(wedge, loc="left", fontsize=11)
@@ -66,10 +76,10 @@ section.add_picture(
 
 # %%
 
-f_of = {(p.name, p.sigma1_nm): p.scores.f for p in points}
+f_of = {(p.case.name, p.picker.sigma): p.scores.f for p in points}
 section.add_table(
     ("tomogram", *(f"{s:g}" for s in sigmas)),
-    [(name, *(f"{f_of[name, s]:.2f}" for s in sigmas)) for name in volumes],
+    [(case.name, *(f"{f_of[case.name, s]:.2f}" for s in sigmas)) for case in cases],
     caption="F by the width of the narrower Gaussian, nm.",
     paper="The table's number is '??' in the text at hand, and the table is missing.",
 )
@@ -81,7 +91,7 @@ def scores_of(point):
     """Return the cells of a table for the scores at a point of a curve."""
     scores = point.scores
     return (
-        f"{point.sigma1_nm:g}",
+        f"{point.picker.sigma:g}",
         f"{scores.precision:.2f}",
         f"{scores.recall:.2f}",
         f"{scores.f:.2f}",
@@ -92,7 +102,7 @@ def best_table(best, caption):
     """Add a table of the best width for each tomogram."""
     return section.add_table(
         ("tomogram", "width, nm", "precision", "recall", "F"),
-        [(point.name, *scores_of(point)) for point in best],
+        [(point.case.name, *scores_of(point)) for point in best],
         caption=caption,
         paper="Precision, recall and F are equal there, since there are as many picks as "
         "particles; here the threshold can leave fewer.",
@@ -100,12 +110,12 @@ def best_table(best, caption):
 
 
 name = "SNR 200, tilts to 60°"
-top = next(point for point in best if point.name == name)
-worst = min(point.scores.f for point in points if point.name == name)
+top = next(point for point in best if point.case.name == name)
+worst = min(point.scores.f for point in points if point.case.name == name)
 section.add_finding(
     paper="F by the width of the Gaussian at t = 5 (the table is missing in the text at hand; Pei "
     "et al. 2016 found 7 nm with t = 3 to be the best).",
-    here=f"At SNR 200 with tilts to 60° the best width is {top.sigma1_nm:g} nm with F "
+    here=f"At SNR 200 with tilts to 60° the best width is {top.picker.sigma:g} nm with F "
     f"{top.scores.f:.2f}; as many picks at random reach {chance:.2f}, because radii are large "
     "where the scene is crowded.",
     verdict="cannot be compared",
@@ -121,10 +131,11 @@ best_table(best, f"The best width of each. As many picks at random reach F {chan
 # How much is an F worth? In a crowd the spheres around whole molecules overlap and fill nearly all
 # of the room: picks at random are right often, too. Within half the radius they are so less.
 
-picks = ev.pick_dog(volumes[name], top.sigma1_nm, n_picks=len(truth))
-at_random = ev.chance_picks(truth, len(truth), seed=seed)
+tomogram, picks = top.case.volume, top.picker.pick(top.case.volume)
 for reach in (1.0, 0.5):
-    found, random = (ev.match_picks(p, truth, reach=reach).f for p in (picks, at_random))
+    found, random = (
+        ev.match_picks(p, truth, ev.PaperRule(reach=reach)).f for p in (picks, at_random)
+    )
     print(f"within {reach:3.1f} radius: F {found:.3f}, at random {random:.3f}")
 
 # %%
@@ -134,23 +145,21 @@ for reach in (1.0, 0.5):
 # which DoG does not tell.)
 
 for assignment in ev.ASSIGNMENTS:
-    found = ev.match_picks(picks, truth, assignment=assignment)
+    found = ev.match_picks(picks, truth, ev.PaperRule(assignment=assignment))
     print(f"paper's rule, {assignment:8}: {found.tp:3d} found, F {found.f:.3f}")
 for whose, positions in (("DoG", picks.positions), ("true centres", truth.centre)):
     for dilation in (1, 3):
         found = ev.match_picks(
             ev.Picks(positions=positions),
             truth,
-            rule="shrec",
+            ev.ShrecRule(dilation=dilation),
             labels=made.labels.instances,
-            dilation=dilation,
         )
         print(f"masks grown {dilation} times, {whose:12}: {found.tp:3d} found, F {found.f:.3f}")
 
 # %%
 # The paper's figure 15: centres of true particles and of picks near the middle of the tomogram.
 
-tomogram = volumes[name]
 size, middle = tomogram.voxel_size, tomogram.data.shape[0] // 2
 height = middle * size
 figure, panels = charts((10.0, 5.3), columns=2)
@@ -174,7 +183,7 @@ section.add_picture(
     figure,
     caption="Centres within 6 nm of the plane: the particles' on the left (circles have their "
     "radii), the picks' on the right, black where they found a particle, red where not; SNR 200, "
-    f"width {top.sigma1_nm:g} nm.",
+    f"width {top.picker.sigma:g} nm.",
     paper="Figure 15: centres of the actual particles, and of those picked by DoG.",
 )
 
@@ -184,16 +193,24 @@ section.add_picture(
 # method can do. Density, picks and matches go on across the box's faces, as the molecules do.
 
 snr = 0.1
-widths = [s for s in sigmas if s <= 7]
+narrow = [picker for picker in pickers if picker.sigma <= 7]
 series = dense_series(settings)
-cases, levels = [], []
+crowds, levels = [], []
 for scene in series:
     volume = cgp.simulate_tomogram(scene.density, snr=snr, seed=seed)
-    cases.append(ev.CrowdedCase(fraction=scene.fraction, volume=volume, truth=scene.truth))
-    guesses = ev.chance_picks(scene.truth, len(scene.truth), seed=seed, box=volume.grid.size)
-    levels.append(ev.match_picks(guesses, scene.truth, box=volume.grid.size).f)
-crowding = ev.crowding_curve(cases, sigmas_nm=widths, periodic=True)
-fractions = [point.fraction for point in crowding]
+    crowds.append(
+        ev.PickingCase(
+            name=f"{scene.fraction:.3f}",
+            volume=volume,
+            truth=scene.truth,
+            fraction=scene.fraction,
+        )
+    )
+    box = cgp.Periodic(box=tuple(volume.grid.size))
+    guesses = ev.random_picks(scene.truth, len(scene.truth), seed=seed, boundary=box)
+    levels.append(ev.match_picks(guesses, scene.truth, boundary=box).f)
+crowding = ev.best_points(ev.picking_curve(crowds, narrow, periodic=True))
+fractions = [point.case.fraction for point in crowding]
 figure, (panel,) = charts((5.6, 3.6), x="envelope volume fraction of the box", y="F")
 panel.plot(fractions, [point.scores.f for point in crowding], "o-", color="#d9793b", label="DoG")
 panel.plot(fractions, levels, "o:", color="#999999", label="at random")
@@ -211,7 +228,7 @@ section.add_picture(
 section.add_table(
     ("volume fraction", "best width, nm", "precision", "recall", "F", "at random"),
     [
-        (f"{point.fraction:.2f}", *scores_of(point), f"{level:.2f}")
+        (f"{point.case.fraction:.2f}", *scores_of(point), f"{level:.2f}")
         for point, level in zip(crowding, levels, strict=True)
     ],
     caption=f"The same molecules at several volume fractions, SNR {snr:g}. Boxes are periodic and "
@@ -224,14 +241,14 @@ section.add_table(
 
 densest, rendered = series[-1], tilt_series(settings)
 ratio = rendered.snr["volume"]
-one_step = cgp.simulate_tomogram(densest.density, snr=ratio, seed=seed)
-imaged = ev.best_points(
-    ev.dog_curve(
-        {f"one step, SNR {ratio:.2g}": one_step, "tilt series": rendered.tomogram},
-        densest.truth,
-        sigmas_nm=widths,
-    )
-)
+images = {
+    f"one step, SNR {ratio:.2g}": cgp.simulate_tomogram(densest.density, snr=ratio, seed=seed),
+    "tilt series": rendered.tomogram,
+}
+pair = [
+    ev.PickingCase(name=name, volume=volume, truth=densest.truth) for name, volume in images.items()
+]
+imaged = ev.best_points(ev.picking_curve(pair, narrow))
 best_table(
     imaged,
     f"The same molecules at a volume fraction of {densest.fraction:.2f}: the one-step model, and a "
@@ -242,8 +259,8 @@ best_table(
 # %%
 # What the paper says beside what was found.
 
-clean = max(point.scores.f for point in best if point.name.startswith("SNR 1000"))
-noisy = max(point.scores.f for point in best if point.name.startswith(f"SNR {snrs[-1]:g}"))
+clean = max(point.scores.f for point in best if point.case.name.startswith("SNR 1000"))
+noisy = max(point.scores.f for point in best if point.case.name.startswith(f"SNR {snrs[-1]:g}"))
 loose, dense = crowding[0].scores.f, crowding[-1].scores.f
 # Each particle is found or not: the spread of a difference of two such shares.
 spread = math.sqrt((loose * (1 - loose) + dense * (1 - dense)) / len(truth))

@@ -51,7 +51,7 @@ def labelled_tomogram(index):
         platform=settings.platform,
         threads=settings.threads,
     )
-    density = cgp.render_density(packed, voxel_size=1.0, resolution=4.0)
+    density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
     labels = cgp.render_labels(packed, grid=density.grid)
     volume = cgp.simulate_tomogram(density, snr=snr, seed=settings.seed_of("noise", index))
     return ev.LabelledTomogram(volume=volume, labels=labels.semantic), packed
@@ -70,16 +70,16 @@ training, held_out = ev.split_tomograms([tomogram for tomogram, _ in made], shar
 print(f"{len(training) - 1} to train on, 1 to stop by, {len(held_out)} held out")
 
 # %%
-# The network in its small size trains in minutes on two CPU cores. ``settings=ev.LARGE`` is for a
+# The network in its small size trains in minutes on two CPU cores. ``ev.LARGE`` is for a
 # GPU; ``checkpoint="training.pt"`` would let an interrupted training go on.
 
 # On a machine that does other work too, several threads wait for each other: one is faster.
 torch.set_num_threads(1)
-short = ev.FcnSettings(width=8, steps=12, max_epochs=8, patience=8)
+short = ev.Training(network=ev.Network(width=8), steps=12, max_epochs=8, patience=8)
 trained = ev.train_fcn(
     training[1:],
+    settings.by_size(small=short, quick=short, full=ev.SMALL),
     validation=training[:1],
-    settings=settings.by_size(small=short, quick=short, full=ev.SMALL),
     seed=seed,
     progress=settings.progress,
 )

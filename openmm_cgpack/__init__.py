@@ -34,6 +34,8 @@ from .core import (
 from .core.transforms import from_zyz, to_quaternion, to_zyz
 from .density import (
     Labels,
+    MapSettings,
+    Sampling,
     bounding_grid,
     box_grid,
     gaussian_sigma,
@@ -44,18 +46,16 @@ from .density import (
     visibility,
 )
 from .evaluation import (
+    DogPicker,
     PickScores,
     SegmentationScores,
     match_picks,
-    pick_dog,
     predict,
     score_labels,
     split_tomograms,
     train_fcn,
 )
-from .exporting import (
-    export,
-)
+from .export import Export, Format, export_run, view
 from .forces import (
     CentrePull,
     HarmonicAngles,
@@ -165,9 +165,6 @@ from .structures import (
     load_structure,
     reduce_structure,
 )
-from .viewing import (
-    view,
-)
 
 __version__ = version("openmm_cgpack")
 
@@ -183,8 +180,11 @@ __all__ = [
     "ContrastTransfer",
     "Cover",
     "Curve",
+    "DogPicker",
     "Envelope",
+    "Export",
     "Filament",
+    "Format",
     "FrameReporter",
     "GaussianNoise",
     "Grid",
@@ -196,6 +196,7 @@ __all__ = [
     "Labels",
     "Library",
     "LibraryEntry",
+    "MapSettings",
     "Membrane",
     "Mesh",
     "MissingWedge",
@@ -214,6 +215,7 @@ __all__ = [
     "Reading",
     "Recipe",
     "RigidTransforms",
+    "Sampling",
     "Scene",
     "SegmentationScores",
     "Slab",
@@ -244,7 +246,7 @@ __all__ = [
     "dump_recipe",
     "electron_wavelength",
     "envelope_volume",
-    "export",
+    "export_run",
     "extract_transforms",
     "fetch_structure",
     "filled_fraction",
@@ -268,7 +270,6 @@ __all__ = [
     "pack_scene",
     "paper_forces",
     "particle_table",
-    "pick_dog",
     "place",
     "platform_names",
     "plot_history",

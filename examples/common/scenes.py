@@ -63,7 +63,7 @@ def crowded_scene(settings: Settings) -> CrowdedScene:
         reporters=(reporter,),
         progress=settings.progress,
     )
-    density = cgp.render_density(packed, voxel_size=1.0, resolution=4.0)
+    density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
     return CrowdedScene(
         run=PackingRun(packed, reporter),
         density=density,
@@ -112,6 +112,6 @@ def _drawn(packed: cgp.PackedScene) -> DenseScene:
     return DenseScene(
         packed=packed,
         fraction=cgp.box_fraction(packed.scene, packed.boundary),
-        density=cgp.render_density(packed, grid=grid, resolution=4.0),
+        density=cgp.render_density(packed, cgp.MapSettings(resolution=4.0), grid=grid),
         truth=cgp.particle_table(packed, grid=grid),
     )

@@ -61,7 +61,7 @@ def measure_volumes(structure: cgp.AtomicStructure, model: cgp.BallModel) -> Vol
     points, reach = structure.positions, structure.spread
     low, high = (points - reach[:, None]).min(axis=0), (points + reach[:, None]).max(axis=0)
     box = float((np.linalg.norm(points - (low + high) / 2, axis=1) + reach).max())
-    density = cgp.species_map(structure, resolution=4.0, convention="fwhm")
+    density = cgp.species_map(structure, cgp.Sampling(resolution=4.0, convention="fwhm"))
     voxels = np.argwhere(density.data >= 0.2 * density.data.max())[:, ::-1] * density.voxel_size
     return Volumes(
         isosurface=model.volume,
