@@ -54,7 +54,7 @@ sphinx_gallery_conf = {
     # Without PyTorch the example that trains a network is shown but not run.
     "filename_pattern": r"/\d\d_" if find_spec("torch") else r"/(?!07_)\d\d_",
     "image_scrapers": ("matplotlib", "figures"),
-    "ignore_repr_types": "matplotlib",
+    "ignore_repr_types": "matplotlib|list",
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
