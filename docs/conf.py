@@ -76,8 +76,7 @@ _HEADS = {
     "recipe": "Recipes",
     "runs": "Runs",
     "export": "Other programs and viewers",
-    "overview": "Overview",
-    "plot": "Pictures",
+    "draw": "Pictures",
 }
 
 
