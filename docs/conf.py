@@ -108,6 +108,7 @@ def _folders() -> list[str]:
         if folder != "__main__"
         and hasattr(importlib.import_module(f"openmm_cgpack.{folder}"), "__all__")
     }
+    there |= {_folder(getattr(openmm_cgpack, name)) for name in openmm_cgpack.__all__} - {""}
     return [f for f in _HEADS if f in there] + sorted(there - set(_HEADS))
 
 
