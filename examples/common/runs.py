@@ -22,7 +22,7 @@ def place_in(
     """
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
-        scene = place(counts, extent=extent, seed=seed)
+        scene = place(counts, Placement(extent=extent), seed=seed)
     notes = "; ".join(str(w.message) for w in said if "enlarged" in str(w.message))
     return scene, f" ({notes})" if notes else ""
 
