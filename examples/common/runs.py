@@ -10,7 +10,15 @@ from functools import cached_property
 
 import numpy as np
 
-from openmm_cgpack import BallModel, FrameReporter, PackedScene, Scene, place, radius_of_gyration
+from openmm_cgpack import (
+    BallModel,
+    FrameReporter,
+    PackedScene,
+    Placement,
+    Scene,
+    place,
+    radius_of_gyration,
+)
 
 
 def place_in(

@@ -18,10 +18,10 @@ found in two ways:
 large. So atoms are counted in voxels, and as many voxels as make up the molecule's envelope volume
 are taken, the fullest first. The volume fraction of a scene is then exact.
 
-**Cost and limits.** One byte for each voxel. A search costs a few transforms of a block of 80 or more
-voxels a side. Shapes are as coarse as the voxels, so that atoms of neighbours may still be too close:
-`remove_clashes` moves them apart. Boxes repeat by taking indices modulo the lattice; walls are extra
-layers of taken voxels.
+**Cost and limits.** One byte for each voxel. A search costs a few transforms of a block of 80 or
+more voxels a side. Shapes are as coarse as the voxels, so that atoms of neighbours may still be too
+close: `remove_clashes` moves them apart. Boxes repeat by taking indices modulo the lattice; walls
+are extra layers of taken voxels.
 """
 
 from __future__ import annotations
