@@ -25,7 +25,7 @@ from common.measures import BENDING_HEAD, KEPT, measure_bending
 
 import openmm_cgpack as cgp
 from openmm_cgpack.core.palette import species_colours
-from openmm_cgpack.plot import VIEW
+from openmm_cgpack.draw import VIEW
 
 settings = current_settings()
 types = paper_types("1A1S", "1BXR", "1EQR", "1F1B", "1GYT")

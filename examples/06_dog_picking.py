@@ -20,7 +20,8 @@ from common.scenes import MICROSCOPE, crowded_scene, dense_series, tilt_series
 
 import openmm_cgpack as cgp
 from openmm_cgpack import evaluation as ev
-from openmm_cgpack.panels import dress_panel, show_image
+from openmm_cgpack.core.palette import BLUE, GREY, ORANGE, RED
+from openmm_cgpack.draw.style import dress_panel, show_image
 
 settings = current_settings()
 seed = settings.seed_of("noise")
@@ -64,7 +65,7 @@ for panel, wedge in zip(panels, ("tilts to 60°", "no wedge"), strict=True):
     for name in (case.name for case in cases if case.name.endswith(wedge)):
         curve = [(p.picker.sigma, p.scores.f) for p in points if p.case.name == name]
         panel.plot(*zip(*curve, strict=True), "o-", markersize=3, label=name.split(",")[0])
-    panel.axhline(chance, color="#999999", linestyle=":")
+    panel.axhline(chance, color=GREY, linestyle=":")
     panel.set_title(wedge, loc="left", fontsize=11)
     panel.set_ylim(0, 1)
     panel.legend(frameon=False, fontsize=8)
@@ -163,18 +164,19 @@ for whose, positions in (("DoG", picks.positions), ("true centres", truth.centre
 size, middle = tomogram.voxel_size, tomogram.data.shape[0] // 2
 height = middle * size
 figure, panels = charts((10.0, 5.3), columns=2)
-black, white = np.percentile(tomogram.data[middle], (0.5, 99.5))
 for panel, title in zip(panels, ("true centres", "picked centres"), strict=True):
-    show_image(panel, tomogram.data[middle], black, white)
+    show_image(panel, tomogram.data[middle])
     dress_panel(panel, title, width=tomogram.data.shape[2] * size)
 near = abs(truth.centre[:, 2] - height) < 6
 for (x, y, _), radius in zip(truth.centre[near] / size, truth.radius[near] / size, strict=True):
     angle = np.linspace(0, 2 * np.pi, 90)
     panels[0].plot(x, y, "ko", markersize=4)
-    panels[0].plot(x + radius * np.cos(angle), y + radius * np.sin(angle), "#4f86c6", linewidth=0.8)
+    panels[0].plot(
+        x + radius * np.cos(angle), y + radius * np.sin(angle), color=BLUE, linewidth=0.8
+    )
 hit = np.isin(np.arange(len(picks)), top.scores.pairs[:, 0])
 near = abs(picks.positions[:, 2] - height) < 6
-for right, colour in ((True, "k"), (False, "#d03030")):
+for right, colour in ((True, "k"), (False, RED)):
     x, y, _ = picks.positions[near & (hit == right)].T / size
     panels[1].plot(x, y, "o", color=colour, markersize=4)
 for panel in panels:
@@ -212,8 +214,8 @@ for scene in series:
 crowding = ev.best_points(ev.picking_curve(crowds, narrow, periodic=True))
 fractions = [point.case.fraction for point in crowding]
 figure, (panel,) = charts((5.6, 3.6), x="envelope volume fraction of the box", y="F")
-panel.plot(fractions, [point.scores.f for point in crowding], "o-", color="#d9793b", label="DoG")
-panel.plot(fractions, levels, "o:", color="#999999", label="at random")
+panel.plot(fractions, [point.scores.f for point in crowding], "o-", color=ORANGE, label="DoG")
+panel.plot(fractions, levels, "o:", color=GREY, label="at random")
 panel.set_ylim(0, 1)
 panel.legend(frameon=False, fontsize=8, loc="lower right")
 section.add_picture(

@@ -25,7 +25,7 @@ from common import (
 
 import openmm_cgpack as cgp
 from openmm_cgpack import evaluation as ev
-from openmm_cgpack.core.palette import species_colours
+from openmm_cgpack.core.palette import GREY, species_colours
 
 settings = current_settings()
 types = paper_types("1KP8", "1KYI", "1F1B", "3DY4", "2GHO")
@@ -107,7 +107,7 @@ panel.plot(epochs, [e.loss for e in trained.history], color=colours[0], label="t
 panel.plot(
     epochs, [e.validation_loss for e in trained.history], color=colours[1], label="validation"
 )
-panel.axvline(trained.best, color="#999999", linestyle=":")
+panel.axvline(trained.best, color=GREY, linestyle=":")
 panel.set_ylim(bottom=0)
 panel.legend(frameon=False, fontsize=9)
 section.add_picture(figure, caption="Loss through the training.", paper="Not shown.")

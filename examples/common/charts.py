@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from openmm_cgpack.panels import INK, blank_figure
+from openmm_cgpack.core.palette import INK
+from openmm_cgpack.draw.style import blank_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
