@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..core import Boundary, Open
+from ..core import Boundary
 
 
 def close_pairs(
@@ -46,7 +46,8 @@ def close_pairs(
     if len(centres) == 0:
         return empty
     largest = float(radii.max())
-    home, moved = _home(boundary, centres)
+    home = boundary.wrap(centres)
+    moved = home - centres
     places, source, shifts = _with_images(boundary, home, 2 * largest + gap)
     tree = cKDTree(places)
     found = tree.query_ball_point(home, radii + largest + gap, return_sorted=False)
@@ -62,28 +63,17 @@ def close_pairs(
     return first, second, shifts[ghost] + moved[second] - moved[first]
 
 
-def _home(boundary: Boundary, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the centres in the box around 0, and by what they were moved to it."""
-    home = centres if isinstance(boundary, Open) else boundary.wrap(centres)
-    return home, home - centres
-
-
 def _with_images(
     boundary: Boundary, home: np.ndarray, reach: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the centres and those of their images that lie within `reach` of the box."""
-    source, none = np.arange(len(home)), np.zeros_like(home)
-    if isinstance(boundary, Open):
-        return home, source, none
-    box = np.array(boundary.box)
-    times = [
-        int(np.ceil(reach / e)) if p else 0 for e, p in zip(box, boundary.periodic, strict=True)
-    ]
+    edges, source = boundary.repeat, np.arange(len(home))
+    times = [int(np.ceil(reach / edge)) if edge > 0 else 0 for edge in edges]
     places, sources, shifts = [], [], []
     for steps in product(*(range(-n, n + 1) for n in times)):
-        shift = np.array(steps) * box
+        shift = np.array(steps) * edges
         image = home + shift
-        keep = (~boundary.periodic | (np.abs(image) <= box / 2 + reach)).all(axis=1)
+        keep = ((edges == 0) | (np.abs(image) <= edges / 2 + reach)).all(axis=1)
         places.append(image[keep])
         sources.append(source[keep])
         shifts.append(np.broadcast_to(shift, (int(keep.sum()), 3)))
