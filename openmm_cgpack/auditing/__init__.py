@@ -6,7 +6,7 @@ from .composition import SpeciesCount
 from .distances import RadialDistribution, radial_distribution
 from .envelopes import Occupancy, occupancy
 from .measure import AuditSettings, audit
-from .orientation_order import (
+from .orientations import (
     NeighbourOrder,
     NematicOrder,
     OrientationOrder,

@@ -14,7 +14,7 @@ from .ball_overlaps import ball_overlap
 from .composition import species_counts, species_masses
 from .distances import radial_distribution
 from .envelopes import occupancy
-from .orientation_order import orientation_order
+from .orientations import orientation_order
 from .result import Audit
 
 

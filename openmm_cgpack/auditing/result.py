@@ -13,7 +13,7 @@ from .ball_overlaps import BallOverlap
 from .composition import SpeciesCount
 from .distances import RadialDistribution
 from .envelopes import Occupancy
-from .orientation_order import OrientationOrder
+from .orientations import OrientationOrder
 
 MG_PER_ML = 1.66053907
 """One Da/nm^3 in mg/mL."""

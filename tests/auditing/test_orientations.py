@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from openmm_cgpack import Filament
 from openmm_cgpack.auditing import nematic_order, orientation_order
-from openmm_cgpack.auditing.orientation_order import long_axis, neighbour_order, uniformity
+from openmm_cgpack.auditing.orientations import long_axis, neighbour_order, uniformity
 from openmm_cgpack.core import BallModel, Open, Periodic, RigidTransforms, Scene
 
 
