@@ -6,7 +6,7 @@ from .compress import compress
 from .dense import crowding_series
 from .fractions import fit_box, fit_counts
 from .measure import box_fraction, deepest_overlap, filled_fraction, overlaps, radius_of_gyration
-from .placement import place
+from .placement import Placement, place
 from .platforms import choose_platform, platform_names
 from .protocol import pack, pack_scene
 from .scenes import as_packed
@@ -17,6 +17,7 @@ __all__ = [
     "ClashRemoval",
     "FrameReporter",
     "Insertion",
+    "Placement",
     "as_packed",
     "box_fraction",
     "choose_platform",
