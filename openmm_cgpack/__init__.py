@@ -6,7 +6,7 @@ particles -> tomogram. Every arrow is a function on the data types of `openmm_cg
 
 from importlib.metadata import version
 
-from .auditing import Audit, audit, write_audit
+from .auditing import Audit, AuditSettings, audit, write_audit
 from .core import (
     AtomicStructure,
     BallModel,
@@ -177,6 +177,7 @@ __all__ = [
     "SHAPE_COVER",
     "AtomicStructure",
     "Audit",
+    "AuditSettings",
     "BallModel",
     "Boundary",
     "CentrePull",
