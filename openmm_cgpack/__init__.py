@@ -6,7 +6,7 @@ particles -> tomogram. Every arrow is a function on the data types of `openmm_cg
 
 from importlib.metadata import version
 
-from .auditing import Audit, audit, write_audit
+from .auditing import Audit, AuditSettings, audit, write_audit
 from .core import (
     AtomicStructure,
     BallModel,
@@ -91,15 +91,18 @@ from .imaging import (
     render,
 )
 from .io import (
+    from_mdtraj,
     read_mrc,
     read_particles,
     read_picks,
+    to_mdtraj,
     write_atoms,
     write_bild,
     write_cmm,
     write_mrc,
     write_particles,
     write_picks,
+    write_trajectory,
 )
 from .io.scenes import load_packed, load_scene, save_packed, save_scene
 from .models import (
@@ -117,6 +120,7 @@ from .packing import (
     ClashRemoval,
     FrameReporter,
     Insertion,
+    Placement,
     as_packed,
     box_fraction,
     choose_platform,
@@ -137,7 +141,6 @@ from .packing import (
     remove_clashes,
     to_topology,
     write_topology,
-    write_trajectory,
 )
 from .poses import Poses, extract_transforms
 from .recipe import (
@@ -167,6 +170,7 @@ __all__ = [
     "SHAPE_COVER",
     "AtomicStructure",
     "Audit",
+    "AuditSettings",
     "BallModel",
     "Boundary",
     "CentrePull",
@@ -204,6 +208,7 @@ __all__ = [
     "Periodic",
     "PickScores",
     "Picks",
+    "Placement",
     "PlacementError",
     "Poses",
     "Reading",
@@ -245,6 +250,7 @@ __all__ = [
     "fit_box",
     "fit_counts",
     "fourier_shell_correlation",
+    "from_mdtraj",
     "from_zyz",
     "gaussian_sigma",
     "insert",
@@ -291,6 +297,7 @@ __all__ = [
     "species_colours",
     "species_map",
     "split_tomograms",
+    "to_mdtraj",
     "to_quaternion",
     "to_topology",
     "to_zyz",

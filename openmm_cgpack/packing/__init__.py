@@ -6,17 +6,18 @@ from .compress import compress
 from .dense import crowding_series
 from .fractions import fit_box, fit_counts
 from .measure import box_fraction, deepest_overlap, filled_fraction, overlaps, radius_of_gyration
-from .placement import place
+from .placement import Placement, place
 from .platforms import choose_platform, platform_names
 from .protocol import pack, pack_scene
 from .scenes import as_packed
 from .system import create_system
-from .topology import FrameReporter, to_topology, write_topology, write_trajectory
+from .topology import FrameReporter, to_topology, write_topology
 
 __all__ = [
     "ClashRemoval",
     "FrameReporter",
     "Insertion",
+    "Placement",
     "as_packed",
     "box_fraction",
     "choose_platform",
@@ -37,5 +38,4 @@ __all__ = [
     "remove_clashes",
     "to_topology",
     "write_topology",
-    "write_trajectory",
 ]
