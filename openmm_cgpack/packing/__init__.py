@@ -11,7 +11,7 @@ from .platforms import choose_platform, platform_names
 from .protocol import pack, pack_scene
 from .scenes import as_packed
 from .system import create_system
-from .topology import FrameReporter, to_topology, write_topology, write_trajectory
+from .topology import FrameReporter, to_topology, write_topology
 
 __all__ = [
     "ClashRemoval",
@@ -38,5 +38,4 @@ __all__ = [
     "remove_clashes",
     "to_topology",
     "write_topology",
-    "write_trajectory",
 ]
