@@ -121,7 +121,7 @@ section.add_finding(
     f"{mean_gap:.1f} nm from the nearest molecule on average, and a ball of {largest_gap:.1f} nm "
     "radius fits into its largest hole. Shape-true balls in a periodic box bring the same "
     f"molecules to {dense.fraction:.2f}; {cleared['points_too_close']} of their points are then "
-    f"within {cleared['closest_asked']:g} nm of another molecule's.",
+    f"within {cleared['settings']['closest']:g} nm of another molecule's.",
     verdict=judge(end.inner_fraction >= CYTOPLASM[0], largest_gap < 3.0),
 )
 section.add_picture(
