@@ -18,7 +18,7 @@ from openmm_cgpack.models import union_volume
 from openmm_cgpack.packing import as_packed, choose_platform, insert
 from openmm_cgpack.packing.contacts import rigid_points
 from openmm_cgpack.packing.press import Press
-from openmm_cgpack.packing.state import body_poses, moved_bodies
+from openmm_cgpack.packing.scenes import body_poses, moved_bodies
 
 ATOMS = 40
 ROOM = 0.1

@@ -23,7 +23,7 @@ from openmm_cgpack import (
     library,
     load_structure,
     pack_scene,
-    tidy,
+    remove_clashes,
 )
 from openmm_cgpack.auditing import atom_contacts
 from openmm_cgpack.packing import dense
@@ -94,7 +94,7 @@ def contacts(packed):
     poses = extract_transforms(packed).transforms
     found = atom_contacts(packed.scene, poses, packed.boundary, distances=(0.25, 0.15))
     if found is None:
-        tidied = packed.provenance.get("tidy", {})
+        tidied = packed.provenance.get("clash_removal", {})
         return {"points too close": tidied.get("points_too_close", "not tidied")}
     near, nearer = found.within
     return {
@@ -214,8 +214,8 @@ def test_dense_scaling(models, full, record):
             packed, compressing = timed(
                 lambda s=scene, f=fraction: compress(s, fraction=f, seed=1, platform="CPU")
             )
-            packed, tidying = timed(lambda p=packed: tidy(p))
-            whole = inserting + compressing + tidying
+            packed, removing = timed(lambda p=packed: remove_clashes(p))
+            whole = inserting + compressing + removing
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
             rows.append(
                 {
@@ -225,7 +225,7 @@ def test_dense_scaling(models, full, record):
                     "`insert`, s": f"{inserting:.1f}",
                     "to": f"{easy:.3f}",
                     "`compress`, s": f"{compressing:.1f}",
-                    "`tidy`, s": f"{tidying:.1f}",
+                    "`remove_clashes`, s": f"{removing:.1f}",
                     "ms a molecule": f"{1000 * whole / n:.0f}",
                     "whole over `insert`": f"{whole / inserting:.1f}",
                     "peak memory, GiB": f"{memory:.2f}",

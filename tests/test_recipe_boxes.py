@@ -133,16 +133,16 @@ def test_a_series_is_a_folder_of_runs_of_the_same_molecules(recipe_of, tmp_path)
 
 def test_a_series_that_was_cut_off_goes_on(recipe_of, tmp_path, monkeypatch):
     whole = run(recipe_of(SERIES), None, tmp_path / "whole")
-    stages, tidy = [], dense.tidy
+    stages, remove = [], dense.remove_clashes
 
     def cut(packed, **settings):
         if len(stages) == 1:
             raise KeyboardInterrupt
         stages.append(1)
-        return tidy(packed, **settings)
+        return remove(packed, **settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(dense, "tidy", cut)
+        patch.setattr(dense, "remove_clashes", cut)
         with pytest.raises(KeyboardInterrupt, match="--resume"):
             run(recipe_of(SERIES), None, tmp_path / "out", resumable=True)
     manifest = resume(tmp_path / "out")

@@ -65,7 +65,7 @@ resolution = 6.0
 platform = "{platform}"
 threads = 1
 """
-"""In a box: its stages are the compression and the tidying."""
+"""In a box: its stages are the compression and the clash removal."""
 
 
 def write_recipe(folder, *, steps=400, relax=200, every=100, platform="CPU"):
@@ -126,7 +126,7 @@ def test_a_run_cut_off_and_resumed_writes_the_same_bytes(tmp_path, monkeypatch, 
 
 
 @pytest.mark.parametrize("platform", ["Reference", "CPU"])
-@pytest.mark.parametrize("where", ["tidy", "extract_transforms"])
+@pytest.mark.parametrize("where", ["remove_clashes", "extract_transforms"])
 def test_a_dense_run_cut_off_between_stages_writes_the_same_bytes(
     tmp_path, monkeypatch, platform, where
 ):
@@ -145,7 +145,7 @@ def test_a_dense_run_cut_off_between_stages_writes_the_same_bytes(
     monkeypatch.setattr(pipeline, "build_start", cut)
     monkeypatch.setattr(dense, "compress", cut)
     if where == "extract_transforms":
-        monkeypatch.setattr(dense, "tidy", cut)
+        monkeypatch.setattr(dense, "remove_clashes", cut)
     resume(out)
     assert content(out) == content(tmp_path / "whole")
     assert dynamics(out) == dynamics(tmp_path / "whole")
@@ -187,7 +187,7 @@ def test_an_interruption_between_stages_says_how_to_go_on(tmp_path, monkeypatch,
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    for stage, left in (("compress", False), ("tidy", True)):
+    for stage, left in (("compress", False), ("remove_clashes", True)):
         with monkeypatch.context() as patch:
             patch.setattr(dense, stage, interrupt)
             assert main(["simulate", str(recipe), "-o", str(out), "--quiet"]) == 130
@@ -228,7 +228,7 @@ def test_a_checkpoint_of_another_dense_run_is_refused(tmp_path, monkeypatch, cap
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(dense, "tidy", interrupt)
+        patch.setattr(dense, "remove_clashes", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(write_dense(tmp_path), None, out, resumable=True)
     kept = unfinished_folder(out) / "recipe.toml"

@@ -1,20 +1,22 @@
 """Placing, building the System, and driving it until it is packed."""
 
-from .amounts import fit_box, fit_counts
+from .addition import Insertion, insert
+from .clashes import ClashRemoval, remove_clashes
 from .compress import compress
 from .dense import crowding_series
-from .insert import insert
+from .fractions import fit_box, fit_counts
 from .measure import box_fraction, deepest_overlap, filled_fraction, overlaps, radius_of_gyration
-from .place import place
+from .placement import place
 from .platforms import choose_platform, platform_names
 from .protocol import pack, pack_scene
-from .state import as_packed
+from .scenes import as_packed
 from .system import create_system
-from .tidy import tidy
 from .topology import FrameReporter, to_topology, write_topology, write_trajectory
 
 __all__ = [
+    "ClashRemoval",
     "FrameReporter",
+    "Insertion",
     "as_packed",
     "box_fraction",
     "choose_platform",
@@ -32,7 +34,7 @@ __all__ = [
     "place",
     "platform_names",
     "radius_of_gyration",
-    "tidy",
+    "remove_clashes",
     "to_topology",
     "write_topology",
     "write_trajectory",

@@ -11,11 +11,11 @@ import numpy as np
 
 from ..core import Open, PackedScene, PackingError
 from ..core.arrays import positive
-from .amounts import checked_fraction
+from .fractions import checked_fraction
 from .measure import box_fraction
 from .platforms import choose_platform
 from .press import Press
-from .state import Packable, as_packed
+from .scenes import Packable, as_packed
 
 _STRIDE = 0.1
 _COLDEST = 1 / 15
@@ -73,7 +73,7 @@ def compress(
     tolerance : float, optional
         Root mean square overlap of all balls that is aimed at, nm.
     acceptable : float, optional
-        The same, that is good enough after annealing, nm: it leaves `tidy` little to do.
+        The same, that is good enough after annealing, nm: it leaves `remove_clashes` little to do.
     limit : float, optional
         The same, beyond which the fraction is not reached, nm.
     increment : float, optional
@@ -89,7 +89,7 @@ def compress(
         makes, in mean radii of a ball: ``kT = stiffness d^2``.
     gap : float, optional
         Distance that balls keep where they can, nm: a molecule's atoms stand out of its balls
-        by a few tenths of a nanometre, and `tidy` has the less to do.
+        by a few tenths of a nanometre, and `remove_clashes` has the less to do.
     max_steps : int, optional
         Most steps in all.
     block : int, optional

@@ -1,4 +1,4 @@
-"""To a volume fraction in one call: insert, compress, tidy."""
+"""To a volume fraction in one call: insert, compress, remove clashes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..core import Open, PackedScene, PackingError, PlacementError, RigidTransforms, Scene
-from .amounts import checked_fraction, fit_box
+from .addition import insert
+from .clashes import remove_clashes
 from .compress import compress
-from .insert import insert
+from .fractions import checked_fraction, fit_box
 from .measure import box_fraction
 from .press import spans
+from .scenes import as_packed
 from .stages import Stages
-from .state import as_packed
-from .tidy import tidy
 
 EASY = 0.25
 """Fraction up to which insertion is fast."""
@@ -39,7 +39,7 @@ def crowding_series(
     """Pack the same molecules to one volume fraction after the other.
 
     A start more dilute than the first fraction, or than 0.25, is inserted anew; from there the
-    box shrinks from fraction to fraction, and each is tidied to the atom. The next one goes on from
+    box shrinks from fraction to fraction, and clashes of atoms are removed at each. The next one goes on from
     there.
 
     Parameters
@@ -54,7 +54,7 @@ def crowding_series(
         Seed of the insertion and the dynamics.
     checkpoint : path-like, optional
         File that keeps what each stage has left (the insertion, and of every fraction the
-        compression and the tidying), replaced whole each time; a compression under way keeps a
+        compression and the clash removal), replaced whole each time; a compression under way keeps a
         file of its own beside it. Where they exist, the run goes on from there. On Reference, and
         on the CPU platform with one thread, it ends as one that was not cut off, bit for bit;
         stages that another platform did stay as they are.
@@ -125,9 +125,9 @@ def crowding_series(
         try:
             packed = stages.do(f"compress {number}", compression, own=own)
         except PackingError as error:
-            best = error.best
-            raise PackingError(str(error), best=None if best is None else tidy(best)) from None
-        packed = stages.do(f"tidy {number}", partial(tidy, packed))
+            best = None if error.best is None else remove_clashes(error.best)
+            raise PackingError(str(error), best=best) from None
+        packed = stages.do(f"clash removal {number}", partial(remove_clashes, packed))
         series.append(packed)
     return tuple(series)
 

@@ -24,11 +24,11 @@ from ..forces import (
     SoftRepulsion,
     Walls,
 )
-from .amounts import fit_box
 from .checkpoint import COLUMNS, frame_reporters
+from .fractions import fit_box
 from .journal import Journal
 from .measure import box_fraction
-from .state import in_steps, joined, means, measured, wrapped
+from .scenes import in_steps, joined, means, measured, wrapped
 from .system import create_system, periodic_vectors
 from .topology import to_topology
 

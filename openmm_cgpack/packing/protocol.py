@@ -180,8 +180,8 @@ def pack_scene(
     """Pack a scene in one call.
 
     An open scene is pulled together: its Simulation is made and driven with `pack`. A scene in a
-    box is packed to a volume fraction by `insert`, `compress` and `tidy`, one after the other; see
-    `crowding_series`, of which this is a series of one.
+    box is packed to a volume fraction by `insert`, `compress` and `remove_clashes`, one after the
+    other; see `crowding_series`, of which this is a series of one.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from ..core.seeds import stage_seed
 from ..forces import ForceTerm, paper_forces
 from ..models import coarse_grain, filament, membrane, single_ball
 from ..packing import fit_box, fit_counts, insert, place
-from ..packing.amounts import check_fraction
+from ..packing.fractions import check_fraction
 from ..structures import fetch_structure, library, load_structure
 from .sections import Molecule, Recipe
 

@@ -115,6 +115,7 @@ def run_crowded(settings: Settings) -> Section:
     tightest = int(history.radius_of_gyration.argmin())
 
     where = f"{n} macromolecules ({made.copies} each of 20 types), {packed.scene.n_balls} balls"
+    removal = dense.packed.provenance["clash_removal"]
     grown = f" The box had to grow: {run.enlarged}." if run.enlarged else " All of them fitted."
     findings = (
         Finding(
@@ -138,8 +139,8 @@ def run_crowded(settings: Settings) -> Section:
             f"inside is {mean_gap:.1f} nm from the nearest molecule on average, and a ball of "
             f"{largest_gap:.1f} nm radius fits into its largest hole. Shape-true balls in a "
             f"periodic box bring the same molecules to {dense.fraction:.2f}; "
-            f"{dense.packed.provenance['tidy']['points_too_close']} of their points are then "
-            f"within {dense.packed.provenance['tidy']['closest_asked']:g} nm of another "
+            f"{removal['points_too_close']} of their points are then "
+            f"within {removal['closest_asked']:g} nm of another "
             "molecule's.",
             verdict=judge(end.inner_fraction >= CYTOPLASM[0], largest_gap < 3.0),
         ),

@@ -358,7 +358,7 @@ def _packing_table(packings: Sequence[Packed]) -> Table:
         "of the molecules' envelopes in the cube; the balls' fraction is that of their unions, one "
         "for each molecule. The deepest overlap of two balls is given over "
         "their contact distance; the last column is the share of the molecules' points nearer "
-        f"than {CLASH:g} nm to another molecule's, before any tidying.",
+        f"than {CLASH:g} nm to another molecule's, before any clash removal.",
         head=(
             "cover",
             "balls",

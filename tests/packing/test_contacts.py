@@ -1,19 +1,14 @@
 """Contacts of rigid bodies: lists that are kept against a search of all pairs, and who rests."""
 
-import importlib
-
 import numpy as np
 import pytest
 from dense_scenes import blob
 from scipy.spatial.transform import Rotation
 
 from openmm_cgpack.core import Periodic, RigidTransforms, Scene, Slab
-from openmm_cgpack.packing import as_packed, tidy
+from openmm_cgpack.packing import ClashRemoval, as_packed, clashes, remove_clashes
 from openmm_cgpack.packing.contacts import ContactList, Surface
 from openmm_cgpack.poses import extract_transforms
-
-# The package has the function by this name.
-tidying = importlib.import_module("openmm_cgpack.packing.tidy")
 
 BOX = 9.0
 BODIES = 7
@@ -106,7 +101,7 @@ def test_no_two_points_touch_without_being_listed(surfaces, rng, monkeypatch):
     assert len(looks) < 40 * len(contacts.bodies) / 3
 
 
-def test_tidying_moves_those_that_overlap_and_lets_the_others_be():
+def test_clash_removal_moves_those_that_overlap_and_lets_the_others_be():
     model = blob("a")
     places = np.array([[-6.0, 0, 0], [-6.0, 1.5, 0], [6.0, 0, 0], [6.0, 6.5, 0]])
     scene = Scene(
@@ -115,10 +110,11 @@ def test_tidying_moves_those_that_overlap_and_lets_the_others_be():
         transforms=RigidTransforms(rotations=np.tile(np.eye(3), (4, 1, 1)), translations=places),
         boundary=Periodic(box=30.0),
     )
-    assert tidy(scene, max_steps=0).provenance["tidy"]["bodies_too_close"] == 2
-    tidied = tidy(scene)
-    assert tidied.provenance["tidy"]["bodies_too_close"] == 0
-    moved = extract_transforms(tidied).transforms.translations - places
+    before = remove_clashes(scene, ClashRemoval(max_steps=0))
+    assert before.provenance["clash_removal"]["bodies_too_close"] == 2
+    cleared = remove_clashes(scene)
+    assert cleared.provenance["clash_removal"]["bodies_too_close"] == 0
+    moved = extract_transforms(cleared).transforms.translations - places
     assert (np.linalg.norm(moved[:2], axis=1) > 0.05).all()
     np.testing.assert_allclose(moved[2:], 0, atol=1e-9)
 
@@ -131,8 +127,8 @@ def test_walls_are_listed_before_a_body_reaches_them():
         transforms=RigidTransforms.identity(1),
         boundary=Slab(box=(20.0, 20.0, 8.0)),
     )
-    bodies = tidying._Relaxation(as_packed(scene), 0.28)
-    contacts = tidying._Contacts(bodies, bodies.surfaces, 0.4)
+    bodies = clashes._Relaxation(as_packed(scene), 0.28)
+    contacts = clashes._Contacts(bodies, bodies.surfaces, 0.4)
     reach = bodies.surfaces[0].reach
     # Its farthest point upwards.
     upright = np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]])

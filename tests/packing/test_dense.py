@@ -20,6 +20,7 @@ from openmm_cgpack.core import (
 )
 from openmm_cgpack.models import filament
 from openmm_cgpack.packing import (
+    ClashRemoval,
     as_packed,
     box_fraction,
     compress,
@@ -30,7 +31,7 @@ from openmm_cgpack.packing import (
     overlaps,
     pack_scene,
     place,
-    tidy,
+    remove_clashes,
 )
 from openmm_cgpack.poses import extract_transforms
 
@@ -134,22 +135,22 @@ def test_pack_scene_ends_at_the_fraction_with_no_atom_in_another(platform):
     assert packed.scene.species_index.tolist() == scene.species_index.tolist()
     volume = sum(model.volume * count for model, count in TWO)
     assert volume / packed.boundary.volume == pytest.approx(0.3, rel=0.005)
-    assert packed.provenance["tidy"]["points_too_close"] == 0
+    assert packed.provenance["clash_removal"]["points_too_close"] == 0
     assert closest_atoms(packed) > 0.25
 
 
-def test_tidying_keeps_bodies_and_says_what_it_left(start):
+def test_clash_removal_keeps_bodies_and_says_what_it_left(start):
     # Bodies at opposite faces of the smaller box stand in each other.
     packed = dataclasses.replace(as_packed(start), boundary=start.boundary.scaled([0.9] * 3))
     assert closest_atoms(packed) < 0.2
-    unfinished, tidied = tidy(packed, max_steps=3), tidy(packed)
-    for some in (unfinished, tidied):
+    unfinished, cleared = remove_clashes(packed, ClashRemoval(max_steps=3)), remove_clashes(packed)
+    for some in (unfinished, cleared):
         closest = min(closest_atoms(some), 0.28)
-        assert closest == pytest.approx(some.provenance["tidy"]["closest"], abs=1e-4)
-    assert tidied.provenance["tidy"]["points_too_close"] == 0
-    assert unfinished.provenance["tidy"]["points_too_close"] > 0
-    assert extract_transforms(tidied).rms.max() < 1e-4
-    moved = tidied.boundary.minimum_image(tidied.positions - packed.positions)
+        assert closest == pytest.approx(some.provenance["clash_removal"]["closest"], abs=1e-4)
+    assert cleared.provenance["clash_removal"]["points_too_close"] == 0
+    assert unfinished.provenance["clash_removal"]["points_too_close"] > 0
+    assert extract_transforms(cleared).rms.max() < 1e-4
+    moved = cleared.boundary.minimum_image(cleared.positions - packed.positions)
     assert np.abs(moved).max() < 2.0
 
 
@@ -162,11 +163,11 @@ def test_an_impossible_fraction_fails_and_keeps_the_best(start, platform):
     assert best.scene.n_instances == 24
 
 
-def test_bodies_far_apart_have_nothing_to_tidy():
+def test_bodies_far_apart_have_no_clashes():
     for count, fraction in ((1, 0.05), (2, 0.001)):
-        tidied = tidy(insert([(blob("a"), count)], fraction=fraction, seed=1))
-        assert tidied.provenance["tidy"]["steps"] <= 1
-        assert tidied.provenance["tidy"]["points_too_close"] == 0
+        cleared = remove_clashes(insert([(blob("a"), count)], fraction=fraction, seed=1))
+        assert cleared.provenance["clash_removal"]["steps"] <= 1
+        assert cleared.provenance["clash_removal"]["points_too_close"] == 0
 
 
 def test_a_box_too_small_for_its_balls_is_a_fraction_not_reached():
@@ -223,7 +224,7 @@ def test_fixed_instances_and_the_obstacle_are_respected(platform):
     )
     assert scene.fixed.sum() == 1
     dense = pack_scene(scene, fraction=0.25, seed=1, platform=platform)
-    # Inserted to the precision of voxels, tidied to that of atoms.
+    # Inserted to the precision of voxels, cleared to that of atoms.
     for packed, slack in ((as_packed(scene), 0.87), (dense, 0.2)):
         poses = extract_transforms(packed)
         np.testing.assert_allclose(poses.transforms.translations[-1], [4.5, 0, 0], atol=1e-9)

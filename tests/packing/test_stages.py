@@ -30,7 +30,7 @@ compressing = importlib.import_module("openmm_cgpack.packing.compress")
 
 TWO = [(blob("a"), 8), (blob("b", 2, n=250), 8)]
 FRACTIONS = [0.1, 0.3]
-STAGES = ["insert", "compress", "tidy", "compress", "tidy"]
+STAGES = ["insert", "compress", "remove_clashes", "compress", "remove_clashes"]
 
 
 class Cut(Exception):
@@ -52,7 +52,7 @@ def at_most(stages):
         return run
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("insert", "compress", "tidy"):
+        for name in ("insert", "compress", "remove_clashes"):
             patch.setattr(dense, name, counted(name, getattr(dense, name)))
         yield ran
 

@@ -33,7 +33,7 @@ def place(
 ) -> Scene:
     """Place instances at random, dispersed, without overlaps.
 
-    Random sequential insertion, the largest first: a uniform position in the box around the
+    Random sequential addition, the largest first: a uniform position in the box around the
     scene's centre and a uniform rotation, taken when no ball touches another instance's.
     Deformables start straight or flat. Instances are numbered species by species in the order of
     `counts`; those of `poses` follow.

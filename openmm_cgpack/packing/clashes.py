@@ -9,11 +9,11 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..core import BallModel, Open, PackedScene, RigidTransforms, Scene, Slab
-from ..core.arrays import positive
 from ..core.boundary import Boundary
+from ..core.settings import Settings, setting
 from .contacts import ContactList, PointPairs, Surface, fine_points, moved_by, rigid_points
 from .depth import ObstacleDepth
-from .state import (
+from .scenes import (
     Packable,
     as_packed,
     body_poses,
@@ -39,13 +39,32 @@ _DEEP = 0.1
 """Overlap of balls of forty atoms up to which their atoms find the way by themselves, nm."""
 
 
-def tidy(
-    scene: Packable,
-    *,
-    distance: float = 0.28,
-    closest: float = 0.25,
-    max_steps: int = 400,
-) -> PackedScene:
+class ClashRemoval(Settings):
+    """Moving molecules apart until no two of their atoms are too close."""
+
+    distance: float = setting(
+        "distance to which atoms of different molecules are pushed apart",
+        unit="nm",
+        default=0.28,
+        above=0,
+    )
+    closest: float = setting(
+        "distance at which two atoms are far enough apart; the removal ends when all are",
+        unit="nm",
+        default=0.25,
+        above=0,
+    )
+    max_steps: int = setting("most steps", default=400, minimum=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.closest > self.distance:
+            raise ValueError(
+                f"closest: wanted at most the distance {self.distance:g}, got {self.closest:g}"
+            )
+
+
+def remove_clashes(scene: Packable, removal: ClashRemoval = ClashRemoval()) -> PackedScene:
     """Move molecules apart by their atoms, until no two atoms are closer than wanted.
 
     Rigid bodies are shifted and turned down the gradient of ``sum max(0, distance - r)^2 / 2``
@@ -60,33 +79,27 @@ def tidy(
     ----------
     scene : Scene or PackedScene
         The scene, its overlaps a few tenths of a nanometre at most.
-    distance : float, optional
-        Distance to which atoms are pushed apart, nm.
-    closest : float, optional
-        The tidying ends when no two atoms are closer, nm.
-    max_steps : int, optional
-        Most steps.
+    removal : ClashRemoval, optional
+        How far apart, and how many steps at most.
 
     Returns
     -------
     PackedScene
-        Its provenance says under ``"tidy"`` how many atoms (or points) are closer than `closest`
-        to another body's at the end, how many bodies have one, the closest two, and the steps.
+        Its provenance says under ``"clash_removal"`` how many atoms (or points) are closer than
+        `closest` to another body's at the end, how many bodies have one, the distance of the
+        closest two, and the steps.
 
     Examples
     --------
     >>> from openmm_cgpack import coarse_grain, insert, library
     >>> model = coarse_grain(library.load("3hhb"), atoms_per_ball=300, radius="volume", seed=1)
-    >>> tidied = tidy(insert([(model, 20)], fraction=0.25, seed=1))
-    >>> tidied.provenance["tidy"]["points_too_close"]
+    >>> cleared = remove_clashes(insert([(model, 20)], fraction=0.25, seed=1))
+    >>> cleared.provenance["clash_removal"]["points_too_close"]
     0
     """
     packed = as_packed(scene)
-    distance, closest = positive(distance, "distance"), positive(closest, "closest")
-    if closest > distance:
-        raise ValueError(f"closest: wanted at most the distance {distance:g}, got {closest:g}")
-    relaxation = _Relaxation(packed, distance)
-    excess = relaxation.run(max_steps, distance - closest)
+    relaxation = _Relaxation(packed, removal.distance)
+    excess = relaxation.run(removal.max_steps, removal.distance - removal.closest)
     start = packed.scene
     positions = moved_bodies(start, packed.positions, relaxation.moving, relaxation.poses)
     positions = wrapped(start, positions, packed.boundary)
@@ -98,9 +111,9 @@ def tidy(
         history=joined(packed.history, in_steps([row])),
         provenance=packed.provenance
         | {
-            "tidy": {
-                "closest_asked": closest,
-                "closest": round(distance - excess.deepest, 6),
+            "clash_removal": {
+                "closest_asked": removal.closest,
+                "closest": round(removal.distance - excess.deepest, 6),
                 "points_too_close": excess.points,
                 "bodies_too_close": excess.bodies,
                 "steps": relaxation.steps,
@@ -111,7 +124,7 @@ def tidy(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Excess:
-    """What is left to tidy.
+    """What overlaps are left.
 
     Parameters
     ----------

@@ -15,30 +15,36 @@ from ..core import (
     RigidTransforms,
     Scene,
 )
-from ..core.arrays import positive
 from ..core.boundary import Boundary
-from .amounts import check_fraction, fit_box
+from ..core.settings import Settings, setting
+from .fractions import check_fraction, fit_box
 from .lattice import Lattice, Shape
-from .place import instances
+from .placement import instances
 
 _EASY = 6
 _HARD = 80
 
 
+class Insertion(Settings):
+    """Random sequential addition on a lattice of voxels."""
+
+    spacing: float = setting("edge of a voxel", unit="nm", default=0.5, above=0)
+
+
 def insert(
     counts: Sequence[tuple[BallModel, int]],
+    insertion: Insertion = Insertion(),
     *,
     boundary: Boundary | None = None,
     fraction: float | None = None,
     obstacle: Obstacle | None = None,
     poses: Sequence[tuple[BallModel, RigidTransforms]] = (),
     fixed: bool = False,
-    spacing: float = 0.5,
     seed: int | np.random.SeedSequence,
 ) -> Scene:
     """Insert instances into a box at random, where their real shapes have room.
 
-    Random sequential insertion on a lattice of voxels, the largest first, each at a uniform
+    Random sequential addition on a lattice of voxels, the largest first, each at a uniform
     rotation: first at random places; where these are taken, at a random one of all the free places
     in a block of the box, which a correlation finds at once. Fast and without overlaps up to a
     fraction near 0.3; `pack_scene` goes on from there. Instances are numbered as by `place`.
@@ -47,6 +53,8 @@ def insert(
     ----------
     counts : sequence of (BallModel, int)
         The models, and how many instances of each.
+    insertion : Insertion, optional
+        The lattice.
     boundary : Periodic or Slab, optional
         The box; a cube that `counts` fill to `fraction` when left out.
     fraction : float, optional
@@ -57,8 +65,6 @@ def insert(
         Instances at places of the user's.
     fixed : bool, optional
         Whether those of `poses` stay there in all later protocols.
-    spacing : float, optional
-        Edge of a voxel, nm.
     seed : int or numpy.random.SeedSequence
         Seed of positions and rotations.
 
@@ -86,7 +92,6 @@ def insert(
     n = len(species_index)
     if n == 0:
         raise ValueError("insert: wanted at least one instance, got none")
-    spacing = positive(spacing, "spacing")
     volume = float(np.array([m.volume for m in models])[species_index].sum())
     if boundary is None:
         if fraction is None:
@@ -96,16 +101,16 @@ def insert(
         raise ValueError("boundary: insert wants Periodic or Slab, got Open; see place")
     elif fraction is not None:
         check_fraction(volume, fraction=fraction, boundary=boundary, obstacle=obstacle)
-    insertion = _Insertion(models, species_index, boundary, obstacle, spacing)
+    inserted = _Inserted(models, species_index, boundary, obstacle, insertion.spacing)
     n_free = n - len(given)
     for i, pose in enumerate(given, start=n_free):
-        insertion.put(i, pose.rotations[0], pose.translations[0])
-    insertion.fill(n_free, np.random.default_rng(seed))
+        inserted.put(i, pose.rotations[0], pose.translations[0])
+    inserted.fill(n_free, np.random.default_rng(seed))
     return Scene(
         species=models,
         species_index=species_index,
         transforms=RigidTransforms(
-            rotations=insertion.rotations, translations=insertion.translations
+            rotations=inserted.rotations, translations=inserted.translations
         ),
         boundary=boundary,
         fixed=np.arange(n) >= (n_free if fixed else n),
@@ -113,7 +118,7 @@ def insert(
     )
 
 
-class _Insertion:
+class _Inserted:
     """The instances inserted so far, and the voxels that they have taken."""
 
     def __init__(
