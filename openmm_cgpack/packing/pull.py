@@ -1,0 +1,490 @@
+"""The paper's protocol: an open scene is pulled together until it no longer tightens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core import History, PackedScene, PackingError, Scene
+from ..core.boundary import Boundary
+from ..core.settings import kind, setting
+from ..core.tables import to_table
+from ..core.units import strip
+from ..forces import (
+    LENNARD_JONES_SCALE,
+    PULL_SCALE,
+    CentrePull,
+    ForceTerm,
+    HarmonicAngles,
+    HarmonicBonds,
+    Rigidity,
+    SwitchedLennardJones,
+)
+from .checkpoint import COLUMNS, Checkpoint, Journal
+from .measure import deepest_overlap, filled_fraction, radius_of_gyration
+from .platforms import Run, engine_of
+from .protocols import Block, Packing, Protocol, Steps, Stop, Watch
+from .system import create_system, langevin_simulation
+
+if TYPE_CHECKING:
+    import openmm
+    import openmm.app
+
+_RAMP = 10
+_RELAX = 4_000
+_RELAX_BONDS = 8_000
+"""With 4000, one of 80 bodies was seen with bonds 2.5 % of its size off."""
+_WEAKER = 0.5
+_DEEPER = 0.03
+"""Heat alone makes the deepest overlap waver by 0.02."""
+_BURST = 3.0
+
+
+@kind("pull")
+class Pull(Protocol):
+    """The paper's protocol: everything is pulled to a centre until it no longer tightens.
+
+    The dynamics is stepped in blocks. A scene has tightened as far as it will when the least
+    radius of gyration of the last `patience` blocks is not below that before them by more than
+    `tolerance`. Then the pull is ramped off over half of `relax_steps`, and the scene settles for
+    the rest of them. Where bodies are held by bonds, the Lennard-Jones energy is halved ten times
+    meanwhile, as long as overlaps do not grow: that leaves the packing as it is but takes the
+    strain out of the bodies.
+
+    Examples
+    --------
+    >>> [term.kind for term in Pull(centre_pull=None).terms]
+    ['harmonic_bonds', 'harmonic_angles', 'lennard_jones']
+    """
+
+    lennard_jones: SwitchedLennardJones = setting(
+        "what attracts balls to each other and keeps them apart", default=SwitchedLennardJones()
+    )
+    centre_pull: CentrePull | None = setting(
+        "what pulls them to the centre; false for nothing", default=CentrePull()
+    )
+    rigidity: Rigidity = setting(
+        "what keeps a rigid body's shape; with constraints none can become its mirror image",
+        default="constraints",
+    )
+    max_steps: int = setting("most steps before the pull is ramped off", default=20_000, minimum=1)
+    block: int = setting("steps between measurements", default=250, minimum=1)
+    tolerance: float = setting(
+        "relative tightening below which a packing has ended", default=2e-3, minimum=0
+    )
+    patience: int = setting("blocks without tightening that end it", default=4, minimum=1)
+    relax_steps: int | None = setting(
+        "steps in which the pull is ramped off and the balls settle; 0 leaves it on; left out, "
+        "8000 where bodies are held by bonds and 4000 elsewhere",
+        default=None,
+        minimum=0,
+    )
+    timestep: float = setting("time step", unit="ps", default=0.02, above=0)
+    friction: float = setting(
+        "friction of the Langevin dynamics", unit="1/ps", default=10.0, minimum=0
+    )
+    temperature: float = setting("temperature", unit="K", default=300.0, minimum=0)
+    checkpoint_every: int = setting(
+        "steps between checkpoints, from which an unfinished run goes on; with one thread of the "
+        "CPU platform they decide the last digits",
+        default=2500,
+        minimum=1,
+    )
+
+    @property
+    def terms(self) -> tuple[ForceTerm, ...]:
+        """All force terms: the paper's eqs 10, 11, 12 and 8, and the user's own."""
+        pull = () if self.centre_pull is None else (self.centre_pull,)
+        return HarmonicBonds(), HarmonicAngles(), self.lennard_jones, *pull, *self.forces
+
+    def check(self, boundary: Boundary) -> None:
+        """Raise ValueError unless the boundary is open."""
+        if boundary.bounded:
+            raise ValueError(
+                f"protocol: Pull is for open scenes, got one in a {type(boundary).__name__} "
+                "boundary; see Dense"
+            )
+
+    def simulation(
+        self,
+        scene: Scene,
+        *,
+        run: Run = Run(),
+        seed: int | np.random.SeedSequence,
+        reporters: Sequence[Any] = (),
+    ) -> openmm.app.Simulation:
+        """Return the Simulation that the protocol drives, at its start; see `pack`."""
+        return langevin_simulation(
+            scene,
+            create_system(scene, forces=self.terms, rigidity=self.rigidity),
+            temperature=self.temperature,
+            friction=self.friction,
+            timestep=self.timestep,
+            constraint_tolerance=1e-7,
+            run=run,
+            seed=seed,
+            reporters=reporters,
+        )
+
+    def steps(
+        self,
+        scene: Scene,
+        *,
+        run: Run,
+        seed: int | np.random.SeedSequence,
+        reporters: Sequence[Any] = (),
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> Steps[PackedScene]:
+        """Pack a scene as a generator: see `Protocol.steps`."""
+        self.check(scene.boundary)
+        simulation = self.simulation(scene, run=run, seed=seed, reporters=reporters)
+        return (yield from pull_steps(simulation, scene, self, checkpoint=checkpoint))
+
+
+def pack_scene(
+    scene: Scene,
+    protocol: Protocol = Pull(),
+    *,
+    run: Run = Run(),
+    seed: int | np.random.SeedSequence,
+    reporters: Sequence[Any] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    watch: Watch | None = None,
+    progress: bool = False,
+) -> PackedScene:
+    """Pack a scene in one call.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene, as `place` or `insert` made it.
+    protocol : Protocol, optional
+        How: `Pull` for open scenes, `Dense` for scenes in a box.
+    run : Run, optional
+        The platform.
+    seed : int or numpy.random.SeedSequence
+        Seed of everything that is drawn.
+    reporters : sequence of OpenMM reporters, optional
+        Added to every Simulation.
+    checkpoint : path-like, optional
+        File that keeps how far the packing is, replaced whole each time. Where it exists, the
+        packing goes on from it. On Reference, and on the CPU platform with one thread, it ends
+        as one that was not cut off, bit for bit.
+    watch : callable, optional
+        Called with a `Block` after every block of steps and every stage. Where it returns
+        something true the packing ends there, with what it has; its provenance then says under
+        ``"stopped"`` at which stage. The checkpoint stays as it was.
+    progress : bool, optional
+        Whether to show progress bars.
+
+    Returns
+    -------
+    PackedScene
+
+    Raises
+    ------
+    ValueError
+        The protocol is not for the scene's boundary, the platform is not here, or the checkpoint
+        is of another run.
+    PackingError
+        The simulation diverged, or the fraction could not be reached; then the error's `best` is
+        the best state.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Pull, Run, filament, pack_scene, place
+    >>> scene = place([(filament(n_balls=5), 4)], seed=1)
+    >>> short = Pull(max_steps=500, relax_steps=100)
+    >>> packed = pack_scene(scene, short, run=Run(platform="CPU"), seed=1)
+    >>> bool(packed.history.radius_of_gyration[-1] < packed.history.radius_of_gyration[0])
+    True
+
+    A rule of your own ends it:
+
+    >>> packed = pack_scene(scene, seed=1, watch=lambda block: block.step >= 500)
+    >>> packed.history.step.tolist(), packed.provenance["stopped"]
+    ([0, 250, 500], 'pulling')
+    """
+    protocol.check(scene.boundary)
+    steps = protocol.steps(scene, run=run, seed=seed, reporters=reporters, checkpoint=checkpoint)
+    return Packing(steps).finish(watch=watch, progress=progress)
+
+
+def pack(
+    simulation: openmm.app.Simulation,
+    scene: Scene,
+    protocol: Pull = Pull(),
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+    watch: Watch | None = None,
+    progress: bool = False,
+) -> PackedScene:
+    """Drive a Simulation of your own until its packing no longer tightens.
+
+    Parameters
+    ----------
+    simulation : openmm.app.Simulation
+        One whose particles are the scene's balls, with their positions set: that of
+        ``protocol.simulation(scene, seed=1)``, or any other. Its System, integrator and platform
+        are taken as they are, so that of the protocol only the schedule counts.
+    scene : Scene
+        The scene.
+    protocol : Pull, optional
+        The schedule.
+    checkpoint, watch, progress
+        See `pack_scene`. The Simulation that goes on must be made as it was for the first part.
+
+    Returns
+    -------
+    PackedScene
+
+    Raises
+    ------
+    ValueError
+        The Simulation is not one of this scene, its positions are not set or not finite, or the
+        checkpoint is of another run.
+    PackingError
+        The simulation diverged; the message names the step and the worst ball.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import filament, place
+    >>> scene, protocol = place([(filament(n_balls=5), 4)], seed=1), Pull(max_steps=500)
+    >>> simulation = protocol.simulation(scene, seed=1)
+    >>> simulation.integrator.setFriction(1.0)
+    >>> packed = pack(simulation, scene, protocol, watch=lambda block: block.step >= 250)
+    >>> simulation.currentStep
+    250
+    """
+    steps = pull_steps(simulation, scene, protocol, checkpoint=checkpoint)
+    return Packing(steps).finish(watch=watch, progress=progress)
+
+
+def pull_steps(
+    simulation: openmm.app.Simulation,
+    scene: Scene,
+    protocol: Pull,
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> Steps[PackedScene]:
+    """Drive a Simulation as a generator, to step it from outside: ``Packing(pull_steps(...))``.
+
+    Parameters
+    ----------
+    simulation, scene, protocol, checkpoint
+        See `pack`.
+
+    Yields
+    ------
+    Block
+
+    Returns
+    -------
+    PackedScene
+    """
+    if simulation.system.getNumParticles() != scene.n_balls:
+        raise ValueError(
+            f"simulation: wanted a System of the scene's {scene.n_balls} balls, "
+            f"got one of {simulation.system.getNumParticles()} particles"
+        )
+    relax_steps = protocol.relax_steps
+    if relax_steps is None:
+        relax_steps = _RELAX_BONDS if _held_by_bonds(simulation) else _RELAX
+    table = to_table(protocol)
+    file = Checkpoint(checkpoint, scene, settings={"protocol": table}, simulation=simulation)
+    journal = Journal(file, "pull", simulation, columns=COLUMNS, every=protocol.checkpoint_every)
+    record = _Record(simulation, scene, journal)
+    stopped = {}
+    try:
+        record.stage, record.total = "pulling", protocol.max_steps
+        while record.steps_done < protocol.max_steps:
+            yield from record.run(min(protocol.block, protocol.max_steps - record.steps_done))
+            if record.tightened_less_than(protocol.tolerance, protocol.patience):
+                break
+        if relax_steps:
+            record.stage, record.total = "relaxing", relax_steps
+            for steps in _relaxation(simulation, record, relax_steps):
+                yield from record.run(steps)
+        if file.path is not None:
+            journal.save()
+    except Stop:
+        stopped = {"stopped": record.stage}
+    return PackedScene(
+        scene=scene,
+        positions=record.positions,
+        boundary=scene.boundary,
+        history=record.history(),
+        provenance={
+            **engine_of(simulation),
+            "integrator": type(simulation.integrator).__name__,
+            "timestep_ps": float(strip(simulation.integrator.getStepSize())),
+            "steps": record.steps_done,
+            "protocol": table,
+            **stopped,
+        },
+    )
+
+
+def _relaxation(simulation: openmm.app.Simulation, record: _Record, steps: int) -> Iterator[int]:
+    """Yield portions of steps; ramp the pull off, and take the strain out of bodies held by bonds.
+
+    Without the pull the shape of the packing does not depend on epsilon, but the strain in the
+    bodies' bonds does: the less of it, the closer they come to the shape that they had. Stiff
+    filaments and membranes press against it, so the ramp ends where overlaps begin to grow.
+    """
+    context = simulation.context
+    known = context.getParameters()
+    half = steps // 2
+    start = context.getParameter(PULL_SCALE) if PULL_SCALE in known else None
+    for i, portion in enumerate(_portions(half), start=1):
+        if start is not None:
+            context.setParameter(PULL_SCALE, start * (1 - i / _RAMP))
+        if portion:
+            yield portion
+    strained = LENNARD_JONES_SCALE in known and _held_by_bonds(simulation)
+    depth = record.depths[-1]
+    for portion in _portions(steps - half):
+        if strained:
+            scale = context.getParameter(LENNARD_JONES_SCALE)
+            if record.depths[-1] > depth + _DEEPER:
+                strained, scale = False, scale / _WEAKER**2
+            context.setParameter(LENNARD_JONES_SCALE, scale * _WEAKER)
+        if portion:
+            yield portion
+
+
+def _held_by_bonds(simulation: openmm.app.Simulation) -> bool:
+    return not simulation.system.getNumConstraints()
+
+
+def _portions(steps: int) -> list[int]:
+    return np.diff(np.linspace(0, steps, _RAMP + 1).astype(int)).tolist()
+
+
+class _Record:
+    """Positions and measurements of a Simulation that runs in blocks."""
+
+    def __init__(self, simulation: openmm.app.Simulation, scene: Scene, journal: Journal) -> None:
+        self.simulation = simulation
+        self.scene = scene
+        self.journal = journal
+        self.stage, self.total = "", 0
+        self.first_step = simulation.currentStep
+        self.steps: list[int] = []
+        self.radii: list[float] = []
+        self.fractions: list[float] = []
+        self.depths: list[float] = []
+        self.energies: list[float] = []
+        positions = self._positions()
+        bad = ~np.isfinite(positions).all(axis=1)
+        if bad.any():
+            raise ValueError(
+                f"simulation: the position of {scene.ball_name(int(np.argmax(bad)))} is not finite"
+            )
+        if scene.n_balls > 1 and not np.ptp(positions, axis=0).any():
+            raise ValueError("simulation: the positions of the balls have not been set")
+        if not self._replayed():
+            self._measure(positions, self._energy())
+
+    @property
+    def steps_done(self) -> int:
+        return int(self.steps[-1]) - self.first_step
+
+    def run(self, steps: int) -> Iterator[Block]:
+        """Step, measure and yield, or say which ball was the worst when that fails.
+
+        What an earlier part of the run has measured is taken from its checkpoint, so that the
+        protocol comes to the same decisions again; at its end the Simulation is brought there.
+        """
+        import openmm
+
+        if self._replayed():
+            return
+        try:
+            self.simulation.step(steps)
+            positions, energy = self._positions(), self._energy()
+        except (openmm.OpenMMException, ValueError) as error:
+            # OpenMM's reporters raise ValueError on NaN, its integrators OpenMMException.
+            raise self._diverged(str(error)) from None
+        if not (np.isfinite(positions).all() and np.isfinite(energy)):
+            raise self._diverged("a position or the energy is not finite", positions)
+        if radius_of_gyration(positions) > _BURST * max(self.radii[0], self.scene.radii.max()):
+            raise self._diverged("the scene burst", positions)
+        self._measure(positions, energy)
+        row = [column[-1] for column in self._columns]
+        yield Block(
+            stage=self.stage,
+            step=self.simulation.currentStep,
+            steps=steps,
+            total=self.total,
+            measured=dict(zip(COLUMNS[1:], row[1:], strict=True)),
+            simulation=self.simulation,
+            read_positions=lambda: positions,
+        )
+
+    def tightened_less_than(self, tolerance: float, patience: int) -> bool:
+        if len(self.radii) <= patience + 1:
+            return False
+        before, last = self.radii[:-patience], self.radii[-patience:]
+        return min(last) > (1 - tolerance) * min(before)
+
+    @property
+    def _columns(self) -> tuple[list[Any], ...]:
+        return self.steps, self.radii, self.fractions, self.depths, self.energies
+
+    def history(self) -> History:
+        columns = zip(COLUMNS, self._columns, strict=True)
+        return History(**{key: np.array(values) for key, values in columns})
+
+    def _replayed(self) -> bool:
+        """Take over what an earlier run measured next, and return whether there is such."""
+        row = self.journal.replay()
+        if row is None:
+            return False
+        for column, value in zip(self._columns, row, strict=True):
+            column.append(value)
+        self.positions = self._positions()
+        return True
+
+    def _positions(self) -> np.ndarray:
+        state = self.simulation.context.getState(positions=True)
+        return np.asarray(strip(state.getPositions(asNumpy=True)))
+
+    def _energy(self) -> float:
+        state = self.simulation.context.getState(energy=True)
+        return float(strip(state.getPotentialEnergy()))
+
+    def _measure(self, positions: np.ndarray, energy: float) -> None:
+        self.positions = positions
+        row = (
+            self.simulation.currentStep,
+            radius_of_gyration(positions),
+            filled_fraction(self.scene, positions),
+            deepest_overlap(self.scene, positions),
+            energy,
+        )
+        for column, value in zip(self._columns, row, strict=True):
+            column.append(value)
+        self.journal.note(row)
+
+    def _diverged(self, reason: str, positions: np.ndarray | None = None) -> PackingError:
+        if positions is not None and not np.isfinite(positions).all():
+            moved = np.where(np.isfinite(positions).all(axis=1), 0.0, np.inf)
+        elif positions is not None:
+            moved = np.linalg.norm(positions - self.positions, axis=1)
+        else:
+            moved = np.zeros(self.scene.n_balls)
+        if np.isinf(moved).all() or not moved.any():
+            # Nothing tells the balls apart any more: name the one with the largest force in the
+            # last good state.
+            self.simulation.context.setPositions(self.positions)
+            state = self.simulation.context.getState(forces=True)
+            moved = np.linalg.norm(strip(state.getForces(asNumpy=True)), axis=1)
+        worst = self.scene.ball_name(int(np.argmax(moved)))
+        return PackingError(
+            f"the packing diverged after step {self.steps[-1]} ({reason}); the worst was {worst}; "
+            "a shorter timestep, a weaker pull or a smaller epsilon may help"
+        )
