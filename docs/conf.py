@@ -48,6 +48,7 @@ numpydoc_show_class_members = False
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
+    "ignore_pattern": "report.py|common",
     # Without PyTorch the example that trains a network is shown but not run.
     "filename_pattern": r"/\d\d_" if find_spec("torch") else r"/(?!07_)\d\d_",
     "image_scrapers": ("matplotlib", "figures"),

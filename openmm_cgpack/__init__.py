@@ -31,6 +31,7 @@ from .core import (
     TiltSeries,
     Volume,
 )
+from .core.transforms import from_zyz, to_quaternion, to_zyz
 from .density import (
     Labels,
     bounding_grid,
@@ -134,7 +135,7 @@ from .plot import (
     plot_slices,
     plot_steps,
 )
-from .poses import Poses, extract_transforms, from_zyz, to_quaternion, to_zyz
+from .poses import Poses, extract_transforms
 from .recipe import (
     Recipe,
     demo_recipe,

@@ -20,7 +20,6 @@ from . import __version__
 from .cli_audit import add_audit
 from .cli_export import add_export
 from .cli_render import add_render, snr_line
-from .cli_reproduce import add_reproduce
 from .cli_score import add_score
 from .core import BallModel, PackingError, PlacementError, RigidTransforms, Scene
 
@@ -109,15 +108,12 @@ def _parser() -> argparse.ArgumentParser:
 
     library = commands.add_parser("library", help="list the species that come with the package")
     library.add_argument("name", nargs="?", metavar="NAME", help="tell more of one species")
-    library.add_argument("--build", metavar="FOLDER", help="build it anew from structure files")
-    library.add_argument("-o", "--out", metavar="FILE", help="where --build writes")
     library.set_defaults(action=_library)
 
     add_render(commands)
     add_audit(commands)
     add_export(commands)
     add_score(commands)
-    add_reproduce(commands)
 
     check = commands.add_parser("check", help="versions, platforms and a tiny self-test")
     check.set_defaults(action=_check)
@@ -263,12 +259,7 @@ def _write_balls(path: Path, model: BallModel, centres: np.ndarray) -> None:
 def _library(options: argparse.Namespace) -> None:
     from .structures import library
 
-    if options.build is not None:
-        from .library_build import build_library
-
-        built = build_library(options.build, options.out, progress=print)
-        print(f"{len(built.entries)} species")
-    elif options.name is not None:
+    if options.name is not None:
         for field, value in dataclasses.asdict(library.entry(options.name)).items():
             if value not in (None, ""):
                 print(f"{field:22s} {value}")

@@ -1,11 +1,13 @@
-"""Rigid transforms, many at a time."""
+"""Rigid transforms, many at a time, and their rotations as angles and quaternions."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from .arrays import frozen
 
@@ -83,3 +85,89 @@ class RigidTransforms:
             rotations=rotations,
             translations=-np.einsum("nij,nj->ni", rotations, self.translations),
         )
+
+
+def euler_angles(rotations: np.ndarray, axes: str) -> np.ndarray:
+    """Return the Euler angles of rotations as scipy names them, (n, 3) rad.
+
+    Parameters
+    ----------
+    rotations : (n, 3, 3) array
+        Rotation matrices, which act on column vectors.
+    axes : str
+        Three axes, the first again at the end: intrinsic ones as ``"ZYZ"``, extrinsic ones as
+        ``"zyz"``.
+
+    Returns
+    -------
+    (n, 3) array
+        The first and the last from -pi to pi, the second from 0 to pi. Within 1e-7 of 0 and pi
+        only the sum or the difference of the others counts, and the last is 0.
+
+    Examples
+    --------
+    >>> euler_angles(np.eye(3)[None], "ZXZ").tolist()
+    [[0.0, 0.0, 0.0]]
+    """
+    rotations = frozen(rotations, "rotations", (None, 3, 3))
+    if len(rotations) == 0:
+        return np.empty((0, 3))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Gimbal lock")
+        # Adding 0.0 turns a negative zero into a plain one.
+        return Rotation.from_matrix(rotations).as_euler(axes) + 0.0
+
+
+def to_zyz(rotations: np.ndarray) -> np.ndarray:
+    """Return the ZYZ Euler angles of rotations (eq. 14 of the paper).
+
+    ``R = Rz(alpha) Ry(beta) Rz(gamma)`` acts on column vectors and takes the object to the scene:
+    intrinsic turns about z by alpha, about the new y by beta, about the new z by gamma. RELION's
+    (rot, tilt, psi) are the angles of the inverse.
+
+    Parameters
+    ----------
+    rotations : (n, 3, 3) array
+        Rotation matrices.
+
+    Returns
+    -------
+    (n, 3) array
+        alpha, beta, gamma in rad; see `euler_angles` for their ranges.
+
+    Examples
+    --------
+    >>> to_zyz(np.eye(3)[None])
+    array([[0., 0., 0.]])
+    """
+    return euler_angles(rotations, "ZYZ")
+
+
+def from_zyz(angles: np.ndarray) -> np.ndarray:
+    """Return the rotations (n, 3, 3) of ZYZ Euler angles (n, 3) in rad; see `to_zyz`.
+
+    Examples
+    --------
+    >>> from_zyz([[np.pi / 2, 0, 0]])[0] @ [1, 0, 0] @ [0, 1, 0] > 0.999999
+    np.True_
+    """
+    angles = frozen(angles, "angles", (None, 3))
+    if len(angles) == 0:
+        return np.empty((0, 3, 3))
+    return Rotation.from_euler("ZYZ", angles).as_matrix()
+
+
+def to_quaternion(rotations: np.ndarray) -> np.ndarray:
+    """Return the unit quaternions (n, 4) of rotations (n, 3, 3).
+
+    They are x, y, z, w: the scalar last, as in scipy, and never negative.
+
+    Examples
+    --------
+    >>> to_quaternion(np.eye(3)[None])
+    array([[0., 0., 0., 1.]])
+    """
+    rotations = frozen(rotations, "rotations", (None, 3, 3))
+    if len(rotations) == 0:
+        return np.empty((0, 4))
+    return Rotation.from_matrix(rotations).as_quat(canonical=True) + 0.0

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from ..core.transforms import euler_angles
 from .atomic import atomic_path
 from .truth import GroundTruth
 
@@ -32,15 +33,7 @@ def dynamo_angles(rotations: np.ndarray) -> np.ndarray:
     >>> (dynamo_angles(np.eye(3)[None]) + 0.0).tolist()
     [[0.0, 0.0, 0.0]]
     """
-    # Extrinsic z, x, z: the inverse is Rz(narot) Rx(tilt) Rz(tdrot).
-    back = np.swapaxes(rotations, 1, 2)
-    tilt = np.arctan2(np.hypot(back[:, 2, 0], back[:, 2, 1]), back[:, 2, 2])
-    tdrot = np.arctan2(back[:, 2, 0], back[:, 2, 1])
-    narot = np.arctan2(back[:, 0, 2], -back[:, 1, 2])
-    flat = np.sin(tilt) < 1e-7
-    tdrot[flat] = np.arctan2(-back[flat, 0, 1], back[flat, 0, 0])
-    narot[flat] = 0
-    return np.degrees(np.stack([tdrot, tilt, narot], axis=1))
+    return np.degrees(euler_angles(np.swapaxes(rotations, 1, 2), "zxz"))
 
 
 def write_dynamo(

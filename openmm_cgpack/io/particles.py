@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..core.particles import ParticleTable
+from ..core.transforms import to_quaternion, to_zyz
 from ..core.units import ANGSTROM_PER_NM
 from .atomic import atomic_path
 
@@ -79,10 +80,9 @@ def write_particles(
                 f"columns: wanted {len(table)} numbers under a new name, got {len(values)} "
                 f"as {name!r}"
             )
-    rotation = Rotation.from_matrix(table.rotation) if len(table) else None
-    quaternion = rotation.as_quat(canonical=True) if rotation else np.empty((0, 4))
+    quaternion = to_quaternion(table.rotation)
     lengths = np.column_stack([table.centre, table.radius]) * ANGSTROM_PER_NM
-    angles = np.degrees(_zyz(table.rotation))
+    angles = np.degrees(to_zyz(table.rotation))
     with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow([*COLUMNS, *columns])
@@ -156,16 +156,3 @@ def read_particles(path: str | os.PathLike[str]) -> ParticleTable:
         radius=data[:, 3] / ANGSTROM_PER_NM,
         rotation=rotation,
     )
-
-
-def _zyz(rotations: np.ndarray) -> np.ndarray:
-    """Return alpha, beta, gamma (n, 3) with beta in [0, pi]; gamma is 0 where beta is 0 or pi."""
-    beta = np.arctan2(np.hypot(rotations[:, 0, 2], rotations[:, 1, 2]), rotations[:, 2, 2])
-    alpha = np.arctan2(rotations[:, 1, 2], rotations[:, 0, 2])
-    gamma = np.arctan2(rotations[:, 2, 1], -rotations[:, 2, 0])
-    # Without a tilt only alpha +- gamma is fixed: the in-plane turn goes into alpha.
-    flat = np.sin(beta) < 1e-7
-    sign = np.sign(rotations[flat, 2, 2])
-    alpha[flat] = np.arctan2(rotations[flat, 1, 0] * sign, rotations[flat, 0, 0] * sign)
-    gamma[flat] = 0
-    return np.stack([alpha, beta, gamma], axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..core.tilts import TiltSeries
+from ..core.transforms import to_zyz
 from ..core.units import ANGSTROM_PER_NM
 from .names import unique_names
 from .star import write_star
@@ -129,18 +130,10 @@ def relion_angles(rotations: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> quarter = Rotation.from_euler("Z", 90, degrees=True).as_matrix()
-    >>> (relion_angles(quarter[None]) + 0.0).round(6).tolist()
+    >>> (relion_angles(quarter[None]).round(6) + 0.0).tolist()
     [[-90.0, 0.0, 0.0]]
     """
-    back = np.swapaxes(rotations, 1, 2)
-    tilt = np.arctan2(np.hypot(back[:, 0, 2], back[:, 1, 2]), back[:, 2, 2])
-    rot = np.arctan2(back[:, 1, 2], back[:, 0, 2])
-    psi = np.arctan2(back[:, 2, 1], -back[:, 2, 0])
-    flat = np.sin(tilt) < 1e-7
-    sign = np.sign(back[flat, 2, 2])
-    rot[flat] = np.arctan2(back[flat, 1, 0] * sign, back[flat, 0, 0] * sign)
-    psi[flat] = 0
-    return np.degrees(np.stack([rot, tilt, psi], axis=1))
+    return np.degrees(to_zyz(np.swapaxes(rotations, 1, 2)))
 
 
 def _places(truth: GroundTruth, centres: np.ndarray, pixel: float) -> Columns:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.tilts import TiltSeries
+from ..core.transforms import euler_angles
 from .atomic import atomic_path
 from .mrc import write_mrc
 from .names import unique_names
@@ -95,10 +96,4 @@ def shrec_angles(rotations: np.ndarray) -> np.ndarray:
     >>> shrec_angles(turn).round(6).tolist()
     [[10.0, 20.0, 30.0]]
     """
-    middle = np.arctan2(np.hypot(rotations[:, 0, 2], rotations[:, 1, 2]), rotations[:, 2, 2])
-    first = np.arctan2(rotations[:, 0, 2], -rotations[:, 1, 2])
-    last = np.arctan2(rotations[:, 2, 0], rotations[:, 2, 1])
-    flat = np.sin(middle) < 1e-7
-    first[flat] = np.arctan2(rotations[flat, 1, 0], rotations[flat, 0, 0])
-    last[flat] = 0
-    return np.degrees(np.stack([first, middle, last], axis=1))
+    return np.degrees(euler_angles(rotations, "ZXZ"))

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core import History, Open, PackedScene, RigidTransforms, Scene
 from ..core.boundary import Boundary
+from ..core.superposition import superpose
 from .measure import box_fraction, deepest_overlap, filled_fraction, radius_of_gyration
 
 Packable = Scene | PackedScene
@@ -145,14 +146,8 @@ def body_poses(scene: Scene, positions: np.ndarray) -> RigidTransforms:
         mean = model.positions.mean(axis=0)
         if model.n_balls > 1 and len(members):
             rows = scene.offsets[members][:, None] + np.arange(model.n_balls)
-            there = positions[rows] - translations[members][:, None]
-            product = np.einsum("nbi,bj->nij", there, model.positions - mean)
-            # A little of the rotation before settles what balls on a line or plane leave open.
-            product += 1e-9 * np.abs(product).max() * rotations[members]
-            u, _, vt = np.linalg.svd(product)
-            handed = np.sign(np.linalg.det(u @ vt))
-            u[:, :, 2] *= handed[:, None]
-            rotations[members] = u @ vt
+            fit = superpose(model.positions, positions[rows], start=rotations[members])
+            rotations[members] = fit.transforms.rotations
         translations[members] -= rotations[members] @ mean
     return RigidTransforms(rotations=rotations, translations=translations)
 

@@ -100,7 +100,7 @@ class Library:
     Parameters
     ----------
     folder : path-like, optional
-        Folder with ``index.json`` and a file for each species, as `cgpack library --build` makes
+        Folder with ``index.json`` and a file for each species, as `tools/build_library.py` makes
         it; the shipped one when left out.
 
     Examples

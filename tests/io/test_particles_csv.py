@@ -8,9 +8,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from openmm_cgpack.core import ParticleTable
+from openmm_cgpack.core.transforms import to_zyz
 from openmm_cgpack.io import read_particles, write_particles
 from openmm_cgpack.io.particles import COLUMNS
-from openmm_cgpack.poses import to_zyz
 
 
 def make_table(n=30):

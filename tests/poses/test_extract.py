@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from openmm_cgpack.core import BallModel, History, PackedScene, RigidTransforms, Scene
+from openmm_cgpack.core.superposition import shortest_rotations
 from openmm_cgpack.models import filament, membrane
 from openmm_cgpack.poses import extract_transforms
-from openmm_cgpack.poses.superpose import shortest_rotations
 
 METHODS = ("kabsch", "vectors")
 HISTORY = History(step=[], radius_of_gyration=[], fraction=[], overlap=[], energy=[])

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import AtomicStructure, BallModel, PackedScene, PackingError, Periodic, Scene
-from ..core.seeds import stage_seed
-from ..models import single_ball, union_volume
-from ..packing import box_fraction, compress, overlaps, place
+from openmm_cgpack.core import (
+    AtomicStructure,
+    BallModel,
+    PackedScene,
+    PackingError,
+    Periodic,
+    Scene,
+)
+from openmm_cgpack.core.seeds import stage_seed
+from openmm_cgpack.models import single_ball, union_volume
+from openmm_cgpack.packing import box_fraction, compress, overlaps, place
+
 from .measures import clash_share
 from .runs import Settings
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import BallModel, PackedScene, Scene
-from ..core.seeds import stage_seed
-from ..forces import ForceTerm
-from ..packing import FrameReporter, pack_scene, place, radius_of_gyration
+from openmm_cgpack.core import BallModel, PackedScene, Scene
+from openmm_cgpack.core.seeds import stage_seed
+from openmm_cgpack.forces import ForceTerm
+from openmm_cgpack.packing import FrameReporter, pack_scene, place, radius_of_gyration
 
 
 @dataclass(frozen=True, kw_only=True)

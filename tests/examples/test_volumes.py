@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from common.runs import PackingRun, Settings, run_packing
+from common.tightness import TOLERANCE, tightest
+from common.volumes import measure_volumes
 
 from openmm_cgpack import AtomicStructure, Periodic, coarse_grain, place, single_ball
 from openmm_cgpack.packing import box_fraction, overlaps
-from openmm_cgpack.reproduce.runs import PackingRun, Settings, run_packing
-from openmm_cgpack.reproduce.tightness import TOLERANCE, tightest
-from openmm_cgpack.reproduce.volumes import measure_volumes
 from openmm_cgpack.structures import library
 
 

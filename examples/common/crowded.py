@@ -7,16 +7,17 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..core import LabelVolume, Volume
-from ..core.seeds import stage_seed
-from ..density import Labels, render_density, render_labels
-from ..imaging import simulate_tomogram
-from ..models import coarse_grain
-from ..plot import plot_history, plot_molecules, plot_planes, plot_steps
-from ..poses import extract_transforms
+from openmm_cgpack.core import LabelVolume, Volume
+from openmm_cgpack.core.seeds import stage_seed
+from openmm_cgpack.density import Labels, render_density, render_labels
+from openmm_cgpack.imaging import simulate_tomogram
+from openmm_cgpack.models import coarse_grain
+from openmm_cgpack.plot import plot_history, plot_molecules, plot_planes, plot_steps
+from openmm_cgpack.poses import extract_transforms
+
 from .dense import MICROSCOPE, dense_series, tilt_series
 from .measures import CYTOPLASM, gaps, measure_droplet
-from .molecules import PAPER_TYPES, replacements, structures_of
+from .paper_types import PAPER_TYPES, replacements, structures_of
 from .runs import PackingRun, Settings, run_packing
 from .section import Finding, Picture, Section, Table, judge, png_of
 

@@ -4,28 +4,18 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-
-from openmm_cgpack.panels import blank_figure
-from openmm_cgpack.reproduce import (
-    EXPERIMENTS,
-    Finding,
-    Picture,
-    Section,
-    Settings,
-    Table,
-    findings_markdown,
-    report_html,
-    reproduce,
-    run_experiment,
-    write_report,
-)
-from openmm_cgpack.reproduce.molecules import (
+from common import EXPERIMENTS, run_experiment
+from common.html_page import findings_markdown, report_html
+from common.paper_types import (
     PAPER_TYPES,
     paper_types,
     replacements,
     structures_of,
 )
-from openmm_cgpack.reproduce.section import judge, png_of
+from common.runs import Settings
+from common.section import Finding, Picture, Section, Table, judge, png_of
+
+from openmm_cgpack.panels import blank_figure
 from openmm_cgpack.structures import library
 
 
@@ -72,9 +62,8 @@ class Page(HTMLParser):
             self.text += data
 
 
-def test_the_page_is_whole_and_needs_nothing_else(section, png, tmp_path):
-    write_report(tmp_path / "r.html", [section], made_by="a <test>")
-    text = (tmp_path / "r.html").read_text("utf-8")
+def test_the_page_is_whole_and_needs_nothing_else(section, png):
+    text = report_html([section], made_by="a <test>")
     page = Page()
     page.feed(text)
     assert page.open == []
@@ -137,13 +126,6 @@ def test_a_folder_of_structures_gives_every_atom(shared):
 def test_files_that_a_folder_lacks_come_from_the_library(tmp_path):
     (points,) = structures_of(paper_types("2REC"), tmp_path)
     assert points.source.startswith("library:3hhb")
-
-
-def test_unknown_experiments_are_refused_before_any_runs():
-    with pytest.raises(ValueError, match="wanted numbers from 1 to 7, got 9"):
-        reproduce(Settings(quick=True), only=[1, 9])
-    with pytest.raises(ValueError, match="wanted a number from 1 to 7, got 0"):
-        run_experiment(0, Settings())
 
 
 def test_segmentation_is_skipped_without_torch(monkeypatch):

@@ -2,6 +2,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+from common.measures import (
+    clash_share,
+    gaps,
+    measure_bending,
+    measure_droplet,
+    molecule_points,
+    nearest_gaps,
+)
 from scipy.spatial.transform import Rotation
 
 from openmm_cgpack import (
@@ -18,14 +26,6 @@ from openmm_cgpack import (
     single_ball,
 )
 from openmm_cgpack.core import Periodic
-from openmm_cgpack.reproduce.measures import (
-    clash_share,
-    gaps,
-    measure_bending,
-    measure_droplet,
-    molecule_points,
-    nearest_gaps,
-)
 
 
 def packed(models, places, rotations=None):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.palette import species_colours
-from ..core.seeds import stage_seed
-from ..density import render_density, render_labels
-from ..imaging import simulate_tomogram
-from ..models import coarse_grain, filament, membrane
-from ..plot import VIEW, plot_molecules, plot_planes, plot_steps
-from ..poses import extract_transforms
+from openmm_cgpack.core.palette import species_colours
+from openmm_cgpack.core.seeds import stage_seed
+from openmm_cgpack.density import render_density, render_labels
+from openmm_cgpack.imaging import simulate_tomogram
+from openmm_cgpack.models import coarse_grain, filament, membrane
+from openmm_cgpack.plot import VIEW, plot_molecules, plot_planes, plot_steps
+from openmm_cgpack.poses import extract_transforms
+
 from .measures import Bending, measure_bending
-from .molecules import paper_types, replacements, structures_of
+from .paper_types import paper_types, replacements, structures_of
 from .runs import PackingRun, Settings, run_packing
 from .section import Finding, Picture, Section, Table, judge, png_of
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..core.arrays import frozen
 from ..core.scene import PackedScene
+from ..core.superposition import superpose
 from ..core.transforms import RigidTransforms
-from .superpose import kabsch, two_vectors
+from .three_balls import two_vectors
 
 Method = Literal["kabsch", "vectors"]
 
@@ -33,9 +34,9 @@ class Poses:
     rigid : (n,) bool array
         Which instances are rigid bodies; the others' transforms place them, and do not shape them.
     rms : (n,) array
-        Root mean square distance between the final balls and the model's, nm. For rigid bodies
-        the model's are moved by the transform. For filaments and membranes they are superposed by
-        their own best rotation, so that it tells how far they have bent from straight or flat.
+        Root mean square distance between the final balls and the model's, superposed by their
+        best rotation, nm: what a rigid body has lost of its shape, and how far a filament or
+        membrane has bent from straight or flat.
     mirrored : (n,) bool array
         Whether the balls of a rigid body are closer to the model's mirror image; False for
         bodies of balls in one plane, which is always so for three.
@@ -113,28 +114,22 @@ def extract_transforms(packed: PackedScene, *, method: Method = "kabsch") -> Pos
         raise ValueError(f"method: wanted 'kabsch' or 'vectors', got {method!r}")
     scene = packed.scene
     n = scene.n_instances
-    rotations = scene.transforms.rotations.copy()
+    rotations = np.array(scene.transforms.rotations)
     translations, positions, initial = np.empty((n, 3)), np.empty((n, 3)), np.empty((n, 3))
     rms, mirrored = np.zeros(n), np.zeros(n, dtype=bool)
     for index, model in enumerate(scene.species):
         members = np.flatnonzero(scene.species_index == index)
-        if len(members) == 0:
-            continue
         rows = scene.offsets[members][:, None] + np.arange(model.n_balls)
-        final = packed.positions[rows]
-        mean = model.positions.mean(axis=0)
+        final, start = packed.positions[rows], rotations[members]
         positions[members] = final.mean(axis=1)
         initial[members] = scene.positions[rows].mean(axis=1)
-        if model.n_balls > 1:
-            start = scene.transforms.rotations[members]
-            fitted, turned_over = kabsch(model.positions, final, start)
-            if model.is_rigid:
-                if method == "vectors":
-                    fitted = two_vectors(model.positions, final, start)
-                rotations[members], mirrored[members] = fitted, turned_over
-            body = np.einsum("nij,bj->nbi", fitted, model.positions - mean)
-            misfit = body + positions[members][:, None] - final
-            rms[members] = np.sqrt((misfit**2).sum(axis=2).mean(axis=1))
+        fit = superpose(model.positions, final, start=start)
+        rms[members] = fit.rms
+        if model.is_rigid:
+            mirrored[members], rotations[members] = fit.mirrored, fit.transforms.rotations
+            if method == "vectors" and model.n_balls > 1:
+                rotations[members] = two_vectors(model.positions, final, start)
+        mean = model.positions.mean(axis=0)
         translations[members] = positions[members] - rotations[members] @ mean
     return Poses(
         transforms=RigidTransforms(rotations=rotations, translations=translations),

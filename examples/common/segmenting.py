@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core import PackedScene
-from ..core.palette import species_colours
-from ..core.seeds import stage_seed
-from ..density import render_density, render_labels
-from ..evaluation import (
+from openmm_cgpack.core import PackedScene
+from openmm_cgpack.core.palette import species_colours
+from openmm_cgpack.core.seeds import stage_seed
+from openmm_cgpack.density import render_density, render_labels
+from openmm_cgpack.evaluation import (
     SMALL,
     FcnSettings,
     LabelledTomogram,
@@ -21,13 +21,14 @@ from ..evaluation import (
     split_tomograms,
     train_fcn,
 )
-from ..evaluation.fcn import require_torch
-from ..imaging import simulate_tomogram
-from ..models import coarse_grain, filament, membrane
-from ..packing import pack_scene, place
-from ..panels import INK, blank_figure
-from ..plot import plot_planes
-from .molecules import paper_types, replacements, structures_of
+from openmm_cgpack.evaluation.fcn import require_torch
+from openmm_cgpack.imaging import simulate_tomogram
+from openmm_cgpack.models import coarse_grain, filament, membrane
+from openmm_cgpack.packing import pack_scene, place
+from openmm_cgpack.panels import INK, blank_figure
+from openmm_cgpack.plot import plot_planes
+
+from .paper_types import paper_types, replacements, structures_of
 from .runs import Settings
 from .section import Finding, Picture, Section, Table, judge, png_of
 

@@ -1,29 +1,36 @@
-"""Builds the shipped library from structure files and measures how good its points are.
+"""Build the shipped library from structure files, and measure how good its points are.
 
-``cgpack library --build FOLDER`` runs `build_library`.
+python tools/build_library.py FOLDER
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from .core.errors import StructureError
-from .core.structure import AtomicStructure
-from .core.volume import Volume
-from .density import species_map
-from .io.atomic import atomic_path
-from .models import number_of_balls
-from .structures import Library, LibraryEntry, envelope_volume, load_structure, reduce_structure
-from .structures.species import DATA, FORMAT, INDEX
-from .structures.store import read_points, write_points
+from openmm_cgpack.core.errors import StructureError
+from openmm_cgpack.core.structure import AtomicStructure
+from openmm_cgpack.core.volume import Volume
+from openmm_cgpack.density import species_map
+from openmm_cgpack.io.atomic import atomic_path
+from openmm_cgpack.models import number_of_balls
+from openmm_cgpack.structures import (
+    Library,
+    LibraryEntry,
+    envelope_volume,
+    load_structure,
+    reduce_structure,
+)
+from openmm_cgpack.structures.species import DATA, FORMAT, INDEX
+from openmm_cgpack.structures.store import read_points, write_points
 
 ATOMS_PER_POINT = 6
 """0.8 MB for the shipped species, 3 % error of a map at 1 nm; docs/library.md has other choices."""
@@ -286,3 +293,17 @@ def _common_box(one: Volume, other: Volume) -> tuple[np.ndarray, np.ndarray]:
         high = last - corner - volume.data.shape
         padded.append(np.pad(volume.data.astype(np.float64), np.stack([low, high], axis=1)))
     return padded[0], padded[1]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description="build the library from structure files")
+    parser.add_argument("folder", metavar="FOLDER", help="holds the files of the species' table")
+    parser.add_argument("-o", "--out", metavar="FOLDER", help="the package's own when left out")
+    options = parser.parse_args(arguments)
+    built = build_library(options.folder, options.out, progress=print)
+    print(f"{len(built.entries)} species")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core import AtomicStructure, BallModel
-from ..core.seeds import stage_seed
-from ..density import species_map
-from ..models import coarse_grain, single_ball
-from ..models.sphere import minimal_sphere
-from ..models.union import union_volume
-from ..panels import INK, blank_figure
-from ..plot import plot_molecules
+from openmm_cgpack.core import AtomicStructure, BallModel
+from openmm_cgpack.core.seeds import stage_seed
+from openmm_cgpack.density import species_map
+from openmm_cgpack.models import coarse_grain, single_ball
+from openmm_cgpack.models.sphere import minimal_sphere
+from openmm_cgpack.models.union import union_volume
+from openmm_cgpack.panels import INK, blank_figure
+from openmm_cgpack.plot import plot_molecules
+
 from .measures import CLASH, CYTOPLASM
-from .molecules import PAPER_TYPES, PaperType, replacements, structures_of
+from .paper_types import PAPER_TYPES, PaperType, replacements, structures_of
 from .runs import Settings
 from .section import Finding, Picture, Section, Table, judge, png_of
 from .tightness import STEP, TOLERANCE, Packed, compare_packings, copies_of_each

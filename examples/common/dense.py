@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..core import PackedScene, ParticleTable, Periodic, Volume
-from ..core.seeds import stage_seed
-from ..density import bounding_grid, particle_table, render_density
-from ..imaging import Rendered, render
-from ..models import coarse_grain
-from ..packing import box_fraction, crowding_series, insert
-from .molecules import PAPER_TYPES, structures_of
+from openmm_cgpack.core import PackedScene, ParticleTable, Periodic, Volume
+from openmm_cgpack.core.seeds import stage_seed
+from openmm_cgpack.density import bounding_grid, particle_table, render_density
+from openmm_cgpack.imaging import Rendered, render
+from openmm_cgpack.models import coarse_grain
+from openmm_cgpack.packing import box_fraction, crowding_series, insert
+
+from .paper_types import PAPER_TYPES, structures_of
 from .runs import Settings
 
 FRACTIONS = (0.05, 0.10, 0.20, 0.30)

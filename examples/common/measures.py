@@ -8,9 +8,10 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
-from ..core import BallModel, LabelVolume, Open, PackedScene
-from ..evaluation.assignment import in_box
-from ..poses import extract_transforms
+from openmm_cgpack.core import BallModel, LabelVolume, Open, PackedScene
+from openmm_cgpack.core.superposition import superpose
+from openmm_cgpack.evaluation.assignment import in_box
+from openmm_cgpack.poses import extract_transforms
 
 CLASH = 0.35
 """Library points (six atoms each) of two molecules nearer than this stand in each other, nm."""
@@ -263,8 +264,4 @@ def _ends(model: BallModel) -> np.ndarray:
 
 
 def _departure(rest: np.ndarray, balls: np.ndarray) -> float:
-    rest, balls = rest - rest.mean(axis=0), balls - balls.mean(axis=0)
-    u, _, vt = np.linalg.svd(balls.T @ rest)
-    # A chain or a sheet is its own mirror image: either handedness of the fit is a rotation.
-    turned = rest @ (u @ vt).T
-    return float(np.sqrt(((turned - balls) ** 2).sum(axis=1).mean()))
+    return float(superpose(rest, balls).rms[0])

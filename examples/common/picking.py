@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core import ParticleTable, Volume
-from ..core.seeds import stage_seed
-from ..density import particle_table
-from ..evaluation import (
+from openmm_cgpack.core import ParticleTable, Volume
+from openmm_cgpack.core.seeds import stage_seed
+from openmm_cgpack.density import particle_table
+from openmm_cgpack.evaluation import (
     SIGMAS_NM,
     CrowdedCase,
     CurvePoint,
@@ -23,11 +23,12 @@ from ..evaluation import (
     match_picks,
     pick_dog,
 )
-from ..imaging import simulate_tomogram
-from ..panels import INK, blank_figure, dress_panel, show_image
+from openmm_cgpack.imaging import simulate_tomogram
+from openmm_cgpack.panels import INK, blank_figure, dress_panel, show_image
+
 from .crowded import crowded_scene
 from .dense import MICROSCOPE, dense_series, tilt_series
-from .molecules import PAPER_TYPES, replacements
+from .paper_types import PAPER_TYPES, replacements
 from .runs import Settings
 from .section import Finding, Picture, Section, Table, judge, png_of
 

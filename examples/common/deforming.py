@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..core import BallModel, RigidTransforms, Scene
-from ..core.seeds import stage_seed
-from ..density import render_density
-from ..models import filament, membrane
-from ..panels import INK, blank_figure
-from ..plot import plot_montage, plot_steps
+from openmm_cgpack.core import BallModel, RigidTransforms, Scene
+from openmm_cgpack.core.seeds import stage_seed
+from openmm_cgpack.density import render_density
+from openmm_cgpack.models import filament, membrane
+from openmm_cgpack.panels import INK, blank_figure
+from openmm_cgpack.plot import plot_montage, plot_steps
+
 from .measures import Bending, measure_bending
 from .runs import PackingRun, Settings, run_scene
 from .section import Finding, Picture, Section, Table, judge, png_of

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-
-from openmm_cgpack.core import AtomicStructure, StructureError
-from openmm_cgpack.library_build import (
+from build_library import (
     build_library,
     compare_balls,
     compare_maps,
     library_table,
 )
+
+from openmm_cgpack.core import AtomicStructure, StructureError
 from openmm_cgpack.structures import library, reduce_structure
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.seeds import stage_seed
-from ..density import render_density, render_labels
-from ..imaging import simulate_tomogram
-from ..models import coarse_grain
-from ..packing import deepest_overlap, radius_of_gyration
-from ..plot import plot_molecules, plot_montage, plot_planes, plot_steps
+from openmm_cgpack.core.seeds import stage_seed
+from openmm_cgpack.density import render_density, render_labels
+from openmm_cgpack.imaging import simulate_tomogram
+from openmm_cgpack.models import coarse_grain
+from openmm_cgpack.packing import deepest_overlap, radius_of_gyration
+from openmm_cgpack.plot import plot_molecules, plot_montage, plot_planes, plot_steps
+
 from .measures import measure_droplet, nearest_gaps
-from .molecules import paper_types, replacements, structures_of
+from .paper_types import paper_types, replacements, structures_of
 from .runs import PackingRun, Settings, run_packing
 from .section import Finding, Picture, Section, Table, judge, png_of
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core import AtomicStructure
-from ..structures import library
+from openmm_cgpack.core import AtomicStructure
+from openmm_cgpack.structures import library
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
-from ..io.atomic import atomic_path
 from .section import Finding, Picture, Section, Table
 
 TITLE = "The paper's experiments, run again"
@@ -92,24 +90,6 @@ def report_html(sections: Sequence[Section], *, made_by: str) -> str:
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
-
-
-def write_report(
-    path: str | os.PathLike[str], sections: Sequence[Section], *, made_by: str
-) -> None:
-    """Write the report; the file is written beside its place and renamed.
-
-    Parameters
-    ----------
-    path : path-like
-        The HTML file.
-    sections : sequence of Section
-        The experiments.
-    made_by : str
-        The command and versions that made it.
-    """
-    with atomic_path(path) as temporary:
-        temporary.write_text(report_html(sections, made_by=made_by), encoding="utf-8")
 
 
 def findings_markdown(sections: Sequence[Section]) -> str:
