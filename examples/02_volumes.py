@@ -127,12 +127,14 @@ def tightest(scene):
     def pressed(start, fraction, max_steps):
         return cgp.compress(
             start,
+            cgp.Compression(
+                gap=0.0,
+                acceptable=tolerance,
+                limit=tolerance,
+                anneal_steps=few // 3,
+                max_steps=max_steps,
+            ),
             fraction=fraction,
-            gap=0.0,
-            acceptable=tolerance,
-            limit=tolerance,
-            anneal_steps=few // 3,
-            max_steps=max_steps,
             seed=1,
         )
 

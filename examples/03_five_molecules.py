@@ -28,7 +28,8 @@ for model in models:
 
 scene = cgp.place([(model, 1) for model in models], extent=50.0, seed=1)
 reporter = cgp.FrameReporter(25)
-packed = cgp.pack_scene(scene, seed=1, max_steps=3_000, relax_steps=1_500, reporters=[reporter])
+protocol = cgp.Pull(max_steps=3_000, relax_steps=1_500)
+packed = cgp.pack_scene(scene, protocol, seed=1, reporters=[reporter])
 
 frames = [scene.positions, *reporter.frames]
 gyration = np.array([cgp.radius_of_gyration(frame) for frame in frames])

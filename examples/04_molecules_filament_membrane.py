@@ -29,7 +29,8 @@ chain, sheet = cgp.filament(n_balls=12), cgp.membrane(shape=(5, 5))
 scene = cgp.place([*molecules, (chain, 1), (sheet, 1)], extent=70.0, seed=1)
 
 reporter = cgp.FrameReporter(50)
-packed = cgp.pack_scene(scene, seed=1, max_steps=3_000, relax_steps=1_500, reporters=[reporter])
+protocol = cgp.Pull(max_steps=3_000, relax_steps=1_500)
+packed = cgp.pack_scene(scene, protocol, seed=1, reporters=[reporter])
 
 # %%
 # The membrane in sky blue and the filament in yellow, as in figure 11.

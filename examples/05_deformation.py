@@ -24,9 +24,8 @@ for name, model in models.items():
     pose = cgp.RigidTransforms(rotations=turn[None], translations=[[3.0, 4.0, 0.0]])
     scenes[name] = cgp.place([], poses=[(model, pose)], seed=1)
     reporter = cgp.FrameReporter(20)
-    packings[name] = cgp.pack_scene(
-        scenes[name], seed=1, max_steps=2_000, relax_steps=1_000, reporters=[reporter]
-    )
+    protocol = cgp.Pull(max_steps=2_000, relax_steps=1_000)
+    packings[name] = cgp.pack_scene(scenes[name], protocol, seed=1, reporters=[reporter])
     frames[name] = [scenes[name].positions, *reporter.frames]
 
 # %%

@@ -30,7 +30,7 @@ TYPES = (
 copies = 20 if full else 4
 models = [cgp.coarse_grain(cgp.library.load(name, structures=atoms), seed=1) for name in TYPES]
 scene = cgp.place([(model, copies) for model in models], extent=120 if full else None, seed=1)
-packed = cgp.pack_scene(scene, seed=1, max_steps=20_000 if full else 3_000)
+packed = cgp.pack_scene(scene, cgp.Pull(max_steps=20_000 if full else 3_000), seed=1)
 fraction = float(packed.history.fraction[-1])
 print(f"{scene.n_instances} molecules, volume fraction {fraction:.3f}")
 
@@ -155,7 +155,7 @@ shapes = [
 ]
 start = cgp.insert([(model, copies) for model in shapes], fraction=0.05, seed=1)
 cases, at_random = [], []
-for crowd in cgp.crowding_series(start, fractions=[0.05, 0.1, 0.2, 0.3], seed=1):
+for crowd in cgp.crowding_series(start, [0.05, 0.1, 0.2, 0.3], seed=1):
     edge = crowd.boundary.box[0]
     grid = cgp.bounding_grid(crowd, voxel_size=edge / (2 * round(edge / 2)))
     particles = cgp.particle_table(crowd, grid=grid)

@@ -42,7 +42,7 @@ contents = [
 def labelled_tomogram(seed):
     """Return one tomogram and the class of each of its voxels."""
     scene = cgp.place(contents, seed=seed)
-    packed = cgp.pack_scene(scene, seed=seed, max_steps=6_000 if full else 1_500)
+    packed = cgp.pack_scene(scene, cgp.Pull(max_steps=6_000 if full else 1_500), seed=seed)
     density = cgp.render_density(packed)
     labels = cgp.render_labels(packed, grid=density.grid)
     return ev.LabelledTomogram(

@@ -105,9 +105,9 @@ def plot_history(packed: PackedScene) -> Figure:
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, pack_scene, place
+    >>> from openmm_cgpack import Pull, filament, pack_scene, place
     >>> scene = place([(filament(n_balls=5), 3)], seed=1)
-    >>> packed = pack_scene(scene, seed=1, platform="Reference", max_steps=100, relax_steps=0)
+    >>> packed = pack_scene(scene, Pull(max_steps=100, relax_steps=0), seed=1)
     >>> [axes.get_xlabel() for axes in plot_history(packed).axes]
     ['', 'step']
     """

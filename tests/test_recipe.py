@@ -169,11 +169,11 @@ def test_recipes_can_be_sent_to_other_processes():
         (Molecule, cgp.coarse_grain),
         (Filament, cgp.filament),
         (Membrane, cgp.membrane),
-        (Forces, cgp.paper_forces),
+        (Forces, cgp.SwitchedLennardJones),
         (Forces, cgp.filament),
         (Forces, cgp.membrane),
         (Forces, cgp.coarse_grain),
-        (Pack, cgp.pack_scene),
+        (Pack, cgp.Pull),
         (TABLES["density"], cgp.render_density),
         (TABLES["density"], cgp.render_labels),
         (Tomogram, cgp.simulate_tomogram),
@@ -191,8 +191,6 @@ def test_defaults_are_those_of_the_functions(section, function):
     # Labels are made sharper than the density.
     if function is cgp.render_labels:
         shared.pop("resolution")
-    # A recipe takes the faster form; the function the one that users can extend.
-    shared.pop("lennard_jones", None)
     assert shared == {name: parameters[name].default for name in shared}
     assert shared
 

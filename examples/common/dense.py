@@ -70,9 +70,8 @@ def dense_series(settings: Settings) -> tuple[DenseScene, ...]:
     start = insert(counts, fraction=FRACTIONS[0], seed=stage_seed(settings.seed, "placement"))
     series = crowding_series(
         start,
-        fractions=FRACTIONS,
-        platform=settings.platform,
-        threads=settings.threads,
+        FRACTIONS,
+        run=settings.run,
         seed=stage_seed(settings.seed, "dynamics"),
         progress=settings.progress,
     )

@@ -12,8 +12,14 @@ import numpy as np
 
 from openmm_cgpack.core import BallModel, PackedScene, Scene
 from openmm_cgpack.core.seeds import stage_seed
-from openmm_cgpack.forces import ForceTerm
-from openmm_cgpack.packing import FrameReporter, pack_scene, place, radius_of_gyration
+from openmm_cgpack.packing import (
+    FrameReporter,
+    Pull,
+    Run,
+    pack_scene,
+    place,
+    radius_of_gyration,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,11 @@ class Settings:
     platform: str | None = None
     threads: int | None = None
     progress: bool = False
+
+    @property
+    def run(self) -> Run:
+        """Where packings run."""
+        return Run(platform=self.platform, threads=self.threads)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,7 +110,6 @@ def run_packing(
     settings: Settings,
     *,
     extent: float,
-    forces: Sequence[ForceTerm] | None = None,
     max_steps: int,
     relax_steps: int,
     interval: int = 50,
@@ -114,10 +124,8 @@ def run_packing(
         Seed, platform and threads.
     extent : float
         Edge of the box of the start, nm; it grows where the molecules do not fit.
-    forces : sequence of force terms, optional
-        The paper's when left out.
     max_steps, relax_steps : int
-        As for `pack_scene`.
+        As for `Pull`.
     interval : int, optional
         Steps between frames.
 
@@ -132,7 +140,6 @@ def run_packing(
     return run_scene(
         scene,
         settings,
-        forces=forces,
         max_steps=max_steps,
         relax_steps=relax_steps,
         interval=interval,
@@ -144,7 +151,6 @@ def run_scene(
     scene: Scene,
     settings: Settings,
     *,
-    forces: Sequence[ForceTerm] | None = None,
     max_steps: int,
     relax_steps: int,
     interval: int = 50,
@@ -157,7 +163,7 @@ def run_scene(
     ----------
     scene : Scene
         The scene.
-    settings, forces, max_steps, relax_steps, interval
+    settings, max_steps, relax_steps, interval
         As for `run_packing`.
     enlarged : str, optional
         What to keep of the placing.
@@ -171,12 +177,9 @@ def run_scene(
     reporter = FrameReporter(interval)
     packed = pack_scene(
         scene,
-        forces=forces,
-        platform=settings.platform,
-        threads=settings.threads,
+        Pull(max_steps=max_steps, relax_steps=relax_steps),
+        run=settings.run,
         seed=stage_seed(settings.seed, "dynamics", index),
-        max_steps=max_steps,
-        relax_steps=relax_steps,
         reporters=(reporter,),
         progress=settings.progress,
     )

@@ -24,7 +24,7 @@ from openmm_cgpack.evaluation import (
 from openmm_cgpack.evaluation.fcn import require_torch
 from openmm_cgpack.imaging import simulate_tomogram
 from openmm_cgpack.models import coarse_grain, filament, membrane
-from openmm_cgpack.packing import pack_scene, place
+from openmm_cgpack.packing import Pull, pack_scene, place
 from openmm_cgpack.panels import INK, blank_figure
 from openmm_cgpack.plot import plot_planes
 
@@ -152,11 +152,9 @@ def _tomogram(settings: Settings, index: int) -> tuple[LabelledTomogram, PackedS
     scene = place(counts, seed=stage_seed(settings.seed, "placement", index + 1))
     packed = pack_scene(
         scene,
-        platform=settings.platform,
-        threads=settings.threads,
+        Pull(max_steps=2_000, relax_steps=1_000),
+        run=settings.run,
         seed=stage_seed(settings.seed, "dynamics", index + 1),
-        max_steps=2_000,
-        relax_steps=1_000,
     )
     density = render_density(packed, voxel_size=1.0, resolution=4.0)
     labels = render_labels(packed, grid=density.grid)

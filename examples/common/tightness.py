@@ -17,7 +17,7 @@ from openmm_cgpack.core import (
 )
 from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.models import single_ball, union_volume
-from openmm_cgpack.packing import box_fraction, compress, overlaps, place
+from openmm_cgpack.packing import Compression, box_fraction, compress, overlaps, place
 
 from .measures import clash_share
 from .runs import Settings
@@ -118,7 +118,7 @@ def compare_packings(
                 * copies
                 * sum(union_volume(m.positions, m.radii) for m in models)
                 / packed.scene.volume,
-                overlap=packed.provenance["compress"]["rms_overlap_nm"],
+                overlap=packed.provenance["compression"]["rms_overlap_nm"],
                 deepest=float(depth.max(initial=0.0)),
                 clash=clash_share(packed),
             )
@@ -153,13 +153,9 @@ def tightest(scene: Scene, settings: Settings, *, seed: np.random.SeedSequence) 
         # Balls keep no distance beyond their radii: that would cost small ones more than large.
         return compress(
             start,
+            Compression(acceptable=TOLERANCE, limit=TOLERANCE, gap=0.0, max_steps=max_steps),
             fraction=fraction,
-            acceptable=TOLERANCE,
-            limit=TOLERANCE,
-            gap=0.0,
-            max_steps=max_steps,
-            platform=settings.platform,
-            threads=settings.threads,
+            run=settings.run,
             seed=seed.spawn(1)[0],
             progress=settings.progress,
         )

@@ -53,10 +53,10 @@ def audit(
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, pack_scene, place
+    >>> from openmm_cgpack import Pull, filament, pack_scene, place
     >>> from openmm_cgpack.auditing import audit
     >>> scene = place([(filament(n_balls=5), 4)], seed=1)
-    >>> packed = pack_scene(scene, seed=1, platform="CPU", max_steps=500, relax_steps=100)
+    >>> packed = pack_scene(scene, Pull(max_steps=500, relax_steps=100), seed=1)
     >>> found = audit(packed, asked={"filament": 4})
     >>> found.n_instances, found.boundary, 0 < found.fraction < 1
     (4, 'open', True)

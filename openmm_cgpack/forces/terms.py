@@ -38,7 +38,8 @@ class ForceTerm(Settings, family=True):
     ...         for ball in range(scene.n_balls):
     ...             force.addParticle(ball)
     ...         return force
-    >>> Sediment(weight=5).build(place([(filament(n_balls=5), 3)], seed=1), "bonds").getNumParticles()
+    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> Sediment(weight=5).build(scene, "bonds").getNumParticles()
     15
     >>> del ForceTerm.kinds["sediment"]
     """

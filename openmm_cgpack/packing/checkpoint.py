@@ -161,10 +161,12 @@ class Checkpoint:
         simulation: openmm.app.Simulation,
         outcomes: Mapping[str, np.ndarray],
         beside: Mapping[str, np.ndarray],
+        *,
+        done: bool,
     ) -> None:
         """Keep a stage's journal, what it needs besides, and the state of its Simulation."""
         header, arrays = capture(simulation)
-        self.under_way = {"stage": stage, **header}
+        self.under_way = {"stage": stage, "done": done, **header}
         arrays |= {f"outcomes/{key}": values for key, values in outcomes.items()}
         arrays |= {f"beside/{key}": values for key, values in beside.items()}
         self._put(_UNDER_WAY, arrays)
@@ -237,6 +239,7 @@ class Journal:
         self.columns = tuple(columns)
         self.every = every
         self.last = simulation.currentStep
+        self.done = False
         self.entries: list[tuple[Any, ...]] = []
         self._found = checkpoint.of_stage_under_way(stage)
 
@@ -263,7 +266,7 @@ class Journal:
         self.entries.append(outcome)
         if len(self.entries) == len(rows[0]):
             restore(self.simulation, header, arrays)
-            self.last = header["step"]
+            self.last, self.done = header["step"], header["done"]
             self._found = None
         return outcome
 
@@ -284,14 +287,18 @@ class Journal:
             self.last = self.simulation.currentStep
             self.save(beside)
 
-    def save(self, beside: Mapping[str, np.ndarray] | None = None) -> None:
+    def save(
+        self, beside: Mapping[str, np.ndarray] | None = None, *, done: bool = False
+    ) -> None:
         """Make a checkpoint, or where there is no file only what that does to the Simulation."""
         if self.checkpoint.path is None:
             settle(self.simulation)
             return
         columns = zip(self.columns, zip(*self.entries, strict=True), strict=True)
         outcomes = {name: np.array(values) for name, values in columns}
-        self.checkpoint.keep_under_way(self.stage, self.simulation, outcomes, beside or {})
+        self.checkpoint.keep_under_way(
+            self.stage, self.simulation, outcomes, beside or {}, done=done
+        )
 
 
 def fingerprint(

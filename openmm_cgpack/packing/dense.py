@@ -223,7 +223,7 @@ class _Stages:
             return
         self.packed = make()
         self.file.keep(name, self.packed)
-        yield self._block(name)
+        yield self._finished(name)
 
     def step(self, name: str, steps: Steps[PackedScene]) -> Iterator[Block]:
         """Do a stage whose blocks are yielded."""
@@ -235,14 +235,17 @@ class _Stages:
                 self.packed = kept
                 raise Stop
             self.file.keep(name, kept)
+            self.packed = kept
+            yield self._finished(name)
         self.packed = kept
 
-    def _block(self, name: str) -> Block:
+    def _finished(self, name: str) -> Block:
         packed, history = self.packed, self.packed.history
         return Block(
             stage=name,
             step=int(history.step[-1]),
             steps=0,
+            finished=True,
             measured={"fraction": float(history.fraction[-1])},
             read_positions=lambda: packed.positions,
         )

@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Block:
-    """What a packing has just done: a block of steps, or a stage without dynamics.
+    """What a packing has just done: a block of steps, or all of a stage.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ class Block:
         Most steps that the stage takes, where that is known.
     measured : mapping of floats
         What the protocol measures after every block, by name.
+    finished : bool
+        Whether the stage is over; then it is in the checkpoint, too.
     simulation : openmm.app.Simulation or None
         The Simulation, where there is one.
     read_positions : callable
@@ -50,6 +52,7 @@ class Block:
     steps: int
     total: int | None = None
     measured: Mapping[str, float]
+    finished: bool = False
     simulation: openmm.app.Simulation | None = field(default=None, repr=False)
     read_positions: Callable[[], np.ndarray] = field(repr=False)
 

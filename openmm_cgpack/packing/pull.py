@@ -304,12 +304,15 @@ def pull_steps(
             yield from record.run(min(protocol.block, protocol.max_steps - record.steps_done))
             if record.tightened_less_than(protocol.tolerance, protocol.patience):
                 break
+        yield from record.end_stage()
         if relax_steps:
             record.stage, record.total = "relaxing", relax_steps
             for steps in _relaxation(simulation, record, relax_steps):
                 yield from record.run(steps)
-        if file.path is not None:
-            journal.save()
+        if not journal.done:
+            journal.save(done=True)
+            if relax_steps:
+                yield from record.end_stage()
     except Stop:
         stopped = {"stopped": record.stage}
     return PackedScene(
@@ -414,13 +417,22 @@ class _Record:
         if radius_of_gyration(positions) > _BURST * max(self.radii[0], self.scene.radii.max()):
             raise self._diverged("the scene burst", positions)
         self._measure(positions, energy)
-        row = [column[-1] for column in self._columns]
-        yield Block(
+        yield self._block(steps)
+
+    def end_stage(self) -> Iterator[Block]:
+        """Yield once more, now that the stage is over."""
+        if not (self.journal.replaying or self.journal.done):
+            yield self._block(0, finished=True)
+
+    def _block(self, steps: int, *, finished: bool = False) -> Block:
+        positions, row = self.positions, [column[-1] for column in self._columns[1:]]
+        return Block(
             stage=self.stage,
             step=self.simulation.currentStep,
             steps=steps,
             total=self.total,
-            measured=dict(zip(COLUMNS[1:], row[1:], strict=True)),
+            measured=dict(zip(COLUMNS[1:], row, strict=True)),
+            finished=finished,
             simulation=self.simulation,
             read_positions=lambda: positions,
         )

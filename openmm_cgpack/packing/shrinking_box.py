@@ -236,8 +236,8 @@ class ShrinkingBox:
         done, self.last_depth, self.timestep, x, y, z = outcome
         if done != steps:
             raise ValueError(
-                f"{self.journal.checkpoint.path}: is a checkpoint of another protocol, which took {done:g} "
-                f"steps where this one takes {steps}; remove it to start anew"
+                f"{self.journal.checkpoint.path}: is a checkpoint of another protocol, which took "
+                f"{done:g} steps where this one takes {steps}; remove it to start anew"
             )
         self.boundary = self.boundary.with_box((x, y, z))
         return True

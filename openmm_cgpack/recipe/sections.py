@@ -142,9 +142,9 @@ class Pack(Section):
     friction: float = key("friction of the Langevin dynamics", default=10.0, unit="1/ps", minimum=0)
     temperature: float = key("temperature", default=300.0, unit="K", minimum=0)
     frame_interval: int = key("steps between frames of the trajectory", default=250, minimum=1)
-    checkpoint_every: int | None = key(
-        "steps between checkpoints, from which an unfinished run goes on; left out, 2500",
-        default=None,
+    checkpoint_every: int = key(
+        "steps between checkpoints, from which an unfinished run goes on",
+        default=2500,
         minimum=1,
     )
 
