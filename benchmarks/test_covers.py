@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 from test_dense import full_structures
 
-from openmm_cgpack import Compression, Run, as_packed, coarse_grain, insert, library
+from openmm_cgpack import Compression, Cover, Run, as_packed, coarse_grain, insert, library
 from openmm_cgpack.auditing.shapes import body_mask
 from openmm_cgpack.models.union import scaled_radii, union_volume
 from openmm_cgpack.packing.checkpoint import Checkpoint
@@ -161,7 +161,9 @@ def larger(model, envelope):
 def covers_of(structure):
     """Return a structure's covers by name, and its envelope."""
     covers = {
-        f"{atoms}, {radius}": coarse_grain(structure, atoms_per_ball=atoms, radius=radius, seed=1)
+        f"{atoms}, {radius}": coarse_grain(
+            structure, Cover(atoms_per_ball=atoms, radius=radius), seed=1
+        )
         for atoms, radius in (
             (1000, "volume"),
             (300, "volume"),

@@ -10,10 +10,12 @@ import pytest
 from prototypes import prototype_a, prototype_b, voxel_envelope
 
 from openmm_cgpack import (
+    SHAPE_COVER,
     Dense,
     Packing,
     PackingError,
     PlacementError,
+    Reading,
     Run,
     as_packed,
     audit,
@@ -66,7 +68,7 @@ SMALL = ("3hhb", "2bo9", "1f1b")
 def models(full):
     """Return 20 full structures at 300 atoms a ball, or three of the library."""
     structures = full_structures(FULL) if full else [library.load(name) for name in SMALL]
-    return [coarse_grain(s, atoms_per_ball=300, radius="volume", seed=1) for s in structures]
+    return [coarse_grain(s, SHAPE_COVER, seed=1) for s in structures]
 
 
 def full_structures(names):
@@ -78,7 +80,7 @@ def full_structures(names):
     for name in names:
         (path,) = sorted(folder.glob(f"{name}.*"))[:1]
         assembly = "1" if name in ASSEMBLIES else None
-        structures.append(load_structure(path, assembly=assembly, name=name))
+        structures.append(load_structure(path, Reading(assembly=assembly), name=name))
     return structures
 
 

@@ -72,8 +72,7 @@ _HEADS = {
     "evaluation": "Scores",
     "io": "Files",
     "recipe": "Recipes",
-    "exporting": "Other programs",
-    "viewing": "Viewers",
+    "export": "Other programs and viewers",
     "overview": "Overview",
     "plot": "Pictures",
 }

@@ -28,8 +28,8 @@ molecules = [
     (cgp.coarse_grain(cgp.library.load(name, structures=atoms), seed=1), copies) for name in species
 ]
 deformables = [
-    (cgp.filament(n_balls=16, persistence_length=17_000), 1),
-    (cgp.membrane(shape=(5, 5), angle_k=2_000), 1),
+    (cgp.Filament(n_balls=16, persistence_length=17_000).build(), 1),
+    (cgp.Membrane(shape=(5, 5), angle_k=2_000).build(), 1),
 ]
 for model, count in molecules:
     print(f"{count} x {model.name}: {model.n_balls} balls, {model.structure.mass / 1e3:.0f} kDa")

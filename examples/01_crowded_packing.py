@@ -47,9 +47,7 @@ for warning in said:
 # A reporter keeps frames while the scene is pulled to the centre and let go again.
 
 reporter = cgp.FrameReporter(50)
-protocol = cgp.Pull(
-    max_steps=20_000 if full else 3_000, relax_steps=4_000 if full else 2_000
-)
+protocol = cgp.Pull(max_steps=20_000 if full else 3_000, relax_steps=4_000 if full else 2_000)
 packed = cgp.pack_scene(scene, protocol, seed=1, reporters=[reporter])
 history = packed.history
 print(f"{history.step[-1]} steps on {packed.provenance['platform']}")

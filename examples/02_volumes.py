@@ -85,7 +85,10 @@ for balls, volumes in many.items():
 
 sizes = (5000, 1000, 300)
 shape_true = {
-    n: [cgp.coarse_grain(s, atoms_per_ball=n, radius="volume", seed=1) for s in structures[:8]]
+    n: [
+        cgp.coarse_grain(s, cgp.Cover(atoms_per_ball=n, radius="volume"), seed=1)
+        for s in structures[:8]
+    ]
     for n in (sizes if full else sizes[:2])
 }
 for n, several in shape_true.items():
@@ -113,7 +116,7 @@ covers = {
     "the paper's balls": [models[k] for k in chosen],
     "shape-true": [
         cgp.coarse_grain(
-            structures[k], atoms_per_ball=300 if full else 1000, radius="volume", seed=1
+            structures[k], cgp.Cover(atoms_per_ball=300 if full else 1000, radius="volume"), seed=1
         )
         for k in chosen
     ],

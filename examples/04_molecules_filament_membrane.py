@@ -25,7 +25,7 @@ molecules = [
     (cgp.coarse_grain(cgp.library.load(name, structures=atoms), seed=1), n)
     for name, n in counts.items()
 ]
-chain, sheet = cgp.filament(n_balls=12), cgp.membrane(shape=(5, 5))
+chain, sheet = cgp.Filament(n_balls=12).build(), cgp.Membrane(shape=(5, 5)).build()
 scene = cgp.place([*molecules, (chain, 1), (sheet, 1)], extent=70.0, seed=1)
 
 reporter = cgp.FrameReporter(50)

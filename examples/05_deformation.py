@@ -17,7 +17,10 @@ import numpy as np
 
 import openmm_cgpack as cgp
 
-models = {"filament": cgp.filament(n_balls=9), "membrane": cgp.membrane(shape=(6, 6))}
+models = {
+    "filament": cgp.Filament(n_balls=9).build(),
+    "membrane": cgp.Membrane(shape=(6, 6)).build(),
+}
 turn = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])
 scenes, packings, frames = {}, {}, {}
 for name, model in models.items():

@@ -149,7 +149,9 @@ figure.tight_layout()
 
 shapes = [
     cgp.coarse_grain(
-        cgp.library.load(name, structures=atoms), atoms_per_ball=300, radius="volume", seed=1
+        cgp.library.load(name, structures=atoms),
+        cgp.SHAPE_COVER,
+        seed=1,
     )
     for name in TYPES
 ]

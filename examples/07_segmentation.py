@@ -34,8 +34,8 @@ contents = [
         for name in ("1bxn", "3j9i", "1oel")
     ),
     (cgp.coarse_grain(cgp.library.load("3hhb", structures=atoms), seed=1), 2 * copies),
-    (cgp.filament(n_balls=12, persistence_length=17_000), 2),
-    (cgp.membrane(shape=(5, 5), angle_k=2_000), 1),
+    (cgp.Filament(n_balls=12, persistence_length=17_000).build(), 2),
+    (cgp.Membrane(shape=(5, 5), angle_k=2_000).build(), 1),
 ]
 
 

@@ -24,7 +24,9 @@ atoms = os.environ.get("CGPACK_STRUCTURES")
 names = ["3j9i", "2h12", "1w6t", "2bo9", "3hhb", "3gl1"]
 models = [
     cgp.coarse_grain(
-        cgp.library.load(name, structures=atoms), atoms_per_ball=300, radius="volume", seed=1
+        cgp.library.load(name, structures=atoms),
+        cgp.SHAPE_COVER,
+        seed=1,
     )
     for name in names
 ]

@@ -53,9 +53,7 @@ from .evaluation import (
     split_tomograms,
     train_fcn,
 )
-from .exporting import (
-    export,
-)
+from .export import Export, Format, export_run, view
 from .forces import (
     CentrePull,
     ForceTerm,
@@ -99,7 +97,17 @@ from .io import (
     write_picks,
 )
 from .io.scenes import load_packed, load_scene, save_packed, save_scene
-from .models import coarse_grain, filament, membrane, single_ball
+from .models import (
+    PAPER_COVER,
+    SHAPE_COVER,
+    Cover,
+    Filament,
+    Membrane,
+    Molecule,
+    Structure,
+    coarse_grain,
+    single_ball,
+)
 from .overview import plot_overview
 from .packing import (
     ClashRemoval,
@@ -154,19 +162,19 @@ from .recipe import (
 from .structures import (
     Library,
     LibraryEntry,
+    Reading,
     envelope_volume,
     fetch_structure,
     library,
     load_structure,
     reduce_structure,
 )
-from .viewing import (
-    view,
-)
 
 __version__ = version("openmm_cgpack")
 
 __all__ = [
+    "PAPER_COVER",
+    "SHAPE_COVER",
     "AtomicStructure",
     "Audit",
     "BallModel",
@@ -175,10 +183,14 @@ __all__ = [
     "ClashRemoval",
     "Compression",
     "ContrastTransfer",
+    "Cover",
     "Curve",
     "Dense",
     "Envelope",
+    "Export",
+    "Filament",
     "ForceTerm",
+    "Format",
     "FrameReporter",
     "GaussianNoise",
     "Grid",
@@ -190,8 +202,10 @@ __all__ = [
     "Labels",
     "Library",
     "LibraryEntry",
+    "Membrane",
     "Mesh",
     "MissingWedge",
+    "Molecule",
     "Obstacle",
     "ObstacleWall",
     "Open",
@@ -206,6 +220,7 @@ __all__ = [
     "Poses",
     "Protocol",
     "Pull",
+    "Reading",
     "Recipe",
     "RigidTransforms",
     "Run",
@@ -213,12 +228,14 @@ __all__ = [
     "SegmentationScores",
     "Slab",
     "SoftRepulsion",
+    "Structure",
     "StructureError",
     "SwitchedLennardJones",
     "TiltScheme",
     "TiltSeries",
     "Volume",
     "Walls",
+    "__version__",
     "add_carbon",
     "add_gold",
     "as_packed",
@@ -237,10 +254,9 @@ __all__ = [
     "dump_recipe",
     "electron_wavelength",
     "envelope_volume",
-    "export",
+    "export_run",
     "extract_transforms",
     "fetch_structure",
-    "filament",
     "filled_fraction",
     "fit_box",
     "fit_counts",
@@ -256,7 +272,6 @@ __all__ = [
     "load_structure",
     "match_picks",
     "measure_snr",
-    "membrane",
     "one_step_stages",
     "overlaps",
     "pack",
@@ -311,5 +326,4 @@ __all__ = [
     "write_picks",
     "write_topology",
     "write_trajectory",
-    "__version__",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .core import PackedScene, PackingError, Scene
-from .models import coarse_grain
+from .models import Cover, coarse_grain
 from .packing import Pull, Run, pack_scene, place, platform_names
 from .recipe.manifest import package_versions
 from .structures import library
@@ -59,7 +59,7 @@ def report() -> Iterator[tuple[str, bool]]:
 
 def _scene() -> Scene:
     structures = sorted((library.load(n) for n in library.names), key=lambda s: s.n_atoms)
-    models = [coarse_grain(s, atoms_per_ball=1000, seed=0) for s in structures[:SPECIES]]
+    models = [coarse_grain(s, Cover(atoms_per_ball=1000), seed=0) for s in structures[:SPECIES]]
     return place([(model, 1) for model in models], seed=0)
 
 

@@ -218,8 +218,8 @@ def _series_summary(manifest: dict[str, Any], out: str) -> str:
 
 def _coarse_grain(options: argparse.Namespace) -> None:
     from .core.units import ANGSTROM_PER_NM
-    from .models import coarse_grain
-    from .structures import library, load_structure
+    from .models import Cover, coarse_grain
+    from .structures import Reading, library, load_structure
 
     if options.out is not None and os.path.lexists(options.out) and not options.force:
         raise FileExistsError(f"{options.out}: exists; give another file, or --force to replace it")
@@ -228,9 +228,11 @@ def _coarse_grain(options: argparse.Namespace) -> None:
     if not os.path.exists(options.file) and options.file in library:
         structure = library.load(options.file)
     else:
-        structure = load_structure(options.file, assembly=options.assembly)
+        structure = load_structure(options.file, Reading(assembly=options.assembly))
     model = coarse_grain(
-        structure, atoms_per_ball=options.atoms_per_ball, radius=options.radius, seed=options.seed
+        structure,
+        Cover(atoms_per_ball=options.atoms_per_ball, radius=options.radius),
+        seed=options.seed,
     )
     print(f"{structure.name}: {structure.n_atoms} atoms, {structure.mass / 1e3:.1f} kDa")
     print("ball        x/Å       y/Å       z/Å  radius/Å")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-ALL_FORMATS = ("copick", "dynamo", "imod", "omezarr", "portal", "relion5", "shrec")
-"""Names of `openmm_cgpack.exporting.FORMATS`, which a parser need not import."""
+from .cli_options import add_settings, from_options
+from .export import Export, Format, export_run, view
 
 
 def add_export(commands: Any) -> None:
@@ -18,55 +18,37 @@ def add_export(commands: Any) -> None:
         What ``add_subparsers`` returned.
     """
     export = commands.add_parser("export", help="write a run's truth for other programs")
-    export.add_argument("out", metavar="OUT", help="the folder of a run")
-    export.add_argument(
+    _add_run_and_formats(export, Format.kinds, "all that are no viewers")
+    export.add_argument("--to", metavar="FOLDER", help="where to write; else into OUT")
+    add_settings(export, Export)
+    export.set_defaults(action=_export)
+
+    viewers = [name for name, kind in Format.kinds.items() if kind.opens]
+    show = commands.add_parser("view", help="write a page and scripts that show a run")
+    _add_run_and_formats(show, viewers, "all that can be written")
+    show.set_defaults(action=_view)
+
+
+def _add_run_and_formats(parser: argparse.ArgumentParser, names: Any, default: str) -> None:
+    parser.add_argument("out", metavar="OUT", help="the folder of a run")
+    parser.add_argument(
         "--format",
         action="append",
         dest="formats",
-        choices=ALL_FORMATS,
-        help="which one, and again for more; all of them when left out",
+        choices=sorted(names),
+        help=f"which one, and again for more; {default} when left out",
     )
-    export.add_argument("--to", metavar="FOLDER", help="where to write; else into OUT")
-    export.add_argument("--name", metavar="NAME", help="of the tomogram; else the folder's")
-    export.add_argument(
-        "--min-visible",
-        type=float,
-        default=0.0,
-        metavar="PART",
-        help="leave out of lists what has no more of its mass in the field of view",
-    )
-    export.add_argument("--render", metavar="NAME", help="this tomogram in place of the run's")
-    export.set_defaults(action=_export)
-
-    view = commands.add_parser("view", help="write a page and scripts that show a run")
-    view.add_argument("out", metavar="OUT", help="the folder of a run")
-    view.add_argument(
-        "--no-html", action="store_true", help="only the scripts for ChimeraX and napari"
-    )
-    view.set_defaults(action=_view)
 
 
 def _export(options: argparse.Namespace) -> None:
-    from .exporting import export
-
-    written = export(
-        options.out,
-        options.formats,
-        folder=options.to,
-        name=options.name,
-        min_visible=options.min_visible,
-        render=options.render,
-    )
-    for name, path in written.items():
-        print(f"{name:10s} {path}")
+    settings = from_options(Export, options)
+    _print(export_run(options.out, options.formats, settings, folder=options.to))
 
 
 def _view(options: argparse.Namespace) -> None:
-    from .viewing import view
+    _print(view(options.out, options.formats))
 
-    try:
-        written = view(options.out, html=not options.no_html)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"{error}; or give --no-html") from error
+
+def _print(written: dict[str, Any]) -> None:
     for name, path in written.items():
         print(f"{name:10s} {path}")

@@ -105,10 +105,10 @@ def plot_history(packed: PackedScene) -> Figure:
 
     Examples
     --------
-    >>> from openmm_cgpack import Pull, filament, pack_scene, place
-    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+        >>> from openmm_cgpack import Filament, Pull, pack_scene, place
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
     >>> packed = pack_scene(scene, Pull(max_steps=100, relax_steps=0), seed=1)
-    >>> [axes.get_xlabel() for axes in plot_history(packed).axes]
+        >>> [axes.get_xlabel() for axes in plot_history(packed).axes]
     ['', 'step']
     """
     figure = blank_figure((6.0, 4.0))
@@ -160,8 +160,8 @@ def plot_steps(
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, place
-    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
     >>> frames = [scene.positions, scene.positions / 2]
     >>> figure = plot_steps(scene, frames, ["before", "after"], views=("bonds",))
     >>> len(figure.axes)
@@ -243,8 +243,8 @@ def plot_molecules(
 
     Examples
     --------
-    >>> from openmm_cgpack import as_packed, filament, place
-    >>> packed = as_packed(place([(filament(n_balls=5), 3)], seed=1))
+    >>> from openmm_cgpack import as_packed, Filament, place
+    >>> packed = as_packed(place([(Filament(n_balls=5).build(), 3)], seed=1))
     >>> figure = plot_molecules(packed, size=100)
     >>> figure.savefig("molecules.png")
     """
@@ -312,8 +312,8 @@ def plot_planes(
 
     Examples
     --------
-    >>> from openmm_cgpack import as_packed, filament, place, render_density, render_labels
-    >>> packed = as_packed(place([(filament(n_balls=5), 3)], seed=1))
+    >>> from openmm_cgpack import as_packed, Filament, place, render_density, render_labels
+    >>> packed = as_packed(place([(Filament(n_balls=5).build(), 3)], seed=1))
     >>> density = render_density(packed, voxel_size=2.0)
     >>> labels = render_labels(packed, voxel_size=2.0).semantic
     >>> figure = plot_planes({"density": density, "species": labels}, packed=packed)

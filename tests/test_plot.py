@@ -7,6 +7,7 @@ import pytest
 from openmm_cgpack import (
     AtomicStructure,
     BallModel,
+    Filament,
     History,
     LabelVolume,
     Open,
@@ -15,7 +16,6 @@ from openmm_cgpack import (
     Scene,
     TiltSeries,
     Volume,
-    filament,
     single_ball,
 )
 from openmm_cgpack.core.palette import species_colours
@@ -267,7 +267,7 @@ def test_history_shows_both_curves(packed):
 
 
 def chain(n=4, *, name="chain"):
-    return filament(n_balls=n, radius=2.0, name=name)
+    return Filament(n_balls=n, radius=2.0, name=name).build()
 
 
 def packed_at(models, places, positions=None):
@@ -326,7 +326,7 @@ def test_molecules_are_drawn_by_their_atoms_and_filaments_as_tubes():
         name="bar", positions=bar, masses=np.full(49, 12.0), envelope_volume=12.0
     )
     one = single_ball(atoms)
-    tube = filament(n_balls=6, radius=1.0, name="tube")
+    tube = Filament(n_balls=6, radius=1.0, name="tube").build()
     packed = packed_at([one, tube], [[0, 0, 0], [8.0, 0, 0]])
     figure = plot_molecules(packed, view=(-90, 0), size=200, colours=np.array([RED, BLUE]))
     picture = np.asarray(figure.axes[0].images[0].get_array()).astype(int)

@@ -14,25 +14,21 @@ import pytest
 
 import openmm_cgpack as cgp
 from openmm_cgpack.io.masks import read_mask
+from openmm_cgpack.models import Filament, Membrane, Molecule
 from openmm_cgpack.recipe import (
-    Filament,
     Forces,
-    Membrane,
-    Molecule,
     Pack,
     Recipe,
     Run,
     Tomogram,
     demo_recipe,
     dump_recipe,
-    key_table,
     load_recipe,
     pipeline,
     run,
 )
 from openmm_cgpack.recipe.folder import MANIFEST, whole_folder
 from openmm_cgpack.recipe.sections import Density
-from openmm_cgpack.recipe.toml import LISTS, TABLES
 
 FILES = {
     "recipe.toml",
@@ -55,13 +51,13 @@ def small(**changes):
     recipe = Recipe(
         name="small",
         seed=3,
-        molecule=(
+        structures=(
             Molecule(species="3hhb", count=3),
             Molecule(species="2bo9", count=2),
             Molecule(species="1f1b", count=1),
+            Filament(n_balls=6),
+            Membrane(shape=(3, 4), radius=3.0),
         ),
-        filament=(Filament(n_balls=6),),
-        membrane=(Membrane(shape=(3, 4), radius=3.0),),
         forces=Forces(lennard_jones="standard"),
         pack=Pack(max_steps=300, block=100, relax_steps=200, frame_interval=100),
         tomogram=Tomogram(snr=2.0),
@@ -143,19 +139,21 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
 def test_what_is_dumped_loads_as_the_same(tmp_path):
     recipe = small(
         name='a "quoted" \\ name\x7f\n',
-        molecule=(Molecule(pdb="structures/a.pdb", count=2, assembly="1", waters=True),),
+        structures=(
+            Filament(n_balls=6),
+            Molecule(pdb=tmp_path / "structures/a.pdb", count=2, assembly="1", waters=True),
+            Filament(n_balls=9, name="long"),
+        ),
         density=dataclasses.replace(small().density, box=(30.0, 40.0, 50.0), voxel_size=1e-05),
         scene=dataclasses.replace(small().scene, extent=80.0),
     )
-    assert read(tmp_path, dump_recipe(recipe)) == dataclasses.replace(recipe, folder=tmp_path)
+    assert read(tmp_path, dump_recipe(recipe, folder=tmp_path)) == recipe
 
 
 def test_paths_of_structures_follow_the_dumped_recipe(tmp_path):
-    recipe = dataclasses.replace(
-        small(molecule=(Molecule(pdb="files/a.pdb", count=1),)), folder=tmp_path / "recipes"
-    )
+    recipe = read(tmp_path, '[[molecule]]\npdb = "files/a.pdb"\n')
     dumped = tomllib.loads(dump_recipe(recipe, folder=tmp_path / "runs" / "out"))
-    assert dumped["molecule"][0]["pdb"] == "../../recipes/files/a.pdb"
+    assert dumped["molecule"][0]["pdb"] == "../../files/a.pdb"
 
 
 def test_recipes_can_be_sent_to_other_processes():
@@ -165,17 +163,10 @@ def test_recipes_can_be_sent_to_other_processes():
 @pytest.mark.parametrize(
     ("section", "function"),
     [
-        (Molecule, cgp.load_structure),
-        (Molecule, cgp.coarse_grain),
-        (Filament, cgp.filament),
-        (Membrane, cgp.membrane),
         (Forces, cgp.SwitchedLennardJones),
-        (Forces, cgp.filament),
-        (Forces, cgp.membrane),
-        (Forces, cgp.coarse_grain),
         (Pack, cgp.Pull),
-        (TABLES["density"], cgp.render_density),
-        (TABLES["density"], cgp.render_labels),
+        (Density, cgp.render_density),
+        (Density, cgp.render_labels),
         (Tomogram, cgp.simulate_tomogram),
     ],
 )
@@ -195,19 +186,18 @@ def test_defaults_are_those_of_the_functions(section, function):
     assert shared
 
 
-def test_the_reference_has_every_key_once():
-    rows = [line.split("|")[1].strip() for line in key_table().splitlines() if "| `" in line]
-    fields = [f.name for s in (*LISTS.values(), *TABLES.values()) for f in dataclasses.fields(s)]
-    assert sorted(rows) == sorted([f"`{name}`" for name in ["name", "seed", "index", *fields]])
+def of_kind(recipe, kind):
+    return [entry for entry in recipe.structures if entry.kind == kind]
 
 
 def test_the_demo_is_what_it_says():
     recipe = demo_recipe()
-    assert len(recipe.molecule) >= 10
-    assert 90 <= sum(entry.count for entry in recipe.molecule) <= 110
-    assert sum(entry.count for entry in recipe.filament) == 2
-    assert sum(entry.count for entry in recipe.membrane) == 1
-    assert {entry.species for entry in recipe.molecule} <= set(cgp.library.names)
+    molecules = of_kind(recipe, "molecule")
+    assert len(molecules) >= 10
+    assert 90 <= sum(entry.count for entry in molecules) <= 110
+    assert sum(entry.count for entry in of_kind(recipe, "filament")) == 2
+    assert sum(entry.count for entry in of_kind(recipe, "membrane")) == 1
+    assert {entry.species for entry in molecules} <= set(cgp.library.names)
 
 
 def test_a_run_with_more_instances_than_mrc_holds(tmp_path, monkeypatch):
@@ -235,8 +225,8 @@ def test_a_run_with_more_instances_than_mrc_holds(tmp_path, monkeypatch):
 
 def test_the_membrane_of_the_demo_has_no_holes_for_its_filaments():
     """The middle of a mesh is inside its four balls."""
-    (sheet,) = demo_recipe().membrane
-    (thread,) = demo_recipe().filament
+    (sheet,) = of_kind(demo_recipe(), "membrane")
+    (thread,) = of_kind(demo_recipe(), "filament")
     assert sheet.spacing / np.sqrt(2) < 0.9 * sheet.radius
     assert thread.radius < sheet.radius
 
@@ -342,7 +332,7 @@ def test_the_same_seed_gives_the_same_bytes_also_from_the_resolved_recipe(finish
 
 
 def test_another_index_is_another_scene(finished, tmp_path):
-    recipe = small(molecule=small().molecule[:1], membrane=())
+    recipe = small(structures=small().structures[:1])
     first, second = (run(recipe, index, tmp_path / str(index)) for index in (0, 1))
     for name in ("scene.npz", "packed.npz", "tomogram.mrc", "particles.csv"):
         assert first["files"][name] != second["files"][name]
@@ -356,7 +346,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch, error):
 
     monkeypatch.setattr("openmm_cgpack.recipe.pipeline.write_particles", fail)
     with pytest.raises(error):
-        run(small(molecule=(), membrane=()), None, tmp_path / "out")
+        run(small(structures=(Filament(n_balls=6),)), None, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 

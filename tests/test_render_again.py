@@ -11,11 +11,10 @@ from openmm_cgpack.cli import main
 from openmm_cgpack.imaging import preset
 from openmm_cgpack.io import read_mrc
 from openmm_cgpack.io.tilts import load_tilts
+from openmm_cgpack.models import Filament, Molecule
 from openmm_cgpack.recipe import (
-    Filament,
     Forces,
     Imaging,
-    Molecule,
     Pack,
     Recipe,
     Run,
@@ -34,8 +33,7 @@ TILTS = Imaging(preset="titan_krios_k3", tilt_step=20.0, halves="tilts", gold=2,
 def small(**changes):
     recipe = Recipe(
         seed=3,
-        molecule=(Molecule(species="3hhb", count=3),),
-        filament=(Filament(n_balls=6),),
+        structures=(Molecule(species="3hhb", count=3), Filament(n_balls=6)),
         forces=Forces(lennard_jones="standard"),
         pack=Pack(max_steps=200, block=100, relax_steps=100, frame_interval=100),
         tomogram=Tomogram(snr=2.0),
@@ -172,5 +170,5 @@ def test_the_command(capsys, finished, tmp_path):
 
 @pytest.mark.parametrize("name", ["paper", "titan_krios_k3", "clean"])
 def test_defaults_of_the_table_are_those_of_the_preset(name):
-    recipe = Recipe(filament=(Filament(n_balls=4),), imaging=Imaging(preset=name))
+    recipe = Recipe(structures=(Filament(n_balls=4),), imaging=Imaging(preset=name))
     assert build_imaging(recipe) == preset(name)

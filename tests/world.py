@@ -17,7 +17,7 @@ from drawing import (
 from openmm_cgpack.core import AtomicStructure, Grid
 from openmm_cgpack.core.tilts import TiltOptics, TiltSeries
 from openmm_cgpack.density import gaussian_sigma, render_density, render_labels
-from openmm_cgpack.exporting import ground_truth
+from openmm_cgpack.export import ground_truth
 
 RESOLUTION = 4.0
 

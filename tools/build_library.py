@@ -25,6 +25,7 @@ from openmm_cgpack.models import number_of_balls
 from openmm_cgpack.structures import (
     Library,
     LibraryEntry,
+    Reading,
     envelope_volume,
     load_structure,
     reduce_structure,
@@ -240,7 +241,7 @@ def _build(
     folder: Path, out: Path, name: str, row: dict[str, str], atoms_per_point: int
 ) -> LibraryEntry:
     path = folder / row["file"]
-    full = load_structure(path, assembly=row.get("assembly"), name=name)
+    full = load_structure(path, Reading(assembly=row.get("assembly")), name=name)
     volume = envelope_volume(full)
     reduced = reduce_structure(full, atoms_per_point=atoms_per_point)
     write_points(out / f"{name}.npz", reduced)

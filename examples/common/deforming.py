@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from openmm_cgpack.core import BallModel, RigidTransforms, Scene
 from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.density import render_density
-from openmm_cgpack.models import filament, membrane
+from openmm_cgpack.models import Filament, Membrane
 from openmm_cgpack.panels import INK, blank_figure
 from openmm_cgpack.plot import plot_montage, plot_steps
 
@@ -46,7 +46,7 @@ def run_deforming(settings: Settings) -> Section:
     Section
     """
     n = 3 if settings.quick else 10
-    models = {"filament": filament(n_balls=9), "membrane": membrane(shape=SHAPE)}
+    models = {"filament": Filament(n_balls=9).build(), "membrane": Membrane(shape=SHAPE).build()}
     runs = {name: [_run(model, settings, k) for k in range(n)] for name, model in models.items()}
     shapes = {
         name: [[measure_bending(models[name], f) for f in run.frames] for run in several]

@@ -232,8 +232,8 @@ def measure_bending(model: BallModel, balls: np.ndarray) -> Bending:
 
     Examples
     --------
-    >>> from openmm_cgpack import filament
-    >>> chain = filament(n_balls=3, radius=2.0)
+    >>> from openmm_cgpack import Filament
+    >>> chain = Filament(n_balls=3, radius=2.0).build()
     >>> right_angle = np.array([[0.0, 0, 0], [4, 0, 0], [4, 4, 0]])
     >>> shape = measure_bending(chain, right_angle)
     >>> round(shape.bend), round(shape.end_to_end, 3), shape.bond_worst

@@ -23,7 +23,7 @@ from openmm_cgpack.evaluation import (
 )
 from openmm_cgpack.evaluation.fcn import require_torch
 from openmm_cgpack.imaging import simulate_tomogram
-from openmm_cgpack.models import coarse_grain, filament, membrane
+from openmm_cgpack.models import Filament, Membrane, coarse_grain
 from openmm_cgpack.packing import Pull, pack_scene, place
 from openmm_cgpack.panels import INK, blank_figure
 from openmm_cgpack.plot import plot_planes
@@ -148,7 +148,7 @@ def _tomogram(settings: Settings, index: int) -> tuple[LabelledTomogram, PackedS
     ]
     copies = 2 if settings.quick else 6
     counts = [(model, copies) for model in models]
-    counts += [(filament(n_balls=12), 2), (membrane(shape=(5, 5)), 1)]
+    counts += [(Filament(n_balls=12).build(), 2), (Membrane(shape=(5, 5)).build(), 1)]
     scene = place(counts, seed=stage_seed(settings.seed, "placement", index + 1))
     packed = pack_scene(
         scene,

@@ -8,7 +8,7 @@ from openmm_cgpack.core.palette import species_colours
 from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.density import render_density, render_labels
 from openmm_cgpack.imaging import simulate_tomogram
-from openmm_cgpack.models import coarse_grain, filament, membrane
+from openmm_cgpack.models import Filament, Membrane, coarse_grain
 from openmm_cgpack.plot import VIEW, plot_molecules, plot_planes, plot_steps
 from openmm_cgpack.poses import extract_transforms
 
@@ -39,7 +39,7 @@ def run_together(settings: Settings) -> Section:
     types = paper_types(*IDS)
     seed = stage_seed(settings.seed, "models")
     models = [coarse_grain(s, seed=seed) for s in structures_of(types, settings.structures)]
-    chain, sheet = filament(n_balls=12), membrane(shape=(5, 5))
+    chain, sheet = Filament(n_balls=12).build(), Membrane(shape=(5, 5)).build()
     counts = [(m, 2 if t.pdb_id == TWICE else 1) for t, m in zip(types, models, strict=True)]
     run = run_packing(
         [*counts, (chain, 1), (sheet, 1)],

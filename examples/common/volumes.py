@@ -11,8 +11,8 @@ import numpy as np
 from openmm_cgpack.core import AtomicStructure, BallModel
 from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.density import species_map
-from openmm_cgpack.models import coarse_grain, single_ball
-from openmm_cgpack.models.sphere import minimal_sphere
+from openmm_cgpack.models import Cover, coarse_grain, single_ball
+from openmm_cgpack.models.spheres import minimal_sphere
 from openmm_cgpack.models.union import union_volume
 from openmm_cgpack.panels import INK, blank_figure
 from openmm_cgpack.plot import plot_molecules
@@ -114,7 +114,9 @@ def run_volumes(settings: Settings) -> Section:
     models = [coarse_grain(structure, seed=seed) for structure in structures]
     volumes = [measure_volumes(s, m) for s, m in zip(structures, models, strict=True)]
     covers = {
-        n: [coarse_grain(s, atoms_per_ball=n, radius="volume", seed=seed) for s in structures]
+        n: [
+            coarse_grain(s, Cover(atoms_per_ball=n, radius="volume"), seed=seed) for s in structures
+        ]
         for n in SHAPE_TRUE
     }
     packed_sizes = SHAPE_TRUE[-1:] if settings.quick else SHAPE_TRUE[1:]

@@ -25,8 +25,8 @@ def species_masses(model: BallModel) -> tuple[float, float]:
 
     Examples
     --------
-    >>> from openmm_cgpack import filament
-    >>> heavy, whole = species_masses(filament(n_balls=10))
+    >>> from openmm_cgpack import Filament
+    >>> heavy, whole = species_masses(Filament(n_balls=10).build())
     >>> heavy == whole
     True
     """

@@ -77,8 +77,8 @@ def write_audit(folder: str | os.PathLike[str], audit: Audit) -> tuple[Path, Pat
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
-    >>> from openmm_cgpack import as_packed, audit, filament, place
-    >>> found = audit(as_packed(place([(filament(n_balls=5), 4)], seed=1)))
+    >>> from openmm_cgpack import as_packed, audit, Filament, place
+    >>> found = audit(as_packed(place([(Filament(n_balls=5).build(), 4)], seed=1)))
     >>> with TemporaryDirectory() as folder:
     ...     [path.name for path in write_audit(folder, found)]
     ['audit.txt', 'audit.json', 'audit.png']

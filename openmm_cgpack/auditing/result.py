@@ -98,8 +98,8 @@ class Audit:
 
     Examples
     --------
-    >>> from openmm_cgpack import as_packed, audit, filament, place
-    >>> found = audit(as_packed(place([(filament(n_balls=5), 4)], seed=1)))
+    >>> from openmm_cgpack import as_packed, audit, Filament, place
+    >>> found = audit(as_packed(place([(Filament(n_balls=5).build(), 4)], seed=1)))
     >>> found.n_instances, found.boundary, found.balls.deepest
     (4, 'open', 0.0)
     """

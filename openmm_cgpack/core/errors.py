@@ -13,9 +13,9 @@ class PlacementError(RuntimeError):
 
     Examples
     --------
-    >>> from openmm_cgpack import Periodic, filament, place
+    >>> from openmm_cgpack import Periodic, Filament, place
     >>> try:
-    ...     place([(filament(n_balls=9), 50)], boundary=Periodic(box=40), seed=1)
+    ...     place([(Filament(n_balls=9).build(), 50)], boundary=Periodic(box=40), seed=1)
     ... except PlacementError as error:
     ...     print(error)
     no room: ... of 50 instances fit into 40 x 40 x 40 nm without overlaps; ...

@@ -30,8 +30,8 @@ class Curve:
 
     Examples
     --------
-    >>> from openmm_cgpack import filament
-    >>> tube = filament(n_balls=4, radius=3.5).geometry
+    >>> from openmm_cgpack import Filament
+    >>> tube = Filament(n_balls=4, radius=3.5).build().geometry
     >>> type(tube).__name__, tube.balls.tolist(), tube.radius
     ('Curve', [0, 1, 2, 3], 3.5)
     """

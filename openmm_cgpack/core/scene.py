@@ -45,8 +45,8 @@ class Scene:
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, place
-    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
     >>> scene.n_instances, scene.n_balls, scene.balls(1)
     (3, 15, slice(5, 10, None))
     >>> scene.ball_name(7)
@@ -171,8 +171,8 @@ class History:
 
     Examples
     --------
-    >>> from openmm_cgpack import as_packed, filament, place
-    >>> history = as_packed(place([(filament(n_balls=5), 2)], seed=1)).history
+    >>> from openmm_cgpack import as_packed, Filament, place
+    >>> history = as_packed(place([(Filament(n_balls=5).build(), 2)], seed=1)).history
     >>> history.step.tolist(), history.overlap.tolist()
     ([0], [0.0])
     """
@@ -214,10 +214,10 @@ class PackedScene:
 
     Examples
     --------
-    >>> from openmm_cgpack import Pull, filament, pack_scene, place
-    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+        >>> from openmm_cgpack import Filament, Pull, pack_scene, place
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
     >>> packed = pack_scene(scene, Pull(max_steps=100, relax_steps=50), seed=1)
-    >>> packed.positions.shape, packed.boundary
+        >>> packed.positions.shape, packed.boundary
     ((15, 3), Open())
     >>> bool(np.array_equal(packed.scene.positions, scene.positions))
     True

@@ -60,6 +60,7 @@ def setting(
     above: float | None = None,
     maximum: float | None = None,
     below: float | None = None,
+    by_kind: bool = False,
 ) -> Any:
     """Return a field of a settings class.
 
@@ -73,13 +74,16 @@ def setting(
         Unit of the number.
     minimum, above, maximum, below : float, optional
         Smallest value, value that must be exceeded, largest value, value that all are less than.
+    by_kind : bool, optional
+        Of a tuple of a family's settings: whether their tables have the kinds' names, as
+        ``[[circle]]``, in place of the field's name and a key ``kind``.
 
     Returns
     -------
     dataclasses.Field
     """
     metadata = {"doc": doc, "unit": unit, "minimum": minimum, "above": above}
-    metadata |= {"maximum": maximum, "below": below}
+    metadata |= {"maximum": maximum, "below": below, "by_kind": by_kind}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -209,8 +213,10 @@ def kind_named(family: type[Value], name: Any, *, where: str = "kind") -> type[V
 
 
 def settings_fields(cls: type[Settings]) -> list[dataclasses.Field[Any]]:
-    """Return the fields that a user can set, in their order."""
-    return [field for field in dataclasses.fields(cls) if field.metadata]  # type: ignore[arg-type]
+    """Return the fields that a user can set: a class' own first, then those of its bases."""
+    own = [set(vars(base).get("__annotations__", ())) for base in cls.__mro__]
+    found = [field for field in dataclasses.fields(cls) if field.metadata]  # type: ignore[arg-type]
+    return sorted(found, key=lambda f: next(n for n, names in enumerate(own) if f.name in names))
 
 
 def hints_of(cls: type[Settings]) -> dict[str, Any]:
@@ -305,8 +311,8 @@ def _checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
     converted = _converted(strip(value), hint)
     if converted is _NOT_OF_TYPE:
         wanted = f"{words(hint)} {limits(field)}".rstrip()
-        wrong_word = get_origin(hint) is Literal and isinstance(value, str)
-        raise (ValueError if wrong_word else TypeError)(
+        of_words = any(get_origin(option) is Literal for option in options_of(hint))
+        raise (ValueError if of_words and isinstance(value, str) else TypeError)(
             f"{field.name}: wanted {wanted}, got {shown(value)}"
         )
     numbers_in = converted if isinstance(converted, tuple) else (converted,)

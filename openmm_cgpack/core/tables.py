@@ -46,7 +46,12 @@ def to_table(value: Settings, *, folder: str | os.PathLike[str] | None = None) -
         held = getattr(value, field.name)
         if field.name in meaningless or (held is None and field.default is None):
             continue
-        table[field.name] = _plain(held, folder)
+        if field.metadata["by_kind"]:
+            for entry in held:
+                inner = to_table(entry, folder=folder)
+                table.setdefault(inner.pop("kind"), []).append(inner)
+        else:
+            table[field.name] = _plain(held, folder)
     return table
 
 
@@ -105,10 +110,22 @@ def from_table(
     chosen = _class_of(cls, table, where, base)
     if base is not None and type(base) is not chosen:
         base = None
-    names = [field.name for field in settings_fields(chosen)]
-    check_names(table, names, where)
     hints = hints_of(chosen)
+    fields = settings_fields(chosen)
+    spread = {
+        name: field.name
+        for field in fields
+        if field.metadata["by_kind"]
+        for name in nested_in(hints[field.name]).kinds  # type: ignore[union-attr]
+    }
+    names = [field.name for field in fields if not field.metadata["by_kind"]]
+    check_names(table, [*names, *spread], where)
     values: dict[str, Any] = {}
+    for name in [name for name in table if name in spread]:
+        family = nested_in(hints[spread[name]])
+        assert family is not None
+        entries = _entries(kind_named(family, name), table.pop(name), f"[[{name}]]", folder)
+        values[spread[name]] = (*values.get(spread[name], ()), *entries)
     for name, value in table.items():
         inner = f"{where[:-1]}.{name}]" if where.endswith("]") else f"[{name}]"
         before = default_of(chosen, name) if base is None else getattr(base, name)
@@ -152,11 +169,18 @@ def _read(
     if not is_many(hint):
         base = before if isinstance(before, Settings) else None
         return from_table(nested, value, where=where, base=base, folder=folder)
-    if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
-        raise TypeError(f"{where}: wanted tables, each begun with [{where}]")
+    return _entries(nested, value, f"[{where}]", folder)
+
+
+def _entries(
+    cls: type[Value], entries: Any, where: str, folder: str | os.PathLike[str] | None
+) -> tuple[Value, ...]:
+    """Return the settings of tables that may come several times."""
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        raise TypeError(f"{where}: wanted tables, each begun with {where}")
     return tuple(
-        from_table(nested, entry, where=f"[{where}] number {number}", folder=folder)
-        for number, entry in enumerate(value, start=1)
+        from_table(cls, entry, where=f"{where} number {number}", folder=folder)
+        for number, entry in enumerate(entries, start=1)
     )
 
 

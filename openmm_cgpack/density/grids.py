@@ -79,8 +79,9 @@ def bounding_grid(packed: PackedScene, *, voxel_size: float = 1.0, margin: float
 
     Examples
     --------
-    >>> from openmm_cgpack import Periodic, as_packed, filament, place
-    >>> scene = place([(filament(n_balls=5), 2)], boundary=Periodic(box=(40, 40, 30)), seed=1)
+    >>> from openmm_cgpack import Periodic, as_packed, Filament, place
+    >>> tubes = [(Filament(n_balls=5).build(), 2)]
+    >>> scene = place(tubes, boundary=Periodic(box=(40, 40, 30)), seed=1)
     >>> grid = bounding_grid(as_packed(scene), voxel_size=2.0)
     >>> grid.shape, grid.origin.tolist()
     ((16, 20, 20), [-20.0, -20.0, -16.0])

@@ -43,8 +43,9 @@ class Labels:
 
     Examples
     --------
-    >>> from openmm_cgpack import Periodic, as_packed, filament, place
-    >>> packed = as_packed(place([(filament(n_balls=5), 2)], boundary=Periodic(box=40), seed=1))
+    >>> from openmm_cgpack import Periodic, as_packed, Filament, place
+    >>> tubes = [(Filament(n_balls=5).build(), 2)]
+    >>> packed = as_packed(place(tubes, boundary=Periodic(box=40), seed=1))
     >>> labels = render_labels(packed, voxel_size=2.0)
     >>> np.unique(labels.instances.data).tolist(), np.unique(labels.semantic.data).tolist()
     ([0, 1, 2], [0, 1])
@@ -101,8 +102,8 @@ def render_labels(
     --------
     The mask of a tube has the tube's volume:
 
-    >>> from openmm_cgpack import Periodic, as_packed, filament, place
-    >>> tube = filament(n_balls=5, radius=3.0)
+    >>> from openmm_cgpack import Periodic, as_packed, Filament, place
+    >>> tube = Filament(n_balls=5, radius=3.0).build()
     >>> packed = as_packed(place([(tube, 1)], boundary=Periodic(box=40), seed=1))
     >>> labels = render_labels(packed, voxel_size=1.0)
     >>> labels.semantic.names, abs(int((labels.instances.data == 1).sum()) / tube.volume - 1) < 0.05

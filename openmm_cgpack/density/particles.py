@@ -30,8 +30,9 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
 
     Examples
     --------
-    >>> from openmm_cgpack import Periodic, as_packed, bounding_grid, filament, place
-    >>> packed = as_packed(place([(filament(n_balls=5), 2)], boundary=Periodic(box=40), seed=1))
+    >>> from openmm_cgpack import Periodic, as_packed, bounding_grid, Filament, place
+    >>> tubes = [(Filament(n_balls=5).build(), 2)]
+    >>> packed = as_packed(place(tubes, boundary=Periodic(box=40), seed=1))
     >>> table = particle_table(packed, grid=bounding_grid(packed))
     >>> table.instance.tolist(), table.species.tolist()
     ([1, 2], ['filament', 'filament'])

@@ -146,8 +146,9 @@ def render_density(
 
     Examples
     --------
-    >>> from openmm_cgpack import Periodic, as_packed, filament, place
-    >>> packed = as_packed(place([(filament(n_balls=5), 2)], boundary=Periodic(box=40), seed=1))
+    >>> from openmm_cgpack import Periodic, as_packed, Filament, place
+    >>> tubes = [(Filament(n_balls=5).build(), 2)]
+    >>> packed = as_packed(place(tubes, boundary=Periodic(box=40), seed=1))
     >>> density = render_density(packed, voxel_size=2.0, resolution=4.0)
     >>> tube = packed.scene.species[0]
     >>> mass = 2 * tube.geometry.density * tube.volume

@@ -66,8 +66,8 @@ def visibility(
     --------
     Half of a tube of 20 nm is in a field of view that ends at its middle:
 
-    >>> from openmm_cgpack import RigidTransforms, Scene, as_packed, filament
-    >>> tube = filament(n_balls=5)
+    >>> from openmm_cgpack import RigidTransforms, Scene, as_packed, Filament
+    >>> tube = Filament(n_balls=5).build()
     >>> scene = Scene(species=(tube,), species_index=[0], transforms=RigidTransforms.identity(1))
     >>> grid = Grid(shape=(20, 20, 20), voxel_size=1.0, origin=(-10, -10, 0.5))
     >>> seen = visibility(as_packed(scene), grid=grid)

@@ -24,8 +24,8 @@ class HarmonicBonds(ForceTerm):
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, place
-    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
     >>> HarmonicBonds().build(scene, "bonds").getNumBonds()
     12
     """
@@ -63,11 +63,11 @@ class HarmonicAngles(ForceTerm):
     --------
     A filament with a persistence length has angles; one that bends freely has no such force:
 
-    >>> from openmm_cgpack import filament, place
-    >>> stiff = place([(filament(n_balls=5, persistence_length=100.0), 3)], seed=1)
+    >>> from openmm_cgpack import Filament, place
+    >>> stiff = place([(Filament(n_balls=5, persistence_length=100.0).build(), 3)], seed=1)
     >>> HarmonicAngles().build(stiff, "bonds").getNumAngles()
     9
-    >>> HarmonicAngles().build(place([(filament(n_balls=5), 3)], seed=1), "bonds") is None
+    >>> HarmonicAngles().build(place([(Filament(n_balls=5).build(), 3)], seed=1), "bonds") is None
     True
     """
 

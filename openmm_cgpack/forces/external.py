@@ -24,10 +24,10 @@ class CentrePull(ForceTerm):
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, place
-    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+        >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
     >>> CentrePull(k=0.01).build(scene, "bonds").getNumParticles()
-    15
+        15
     """
 
     k: float = setting("force constant", unit="kJ/mol/nm²", default=4184.0, above=0)

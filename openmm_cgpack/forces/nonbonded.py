@@ -40,11 +40,11 @@ class SwitchedLennardJones(ForceTerm):
     --------
     Bonded pairs of balls do not see each other:
 
-    >>> from openmm_cgpack import filament, place
-    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+        >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
     >>> term = SwitchedLennardJones(epsilon=0.5, switch=20.0, cutoff=21.0, form="custom")
     >>> force = term.build(scene, "bonds")
-    >>> force.getNumParticles(), force.getNumExclusions()
+        >>> force.getNumParticles(), force.getNumExclusions()
     (15, 12)
     """
 
@@ -114,8 +114,8 @@ class SoftRepulsion(ForceTerm):
     --------
     Nothing farther apart than two of the largest balls is looked at:
 
-    >>> from openmm_cgpack import filament, place
-    >>> scene = place([(filament(n_balls=5, radius=2.0), 3)], seed=1)
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5, radius=2.0).build(), 3)], seed=1)
     >>> SoftRepulsion(k=1000.0, gap=0.5).build(scene, "bonds").getCutoffDistance()._value
     4.5
     """

@@ -22,8 +22,8 @@ class Walls(ForceTerm):
     --------
     Only a slab has walls:
 
-    >>> from openmm_cgpack import Slab, filament, place
-    >>> tubes = [(filament(n_balls=5), 3)]
+    >>> from openmm_cgpack import Slab, Filament, place
+    >>> tubes = [(Filament(n_balls=5).build(), 3)]
     >>> Walls().build(place(tubes, boundary=Slab(box=60), seed=1), "bonds").getNumParticles()
     15
     >>> Walls().build(place(tubes, seed=1), "bonds") is None
@@ -58,10 +58,10 @@ class ObstacleWall(ForceTerm):
     --------
     Filaments that stay inside a sphere:
 
-    >>> from openmm_cgpack import Grid, Obstacle, filament, place
+    >>> from openmm_cgpack import Grid, Obstacle, Filament, place
     >>> grid = Grid(shape=(40, 40, 40), voxel_size=2.0, origin=[-39] * 3)
     >>> cell = Obstacle.outside_of(lambda points: np.linalg.norm(points, axis=1) < 35, grid)
-    >>> scene = place([(filament(n_balls=5), 3)], obstacle=cell, seed=1, extent=60)
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], obstacle=cell, seed=1, extent=60)
     >>> ObstacleWall(k=1000.0).build(scene, "bonds").getNumBonds()
     15
     """

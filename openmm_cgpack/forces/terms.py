@@ -26,7 +26,7 @@ class ForceTerm(Settings, family=True):
     Examples
     --------
     >>> import openmm
-    >>> from openmm_cgpack import filament, place
+    >>> from openmm_cgpack import Filament, place
     >>> from openmm_cgpack.core.settings import kind, setting
     >>> @kind("sediment")
     ... class Sediment(ForceTerm):
@@ -38,7 +38,7 @@ class ForceTerm(Settings, family=True):
     ...         for ball in range(scene.n_balls):
     ...             force.addParticle(ball)
     ...         return force
-    >>> scene = place([(filament(n_balls=5), 3)], seed=1)
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
     >>> Sediment(weight=5).build(scene, "bonds").getNumParticles()
     15
     >>> del ForceTerm.kinds["sediment"]

@@ -13,7 +13,6 @@ import numpy as np
 
 from ..core.units import ANGSTROM_PER_NM
 from .atomic import atomic_path
-from .truth import Surface
 
 _FLOAT, _UINT32 = 5126, 5125
 _VERTICES, _INDICES = 34962, 34963
@@ -23,7 +22,7 @@ _MAGIC = 0x46546C67
 
 def write_glb(
     path: str | os.PathLike[str],
-    surfaces: Mapping[int, Surface],
+    surfaces: Mapping[int, tuple[np.ndarray, np.ndarray]],
     *,
     colour: tuple[float, float, float] = (0.7, 0.7, 0.7),
 ) -> None:
@@ -33,9 +32,9 @@ def write_glb(
     ----------
     path : path-like
         Where to write: ``.glb``.
-    surfaces : mapping of int to Surface
-        Surfaces by the number of their instance: each is a mesh ``instance-NUMBER`` whose
-        ``extras`` hold ``instance_id``.
+    surfaces : mapping of int to (vertices, faces)
+        Vertices (v, 3), nm, and triangles (f, 3) by the number of their instance: each is a mesh
+        ``instance-NUMBER`` whose ``extras`` hold ``instance_id``.
     colour : (float, float, float), optional
         Red, green and blue of all, 0 to 1.
 
@@ -59,8 +58,8 @@ def write_glb(
         return len(accessors) - 1
 
     meshes, nodes = [], []
-    for number, surface in surfaces.items():
-        places = (surface.vertices * ANGSTROM_PER_NM).astype("<f4")
+    for number, (vertices, triangles) in surfaces.items():
+        places = (np.asarray(vertices) * ANGSTROM_PER_NM).astype("<f4")
         corners = store(
             places,
             _VERTICES,
@@ -72,13 +71,13 @@ def write_glb(
                 "max": places.max(axis=0).tolist(),
             },
         )
-        faces = surface.faces.astype("<u4").ravel()
-        triangles = store(
+        faces = np.asarray(triangles).astype("<u4").ravel()
+        indices = store(
             faces,
             _INDICES,
             {"componentType": _UINT32, "count": len(faces), "type": "SCALAR"},
         )
-        primitive = {"attributes": {"POSITION": corners}, "indices": triangles, "material": 0}
+        primitive = {"attributes": {"POSITION": corners}, "indices": indices, "material": 0}
         extras = {"instance_id": int(number)}
         name = f"instance-{number}"
         meshes.append({"name": name, "primitives": [primitive], "extras": extras})

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
-
 from ..core.volume import LabelVolume
-from .mrc import read_mrc, write_mrc
+from .mrc import MOST_LABELS, read_mrc, write_mrc
 from .omezarr import read_ome_zarr, write_ome_zarr
 
 
@@ -30,7 +28,7 @@ def write_mask(folder: str | os.PathLike[str], name: str, volume: LabelVolume) -
         What was written.
     """
     path = Path(folder) / f"{name}.mrc"
-    if int(volume.data.max()) <= np.iinfo(np.uint16).max:
+    if int(volume.data.max()) <= MOST_LABELS:
         write_mrc(path, volume)
         return path
     path = path.with_suffix(".zarr")

@@ -15,6 +15,10 @@ LABEL = "openmm_cgpack"
 """What the file's first text label says; mrcfile's own has the time in it, which no file needs."""
 
 
+MOST_LABELS = np.iinfo(np.uint16).max
+"""Highest label that the format holds."""
+
+
 def write_mrc(
     path: str | os.PathLike[str], volume: Volume | LabelVolume, *, keep_origin: bool = False
 ) -> None:
@@ -56,8 +60,8 @@ def write_mrc(
     data = volume.data
     if isinstance(volume, LabelVolume):
         most = int(data.max())
-        if most > np.iinfo(np.uint16).max:
-            raise ValueError(f"{path}: wanted labels up to 65535, as MRC holds, got {most}")
+        if most > MOST_LABELS:
+            raise ValueError(f"{path}: wanted labels up to {MOST_LABELS}, as MRC holds, got {most}")
         data = data.astype(np.uint16)
     import mrcfile
 

@@ -55,8 +55,8 @@ def save_scene(path: str | os.PathLike[str], scene: Scene) -> None:
     --------
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
-    >>> from openmm_cgpack import filament, place
-    >>> scene = place([(filament(n_balls=5), 2)], seed=1)
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
     >>> with TemporaryDirectory() as folder:
     ...     save_scene(Path(folder, "scene.npz"), scene)
     ...     again = load_scene(Path(folder, "scene.npz"))
@@ -86,8 +86,8 @@ def save_packed(path: str | os.PathLike[str], packed: PackedScene) -> None:
     --------
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
-    >>> from openmm_cgpack import as_packed, filament, place
-    >>> packed = as_packed(place([(filament(n_balls=5), 2)], seed=1))
+    >>> from openmm_cgpack import as_packed, Filament, place
+    >>> packed = as_packed(place([(Filament(n_balls=5).build(), 2)], seed=1))
     >>> with TemporaryDirectory() as folder:
     ...     save_packed(Path(folder, "packed.npz"), packed)
     ...     again = load_packed(Path(folder, "packed.npz"))
@@ -134,8 +134,8 @@ def load_scene(path: str | os.PathLike[str]) -> Scene:
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
-    >>> from openmm_cgpack import as_packed, filament, place
-    >>> packed = as_packed(place([(filament(n_balls=5), 2)], seed=1))
+    >>> from openmm_cgpack import as_packed, Filament, place
+    >>> packed = as_packed(place([(Filament(n_balls=5).build(), 2)], seed=1))
     >>> with TemporaryDirectory() as folder:
     ...     save_packed(Path(folder, "packed.npz"), packed)
     ...     load_scene(Path(folder, "packed.npz")).n_instances
@@ -170,8 +170,8 @@ def load_packed(path: str | os.PathLike[str]) -> PackedScene:
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
-    >>> from openmm_cgpack import as_packed, filament, place
-    >>> packed = as_packed(place([(filament(n_balls=5), 2)], seed=1))
+    >>> from openmm_cgpack import as_packed, Filament, place
+    >>> packed = as_packed(place([(Filament(n_balls=5).build(), 2)], seed=1))
     >>> with TemporaryDirectory() as folder:
     ...     save_packed(Path(folder, "packed.npz"), packed)
     ...     load_packed(Path(folder, "packed.npz")).scene.species[0].name

@@ -49,6 +49,6 @@ def toml_text(table: Mapping[str, Any]) -> str:
     fraction = 0.2
     <BLANKLINE>
     """
-    import tomli_w
+    import tomlkit
 
-    return tomli_w.dumps(table)
+    return tomlkit.dumps(table)

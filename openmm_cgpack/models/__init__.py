@@ -1,17 +1,23 @@
 """Anything to ball models: molecules, filaments, membranes."""
 
 from .clusters import number_of_balls
-from .constants import PAPER_BOND_K
-from .deformable import filament, membrane
-from .rigid import coarse_grain, single_ball
-from .sphere import minimal_sphere
+from .filament import Filament
+from .membrane import Membrane
+from .molecule import PAPER_COVER, SHAPE_COVER, Cover, Molecule, coarse_grain, single_ball
+from .spheres import minimal_sphere
+from .structure import Balls, Structure
 from .union import union_volume
 
 __all__ = [
-    "PAPER_BOND_K",
+    "PAPER_COVER",
+    "SHAPE_COVER",
+    "Balls",
+    "Cover",
+    "Filament",
+    "Membrane",
+    "Molecule",
+    "Structure",
     "coarse_grain",
-    "filament",
-    "membrane",
     "minimal_sphere",
     "number_of_balls",
     "single_ball",

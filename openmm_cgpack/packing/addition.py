@@ -82,8 +82,8 @@ def insert(
 
     Examples
     --------
-    >>> from openmm_cgpack import coarse_grain, library
-    >>> model = coarse_grain(library.load("3hhb"), atoms_per_ball=300, radius="volume", seed=1)
+    >>> from openmm_cgpack import SHAPE_COVER, coarse_grain, library
+    >>> model = coarse_grain(library.load("3hhb"), SHAPE_COVER, seed=1)
     >>> scene = insert([(model, 20)], fraction=0.2, seed=1)
     >>> scene.n_instances, round(scene.volume / scene.boundary.volume, 3)
     (20, 0.2)

@@ -287,9 +287,7 @@ class Journal:
             self.last = self.simulation.currentStep
             self.save(beside)
 
-    def save(
-        self, beside: Mapping[str, np.ndarray] | None = None, *, done: bool = False
-    ) -> None:
+    def save(self, beside: Mapping[str, np.ndarray] | None = None, *, done: bool = False) -> None:
         """Make a checkpoint, or where there is no file only what that does to the Simulation."""
         if self.checkpoint.path is None:
             settle(self.simulation)

@@ -91,8 +91,8 @@ def remove_clashes(scene: Packable, removal: ClashRemoval = ClashRemoval()) -> P
 
     Examples
     --------
-    >>> from openmm_cgpack import coarse_grain, insert, library
-    >>> model = coarse_grain(library.load("3hhb"), atoms_per_ball=300, radius="volume", seed=1)
+    >>> from openmm_cgpack import SHAPE_COVER, coarse_grain, insert, library
+    >>> model = coarse_grain(library.load("3hhb"), SHAPE_COVER, seed=1)
     >>> cleared = remove_clashes(insert([(model, 20)], fraction=0.25, seed=1))
     >>> cleared.provenance["clash_removal"]["points_too_close"]
     0

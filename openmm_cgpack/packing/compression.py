@@ -59,7 +59,7 @@ _HOPELESS = 2.0
 _BULKY = 1.7
 _HINT = (
     "; the balls have {:.1f} times the volume of what they stand for: "
-    "coarse_grain(..., atoms_per_ball=300, radius='volume') follows molecules more closely"
+    "coarse_grain(..., Cover(atoms_per_ball=300, radius='volume')) follows molecules more closely"
 )
 
 
@@ -167,8 +167,8 @@ def compress(
 
     Examples
     --------
-    >>> from openmm_cgpack import coarse_grain, insert, library
-    >>> model = coarse_grain(library.load("3hhb"), atoms_per_ball=300, radius="volume", seed=1)
+    >>> from openmm_cgpack import SHAPE_COVER, coarse_grain, insert, library
+    >>> model = coarse_grain(library.load("3hhb"), SHAPE_COVER, seed=1)
     >>> start = insert([(model, 20)], fraction=0.2, seed=1)
     >>> packed = compress(start, fraction=0.3, seed=1)
     >>> round(start.volume / packed.boundary.volume, 3)

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ..core.boundary import Boundary
 from ..core.seeds import seed_sequence
 from ..core.settings import kind, setting
 from ..core.tables import to_table
+from ..models import SHAPE_COVER, Cover
 from .addition import Insertion, insert
 from .checkpoint import Checkpoint
 from .clashes import ClashRemoval, remove_clashes
@@ -44,6 +45,8 @@ class Dense(Protocol):
     >>> Dense(fraction=0.3).compression.tolerance
     0.02
     """
+
+    cover: ClassVar[Cover] = SHAPE_COVER
 
     fraction: float | None = setting(
         "envelope volume fraction, of the box less the obstacle, to which the box shrinks; left "
@@ -129,8 +132,8 @@ def crowding_series(
 
     Examples
     --------
-    >>> from openmm_cgpack import Periodic, coarse_grain, library, place
-    >>> model = coarse_grain(library.load("3hhb"), atoms_per_ball=300, radius="volume", seed=1)
+    >>> from openmm_cgpack import SHAPE_COVER, Periodic, coarse_grain, library, place
+    >>> model = coarse_grain(library.load("3hhb"), SHAPE_COVER, seed=1)
     >>> scene = place([(model, 20)], boundary=Periodic(box=40.0), seed=1)
     >>> series = crowding_series(scene, [0.1, 0.3], seed=1)
     >>> [round(float(packed.history.fraction[-1]), 3) for packed in series]

@@ -114,8 +114,8 @@ def fit_counts(
 
     Examples
     --------
-    >>> from openmm_cgpack import filament
-    >>> rod = filament(n_balls=2)
+    >>> from openmm_cgpack import Filament
+    >>> rod = Filament(n_balls=2).build()
     >>> counts = fit_counts([(rod, 1.0)], fraction=0.1, boundary=Periodic(box=100.0))
     >>> counts[0][1], round(0.1 * 100**3 / rod.volume, 1)
     (995, 994.7)

@@ -50,8 +50,8 @@ def filled_fraction(scene: Scene, positions: np.ndarray) -> float:
     --------
     Half as wide is eight times as full:
 
-    >>> from openmm_cgpack import filament, place
-    >>> scene = place([(filament(n_balls=5), 10)], seed=1)
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 10)], seed=1)
     >>> wide = filled_fraction(scene, scene.positions)
     >>> round(filled_fraction(scene, scene.positions / 2) / wide, 6)
     8.0
@@ -78,10 +78,10 @@ def box_fraction(scene: Scene, boundary: Boundary) -> float:
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, place
+    >>> from openmm_cgpack import Filament, place
     >>> from openmm_cgpack import Periodic
     >>> box = Periodic(box=40)
-    >>> scene = place([(filament(n_balls=5, radius=2.0), 20)], boundary=box, seed=1)
+    >>> scene = place([(Filament(n_balls=5, radius=2.0).build(), 20)], boundary=box, seed=1)
     >>> round(box_fraction(scene, box), 4), round(20 * np.pi * 2**2 * 20 / 40**3, 4)
     (0.0785, 0.0785)
     """
@@ -180,8 +180,8 @@ def deepest_overlap(
     --------
     What has been placed does not overlap; all in one place is as deep as can be:
 
-    >>> from openmm_cgpack import filament, place
-    >>> scene = place([(filament(n_balls=5), 10)], seed=1)
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 10)], seed=1)
     >>> deepest_overlap(scene, scene.positions), deepest_overlap(scene, 0 * scene.positions)
     (0.0, 1.0)
     """

@@ -73,8 +73,9 @@ def place(
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, membrane
-    >>> scene = place([(filament(n_balls=9), 3), (membrane(shape=(4, 5)), 1)], seed=1)
+    >>> from openmm_cgpack import Filament, Membrane
+    >>> chain, sheet = Filament(n_balls=9).build(), Membrane(shape=(4, 5)).build()
+    >>> scene = place([(chain, 3), (sheet, 1)], seed=1)
     >>> scene.n_instances, scene.n_balls
     (4, 47)
     """

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ..core.boundary import Boundary
 from ..core.progress import progress_bar
 from ..core.settings import Settings, setting
 from ..forces import ForceTerm
+from ..models import PAPER_COVER, Cover
 from .platforms import Run
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Protocol(Settings, family=True):
     --------
     One that leaves everything where it was placed:
 
-    >>> from openmm_cgpack import as_packed, filament, pack_scene, place
+    >>> from openmm_cgpack import Filament, as_packed, pack_scene, place
     >>> from openmm_cgpack.core.settings import kind
     >>> @kind("nothing")
     ... class Nothing(Protocol):
@@ -89,10 +90,14 @@ class Protocol(Settings, family=True):
     ...     def steps(self, scene, *, run, seed, reporters=(), checkpoint=None):
     ...         yield from ()
     ...         return as_packed(scene)
-    >>> pack_scene(place([(filament(n_balls=5), 3)], seed=1), Nothing(), seed=1).positions.shape
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
+    >>> pack_scene(scene, Nothing(), seed=1).positions.shape
     (15, 3)
     >>> del Protocol.kinds["nothing"]
     """
+
+    cover: ClassVar[Cover] = PAPER_COVER
+    """How molecules that say nothing of their balls are covered under this protocol."""
 
     forces: tuple[ForceTerm, ...] = setting(
         "force terms of your own, which act in the dynamics beside the protocol's", default=()
@@ -148,8 +153,8 @@ class Packing(Generic[Result]):
 
     Examples
     --------
-    >>> from openmm_cgpack import Pull, Run, filament, place
-    >>> scene = place([(filament(n_balls=5), 4)], seed=1)
+    >>> from openmm_cgpack import Filament, Pull, Run, place
+    >>> scene = place([(Filament(n_balls=5).build(), 4)], seed=1)
     >>> packing = Packing(Pull(block=100).steps(scene, run=Run(platform="CPU"), seed=1))
     >>> for block in packing:
     ...     if block.measured["radius_of_gyration"] < 30:

@@ -30,8 +30,8 @@ def as_packed(scene: Packable) -> PackedScene:
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, place
-    >>> as_packed(place([(filament(n_balls=5), 2)], seed=1)).history.step
+    >>> from openmm_cgpack import Filament, place
+    >>> as_packed(place([(Filament(n_balls=5).build(), 2)], seed=1)).history.step
     array([0])
     """
     if isinstance(scene, PackedScene):

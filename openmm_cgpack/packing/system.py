@@ -53,10 +53,10 @@ def create_system(
 
     Examples
     --------
-    >>> from openmm_cgpack import Pull, filament, place
-    >>> scene = place([(filament(n_balls=5), 2)], seed=1)
+        >>> from openmm_cgpack import Filament, Pull, place
+    >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
     >>> create_system(scene, forces=Pull().terms).getNumParticles()
-    10
+        10
     """
     import openmm
 

@@ -33,8 +33,8 @@ def to_topology(scene: Scene) -> openmm.app.Topology:
 
     Examples
     --------
-    >>> from openmm_cgpack import filament, place
-    >>> topology = to_topology(place([(filament(n_balls=5), 2)], seed=1))
+    >>> from openmm_cgpack import Filament, place
+    >>> topology = to_topology(place([(Filament(n_balls=5).build(), 2)], seed=1))
     >>> topology.getNumChains(), topology.getNumAtoms(), topology.getNumBonds()
     (2, 10, 8)
     """
@@ -75,8 +75,8 @@ def write_topology(
     --------
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
-    >>> from openmm_cgpack import filament, place
-    >>> scene = place([(filament(n_balls=5), 2)], seed=1)
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
     >>> with TemporaryDirectory() as folder:
     ...     write_topology(Path(folder, "balls.cif"), scene, scene.positions)
     ...     print(Path(folder, "balls.cif").read_text().count("HETATM"))
@@ -113,9 +113,9 @@ class FrameReporter:
 
     Examples
     --------
-    >>> from openmm_cgpack import Pull, Run, filament, pack_scene, place
-    >>> scene = place([(filament(n_balls=5), 2)], seed=1)
-    >>> frames = FrameReporter(50)
+        >>> from openmm_cgpack import Filament, Pull, Run, pack_scene, place
+    >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
+        >>> frames = FrameReporter(50)
     >>> short, cpu = Pull(max_steps=100, relax_steps=0), Run(platform="CPU")
     >>> packed = pack_scene(scene, short, run=cpu, seed=1, reporters=[frames])
     >>> frames.steps, frames.frames[0].shape

@@ -45,8 +45,8 @@ class Poses:
     --------
     What has only been placed has not moved:
 
-    >>> from openmm_cgpack import as_packed, filament, place
-    >>> poses = extract_transforms(as_packed(place([(filament(n_balls=5), 2)], seed=1)))
+    >>> from openmm_cgpack import as_packed, Filament, place
+    >>> poses = extract_transforms(as_packed(place([(Filament(n_balls=5).build(), 2)], seed=1)))
     >>> len(poses), poses.rigid.tolist(), float(np.abs(poses.displacements).max())
     (2, [False, False], 0.0)
     """

@@ -6,12 +6,9 @@ from .reference import key_table
 from .running import resume, run
 from .sections import (
     Density,
-    Filament,
     Files,
     Forces,
     Imaging,
-    Membrane,
-    Molecule,
     Pack,
     Recipe,
     Run,
@@ -22,12 +19,9 @@ from .toml import demo_recipe, dump_recipe, load_imaging, load_recipe
 
 __all__ = [
     "Density",
-    "Filament",
     "Files",
     "Forces",
     "Imaging",
-    "Membrane",
-    "Molecule",
     "Pack",
     "Recipe",
     "Run",

@@ -149,7 +149,7 @@ def file_list(folder: Path) -> dict[str, dict[str, Any]]:
 def _species(simulated: Simulated) -> list[dict[str, Any]]:
     scene = simulated.packed.scene
     recipe = simulated.recipe
-    asked = [entry.count for entry in recipe.entries]
+    asked = [entry.count for entry in recipe.structures]
     placed = np.bincount(scene.species_index, minlength=len(scene.species))
     return [
         {

@@ -134,10 +134,11 @@ def simulate(
 
     Examples
     --------
-    >>> from openmm_cgpack.recipe import Density, Filament, Pack, Run
+    >>> from openmm_cgpack.models import Filament
+    >>> from openmm_cgpack.recipe import Density, Pack, Run
     >>> made = simulate(
     ...     Recipe(
-    ...         filament=(Filament(n_balls=5, count=3),),
+    ...         structures=(Filament(n_balls=5, count=3),),
     ...         pack=Pack(max_steps=100, relax_steps=0),
     ...         density=Density(voxel_size=2.0),
     ...         run=Run(platform="Reference"),
@@ -173,7 +174,11 @@ def simulate(
 
 
 def simulate_series(
-    recipe: Recipe, *, work: str | os.PathLike[str] | None = None, progress: bool = False
+    recipe: Recipe,
+    *,
+    work: str | os.PathLike[str] | None = None,
+    watch: Watch | None = None,
+    progress: bool = False,
 ) -> Iterator[Simulated]:
     """Run a recipe with ``fractions``, and yield what it makes of the same molecules at each.
 
@@ -184,7 +189,7 @@ def simulate_series(
     ----------
     recipe : Recipe
         The recipe.
-    work : path-like, optional
+    work, watch
         See `simulate`.
     progress : bool, optional
         Whether to show progress bars on standard error.
@@ -203,9 +208,10 @@ def simulate_series(
 
     Examples
     --------
-    >>> from openmm_cgpack.recipe import Density, Molecule, Run, SceneSection
+    >>> from openmm_cgpack.models import Molecule
+    >>> from openmm_cgpack.recipe import Density, Run, SceneSection
     >>> recipe = Recipe(
-    ...     molecule=(Molecule(species="3hhb", count=8, atoms_per_ball=300, radius="volume"),),
+    ...     structures=(Molecule(species="3hhb", count=8, atoms_per_ball=300, radius="volume"),),
     ...     scene=SceneSection(boundary="periodic", fractions=(0.1, 0.2)),
     ...     density=Density(voxel_size=2.0),
     ...     run=Run(platform="Reference"),
@@ -225,6 +231,7 @@ def simulate_series(
             run=Run(platform=recipe.run.platform, threads=recipe.run.threads),
             seed=stage_seed(recipe.seed, "dynamics", recipe.index),
             checkpoint=None if work is None else Path(work) / CHECKPOINT,
+            watch=watch,
             progress=progress,
         )
     for number, packed in enumerate(series, start=1):

@@ -2,13 +2,14 @@
 
 from .envelope import envelope_mask, envelope_volume
 from .fetch import fetch_structure
-from .load import load_structure
+from .load import Reading, load_structure
 from .reduce import reduce_structure
 from .species import Library, LibraryEntry, library
 
 __all__ = [
     "Library",
     "LibraryEntry",
+    "Reading",
     "envelope_mask",
     "envelope_volume",
     "fetch_structure",

@@ -13,7 +13,7 @@ from ..core.arrays import positive
 from ..core.errors import StructureError
 from ..core.structure import AtomicStructure
 from ..io.atomic import atomic_path
-from .load import load_structure
+from .load import Reading, load_structure
 from .species import library
 
 PDB_URL = "https://files.rcsb.org/download"
@@ -25,11 +25,8 @@ _ID = re.compile(r"[1-9][a-z0-9]{3}|pdb_[a-z0-9]{8}")
 
 def fetch_structure(
     pdb_id: str,
+    reading: Reading = Reading(),
     *,
-    assembly: str | None = None,
-    waters: bool = False,
-    hydrogens: bool = False,
-    hetero: bool = True,
     name: str | None = None,
     cache: str | os.PathLike[str] | None = None,
     timeout: float = 30.0,
@@ -41,8 +38,10 @@ def fetch_structure(
     ----------
     pdb_id : str
         The entry, such as ``"1F1B"``; the case of the letters does not matter.
-    assembly, waters, hydrogens, hetero, name : optional
-        As in `load_structure`.
+    reading : Reading, optional
+        What of it counts.
+    name : str, optional
+        Name of the structure; the id when left out.
     cache : path-like, optional
         Folder of downloaded entries. When left out: the environment's ``CGPACK_CACHE``, else
         ``openmm_cgpack`` in ``XDG_CACHE_HOME`` or ``~/.cache``.
@@ -65,7 +64,7 @@ def fetch_structure(
 
     Examples
     --------
-    >>> structure = fetch_structure("1F1B", assembly="1")  # doctest: +SKIP
+    >>> structure = fetch_structure("1F1B", Reading(assembly="1"))  # doctest: +SKIP
 
     An id that is none is refused before anything is sent:
 
@@ -82,14 +81,7 @@ def fetch_structure(
     path = folder / f"{entry}.cif.gz"
     if not path.exists():
         _download(f"{url.rstrip('/')}/{entry}.cif.gz", path, entry, positive(timeout, "timeout"))
-    return load_structure(
-        path,
-        assembly=assembly,
-        waters=waters,
-        hydrogens=hydrogens,
-        hetero=hetero,
-        name=name or entry,
-    )
+    return load_structure(path, reading, name=name or entry)
 
 
 def _cache_folder() -> Path:

@@ -1,4 +1,8 @@
-"""PDB and mmCIF files to atomic structures."""
+"""PDB and mmCIF files to atomic structures.
+
+Read by gemmi: it reads both formats, expands assemblies, and keeps what mdtraj drops (altlocs,
+insertion codes, elements of every residue).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.errors import StructureError
+from ..core.settings import Settings, setting
 from ..core.structure import ATOM_TABLE, AtomicStructure
 from .files import check_pdb, is_mmcif, read_text
 
@@ -21,14 +26,24 @@ _ONE_LETTER = frozenset("HDCNOPSFIKBVWUY")
 _NM_PER_ANGSTROM = 0.1
 
 
+class Reading(Settings):
+    """What of a structure file counts."""
+
+    assembly: str | None = setting(
+        "biological assembly to build, such as 1, from REMARK 350 or the mmCIF categories; left "
+        "out, the file's own atoms",
+        default=None,
+    )
+    waters: bool = setting("whether waters count", default=False)
+    hydrogens: bool = setting("whether hydrogen and deuterium atoms count", default=False)
+    hetero: bool = setting(
+        "whether ligands and other HETATM records count, among them modified residues",
+        default=True,
+    )
+
+
 def load_structure(
-    path: str | os.PathLike[str],
-    *,
-    assembly: str | None = None,
-    waters: bool = False,
-    hydrogens: bool = False,
-    hetero: bool = True,
-    name: str | None = None,
+    path: str | os.PathLike[str], reading: Reading = Reading(), *, name: str | None = None
 ) -> AtomicStructure:
     """Read a molecule from a PDB or mmCIF file, plain or gzipped.
 
@@ -39,16 +54,9 @@ def load_structure(
     ----------
     path : path-like
         The file. mmCIF where the suffix (``.cif``, ``.mmcif``) or the content says so, else PDB.
-    assembly : str, optional
-        Name of the biological assembly to build, such as ``"1"``, from REMARK 350 or the mmCIF
-        categories; the copies' chains are numbered (A1, A2). Atoms that symmetry puts on
-        themselves (within 0.02 nm) are kept once. The file's own atoms when left out.
-    waters : bool, optional
-        Whether waters are kept.
-    hydrogens : bool, optional
-        Whether hydrogen and deuterium atoms are kept.
-    hetero : bool, optional
-        Whether HETATM records other than waters are kept; among them are modified residues.
+    reading : Reading, optional
+        What of it counts. The copies' chains of an assembly are numbered (A1, A2); atoms that
+        symmetry puts on themselves (within 0.02 nm) are kept once.
     name : str, optional
         Name of the structure; the file's name without its suffixes when left out.
 
@@ -81,21 +89,21 @@ def load_structure(
     while len(model) > 1:
         del model[-1]
     source = str(path)
-    if assembly is not None:
-        _expand(path, model, str(assembly))
-        source += f", assembly {assembly}"
+    if reading.assembly is not None:
+        _expand(path, model, reading.assembly)
+        source += f", assembly {reading.assembly}"
     table = _Atoms(model)
     keep = _first_locations(table)
-    if not waters:
+    if not reading.waters:
         keep &= ~table.water
-    if not hydrogens:
+    if not reading.hydrogens:
         keep &= ~table.hydrogen
-    if not hetero:
+    if not reading.hetero:
         keep &= table.water | ~table.hetero
     if not keep.any():
         raise StructureError(
-            f"{path}: none of the {len(keep)} atoms is left with waters={waters}, "
-            f"hydrogens={hydrogens}, hetero={hetero}"
+            f"{path}: none of the {len(keep)} atoms is left with "
+            f"waters={reading.waters}, hydrogens={reading.hydrogens}, hetero={reading.hetero}"
         )
     bad = np.flatnonzero(~np.isfinite(table.positions).all(axis=1))
     if len(bad):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..core.errors import StructureError
 from ..core.structure import AtomicStructure
-from .load import load_structure
+from .load import Reading, load_structure
 from .store import read_points
 
 DATA = Path(__file__).parent / "data"
@@ -192,7 +192,7 @@ class Library:
         """
         entry = self.entry(name)
         if structures is not None and (path := Path(structures) / entry.file).is_file():
-            return load_structure(path, assembly=entry.assembly, name=entry.name)
+            return load_structure(path, Reading(assembly=entry.assembly), name=entry.name)
         assembly = f", assembly {entry.assembly}" if entry.assembly else ""
         return read_points(
             self._folder / f"{entry.name}.npz",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from openmm_cgpack import filament, membrane
+from openmm_cgpack import Filament, Membrane
 from openmm_cgpack.auditing import occupancy
 from openmm_cgpack.auditing.shapes import body_mask, deformable_cells
 from openmm_cgpack.core import (
@@ -136,12 +136,12 @@ def test_atoms_and_points_have_the_envelope_volume():
 
 
 def test_a_straight_filament_and_a_bent_one():
-    chain = filament(n_balls=8, radius=2.0)
+    chain = Filament(n_balls=8, radius=2.0).build()
     way = Rotation.from_euler("xy", [0.4, 0.7]).as_matrix()
     found = measure(scene_of([chain], [0], [[0, 0, 0]], way[None]), Open())
     assert found.union == pytest.approx(np.pi * 2**2 * 32, rel=0.01)
     angle = np.linspace(0, np.pi, 40)
-    many = filament(n_balls=40, radius=2.0)
+    many = Filament(n_balls=40, radius=2.0).build()
     balls = 12 * np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
     cells = deformable_cells(many, balls @ way.T, np.zeros(3), np.full(3, 0.4))
     # Pappus: the section times the way of its centre, and a straight radius at both ends.
@@ -149,7 +149,7 @@ def test_a_straight_filament_and_a_bent_one():
 
 
 def test_a_flat_membrane_and_a_bent_one():
-    sheet = membrane(shape=(6, 9), radius=4.0, thickness=4.0)
+    sheet = Membrane(shape=(6, 9), radius=4.0, thickness=4.0).build()
     way = Rotation.from_euler("xy", [0.4, 0.7]).as_matrix()
     found = measure(scene_of([sheet], [0], [[0, 0, 0]], way[None]), Open())
     assert found.union == pytest.approx(5 * 8 * 64 * 4.0, rel=0.02)
@@ -165,7 +165,7 @@ def test_a_flat_membrane_and_a_bent_one():
 
 def test_two_filaments_cross():
     """Perpendicular tubes through one point share a Steinmetz solid, 16 r^3 / 3."""
-    chain = filament(n_balls=6, radius=2.0)
+    chain = Filament(n_balls=6, radius=2.0).build()
     turned = np.stack([np.eye(3), Rotation.from_euler("x", np.pi / 2).as_matrix()])
     scene = scene_of([chain], [0, 0], np.zeros((2, 3)), turned)
     found = measure(scene, Periodic(box=40))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from openmm_cgpack import filament
+from openmm_cgpack import Filament
 from openmm_cgpack.auditing import nematic_order, orientation
 from openmm_cgpack.auditing.orientation import long_axis, neighbour_order, uniformity
 from openmm_cgpack.core import BallModel, Open, Periodic, RigidTransforms, Scene
@@ -125,7 +125,7 @@ def test_the_long_axis_of_a_bent_rod():
 
 
 def test_filaments_by_their_ends():
-    chain = filament(n_balls=4, name="chain")
+    chain = Filament(n_balls=4, name="chain").build()
     turn = Rotation.from_euler("y", 1.0).as_matrix()
     n = 12
     scene = scene_of(np.tile(turn, (n, 1, 1)), np.arange(3 * n).reshape(n, 3) * 9.0, (chain, rod()))

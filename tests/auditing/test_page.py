@@ -14,9 +14,7 @@ from openmm_cgpack.cli import main
 @pytest.fixture(scope="module")
 def packed():
     scene = place([(body("a", 7, 1), 6), (body("b", 3, 2), 7), (chain(n=7), 2)], seed=1)
-    return pack_scene(
-        scene, Pull(max_steps=200, relax_steps=0), run=Run(platform="CPU"), seed=1
-    )
+    return pack_scene(scene, Pull(max_steps=200, relax_steps=0), run=Run(platform="CPU"), seed=1)
 
 
 def test_three_files(packed, tmp_path):

@@ -57,7 +57,15 @@ class Outer(Settings):
         return {} if self.hollow else {"wall": "unless hollow"}
 
 
+class Album(Settings):
+    """Shapes in tables of their own names."""
+
+    title: str = setting("title", default="")
+    shapes: tuple[Shape, ...] = setting("shapes", default=(), by_kind=True)
+
+
 VALUES = [
+    Album(title="a", shapes=(Box(), Box(name="c"), Circle(radius=1))),
     Circle(radius=2),
     Box(name="b", edges=np.array([3, 2, 1])),
     Outer(),
@@ -148,3 +156,16 @@ def test_kinds_have_one_name_each():
 
 def test_fields_are_in_the_docstring():
     assert "radius : float\n    radius, nm." in Circle.__doc__
+
+
+def test_tables_may_have_the_names_of_kinds():
+    table = {"circle": [{"radius": 1}], "box": [{}, {"name": "b"}]}
+    album = from_table(Album, table)
+    assert album.shapes == (Circle(radius=1), Box(), Box(name="b"))
+    assert to_table(album)["box"][1]["name"] == "b"
+    with pytest.raises(
+        ValueError, match=r"^\[\[box\]\] number 2: edges: wanted a list of 3 numbers"
+    ):
+        from_table(Album, {"box": [{}, {"edges": [1, 2, -3]}]})
+    with pytest.raises(ValueError, match='unknown key "cicle"; the nearest known one is "circle"'):
+        from_table(Album, {"cicle": []})

@@ -14,15 +14,16 @@ from scipy.spatial.transform import Rotation
 
 from openmm_cgpack import (
     AtomicStructure,
+    Cover,
+    Filament,
     History,
     LabelVolume,
+    Membrane,
     Open,
     PackedScene,
     RigidTransforms,
     Scene,
     coarse_grain,
-    filament,
-    membrane,
     single_ball,
 )
 from openmm_cgpack.core import Periodic
@@ -91,7 +92,7 @@ def test_the_cover_changes_nothing_that_is_measured():
         packed(models, places, turns)
         for models in (
             [single_ball(s) for s in structures],
-            [coarse_grain(s, atoms_per_ball=50, seed=1) for s in structures],
+            [coarse_grain(s, Cover(atoms_per_ball=50), seed=1) for s in structures],
         )
     ]
     droplets = [measure_droplet(scene) for scene in scenes]
@@ -142,7 +143,7 @@ def test_gaps_of_two_walls():
 
 def test_a_straight_filament_and_a_flat_membrane_are_not_bent():
     turn = Rotation.random(random_state=1).as_matrix()
-    for model in (filament(n_balls=9), membrane(shape=(4, 6))):
+    for model in (Filament(n_balls=9).build(), Membrane(shape=(4, 6)).build()):
         shape = measure_bending(model, model.positions @ turn.T + [1, 2, 3])
         assert shape.end_to_end == pytest.approx(1)
         assert shape.bond_worst == pytest.approx(0, abs=1e-12)
@@ -152,7 +153,7 @@ def test_a_straight_filament_and_a_flat_membrane_are_not_bent():
 
 def test_a_filament_on_a_circle():
     n, radius = 13, 2.0
-    model = filament(n_balls=n, radius=radius)
+    model = Filament(n_balls=n, radius=radius).build()
     turn = 2 * np.pi / 24
     circle = radius / np.sin(turn / 2)
     angle = turn * np.arange(n)
@@ -165,7 +166,7 @@ def test_a_filament_on_a_circle():
 
 
 def test_a_membrane_folded_in_the_middle():
-    model = membrane(shape=(5, 5))
+    model = Membrane(shape=(5, 5)).build()
     balls = model.positions.copy()
     folded = balls[:, 0] > 0
     balls[folded, 2], balls[folded, 0] = balls[folded, 0], 0.0

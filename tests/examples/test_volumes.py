@@ -4,7 +4,15 @@ from common.runs import PackingRun, Settings, run_packing
 from common.tightness import TOLERANCE, tightest
 from common.volumes import measure_volumes
 
-from openmm_cgpack import AtomicStructure, Periodic, coarse_grain, place, single_ball
+from openmm_cgpack import (
+    SHAPE_COVER,
+    AtomicStructure,
+    Cover,
+    Periodic,
+    coarse_grain,
+    place,
+    single_ball,
+)
 from openmm_cgpack.packing import box_fraction, overlaps
 from openmm_cgpack.structures import library
 
@@ -23,7 +31,7 @@ def rod():
 
 def test_volumes_of_a_rod_by_every_definition():
     structure = rod()
-    model = coarse_grain(structure, atoms_per_ball=400, seed=1)
+    model = coarse_grain(structure, Cover(atoms_per_ball=400), seed=1)
     assert model.n_balls == 4
     volumes = measure_volumes(structure, model)
 
@@ -49,7 +57,7 @@ def test_an_off_centre_box_needs_a_larger_sphere():
         masses=np.full(len(points), 12.0),
         envelope_volume=4.0,
     )
-    volumes = measure_volumes(structure, coarse_grain(structure, atoms_per_ball=400, seed=1))
+    volumes = measure_volumes(structure, coarse_grain(structure, Cover(atoms_per_ball=400), seed=1))
     assert volumes.single["box"] > 1.02 * volumes.single["minimal"]
 
 
@@ -92,7 +100,7 @@ def test_covers_that_follow_the_shape_pack_tighter_at_one_tolerance():
     reached = {}
     for name, model in (
         ("one ball", single_ball(structure)),
-        ("shape", coarse_grain(structure, atoms_per_ball=300, radius="volume", seed=1)),
+        ("shape", coarse_grain(structure, SHAPE_COVER, seed=1)),
     ):
         scene = place([(model, 12)], boundary=Periodic(box=32.0), seed=1)
         seed = np.random.SeedSequence(1)

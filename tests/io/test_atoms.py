@@ -10,7 +10,7 @@ from openmm_cgpack.core import AtomicStructure, RigidTransforms, Scene
 from openmm_cgpack.core.structure import ATOM_TABLE
 from openmm_cgpack.io import atoms as module
 from openmm_cgpack.io.atoms import write_atoms
-from openmm_cgpack.models import coarse_grain, filament
+from openmm_cgpack.models import Filament, coarse_grain
 from openmm_cgpack.structures import load_structure
 
 
@@ -51,7 +51,7 @@ ORIGIN = np.array([-10.0, -20.0, 3.0])
 
 def make_scene(*structures, instances=3):
     models = [coarse_grain(structure, seed=1) for structure in structures]
-    models.append(filament(n_balls=3))
+    models.append(Filament(n_balls=3).build())
     index = np.tile(np.arange(len(models)), instances)
     return Scene(
         species=tuple(models),

@@ -9,7 +9,7 @@ from openmm_cgpack.core import BallModel, RigidTransforms, Scene
 from openmm_cgpack.core.palette import species_colours
 from openmm_cgpack.io.bild import write_bild
 from openmm_cgpack.io.cmm import write_cmm
-from openmm_cgpack.models import filament
+from openmm_cgpack.models import Filament
 
 ORIGIN = np.array([-3.0, 4.0, 1.5])
 
@@ -27,7 +27,7 @@ def scene():
     )
     rotation = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1.0]])
     return Scene(
-        species=(body, filament(n_balls=4)),
+        species=(body, Filament(n_balls=4).build()),
         species_index=[1, 0, 1],
         transforms=RigidTransforms(
             rotations=np.stack([np.eye(3), rotation, rotation]),

@@ -7,10 +7,9 @@ import pytest
 import world
 
 from openmm_cgpack.core import Grid, ParticleTable, Picks
+from openmm_cgpack.export import Copick, Relion5
+from openmm_cgpack.export.truth import plain_name
 from openmm_cgpack.io import read_picks, read_truth, write_particles, write_picks
-from openmm_cgpack.io.copick import write_copick
-from openmm_cgpack.io.names import plain_name
-from openmm_cgpack.io.relion import write_relion
 
 PLACES = np.array([(1.5, 20.25, 3.0), (14.0, 5.5, 60.125)])  # nm
 
@@ -169,14 +168,14 @@ def test_missing_file(tmp_path):
 def test_what_the_package_writes_for_others_comes_back(tmp_path):
     _, truth = world.molecules()
     table = truth.particles
-    project = write_copick(tmp_path / "project", truth).parent
+    project = Copick().save(tmp_path / "project", truth)
     back = read_truth(project / "ExperimentRuns" / "world" / "Picks")
     order = np.argsort(table.species, kind="stable")
     np.testing.assert_allclose(back.centre, table.centre[order], atol=1e-5)
     np.testing.assert_allclose(back.rotation, table.rotation[order], atol=1e-9)
     np.testing.assert_allclose(back.radius, table.radius[order], atol=1e-4)
     assert back.species.tolist() == [plain_name(name) for name in table.species[order]]
-    write_relion(tmp_path, truth)
+    Relion5().write(tmp_path, truth)
     pixels = read_picks(tmp_path / "particles.star")
     np.testing.assert_allclose(pixels.positions, table.centre, atol=1e-5)
     # Without the pixels, the places from the middle are read.

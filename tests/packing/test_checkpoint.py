@@ -89,9 +89,7 @@ def assert_same(first: PackedScene, second: PackedScene):
 def test_interrupted_and_gone_on_equals_uninterrupted(scene, tmp_path, run, rigidity):
     """Bit for bit, cut off while it is pulled, in both ramps, and more than once."""
     whole_frames, frames = FrameReporter(70), None
-    whole = packed_on(
-        run, scene, tmp_path / "whole.npz", frames=whole_frames, rigidity=rigidity
-    )
+    whole = packed_on(run, scene, tmp_path / "whole.npz", frames=whole_frames, rigidity=rigidity)
     assert whole.history.step[-1] == 1000
     path = tmp_path / "parts.npz"
     for cut in (120, 330, 340, 720, 910):

@@ -18,7 +18,7 @@ from openmm_cgpack.core import (
     RigidTransforms,
     Slab,
 )
-from openmm_cgpack.models import filament
+from openmm_cgpack.models import Filament
 from openmm_cgpack.packing import (
     ClashRemoval,
     Compression,
@@ -201,7 +201,7 @@ def test_boundary_and_fraction_go_together(start):
         compress(place(TWO, seed=1), fraction=0.3, seed=1)
     with pytest.raises(ValueError, match="Pull is for open scenes"):
         pack_scene(start, seed=1)
-    with pytest.raises(ValueError, match="^fraction: wanted a number > 0 and < 1, got 1.5"):
+    with pytest.raises(ValueError, match=r"^fraction: wanted a number > 0 and < 1, got 1\.5"):
         Dense(fraction=1.5)
     with pytest.raises(ValueError, match="only shrinks"):
         compress(start, fraction=0.1, seed=1)
@@ -268,7 +268,7 @@ def test_fixed_instances_and_the_obstacle_are_respected(platform):
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_what_spans_the_box_keeps_its_length(platform):
-    rod = dataclasses.replace(filament(n_balls=8, radius=1.0, persistence_length=1000.0))
+    rod = dataclasses.replace(Filament(n_balls=8, radius=1.0, persistence_length=1000.0).build())
     pose = RigidTransforms(rotations=np.eye(3)[None], translations=[[0.0, 0.0, 0.0]])
     scene = place(TWO, boundary=Periodic(box=17.0), poses=[(rod, pose)], seed=1)
     packed = compress(scene, fraction=0.25, run=Run(platform=platform), seed=1)

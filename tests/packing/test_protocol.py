@@ -10,7 +10,7 @@ from scipy.spatial.distance import pdist
 from openmm_cgpack.core import PackingError, Periodic
 from openmm_cgpack.core.seeds import integer_seed
 from openmm_cgpack.forces import LENNARD_JONES_SCALE, PULL_SCALE
-from openmm_cgpack.models import filament
+from openmm_cgpack.models import Filament
 from openmm_cgpack.packing import (
     FrameReporter,
     Packing,
@@ -25,7 +25,7 @@ from openmm_cgpack.packing import (
     radius_of_gyration,
     to_topology,
 )
-from openmm_cgpack.packing.pull import pull_steps
+from openmm_cgpack.packing.pull_schedule import pull_steps
 from openmm_cgpack.poses import extract_transforms
 
 
@@ -219,7 +219,7 @@ def test_the_defaults_make_no_mirror_images_and_keep_bodies_exact():
 def test_strain_is_taken_out_where_that_costs_nothing(stiffness, largest_strain):
     """Bodies held by bonds come to rest; stiff chains are not let into them for that."""
     counts = [(body(f"m{i}", 5, i, scale=2.5), 8) for i in range(3)]
-    threads = filament(n_balls=12, radius=1.5, angle_k=stiffness)
+    threads = Filament(n_balls=12, radius=1.5, angle_k=stiffness).build()
     scene = place([*counts, (threads, 3)], seed=2)
     packed = pack_scene(scene, Pull(rigidity="bonds"), run=ONE_THREAD, seed=2)
     depth = packed.history.overlap

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from openmm_cgpack.models import coarse_grain, filament, membrane
+from openmm_cgpack.models import Filament, Membrane, coarse_grain
 from openmm_cgpack.packing import Pull, Run, pack_scene, place
 from openmm_cgpack.poses import extract_transforms
 from openmm_cgpack.structures import library
@@ -14,7 +14,9 @@ NAMES = ("3hhb", "1f1b", "2h12", "1bxn", "1u6g", "3d2f", "1oel", "2byu")
 @pytest.fixture(scope="module")
 def scene():
     counts = [(coarse_grain(library[name], seed=1), 4) for name in NAMES]
-    return place([*counts, (filament(n_balls=9), 1), (membrane(shape=(4, 4)), 1)], seed=1)
+    return place(
+        [*counts, (Filament(n_balls=9).build(), 1), (Membrane(shape=(4, 4)).build(), 1)], seed=1
+    )
 
 
 def shape_errors(scene, packed):
@@ -26,9 +28,7 @@ def shape_errors(scene, packed):
 
 @pytest.mark.slow
 def test_bonds_keep_the_shape_within_two_per_cent(scene):
-    packed = pack_scene(
-        scene, Pull(rigidity="bonds"), run=Run(platform="CPU", threads=1), seed=1
-    )
+    packed = pack_scene(scene, Pull(rigidity="bonds"), run=Run(platform="CPU", threads=1), seed=1)
     rms, sizes, mirrored = shape_errors(scene, packed)
     assert mirrored.sum() < len(rms) / 2
     assert (rms / sizes)[~mirrored].max() < 0.02

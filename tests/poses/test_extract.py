@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from openmm_cgpack.core import BallModel, History, PackedScene, RigidTransforms, Scene
 from openmm_cgpack.core.superposition import shortest_rotations
-from openmm_cgpack.models import filament, membrane
+from openmm_cgpack.models import Filament, Membrane
 from openmm_cgpack.poses import extract_transforms
 
 METHODS = ("kabsch", "vectors")
@@ -183,7 +183,7 @@ def test_one_ball_keeps_its_rotation_and_its_origin_goes_along(method):
 
 
 def test_deformables_keep_their_rotation_and_tell_how_far_they_have_bent():
-    chain, sheet = filament(n_balls=9), membrane(shape=(4, 5))
+    chain, sheet = Filament(n_balls=9).build(), Membrane(shape=(4, 5)).build()
     scene, final, positions = packed([chain, sheet, BODIES[0]], 3)
     poses = poses_of(scene, positions)
     soft = scene.species_index < 2

@@ -11,7 +11,7 @@ import pytest
 from pdb_text import MIXED, ROTATED
 
 from openmm_cgpack.core import StructureError
-from openmm_cgpack.structures import fetch_structure, library
+from openmm_cgpack.structures import Reading, fetch_structure, library
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_downloads_once_and_reads(server, tmp_path):
     assert first.name == "1abc"
     assert first.n_atoms == 5
     assert [path.name for path in cache.iterdir()] == ["1abc.cif.gz"]
-    again = fetch_structure("1abc", cache=cache, url=url, assembly="1", waters=True)
+    again = fetch_structure("1abc", Reading(assembly="1", waters=True), cache=cache, url=url)
     assert again.n_atoms == 12
     assert len(asked) == 1
 

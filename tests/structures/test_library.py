@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from openmm_cgpack.core import AtomicStructure, StructureError
-from openmm_cgpack.structures import Library, library, load_structure
+from openmm_cgpack.structures import Library, Reading, library, load_structure
 from openmm_cgpack.structures.species import DATA
 from openmm_cgpack.structures.store import read_points, write_points
 
@@ -124,7 +124,7 @@ def test_written_points_still_hold_every_atom(tmp_path):
 def test_points_against_the_full_atoms(shared, name):
     """What the index says of a species, found again from its file by another route."""
     entry = library.entry(name)
-    full = load_structure(shared / "pdb" / entry.file, assembly=entry.assembly)
+    full = load_structure(shared / "pdb" / entry.file, Reading(assembly=entry.assembly))
     points = library.load(name)
     assert points.n_atoms == full.n_atoms
     assert points.mass == pytest.approx(full.mass, rel=1e-6)

@@ -8,7 +8,7 @@ import pytest
 from pdb_text import MIXED, ROTATED, record
 
 from openmm_cgpack.core import StructureError
-from openmm_cgpack.structures import load_structure
+from openmm_cgpack.structures import Reading, load_structure
 
 
 def write(folder, text, name="x.pdb"):
@@ -52,17 +52,17 @@ def test_first_model_first_location_heavy_atoms(tmp_path, format, zipped, suffix
 
 def test_switches(tmp_path):
     path = write(tmp_path, MIXED)
-    assert load_structure(path, waters=True).n_atoms == 6
-    assert load_structure(path, hydrogens=True).n_atoms == 7
-    assert load_structure(path, hetero=False).n_atoms == 4
-    assert load_structure(path, hetero=False, waters=True).n_atoms == 5
+    assert load_structure(path, Reading(waters=True)).n_atoms == 6
+    assert load_structure(path, Reading(hydrogens=True)).n_atoms == 7
+    assert load_structure(path, Reading(hetero=False)).n_atoms == 4
+    assert load_structure(path, Reading(hetero=False, waters=True)).n_atoms == 5
     assert load_structure(path, name="mine").name == "mine"
 
 
 def test_body_frame_ignores_waters_and_hydrogens(tmp_path):
     path = write(tmp_path, MIXED)
     bare = load_structure(path)
-    full = load_structure(path, waters=True, hydrogens=True)
+    full = load_structure(path, Reading(waters=True, hydrogens=True))
     np.testing.assert_allclose(bare.masses @ bare.positions / bare.mass, 0, atol=1e-12)
     np.testing.assert_array_equal(bare.file_origin, full.file_origin)
     assert np.abs(full.masses @ full.positions).max() > 1
@@ -111,7 +111,7 @@ def test_assembly_is_the_rotation_of_the_file(tmp_path, format):
     text = ROTATED + MIXED
     path = write(tmp_path, text if format == "pdb" else as_cif(text), f"x.{format}")
     one = load_structure(path)
-    two = load_structure(path, assembly="1")
+    two = load_structure(path, Reading(assembly="1"))
     assert two.n_atoms == 2 * one.n_atoms
     chains = two.atom_table["chain"]
     assert len(set(chains[:5].tolist()) & set(chains[5:].tolist())) == 0
@@ -120,14 +120,14 @@ def test_assembly_is_the_rotation_of_the_file(tmp_path, format):
     turned = np.stack([-source[:, 1] + 4.0, source[:, 0] + 0.5, source[:, 2] + 0.2], axis=1)
     np.testing.assert_allclose(copy, turned, atol=1e-9)
     np.testing.assert_allclose(two.masses @ two.positions, 0, atol=1e-9)
-    assert load_structure(path, assembly="3").n_atoms == one.n_atoms
+    assert load_structure(path, Reading(assembly="3")).n_atoms == one.n_atoms
 
 
 def test_unknown_assembly_lists_those_present(tmp_path):
     with pytest.raises(StructureError, match=r"x\.pdb: no assembly '2'; the file has '1', '3'"):
-        load_structure(write(tmp_path, ROTATED + MIXED), assembly="2")
+        load_structure(write(tmp_path, ROTATED + MIXED), Reading(assembly="2"))
     with pytest.raises(StructureError, match=r"x\.pdb: assembly '1' .* describes no assembly"):
-        load_structure(write(tmp_path, MIXED), assembly="1")
+        load_structure(write(tmp_path, MIXED), Reading(assembly="1"))
 
 
 GOOD = record(1, " CA ", "ALA", "A", 1, (1, 2, 3))
@@ -176,7 +176,7 @@ def test_missing_file_and_folder(tmp_path):
 
 def test_all_records_of_1f1b(shared):
     path = shared / "pdb" / "1f1b.pdb.gz"
-    structure = load_structure(path, waters=True, hydrogens=True, hetero=True)
+    structure = load_structure(path, Reading(waters=True, hydrogens=True, hetero=True))
     assert structure.n_atoms == 8274
     records = [
         line
@@ -192,8 +192,8 @@ def test_all_records_of_1f1b(shared):
 @pytest.mark.parametrize("waters", [False, True])
 def test_haemoglobin_is_the_same_in_both_formats(shared, waters):
     """The entry's PDB file is in the frame of its deposition, which is strained by 0.14 %."""
-    pdb = load_structure(shared / "pdb" / "3hhb.pdb.gz", waters=waters)
-    cif = load_structure(shared / "pdb" / "3hhb.cif.gz", waters=waters)
+    pdb = load_structure(shared / "pdb" / "3hhb.pdb.gz", Reading(waters=waters))
+    cif = load_structure(shared / "pdb" / "3hhb.cif.gz", Reading(waters=waters))
     assert pdb.n_atoms == cif.n_atoms == (4612 if waters else 4558)
     np.testing.assert_array_equal(pdb.atom_table, cif.atom_table)
     np.testing.assert_array_equal(pdb.elements, cif.elements)
@@ -210,7 +210,10 @@ def test_a_real_entry_converted_is_the_same(shared, tmp_path, entry):
     path = shared / "pdb" / f"{entry}.pdb.gz"
     cif = write(tmp_path, as_cif(gzip.decompress(path.read_bytes()).decode()), "x.cif")
     for options in ({}, {"waters": True}, {"hetero": False}, {"assembly": "1"}):
-        one, other = load_structure(path, **options), load_structure(cif, **options)
+        one, other = (
+            load_structure(path, Reading(**options)),
+            load_structure(cif, Reading(**options)),
+        )
         np.testing.assert_array_equal(one.atom_table, other.atom_table)
         np.testing.assert_allclose(one.positions, other.positions, atol=1e-6)
 
@@ -221,7 +224,7 @@ def test_a_real_entry_converted_is_the_same(shared, tmp_path, entry):
 def test_assemblies_of_real_entries(shared, entry, copies, chains):
     path = shared / "pdb" / f"{entry}.pdb.gz"
     one = load_structure(path)
-    whole = load_structure(path, assembly="1")
+    whole = load_structure(path, Reading(assembly="1"))
     assert whole.n_atoms == copies * one.n_atoms
     assert len(np.unique(whole.atom_table["chain"])) == chains
     placed = (whole.positions + whole.file_origin).reshape(copies, -1, 3)

@@ -7,14 +7,14 @@ import pytest
 
 from openmm_cgpack.core import AtomicStructure
 from openmm_cgpack.models import (
-    PAPER_BOND_K,
+    SHAPE_COVER,
+    Cover,
     coarse_grain,
     number_of_balls,
     single_ball,
     union_volume,
 )
-from openmm_cgpack.models.rigid import envelope_volume
-from openmm_cgpack.structures import load_structure
+from openmm_cgpack.structures import Reading, envelope_volume, load_structure
 
 
 def bent_rod(n=4000, seed=3, **fields):
@@ -34,7 +34,7 @@ def test_number_of_balls_is_eqs_3_and_4():
 
 def test_the_balls_are_means_of_clusters_with_the_farthest_atom_on_their_surface():
     structure = bent_rod()
-    model = coarse_grain(structure, atoms_per_ball=800, seed=1)
+    model = coarse_grain(structure, Cover(atoms_per_ball=800), seed=1)
     assert model.n_balls == 5
     distance = np.linalg.norm(structure.positions[:, None] - model.positions[None], axis=2)
     nearest = distance.argmin(axis=1)
@@ -48,10 +48,10 @@ def test_the_balls_are_means_of_clusters_with_the_farthest_atom_on_their_surface
 
 
 def test_all_pairs_are_bonded_at_the_distances_they_have():
-    model = coarse_grain(bent_rod(), atoms_per_ball=500, seed=1)
+    model = coarse_grain(bent_rod(), Cover(atoms_per_ball=500), seed=1)
     assert sorted(map(tuple, model.bonds.tolist())) == list(combinations(range(8), 2))
     # 2000 kcal/mol/A^2 without the factor 1/2, as NAMD writes it
-    assert model.bond_k == PAPER_BOND_K == pytest.approx(1_673_600)
+    assert model.bond_k == pytest.approx(1_673_600)
     i, j = model.bonds.T
     expected = np.sqrt(((model.positions[i] - model.positions[j]) ** 2).sum(axis=1))
     np.testing.assert_allclose(model.bond_lengths, expected)
@@ -59,7 +59,7 @@ def test_all_pairs_are_bonded_at_the_distances_they_have():
 
 def test_the_1f1b_anchor(shared):
     structure = load_structure(
-        shared / "pdb" / "1f1b.pdb.gz", waters=True, hydrogens=True, name="1F1B"
+        shared / "pdb" / "1f1b.pdb.gz", Reading(waters=True, hydrogens=True), name="1F1B"
     )
     assert structure.n_atoms == 8274
     model = coarse_grain(structure, seed=0)
@@ -78,7 +78,7 @@ def test_the_1f1b_anchor(shared):
 @pytest.mark.parametrize("atoms_per_ball", [300, 5000])
 def test_volume_radii_give_the_envelope_volume(atoms_per_ball):
     structure = bent_rod()
-    model = coarse_grain(structure, atoms_per_ball=atoms_per_ball, radius="volume", seed=1)
+    model = coarse_grain(structure, Cover(atoms_per_ball=atoms_per_ball, radius="volume"), seed=1)
     envelope = envelope_volume(structure)
     assert model.volume == envelope
     # counted on a lattice: a route of its own
@@ -93,11 +93,11 @@ def test_volume_radii_give_the_envelope_volume(atoms_per_ball):
 
 def test_volume_radii_of_a_real_molecule(shared):
     structure = load_structure(shared / "pdb" / "3hhb.pdb.gz")
-    model = coarse_grain(structure, atoms_per_ball=300, radius="volume", seed=1)
+    model = coarse_grain(structure, SHAPE_COVER, seed=1)
     assert union_volume(model.positions, model.radii) == pytest.approx(model.volume, rel=5e-3)
     gap = np.linalg.norm(structure.positions[:, None] - model.positions, axis=2) - model.radii
     assert (gap.min(axis=1) > 0.3).mean() < 0.02
-    farthest = coarse_grain(structure, atoms_per_ball=300, seed=1)
+    farthest = coarse_grain(structure, Cover(atoms_per_ball=300), seed=1)
     np.testing.assert_array_equal(farthest.positions, model.positions)
     assert union_volume(farthest.positions, farthest.radii) > 1.2 * model.volume
 
@@ -106,12 +106,12 @@ def test_one_seed_gives_one_model_whatever_the_threads():
     from threadpoolctl import threadpool_limits
 
     structure = bent_rod()
-    first = coarse_grain(structure, atoms_per_ball=100, seed=5)
+    first = coarse_grain(structure, Cover(atoms_per_ball=100), seed=5)
     with threadpool_limits(1):
-        second = coarse_grain(structure, atoms_per_ball=100, seed=np.random.SeedSequence(5))
+        second = coarse_grain(structure, Cover(atoms_per_ball=100), seed=np.random.SeedSequence(5))
     np.testing.assert_array_equal(first.positions, second.positions)
     np.testing.assert_array_equal(first.radii, second.radii)
-    other = coarse_grain(structure, atoms_per_ball=100, seed=6)
+    other = coarse_grain(structure, Cover(atoms_per_ball=100), seed=6)
     assert not np.array_equal(first.positions, other.positions)
 
 
@@ -126,7 +126,7 @@ def test_points_that_stand_for_atoms_count_as_many():
         spread=[0.5, 0.6, 0.7, 0.8],
         envelope_volume=2.0,
     )
-    model = coarse_grain(structure, atoms_per_ball=30, seed=1)
+    model = coarse_grain(structure, Cover(atoms_per_ball=30), seed=1)
     # ceil(80 / 30) balls; the two near points share one, at 3/4 and 1/4
     order = np.lexsort(model.positions.T[::-1])
     np.testing.assert_allclose(model.positions[order], [[0, 0, 0], [0, 7.1, 0], [5, 0, 0]])
@@ -138,7 +138,7 @@ def test_a_ball_of_one_atom_has_an_atoms_radius():
     structure = AtomicStructure(
         name="three", positions=np.diag([1.0, 2.0, 3.0]), masses=np.ones(3), envelope_volume=1.0
     )
-    np.testing.assert_allclose(coarse_grain(structure, seed=1).radii, 0.17)
+    np.testing.assert_allclose(coarse_grain(structure, seed=1).radii, 0.18)
     # the circumcircle: product of the sides over four times the area
     np.testing.assert_allclose(single_ball(structure).radii, np.sqrt(5 * 10 * 13) / (4 * 3.5))
 
@@ -159,15 +159,15 @@ def test_the_single_ball_touches_the_outermost_atoms():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"radius": "largest"}, "radius: wanted 'farthest' or 'volume', got 'largest'"),
-        ({"atoms_per_ball": 0}, "atoms_per_ball: wanted a positive number, got 0"),
-        ({"n_init": 0}, "n_init: wanted at least 1, got 0"),
-        ({"ball_mass": -1}, "ball_mass: wanted a positive number, got -1"),
+        ({"radius": "largest"}, 'radius: wanted "farthest" or "volume", got "largest"'),
+        ({"atoms_per_ball": 0}, "atoms_per_ball: wanted a whole number >= 1, got 0"),
+        ({"n_starts": 0}, "n_starts: wanted a whole number >= 1, got 0"),
+        ({"ball_mass": -1}, "ball_mass: wanted a number > 0, got -1"),
     ],
 )
 def test_bad_arguments(kwargs, message):
     with pytest.raises(ValueError, match=message):
-        coarse_grain(bent_rod(90, envelope_volume=1.0), **kwargs, seed=1)
+        Cover(**kwargs)
 
 
 def test_more_balls_than_points():

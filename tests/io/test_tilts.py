@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import world
 
-from openmm_cgpack.exporting import write_formats
+from openmm_cgpack.export import Imod, export_truth
 from openmm_cgpack.io.tilts import load_tilts, save_tilts, write_xf
 
 
@@ -14,7 +14,7 @@ from openmm_cgpack.io.tilts import load_tilts, save_tilts, write_xf
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("imod")
     tilts = world.tilt_series()
-    return write_formats(world.molecules()[1], folder, ["imod"], tilts=tilts)["imod"]
+    return Imod().save(folder / "imod", world.molecules()[1], tilts)
 
 
 def test_angles_in_degrees(folder):
@@ -88,6 +88,6 @@ def test_round_trip_of_our_own(tmp_path):
 
 
 def test_without_tilts_there_is_nothing_to_write(tmp_path):
-    with pytest.raises(ValueError, match="tilts: wanted a tilt series for imod, got none"):
-        write_formats(world.molecules()[1], tmp_path, ["imod"])
+    with pytest.raises(ValueError, match="imod: wanted a tilt series, got none"):
+        export_truth(world.molecules()[1], tmp_path, ["imod"])
     assert list(tmp_path.iterdir()) == []

@@ -10,16 +10,19 @@ import pytest
 import world
 
 from openmm_cgpack.cli import main
-from openmm_cgpack.cli_export import ALL_FORMATS
-from openmm_cgpack.exporting import FORMATS, export, load_truth
+from openmm_cgpack.export import Export, Format, export_run, export_truth, load_truth, view
 from openmm_cgpack.io import read_mrc, save_packed, write_mrc, write_particles
 from openmm_cgpack.io.masks import write_mask
 from openmm_cgpack.io.omezarr import read_ome_zarr
 from openmm_cgpack.io.star import read_star
 from openmm_cgpack.io.tilts import save_tilts
-from openmm_cgpack.viewing import view
 
 VOXEL = 10 * world.GRID.voxel_size
+
+
+def without_tilts():
+    """Return the names of all formats but viewers and those of tilt series."""
+    return {name for name, kind in Format.kinds.items() if not (kind.opens or kind.needs_tilts)}
 
 
 @pytest.fixture
@@ -58,12 +61,12 @@ def test_a_folder_says_all_that_was_known(run):
 
 
 def test_every_format_without_a_tilt_series(run):
-    written = export(run)
-    assert set(written) == set(FORMATS) - {"imod"}
+    written = export_run(run)
+    assert set(written) == without_tilts()
     assert all(path.parent == run and any(path.iterdir()) for path in written.values())
     assert not [path for path in run.rglob("*") if ".partial" in path.name]
     # Again, over what is there.
-    export(run, ["dynamo", "copick", "omezarr"])
+    export_run(run, ["dynamo", "copick", "omezarr"])
     config = json.loads((run / "copick" / "copick_config.json").read_text())
     assert config["overlay_root"] == f"local://{run.resolve() / 'copick'}"
     assert (
@@ -74,7 +77,7 @@ def test_every_format_without_a_tilt_series(run):
 
 def test_a_tilt_series_that_is_there_is_taken(run):
     save_tilts(run / "tilt_series.mrcs", world.tilt_series())
-    written = export(run, ["imod", "relion5"], name="TS 7")
+    written = export_run(run, ["imod", "relion5"], Export(name="TS 7"))
     assert (written["imod"] / "TS-7.rawtlt").read_text().startswith("-60.0000\n")
     row = read_star(written["relion5"] / "tomograms.star")["global"]
     assert (written["relion5"] / row["rlnTomoTiltSeriesStarFile"][0]).is_file()
@@ -89,30 +92,41 @@ def test_renders_are_tomograms_too(run):
     density = read_mrc(run / "density.mrc")
     write_mrc(again / "tomogram.mrc", density)
     save_tilts(again / "tilt_series.mrcs", world.tilt_series())
-    written = export(run, ["copick", "relion5"], render="clean_1")
+    written = export_run(run, ["copick", "relion5"], Export(render="clean_1"))
     place = written["copick"] / "ExperimentRuns" / "run-1" / f"VoxelSpacing{VOXEL:.3f}"
     names = ["density.zarr", "renders-clean-1-tomogram.zarr", "tomogram.zarr"]
     assert sorted(path.name for path in place.iterdir()) == names
     assert (read_mrc(written["relion5"] / "tomograms" / "run-1.mrc").data == density.data).all()
     assert (written["relion5"] / "tilt_series" / "run-1.mrcs").is_file()
-    view(run, html=False)
+    view(run, ["chimerax", "napari"])
     assert "open renders/clean_1/tomogram.mrc id 3" in (run / "view.cxc").read_text()
     with pytest.raises(FileNotFoundError, match="no such tomogram of this run"):
-        export(run, ["relion5"], render="other")
+        export_run(run, ["relion5"], Export(render="other"))
 
 
 def test_what_is_hardly_visible_can_be_left_out(run, tmp_path):
-    every = export(run, ["dynamo"], folder=tmp_path / "a")["dynamo"]
-    most = export(run, ["dynamo"], folder=tmp_path / "b", min_visible=0.7)["dynamo"]
+    every = export_run(run, ["dynamo"], folder=tmp_path / "a")["dynamo"]
+    most = export_run(run, ["dynamo"], Export(min_visible=0.7), folder=tmp_path / "b")["dynamo"]
     tags = [np.loadtxt(path / "run-1.tbl")[:, 0].tolist() for path in (every, most)]
     assert tags == [[1, 3, 5], [1, 3]]
 
 
+def test_viewers_bring_what_is_not_beside_them(tmp_path):
+    """In a folder of its own, a script finds the maps, masks and particles that it opens."""
+    _, truth = world.everything()
+    written = export_truth(truth, tmp_path, ["chimerax", "napari"])
+    lines = (written["chimerax"] / "view.cxc").read_text().splitlines()
+    opened = [line.split()[1] for line in lines if line.startswith("open ")]
+    assert len(opened) == 4
+    assert all((written["chimerax"] / name).is_file() for name in opened)
+    assert (written["napari"] / "particles.csv").is_file()
+
+
 def test_unknown_formats_and_folders(run, tmp_path):
-    with pytest.raises(ValueError, match="formats: wanted some of copick, dynamo"):
-        export(run, ["relion3"])
+    with pytest.raises(ValueError, match=r"format: wanted one of .*copick, dynamo"):
+        export_run(run, ["relion3"])
     with pytest.raises(FileNotFoundError, match=r"manifest.json: no such file; wanted the folder"):
-        export(tmp_path)
+        export_run(tmp_path)
 
 
 def test_more_instances_than_mrc_holds(run):
@@ -124,11 +138,11 @@ def test_more_instances_than_mrc_holds(run):
     volume = dataclasses.replace(truth.instances, data=many)
     assert write_mask(run, "instances", volume).name == "instances.zarr"
     assert (load_truth(run).instances.data == many).all()
-    written = export(run, ["omezarr"])["omezarr"]
+    written = export_run(run, ["omezarr"])["omezarr"]
     assert (read_ome_zarr(written / "instances.zarr").data == many).all()
-    assert set(export(run)) == set(FORMATS) - {"imod", "shrec"}
+    assert set(export_run(run)) == without_tilts() - {"shrec"}
     with pytest.raises(ValueError, match="wanted labels up to 65535"):
-        export(run, ["shrec"])
+        export_run(run, ["shrec"])
     with pytest.raises(ValueError, match="wanted labels up to 65535"):
         write_mrc(run / "instances.mrc", volume)
     assert not (run / "instances.mrc").exists()
@@ -139,14 +153,13 @@ def test_command(run, capsys):
     assert capsys.readouterr().out.split()[::2] == ["portal", "dynamo"]
     assert (run / "dynamo" / "run-1.tbl").is_file()
     assert main(["export", str(run), "--format", "imod"]) == 2
-    assert "wanted a tilt series for imod" in capsys.readouterr().err
-    assert main(["view", str(run), "--no-html"]) == 0
+    assert "imod: wanted a tilt series" in capsys.readouterr().err
+    assert main(["view", str(run), "--format", "chimerax"]) == 0
     assert (run / "view.cxc").is_file()
-    assert ALL_FORMATS == FORMATS
 
 
 def test_chimerax_script_opens_what_is_there(run):
-    view(run, html=False)
+    view(run, ["chimerax", "napari"])
     lines = (run / "view.cxc").read_text().splitlines()
     opened = [line.split() for line in lines if line.startswith("open ")]
     assert [words[1] for words in opened] == [
@@ -184,7 +197,7 @@ class Viewer:
 
 
 def test_napari_script_puts_everything_in_its_place(run, monkeypatch):
-    view(run, html=False)
+    view(run, ["chimerax", "napari"])
     napari = types.SimpleNamespace(Viewer=Viewer, run=lambda: None)
     monkeypatch.setitem(sys.modules, "napari", napari)
     code = compile((run / "view_napari.py").read_text(), "view_napari.py", "exec")
@@ -215,10 +228,10 @@ def test_page_needs_no_network(run):
 
 def test_plot_has_everything_in_its_place():
     pytest.importorskip("k3d")
-    from openmm_cgpack.viewing import scene_plot
+    from openmm_cgpack.export import scene_plot
 
     packed, truth = world.everything()
-    plot = scene_plot(truth, packed, origin=world.GRID.origin)
+    plot = scene_plot(truth)
     by_group = {}
     for item in plot.objects:
         by_group.setdefault(item.group, {})[item.name] = item
@@ -245,5 +258,8 @@ def test_plot_has_everything_in_its_place():
 
 def test_without_k3d_the_extra_is_named(run, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "k3d", None)
-    assert main(["view", str(run)]) == 2
+    assert main(["view", str(run)]) == 0
+    assert "left out: html: wanted k3d" in capsys.readouterr().err
+    assert (run / "view.cxc").is_file()
+    assert main(["view", str(run), "--format", "html"]) == 2
     assert "pip install 'openmm_cgpack[viz]'" in capsys.readouterr().err

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 import numpy as np
 
 from ..core.palette import species_colours
+from ..core.settings import kind
+from ..core.tilts import TiltSeries
 from ..core.units import ANGSTROM_PER_NM
-from .atomic import atomic_path
+from ..io.atomic import atomic_path
+from .formats import Format
 from .truth import GroundTruth
+from .viewers import PARTICLES, maps_in_order, write_missing
 
 _SCRIPT = '''"""Shows {name} in napari: python {file} (needs napari and mrcfile)."""
 
@@ -86,32 +90,29 @@ if __name__ == "__main__":
 '''
 
 
-def write_napari(
-    path: str | os.PathLike[str], truth: GroundTruth, *, particles: str = "particles.csv"
-) -> None:
-    """Write a script that shows a run in napari, all in its place.
+@kind("napari")
+class Napari(Format):
+    """A script that shows maps, masks, particles and their z axes in napari."""
 
-    Parameters
-    ----------
-    path : path-like
-        Where to write: ``.py``, beside the maps.
-    truth : GroundTruth
-        Whose maps, ``NAME.mrc``, and masks, ``instances.mrc`` and ``semantic.mrc``, are shown.
-    particles : str, optional
-        The list of particles that `write_particles` wrote.
-    """
-    names = sorted(truth.maps, key=lambda key: (key != "tomogram", key))
-    limits = {name: np.percentile(truth.maps[name].data, (1, 99)).tolist() for name in names}
+    opens = "view_napari.py"
+
+    def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
+        """Write ``view_napari.py``, and the maps, masks and particles that are not beside it."""
+        write_missing(folder, truth)
+        text = _SCRIPT.format(
+            name=truth.name.replace('"', "'"),
+            file=self.opens,
+            voxel=round(truth.grid.voxel_size * ANGSTROM_PER_NM, 9),
+            maps={name: _contrast(truth.maps[name].data) for name in maps_in_order(truth)},
+            species=list(truth.species),
+            colours=species_colours(len(truth.species)).round(4).tolist(),
+            particles=PARTICLES,
+        )
+        with atomic_path(folder / self.opens) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def _contrast(data: np.ndarray) -> list[float]:
+    low, high = np.percentile(data, (1, 99)).tolist()
     # Equal limits are an error in napari.
-    limits = {name: [low, high if high > low else low + 1] for name, (low, high) in limits.items()}
-    text = _SCRIPT.format(
-        name=" ".join(truth.name.split()).replace('"', "'"),
-        file=os.path.basename(path),
-        voxel=round(truth.grid.voxel_size * ANGSTROM_PER_NM, 9),
-        maps=limits,
-        species=list(truth.species),
-        colours=species_colours(len(truth.species)).round(4).tolist(),
-        particles=particles,
-    )
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    return [low, high if high > low else low + 1]

@@ -7,9 +7,9 @@ import pytest
 import world
 from scipy.spatial.transform import Rotation
 
-from openmm_cgpack.exporting import write_formats
-from openmm_cgpack.io.dynamo import dynamo_angles
-from openmm_cgpack.io.shrec import shrec_angles
+from openmm_cgpack.export import Portal, export_truth
+from openmm_cgpack.export.dynamo import dynamo_angles
+from openmm_cgpack.export.shrec import shrec_angles
 
 VOXEL = 10 * world.GRID.voxel_size
 NAMES = list(world.STRUCTURES)
@@ -18,7 +18,7 @@ NAMES = list(world.STRUCTURES)
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")
-    return write_formats(
+    return export_truth(
         world.molecules()[1],
         folder,
         ["dynamo", "portal", "shrec"],
@@ -132,7 +132,7 @@ def test_angles_where_they_are_not_unique(axes):
 
 
 def test_portal_points_of_filaments_have_their_number(tmp_path):
-    folder = write_formats(world.everything()[1], tmp_path, ["portal"])["portal"]
+    folder = Portal().save(tmp_path / "portal", world.everything()[1])
     assert sorted(path.name for path in folder.iterdir()) == [
         "filament_orientedpoint.ndjson",
         "one-A_orientedpoint.ndjson",

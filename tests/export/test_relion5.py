@@ -7,8 +7,8 @@ from drawing import make_packed
 from scipy.spatial.transform import Rotation
 
 from openmm_cgpack.core.tilts import TiltSeries
-from openmm_cgpack.exporting import write_formats
-from openmm_cgpack.io.relion import relion_angles, write_relion
+from openmm_cgpack.export import Relion5
+from openmm_cgpack.export.relion5 import relion_angles
 from openmm_cgpack.io.star import read_star, write_star
 
 ANGLES = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]
@@ -19,9 +19,7 @@ PIXELS = [f"rlnCoordinate{axis}" for axis in "XYZ"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("relion")
-    return write_formats(world.molecules()[1], folder, ["relion5"], tilts=world.tilt_series())[
-        "relion5"
-    ]
+    return Relion5().save(folder / "relion5", world.molecules()[1], world.tilt_series())
 
 
 def poses_of(particles, tomograms, *, version):
@@ -154,7 +152,7 @@ def test_particles_are_where_relions_matrices_see_them(tmp_path):
     nz, ny, nx = world.GRID.shape
     images = Projector(shape=(nz, nx), angles=tuple(angles)).forward(truth.maps["density"].data)
     tilts = TiltSeries(images=images, angles=angles, pixel_size=1.05, dose_e_per_a2=np.ones(3))
-    folder = write_formats(truth, tmp_path, ["relion5"], tilts=tilts)["relion5"]
+    folder = Relion5().save(tmp_path / "relion5", truth, tilts)
     read = alignment.read(folder / "tomograms.star")
     table = read_star(folder / "particles.star")["particles"]
     point = np.array([float(table[key][0]) for key in PIXELS] + [1.0])
@@ -185,7 +183,7 @@ def test_stack_is_a_stack(folder):
 
 def test_filaments_lie_along_their_lines(tmp_path):
     _, truth = world.everything()
-    write_relion(tmp_path, truth)
+    Relion5().write(tmp_path, truth)
     table = read_star(tmp_path / "particles" / "filament.star")["particles"]
     number = {key: np.array(table[key], float) for key in table if key[:7] not in ("rlnTomo",)}
     sub = np.stack(
@@ -212,7 +210,7 @@ def test_filaments_lie_along_their_lines(tmp_path):
 
 def test_what_is_outside_is_in_no_list(tmp_path):
     _, truth = world.everything()
-    write_relion(tmp_path, truth)
+    Relion5().write(tmp_path, truth)
     names = read_star(tmp_path / "particles.star")["particles"]["rlnTomoParticleName"]
     assert names == ["world/1", "world/3", "world/5"]
     assert not (tmp_path / "particles" / "membrane.star").exists()
@@ -236,4 +234,4 @@ def test_odd_sizes_are_refused(tmp_path):
     packed, _ = world.molecules()
     odd = world.Grid(shape=(31, 56, 44), voxel_size=1.05, origin=world.GRID.origin)
     with pytest.raises(ValueError, match="even sizes"):
-        write_relion(tmp_path, world.known(packed, grid=odd))
+        Relion5().write(tmp_path, world.known(packed, grid=odd))

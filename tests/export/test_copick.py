@@ -7,22 +7,25 @@ import numpy as np
 import pytest
 import world
 
-from openmm_cgpack.io.copick import write_copick
+from openmm_cgpack.export import Copick, Relion5
+from openmm_cgpack.export.truth import plain_name, unique_names
 from openmm_cgpack.io.gltf import write_glb
-from openmm_cgpack.io.names import plain_name, unique_names
 from openmm_cgpack.io.omezarr import read_ome_zarr
 
+CONFIG = "copick_config.json"
 VOXEL = 10 * world.GRID.voxel_size
 
 
 @pytest.fixture(scope="module")
 def simple(tmp_path_factory):
-    return write_copick(tmp_path_factory.mktemp("copick") / "project", world.molecules()[1])
+    folder = tmp_path_factory.mktemp("copick") / "project"
+    return Copick().save(folder, world.molecules()[1]) / CONFIG
 
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
-    return write_copick(tmp_path_factory.mktemp("copick") / "project", world.everything()[1])
+    folder = tmp_path_factory.mktemp("copick") / "project"
+    return Copick().save(folder, world.everything()[1]) / CONFIG
 
 
 def open_run(config):
@@ -149,11 +152,10 @@ def test_names_that_copick_refuses_are_kept_in_metadata(full):
 
 def test_copick_writes_relion_as_we_do(simple, tmp_path):
     formats = pytest.importorskip("copick.util.formats")
-    from openmm_cgpack.io.relion import write_relion
     from openmm_cgpack.io.star import read_star
 
     truth = world.molecules()[1]
-    write_relion(tmp_path, truth)
+    Relion5().write(tmp_path, truth)
     table = read_star(tmp_path / "particles.star")["particles"]
     transforms = np.tile(np.eye(4), (3, 1, 1))
     transforms[:, :3, :3] = truth.particles.rotation
@@ -176,7 +178,7 @@ def test_more_objects_than_sixteen_bits_hold(tmp_path):
     numbers[numbers == 3] = 70_000
     table = replace(truth.particles, instance=[1, 2, 70_000])
     large = replace(truth, instances=replace(truth.instances, data=numbers), particles=table)
-    write_copick(tmp_path / "p", large)
+    Copick().save(tmp_path / "p", large)
     folder = tmp_path / "p" / "ExperimentRuns" / "world" / "InstanceSegmentations"
     mask = read_ome_zarr(folder / f"{VOXEL:.3f}_cgpack_0_one-A.zarr")
     assert mask.data.dtype == np.uint32
@@ -190,7 +192,8 @@ def test_more_objects_than_sixteen_bits_hold(tmp_path):
 def test_glb_by_hand(tmp_path):
     """Chunks and lengths by the standard; numbers back to what they were."""
     surfaces = world.everything()[1].surfaces
-    write_glb(tmp_path / "a.glb", surfaces)
+    meshes = {i: (surface.vertices, surface.faces) for i, surface in surfaces.items()}
+    write_glb(tmp_path / "a.glb", meshes)
     raw = (tmp_path / "a.glb").read_bytes()
     magic, version, length, size, kind = struct.unpack("<4sII I4s", raw[:20])
     assert (magic, version, length, kind) == (b"glTF", 2, len(raw), b"JSON")

@@ -1,0 +1,43 @@
+"""Ground truth for other programs and for viewers: one file a format.
+
+A user's own format is a class of its own module, see `Format`.
+"""
+
+from .chimerax import ChimeraX
+from .copick import Copick
+from .dynamo import Dynamo
+from .formats import Export, Format, PointFormat, export_run, export_truth
+from .html import Html, scene_plot
+from .imod import Imod
+from .napari import Napari
+from .omezarr import OmeZarr
+from .portal import Portal
+from .relion5 import Relion5
+from .shrec import Shrec
+from .truth import GroundTruth, Line, Surface, ground_truth, load_truth
+from .viewers import view
+
+__all__ = [
+    "ChimeraX",
+    "Copick",
+    "Dynamo",
+    "Export",
+    "Format",
+    "GroundTruth",
+    "Html",
+    "Imod",
+    "Line",
+    "Napari",
+    "OmeZarr",
+    "PointFormat",
+    "Portal",
+    "Relion5",
+    "Shrec",
+    "Surface",
+    "export_run",
+    "export_truth",
+    "ground_truth",
+    "load_truth",
+    "scene_plot",
+    "view",
+]

@@ -1,0 +1,89 @@
+"""Scripts for ChimeraX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..core.palette import species_colours
+from ..core.settings import kind
+from ..core.tilts import TiltSeries
+from ..io import write_bild
+from ..io.atomic import atomic_path
+from .formats import Format
+from .truth import GroundTruth
+from .viewers import maps_in_order, write_missing
+
+BALLS = "balls.bild"
+
+PLACED = "originIndex 0,0,0 region all step 1"
+"""Files with an origin of 0 are put there, whatever has been chosen before."""
+
+
+@kind("chimerax")
+class ChimeraX(Format):
+    """A script that opens maps, masks and balls in ChimeraX, all in their places.
+
+    The tomogram is three planes through its middle, the others a surface each: the density, and
+    the mask of each species.
+    """
+
+    opens = "view.cxc"
+
+    def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
+        """Write ``view.cxc`` and the balls, and the maps that are not beside it."""
+        write_missing(folder, truth)
+        write_bild(folder / BALLS, truth.scene, truth.balls)
+        lines = [
+            f"# {truth.name}: everything in Å, the first voxel's centre at 0",
+            "close session",
+            "set bgColor white",
+        ]
+        names = maps_in_order(truth)
+        for number, name in enumerate(names, start=1):
+            lines += _map(truth, name, number)
+        balls = len(names) + 1
+        lines.append(f"open {BALLS} id {balls}")
+        lines += [*_masks(truth, balls + 1), "lighting soft", "view"]
+        with atomic_path(folder / self.opens) as temporary:
+            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _map(truth: GroundTruth, name: str, number: int) -> list[str]:
+    data = truth.maps[name].data
+    lines = [f"open {name}.mrc id {number}", f"volume #{number} {PLACED}"]
+    if name == "density":
+        inside = data[truth.semantic.data > 0]
+        level = float(inside.mean() if inside.size else data.max()) / 2
+        lines.append(f"volume #{number} style surface level {level:.6g} color #c8c8c8")
+    else:
+        low, high = np.percentile(data, (1, 99)).tolist()
+        middle = ",".join(str(n // 2) for n in reversed(data.shape))
+        lines.append(
+            f"volume #{number} style image orthoplanes xyz positionPlanes {middle} "
+            "colorMode opaque8 showOutlineBox true "
+            f"level {low:.6g},0 level {high:.6g},1 color black color white"
+        )
+    if name != "tomogram":
+        lines.append(f"hide #{number} models")
+    return lines
+
+
+def _masks(truth: GroundTruth, number: int) -> list[str]:
+    lines = [f"open semantic.mrc id {number}", f"volume #{number} {PLACED}"]
+    colours = np.rint(species_colours(len(truth.species)) * 255).astype(int).tolist()
+    for label, (species, colour) in enumerate(zip(truth.species, colours, strict=True), start=1):
+        model = f"#{number + label}"
+        red, green, blue = colour
+        # A name ends no line and no quotes.
+        name = " ".join(species.split()).replace('"', "'").replace(";", ",")
+        lines += [
+            # Everything but this label becomes 0.
+            f"volume threshold #{number} minimum {label - 0.5} set 0 "
+            f"maximum {label + 0.5} setMaximum 0 modelId {model}",
+            f"volume {model} style surface level {label / 2} color #{red:02x}{green:02x}{blue:02x}",
+            f'rename {model} "{name}"',
+            f"hide {model} models",
+        ]
+    return [*lines, f"hide #{number} models"]

@@ -1,0 +1,28 @@
+"""Tilt series for IMOD and SerialEM's readers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..core.settings import kind
+from ..core.tilts import TiltSeries
+from ..io.tilts import write_mdoc, write_rawtlt, write_tilt_stack, write_xf
+from .formats import Format
+from .truth import GroundTruth
+
+
+@kind("imod")
+class Imod(Format):
+    """The tilt series for IMOD: ``NAME.mrc``, ``.rawtlt``, ``.xf`` and ``.mrc.mdoc``."""
+
+    needs_tilts = True
+
+    def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
+        """Write the stack and its tables."""
+        self.check(truth, tilts)
+        assert tilts is not None
+        stack = f"{truth.name}.mrc"
+        write_tilt_stack(folder / stack, tilts)
+        write_rawtlt(folder / f"{truth.name}.rawtlt", tilts)
+        write_xf(folder / f"{truth.name}.xf", tilts)
+        write_mdoc(folder / f"{stack}.mdoc", tilts, stack=stack)

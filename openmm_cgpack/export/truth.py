@@ -1,0 +1,387 @@
+"""The ground truth of a tomogram: everything that is known of it, as the formats take it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..core.arrays import frozen, positive
+from ..core.model import Curve, Mesh
+from ..core.particles import ParticleTable
+from ..core.scene import PackedScene, Scene
+from ..core.volume import Grid, LabelVolume, Volume
+from ..density import Labels, centre_line, middle_surface, particle_table, visibility
+from ..io import load_packed, read_mrc
+from ..io.masks import read_mask
+from ..io.present import present
+
+MANIFEST = "manifest.json"
+
+RENDERS = "renders"
+"""Folder of further tomograms in the folder of a run, one folder each."""
+
+_BAD = re.compile(r"[<>:\"/\\|?*\x00-\x1f\x7f\s_]")
+
+_Any = TypeVar("_Any", Volume, LabelVolume)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Line:
+    """The centre line of a filament.
+
+    Parameters
+    ----------
+    points : (p, 3) array
+        Points in their order along it, nm, in the files' frame.
+    radius : float
+        Radius of the tube around it, nm.
+    """
+
+    points: np.ndarray
+    radius: float
+
+    def __post_init__(self) -> None:
+        points = frozen(self.points, "line: points", (None, 3))
+        if len(points) < 2:
+            raise ValueError(f"line: points: wanted two or more, got {len(points)}")
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "radius", positive(self.radius, "line: radius"))
+
+    def poses(self, spacing: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return evenly spaced places on the line, and frames whose z axis goes along it.
+
+        Parameters
+        ----------
+        spacing : float, optional
+            Distance between places, nm; made a little smaller, so that they fill the line. By
+            default the radius of the tube.
+
+        Returns
+        -------
+        positions : (k, 3) array
+            Places, nm.
+        rotations : (k, 3, 3) array
+            Their frames' axes as columns. From place to place the x axis changes as little as it
+            can, so that the frames do not twist.
+        """
+        steps = np.linalg.norm(np.diff(self.points, axis=0), axis=1)
+        length = np.concatenate([[0.0], np.cumsum(steps)])
+        count = max(2, int(np.ceil(length[-1] / (spacing or self.radius))) + 1)
+        at = np.linspace(0, length[-1], count)
+        positions = np.stack([np.interp(at, length, axis) for axis in self.points.T], axis=1)
+        # The middle of a piece of the line has its direction; ends of pieces lie between two.
+        tangents = np.gradient(positions, axis=0)
+        tangents /= np.linalg.norm(tangents, axis=1)[:, None]
+        x = np.eye(3)[np.abs(tangents[0]).argmin()]
+        rotations = np.empty((count, 3, 3))
+        for k, z in enumerate(tangents):
+            x = x - (x @ z) * z
+            x /= np.linalg.norm(x)
+            rotations[k] = np.stack([x, np.cross(z, x), z], axis=1)
+        return positions, rotations
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Surface:
+    """The middle surface of a membrane.
+
+    Parameters
+    ----------
+    vertices : (v, 3) array
+        Its vertices, nm, in the files' frame.
+    faces : (f, 3) int array
+        Its triangles.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+
+    def __post_init__(self) -> None:
+        vertices = frozen(self.vertices, "surface: vertices", (None, 3))
+        faces = frozen(self.faces, "surface: faces", (None, 3), np.int64)
+        if faces.size and not (faces.min() >= 0 and faces.max() < len(vertices)):
+            raise ValueError(f"surface: faces: wanted vertices 0 to {len(vertices) - 1}")
+        object.__setattr__(self, "vertices", vertices)
+        object.__setattr__(self, "faces", faces)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GroundTruth:
+    """Everything that is known of one tomogram, in one frame: the first voxel's centre is at 0.
+
+    Parameters
+    ----------
+    name : str
+        Name of the tomogram; kept as formats can write it, see `plain_name`.
+    scene : Scene
+        The scene, for the balls' species, instances and radii.
+    balls : (b, 3) array
+        Centres of its balls, packed, nm.
+    particles : ParticleTable
+        Every instance, in the order of their numbers.
+    visible : (n,) array
+        Part of each instance's mass that is in the field of view, 0 to 1.
+    instances : LabelVolume
+        Number of the instance in every voxel.
+    semantic : LabelVolume
+        Number of the species in every voxel.
+    maps : mapping of str to Volume
+        The density and tomograms by name, all on the grid of the masks.
+    lines : mapping of int to Line, optional
+        Centre lines of filaments by the number of the instance.
+    surfaces : mapping of int to Surface, optional
+        Middle surfaces of membranes by the number of the instance.
+    """
+
+    name: str
+    scene: Scene
+    balls: np.ndarray
+    particles: ParticleTable
+    visible: np.ndarray
+    instances: LabelVolume
+    semantic: LabelVolume
+    maps: Mapping[str, Volume]
+    lines: Mapping[int, Line] = field(default_factory=dict)
+    surfaces: Mapping[int, Surface] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", plain_name(self.name))
+        balls = frozen(self.balls, "balls", (self.scene.n_balls, 3))
+        object.__setattr__(self, "balls", balls)
+        visible = frozen(self.visible, "visible", (len(self.particles),))
+        object.__setattr__(self, "visible", visible)
+        shape = self.instances.data.shape
+        for name, volume in {"semantic": self.semantic, **self.maps}.items():
+            if volume.data.shape != shape:
+                raise ValueError(
+                    f"{name}: wanted the masks' shape {shape}, got {volume.data.shape}"
+                )
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Names of the species; number i + 1 in the semantic mask is species i."""
+        return tuple(model.name for model in self.scene.species)
+
+    @property
+    def file_names(self) -> dict[str, str]:
+        """Plain names of the species by name, no two of them alike."""
+        return unique_names(self.species)
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of all volumes, with its origin at 0."""
+        return Grid(
+            shape=self.instances.data.shape,
+            voxel_size=self.instances.voxel_size,
+            origin=np.zeros(3),
+        )
+
+    def rows(self, species: str) -> np.ndarray:
+        """Return the rows of `particles` that are of a species and in the field of view, (k,)."""
+        return np.flatnonzero((self.particles.species == species) & (self.visible > 0))
+
+    @property
+    def molecules(self) -> np.ndarray:
+        """Rows of `particles` that are molecules in the field of view, (k,)."""
+        shapes = np.isin(self.particles.instance, [*self.lines, *self.surfaces])
+        return np.flatnonzero(~shapes & (self.visible > 0))
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Number of the species of every row of `particles`, (n,)."""
+        numbers = {name: number for number, name in enumerate(self.species, start=1)}
+        return np.array([numbers[name] for name in self.particles.species.tolist()], np.int64)
+
+    def kind(self, species: str) -> str:
+        """Return ``"molecule"``, ``"filament"`` (its instances have lines) or ``"membrane"``."""
+        numbers = set(self.particles.instance[self.particles.species == species].tolist())
+        if numbers & set(self.lines):
+            return "filament"
+        return "membrane" if numbers & set(self.surfaces) else "molecule"
+
+    def without_hidden(self, min_visible: float) -> GroundTruth:
+        """Return the same without those of whose mass no more than a part is in view.
+
+        Lists leave them out; masks, and lists of every instance, keep them.
+        """
+        seen = np.where(self.visible > min_visible, self.visible, 0.0)
+        return dataclasses.replace(self, visible=seen)
+
+
+def ground_truth(
+    packed: PackedScene, *, labels: Labels, maps: Mapping[str, Volume], name: str
+) -> GroundTruth:
+    """Gather what is known of one tomogram of a packed scene.
+
+    Parameters
+    ----------
+    packed : PackedScene
+        The scene.
+    labels : Labels
+        Its masks; their grid is that of the tomogram, in the frame of the scene.
+    maps : mapping of str to Volume
+        Density, tomograms and what else shall be exported, by name.
+    name : str
+        Name of the tomogram.
+
+    Returns
+    -------
+    GroundTruth
+        In the frame of the files: the first voxel's centre is at 0.
+
+    Raises
+    ------
+    ValueError
+        A map's shape is not that of the masks.
+    """
+    scene = packed.scene
+    grid = labels.instances.grid
+    balls = packed.positions - grid.origin
+    shapes: dict[str, dict[int, Any]] = {"lines": {}, "surfaces": {}}
+    for i in range(scene.n_instances):
+        geometry = scene.model(i).geometry
+        if type(geometry) in _SHAPES:
+            key, shape = _SHAPES[type(geometry)]
+            shapes[key][i + 1] = shape(geometry, balls[scene.balls(i)], grid.voxel_size)
+    return GroundTruth(
+        name=name,
+        scene=scene,
+        balls=balls,
+        particles=particle_table(packed, grid=grid),
+        visible=visibility(packed, grid=grid).fraction,
+        instances=_at_zero(labels.instances),
+        semantic=_at_zero(labels.semantic),
+        maps={key: _at_zero(volume) for key, volume in maps.items()},
+        **shapes,
+    )
+
+
+def _line(geometry: Curve, balls: np.ndarray, voxel_size: float) -> Line:
+    return Line(points=centre_line(geometry, balls, spacing=voxel_size), radius=geometry.radius)
+
+
+def _surface(geometry: Mesh, balls: np.ndarray, voxel_size: float) -> Surface:
+    vertices, faces = middle_surface(geometry, balls)
+    return Surface(vertices=vertices, faces=faces)
+
+
+_SHAPES: dict[type, tuple[str, Callable[..., Line | Surface]]] = {
+    Curve: ("lines", _line),
+    Mesh: ("surfaces", _surface),
+}
+"""What the truth holds of a geometry, by its type: molecules have none and are in the list only."""
+
+
+def load_truth(out: str | os.PathLike[str], *, name: str | None = None) -> GroundTruth:
+    """Gather what is known of a tomogram from the folder of a run.
+
+    Parameters
+    ----------
+    out : path-like
+        The folder that ``cgpack simulate`` made.
+    name : str, optional
+        Name of the tomogram; by default that of the folder.
+
+    Returns
+    -------
+    GroundTruth
+        Maps have the names of their files from the folder on, without suffix: ``tomogram``, and
+        ``renders/NAME/tomogram`` for what ``cgpack render`` made.
+
+    Raises
+    ------
+    FileNotFoundError
+        The folder lacks a file of a run.
+    ValueError
+        A file is not what a run writes.
+    """
+    out = Path(out)
+    origin, voxel_size = _frame(out)
+
+    def placed(volume: _Any) -> _Any:
+        # The header's voxel size has single precision, the manifest's is exact.
+        return dataclasses.replace(volume, voxel_size=voxel_size, origin=origin)
+
+    labels = Labels(
+        instances=placed(read_mask(out, "instances")), semantic=placed(read_mask(out, "semantic"))
+    )
+    maps = {}
+    for file in [*sorted(out.glob("*.mrc")), *sorted(out.glob(f"{RENDERS}/*/tomogram.mrc"))]:
+        key = file.relative_to(out).with_suffix("").as_posix()
+        if key in ("instances", "semantic"):
+            continue
+        volume = read_mrc(file)
+        if isinstance(volume, Volume) and volume.data.shape == labels.instances.data.shape:
+            maps[key] = placed(volume)
+    packed = load_packed(out / "packed.npz")
+    return ground_truth(packed, labels=labels, maps=maps, name=name or out.resolve().name)
+
+
+def _frame(out: Path) -> tuple[np.ndarray, float]:
+    """Return origin and voxel size, nm, as the manifest has them."""
+    path = out / MANIFEST
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; wanted the folder of a run")
+    present(out / "packed.npz")
+    try:
+        density = json.loads(path.read_text(encoding="utf-8"))["density"]
+        return np.array(density["origin_in_scene_nm"], float), float(density["voxel_size_nm"])
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{path}: wanted the manifest of a run ({error!r})") from None
+
+
+def _at_zero(volume: _Any) -> _Any:
+    """Return a volume with its first voxel's centre at 0."""
+    return dataclasses.replace(volume, origin=np.zeros(3))
+
+
+def plain_name(name: str) -> str:
+    """Return a name without what copick refuses: blanks, underscores, and what paths hold.
+
+    Raises
+    ------
+    ValueError
+        Nothing would be left.
+
+    Examples
+    --------
+    >>> plain_name("70S ribosome_1")
+    '70S-ribosome-1'
+    """
+    plain = _BAD.sub("-", name).strip("-")
+    if not plain:
+        raise ValueError(f"name: wanted one with letters or digits, got {name!r}")
+    return plain
+
+
+def unique_names(names: Iterable[str]) -> dict[str, str]:
+    """Return a plain name for each name, no two of them alike.
+
+    Of names that become alike, or differ in case only, which some file systems do not tell apart,
+    the later ones get a number.
+
+    Examples
+    --------
+    >>> unique_names(["a b", "a_b", "A-b"])
+    {'a b': 'a-b', 'a_b': 'a-b-2', 'A-b': 'A-b-3'}
+    """
+    result: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        plain = base = plain_name(name)
+        number = 2
+        # copick keeps the ending for its own use.
+        while plain.lower() in taken or plain.endswith("-multilabel"):
+            plain = f"{base}-{number}"
+            number += 1
+        taken.add(plain.lower())
+        result[name] = plain
+    return result

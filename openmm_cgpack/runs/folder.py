@@ -1,0 +1,224 @@
+"""The folder of a run: the name of every file in it, once, and how each is read."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..core import LabelVolume, PackedScene, ParticleTable, Scene, TiltSeries, Volume
+from ..io import read_mrc, read_particles
+from ..io.masks import mask_file, read_mask
+from ..io.scenes import load_packed, load_scene
+from ..io.tilts import load_tilts
+from ..recipe import Recipe, load_recipe
+
+MANIFEST = "manifest.json"
+"""The file that says that a folder is a run's: the last one written."""
+
+RECIPE = "recipe.toml"
+SCENE = "scene.npz"
+PACKED = "packed.npz"
+TOPOLOGY = "topology.cif"
+TRAJECTORY = "trajectory.dcd"
+DENSITY = "density.mrc"
+INSTANCES = "instances"
+"""A mask: ``.mrc``, or ``.zarr`` with more labels than that holds."""
+SEMANTIC = "semantic"
+PARTICLES = "particles.csv"
+TOMOGRAM = "tomogram.mrc"
+HALVES = ("even.mrc", "odd.mrc")
+TILT_SERIES = "tilt_series.mrcs"
+OVERVIEW = "overview.png"
+ATOMS = "atoms.cif"
+BILD = "balls.bild"
+CMM = "balls.cmm"
+
+RENDERS = "renders"
+"""Folder of further tomograms of the same scene, a folder each."""
+IMAGING = "imaging.toml"
+"""In the folder of a render: what makes it again."""
+
+CHECKPOINT = "checkpoint.npz"
+"""In the folder of an unfinished run: how far its packing is."""
+BEST = "best.npz"
+"""In the folder of an unfinished run: the best state of a packing that failed."""
+
+_Map = TypeVar("_Map", Volume, LabelVolume)
+
+
+class RunFolder:
+    """What a run has written; every part is read when it is asked for.
+
+    Volumes have the scene's frame and the exact voxel size, which the headers of MRC files round
+    to single precision.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder that ``cgpack simulate`` made.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such folder, or no run's manifest in it.
+
+    Examples
+    --------
+    >>> folder = RunFolder("scenes/0")  # doctest: +SKIP
+    >>> folder.packed().scene.n_instances, folder.tomogram().data.shape  # doctest: +SKIP
+    (103, (62, 75, 70))
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not (self.path / MANIFEST).is_file():
+            raise FileNotFoundError(f"{self.path / MANIFEST}: no such file; wanted a run's folder")
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file that is there.
+
+        Raises
+        ------
+        FileNotFoundError
+            It is not; the message names those of the runs inside, as a crowding series has them.
+        """
+        path = self.path / name
+        if not path.exists():
+            others = sorted(other.as_posix() for other in self.path.glob(f"*/{name}"))
+            there_are = f"; there are {', '.join(others)}" if others else ""
+            raise FileNotFoundError(f"{path}: no such file{there_are}")
+        return path
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a file of a name."""
+        return (self.path / name).exists()
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What the run says of itself."""
+        return read_manifest(self.path)
+
+    def part(self, key: str) -> Any:
+        """Return a part of the manifest.
+
+        Raises
+        ------
+        ValueError
+            It has no such part.
+        """
+        if key not in self.manifest:
+            # That of a crowding series has no scene of its own.
+            self.file(PACKED)
+            raise ValueError(f"{self.path / MANIFEST}: wanted the manifest of a run with {key!r}")
+        return self.manifest[key]
+
+    @property
+    def species(self) -> list[str]:
+        """Names of the species, in the order of the semantic labels from 1 on."""
+        return [entry["name"] for entry in self.part("species")]
+
+    @property
+    def asked(self) -> dict[str, int]:
+        """How many instances of each species were asked for."""
+        return {entry["name"]: entry["asked"] for entry in self.part("species")}
+
+    @property
+    def origin(self) -> np.ndarray:
+        """Centre of the first voxel in the scene's frame, (3,) nm; it is 0 in all files."""
+        return np.array(self.part("density")["origin_in_scene_nm"], float)
+
+    @property
+    def voxel_size(self) -> float:
+        """Edge of a voxel, nm."""
+        return float(self.part("density")["voxel_size_nm"])
+
+    def recipe(self) -> Recipe:
+        """Return the recipe, with the platform that it ran on."""
+        return load_recipe(self.file(RECIPE))
+
+    def scene(self) -> Scene:
+        """Return the scene as it was placed."""
+        return load_scene(self.file(SCENE))
+
+    def packed(self) -> PackedScene:
+        """Return the packed scene."""
+        return load_packed(self.file(PACKED))
+
+    def particles(self) -> ParticleTable:
+        """Return the table of all instances, in the files' frame."""
+        return read_particles(self.file(PARTICLES))
+
+    def density(self) -> Volume:
+        """Return the density, Da/nm³."""
+        return self.volume(DENSITY)
+
+    def tomogram(self, render: str | None = None) -> Volume:
+        """Return the tomogram of the run, or of one of its renders."""
+        return self.volume(self.name_in(render, TOMOGRAM))
+
+    def volume(self, name: str) -> Volume:
+        """Return a map by its file's name, as ``"even.mrc"`` or ``"renders/a/tomogram.mrc"``."""
+        held = self._placed(read_mrc(self.file(name)))
+        if not isinstance(held, Volume):
+            raise ValueError(f"{self.path / name}: wanted a map, got labels")
+        return held
+
+    def labels(self, name: str) -> LabelVolume:
+        """Return a mask: ``"instances"`` or ``"semantic"``."""
+        self.file(mask_file(self.path, name).name)
+        return self._placed(read_mask(self.path, name))
+
+    def maps(self) -> dict[str, Volume]:
+        """Return all maps of the scene by their names without suffix, those of renders too."""
+        files = [*sorted(self.path.glob("*.mrc")), *self.path.glob(f"{RENDERS}/*/{TOMOGRAM}")]
+        maps = {}
+        shape = self.labels(INSTANCES).data.shape
+        for path in files:
+            name = path.relative_to(self.path).with_suffix("").as_posix()
+            if name in (INSTANCES, SEMANTIC):
+                continue
+            held = read_mrc(path)
+            if isinstance(held, Volume) and held.data.shape == shape:
+                maps[name] = self._placed(held)
+        return maps
+
+    def tilts(self, render: str | None = None) -> TiltSeries | None:
+        """Return the tilt series of the run, or of one of its renders; None where it has none."""
+        path = self.path / self.name_in(render, TILT_SERIES)
+        return load_tilts(path) if path.with_suffix(".json").is_file() else None
+
+    def renders(self) -> Iterator[str]:
+        """Yield the names of the renders."""
+        for path in sorted(self.path.glob(f"{RENDERS}/*/{TOMOGRAM}")):
+            yield path.parent.name
+
+    def name_in(self, render: str | None, name: str) -> str:
+        """Return the path of a file of the run or of a render, from the folder on."""
+        return name if render is None else f"{RENDERS}/{render}/{name}"
+
+    def _placed(self, volume: _Map) -> _Map:
+        return type(volume)(data=volume.data, voxel_size=self.voxel_size, origin=self.origin)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a folder.
+
+    Raises
+    ------
+    ValueError
+        It is no JSON, or no manifest.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: wanted the manifest of a run ({error})") from None
+    if not isinstance(manifest, dict):
+        raise ValueError(f"{path}: wanted the manifest of a run, got no table")
+    return manifest

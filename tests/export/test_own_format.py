@@ -1,0 +1,30 @@
+"""A format of a user's own module is one as all others."""
+
+from dataclasses import replace
+
+import own_format
+import pytest
+import world
+
+from openmm_cgpack.core import ParticleTable
+from openmm_cgpack.export import export_truth
+
+COUNTED = ["one_A 2", "filament 2", "two of them 1", "membrane 1"]
+
+
+def test_from_python_by_name_and_as_a_value(tmp_path):
+    _, truth = world.everything()
+    path = export_truth(truth, tmp_path / "a", ["census"])["census"]
+    assert (path / "world.txt").read_text().splitlines() == COUNTED
+    own = own_format.Census(separator="\t")
+    path = export_truth(truth, tmp_path / "b", [own])["census"]
+    assert (path / "world.txt").read_text().startswith("one_A\t2\n")
+    nothing = ParticleTable(instance=[], species=[], centre=[], radius=[], rotation=[])
+    empty = replace(truth, particles=nothing, visible=[], lines={}, surfaces={})
+    with pytest.raises(ValueError, match="census: wanted particles, got none"):
+        export_truth(empty, tmp_path / "c", [own])
+    assert not (tmp_path / "c").exists()
+
+
+def test_it_is_among_all_formats(tmp_path):
+    assert "census" in export_truth(world.molecules()[1], tmp_path)
