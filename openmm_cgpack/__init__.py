@@ -34,6 +34,8 @@ from .core import (
 from .core.transforms import from_zyz, to_quaternion, to_zyz
 from .density import (
     Labels,
+    MapSettings,
+    Sampling,
     bounding_grid,
     box_grid,
     gaussian_sigma,
@@ -44,10 +46,10 @@ from .density import (
     visibility,
 )
 from .evaluation import (
+    DogPicker,
     PickScores,
     SegmentationScores,
     match_picks,
-    pick_dog,
     predict,
     score_labels,
     split_tomograms,
@@ -186,6 +188,7 @@ __all__ = [
     "Cover",
     "Curve",
     "Dense",
+    "DogPicker",
     "Envelope",
     "Export",
     "Filament",
@@ -202,6 +205,7 @@ __all__ = [
     "Labels",
     "Library",
     "LibraryEntry",
+    "MapSettings",
     "Membrane",
     "Mesh",
     "MissingWedge",
@@ -224,6 +228,7 @@ __all__ = [
     "Recipe",
     "RigidTransforms",
     "Run",
+    "Sampling",
     "Scene",
     "SegmentationScores",
     "Slab",
@@ -277,7 +282,6 @@ __all__ = [
     "pack",
     "pack_scene",
     "particle_table",
-    "pick_dog",
     "place",
     "platform_names",
     "plot_history",

@@ -28,7 +28,6 @@ from openmm_cgpack.recipe import (
     run,
 )
 from openmm_cgpack.recipe.folder import MANIFEST, whole_folder
-from openmm_cgpack.recipe.sections import Density
 
 FILES = {
     "recipe.toml",
@@ -165,8 +164,6 @@ def test_recipes_can_be_sent_to_other_processes():
     [
         (Forces, cgp.SwitchedLennardJones),
         (Pack, cgp.Pull),
-        (Density, cgp.render_density),
-        (Density, cgp.render_labels),
         (Tomogram, cgp.simulate_tomogram),
     ],
 )
@@ -179,9 +176,6 @@ def test_defaults_are_those_of_the_functions(section, function):
         and field.name in parameters
         and parameters[field.name].default is not inspect.Parameter.empty
     }
-    # Labels are made sharper than the density.
-    if function is cgp.render_labels:
-        shared.pop("resolution")
     assert shared == {name: parameters[name].default for name in shared}
     assert shared
 
@@ -203,8 +197,8 @@ def test_the_demo_is_what_it_says():
 def test_a_run_with_more_instances_than_mrc_holds(tmp_path, monkeypatch):
     """Only the numbers are large; what is written, listed and read back is a whole run's."""
 
-    def many(packed, **kwargs):
-        labels = cgp.render_labels(packed, **kwargs)
+    def many(*args, **kwargs):
+        labels = cgp.render_labels(*args, **kwargs)
         data = labels.instances.data.astype(np.uint32)
         data[data == 1] = 70_000
         return dataclasses.replace(
@@ -233,7 +227,7 @@ def test_the_membrane_of_the_demo_has_no_holes_for_its_filaments():
 
 def test_a_resolution_that_the_voxels_cannot_hold_is_found_before_the_packing():
     with pytest.raises(ValueError, match=r"resolution: wanted a Gaussian with sigma"):
-        Density(resolution=1.0)
+        cgp.MapSettings(resolution=1.0)
 
 
 def test_every_file_is_there_and_in_the_manifest(finished):
