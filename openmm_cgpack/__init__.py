@@ -45,6 +45,16 @@ from .density import (
     species_map,
     visibility,
 )
+from .draw import (
+    plot_history,
+    plot_molecules,
+    plot_montage,
+    plot_overview,
+    plot_planes,
+    plot_slices,
+    plot_steps,
+    species_colours,
+)
 from .evaluation import (
     DogPicker,
     PickScores,
@@ -110,7 +120,6 @@ from .models import (
     coarse_grain,
     single_ball,
 )
-from .overview import plot_overview
 from .packing import (
     ClashRemoval,
     Compression,
@@ -142,14 +151,6 @@ from .packing import (
     to_topology,
     write_topology,
     write_trajectory,
-)
-from .plot import (
-    plot_history,
-    plot_molecules,
-    plot_montage,
-    plot_planes,
-    plot_slices,
-    plot_steps,
 )
 from .poses import Poses, extract_transforms
 from .recipe import (
@@ -313,6 +314,7 @@ __all__ = [
     "simulate_series",
     "simulate_tomogram",
     "single_ball",
+    "species_colours",
     "species_map",
     "split_tomograms",
     "to_quaternion",

@@ -23,11 +23,11 @@ from ..density import (
     render_labels,
     visibility,
 )
+from ..draw import plot_overview, save_figure
 from ..imaging import Rendered
 from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles
 from ..io.masks import write_mask
 from ..io.scenes import load_scene, save_packed, save_scene
-from ..overview import plot_overview
 from ..packing import (
     Dense,
     FrameReporter,
@@ -327,14 +327,14 @@ def write_outputs(
         simulated.particles,
         columns={"visible": seen.fraction, "border_angst": seen.border * ANGSTROM_PER_NM},
     )
-    plot_overview(
-        folder / "overview.png",
-        packed=packed,
+    figure = plot_overview(
+        packed,
         density=simulated.density,
         labels=simulated.labels.semantic,
         tomogram=simulated.tomogram,
         series=simulated.rendered.series,
     )
+    save_figure(folder / "overview.png", figure)
 
 
 def _write_asked(simulated: Simulated, folder: Path, origin: np.ndarray) -> None:
