@@ -154,7 +154,8 @@ section.add_finding(
 
 noise = settings.seed_of("noise")
 tomograms = {
-    f"SNR {snr:g}": cgp.simulate_tomogram(density, snr=snr, seed=noise) for snr in (1000, 200, 0.1)
+    f"SNR {snr:g}": cgp.render(density, cgp.OneStep(snr=snr), seed=noise).tomogram
+    for snr in (1000, 200, 0.1)
 }
 first, second, third = (volume.data.ravel() for volume in tomograms.values())
 section.add_finding(
@@ -180,9 +181,9 @@ ratio = rendered.snr["volume"]
 section.add_picture(
     cgp.plot_planes(
         {
-            f"one step, SNR {ratio:.2g}": cgp.simulate_tomogram(
-                dense.density, snr=ratio, seed=noise
-            ),
+            f"one step, SNR {ratio:.2g}": cgp.render(
+                dense.density, cgp.OneStep(snr=ratio), seed=noise
+            ).tomogram,
             "tilt series": rendered.tomogram,
             "tilt series without noise": rendered.signal,
         }

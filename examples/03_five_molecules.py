@@ -125,7 +125,7 @@ section.add_picture(
 # The central slice with its masks, and the tomogram.
 
 labels = cgp.render_labels(packed, grid=density.grid)
-tomogram = cgp.simulate_tomogram(density, snr=1000, seed=settings.seed_of("noise"))
+tomogram = cgp.render(density, cgp.OneStep(snr=1000), seed=settings.seed_of("noise")).tomogram
 section.add_picture(
     cgp.plot_planes(
         {

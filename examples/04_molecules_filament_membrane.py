@@ -142,7 +142,7 @@ section.add_table(
 
 density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
 labels = cgp.render_labels(packed, grid=density.grid)
-tomogram = cgp.simulate_tomogram(density, snr=1000, seed=settings.seed_of("noise"))
+tomogram = cgp.render(density, cgp.OneStep(snr=1000), seed=settings.seed_of("noise")).tomogram
 section.add_picture(
     cgp.plot_planes(
         {

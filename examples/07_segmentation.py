@@ -51,7 +51,9 @@ def labelled_tomogram(index):
     )
     density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
     labels = cgp.render_labels(packed, grid=density.grid)
-    volume = cgp.simulate_tomogram(density, snr=snr, seed=settings.seed_of("noise", index))
+    volume = cgp.render(
+        density, cgp.OneStep(snr=snr), seed=settings.seed_of("noise", index)
+    ).tomogram
     return ev.LabelledTomogram(volume=volume, labels=labels.semantic), packed
 
 

@@ -164,7 +164,6 @@ def test_recipes_can_be_sent_to_other_processes():
     [
         (Forces, cgp.SwitchedLennardJones),
         (Pack, cgp.Pull),
-        (Tomogram, cgp.simulate_tomogram),
     ],
 )
 def test_defaults_are_those_of_the_functions(section, function):

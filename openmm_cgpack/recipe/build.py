@@ -7,7 +7,7 @@ import numpy as np
 from ..core import BallModel, Periodic, Scene, Slab
 from ..core.seeds import stage_seed
 from ..forces import CentrePull, SwitchedLennardJones
-from ..packing import Dense, Protocol, Pull, fit_box, fit_counts, insert, place
+from ..packing import Dense, Placement, Protocol, Pull, fit_box, fit_counts, insert, place
 from ..packing.fractions import check_fraction
 from .sections import Recipe
 
@@ -92,7 +92,7 @@ def build_start(
     """
     settings = recipe.scene
     if settings.boundary == "open":
-        return place(counts, extent=settings.extent, seed=seed)
+        return place(counts, Placement(extent=settings.extent), seed=seed)
     kind = Periodic if settings.boundary == "periodic" else Slab
     edges = (1.0, 1.0, 1.0) if settings.box is None else np.broadcast_to(settings.box, 3)
     box = kind(box=tuple(np.asarray(edges).tolist()))

@@ -25,7 +25,7 @@ from ..density import (
 )
 from ..draw import plot_overview, save_figure
 from ..imaging import Rendered
-from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles
+from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles, write_trajectory
 from ..io.masks import write_mask
 from ..io.scenes import load_scene, save_packed, save_scene
 from ..packing import (
@@ -35,7 +35,6 @@ from ..packing import (
     crowding_series,
     pack_scene,
     write_topology,
-    write_trajectory,
 )
 from ..packing.protocols import Watch
 from ..poses import Poses, extract_transforms

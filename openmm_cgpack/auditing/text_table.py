@@ -5,7 +5,7 @@ from __future__ import annotations
 from .result import Audit
 
 
-def table(audit: Audit) -> str:
+def audit_table(audit: Audit) -> str:
     """Return the text of an audit: one finding a line."""
     rows: list[tuple[str, str]] = []
     rows += _counts(audit)
@@ -96,7 +96,7 @@ def _order(audit: Audit) -> list[tuple[str, str]]:
     rows = []
     if audit.radial is not None:
         g = audit.radial.g
-        order = audit.radial.order_beyond(2 * audit.mean_spacing)
+        order = audit.order_beyond_two_spacings
         expected = audit.radial.expected >= 5
         if expected.any():
             peak = int(expected.nonzero()[0][g[expected].argmax()])
