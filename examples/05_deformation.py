@@ -22,7 +22,7 @@ models = {
     "filament": cgp.Filament(n_balls=9).build(),
     "membrane": cgp.Membrane(shape=(6, 6)).build(),
 }
-repeats = settings.by_size(small=2, quick=3, full=10)
+repeats = 10 if settings.full else 3
 relax_steps = 1_000
 
 

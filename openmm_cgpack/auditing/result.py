@@ -1,4 +1,4 @@
-"""What an audit finds."""
+"""What an audit finds, and its table."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ MG_PER_ML = 1.66053907
 """One Da/nm^3 in mg/mL."""
 
 FORMAT_VERSION = 2
+
+Row = tuple[str, str]
 
 
 @noun
@@ -119,9 +121,7 @@ class Audit:
         return record | derived | _plain(self)
 
     def __str__(self) -> str:
-        from .text_table import audit_table
-
-        return audit_table(self)
+        return _table(self)
 
 
 def _plain(value: Any) -> Any:
@@ -130,3 +130,91 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(member) for member in value]
     return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _table(audit: Audit) -> str:
+    """Return one finding a line."""
+    rows = [*_counts(audit), *_volumes(audit), *_contacts(audit), *_order(audit)]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in rows)
+
+
+def _counts(audit: Audit) -> list[Row]:
+    known = all(species.asked is not None for species in audit.species)
+    asked = sum(species.asked or 0 for species in audit.species)
+    number = f"{asked} asked" if known else "asked not known"
+    rows = [("instances", f"{audit.n_instances} of {len(audit.species)} species, {number}")]
+    missing = [s for s in audit.species if s.asked is not None and s.asked != s.placed]
+    return rows + [(f"  {s.name}", f"{s.placed} of {s.asked} asked") for s in missing]
+
+
+def _volumes(audit: Audit) -> list[Row]:
+    occupancy = audit.occupancy
+    edges = " x ".join(f"{edge:.1f}" for edge in occupancy.box)
+    rows = [("boundary", audit.boundary)]
+    if occupancy.filled is None:
+        less = " less the obstacle" if occupancy.blocked > 0 else ""
+        rows += [
+            ("box", f"{edges} nm"),
+            ("envelope volume fraction", f"{audit.fraction:.4f} of the box{less}"),
+        ]
+    else:
+        rows += [
+            ("box around everything", f"{edges} nm"),
+            ("filled region", f"{occupancy.filled:.0f} nm^3, by a ball of {occupancy.ball:.1f} nm"),
+            ("envelope volume fraction", f"{audit.fraction:.4f} of the filled region"),
+            ("", f"{audit.fraction_of_box:.4f} of the box around everything"),
+        ]
+    if occupancy.trespassing:
+        rows.append(("envelopes in the obstacle", f"{occupancy.trespassing:.1f} nm^3"))
+    part, most = occupancy.shared / occupancy.union, occupancy.largest_share
+    size = f"{occupancy.shared_voxels} voxels of {occupancy.voxel_size:.2g} nm"
+    return [
+        *rows,
+        ("concentration", f"{audit.mg_per_ml:.0f} mg/mL of heavy atoms"),
+        ("", f"{audit.mg_per_ml_with_hydrogens:.0f} mg/mL with hydrogens, estimated"),
+        ("envelopes shared", f"{100 * part:.3f} % of their volume, {size}"),
+        ("", f"by {occupancy.sharing} instances, at most {100 * most:.2f} % of one"),
+    ]
+
+
+def _contacts(audit: Audit) -> list[Row]:
+    rows, contacts = [], audit.contacts
+    if contacts is not None:
+        title = "heavy atoms near others'"
+        for near in contacts.within:
+            part = f"{near.atoms} of {contacts.atoms} ({100 * near.atoms / contacts.atoms:.2g} %)"
+            molecules = f"{near.molecules} of {contacts.molecules} molecules"
+            rows.append((title, f"within {10 * near.distance:g} Å: {part}, in {molecules}"))
+            title = ""
+        if contacts.closest is not None:
+            rows.append(("", f"closest {10 * contacts.closest:.2f} Å"))
+    deepest = f"{audit.balls.deepest:.3f} of the contact distance"
+    rows.append(("deepest overlap of balls", deepest))
+    return rows + ([("", audit.balls.where)] if audit.balls.where else [])
+
+
+def _order(audit: Audit) -> list[Row]:
+    rows, radial, found = [], audit.radial, audit.orientation
+    if radial is not None:
+        expected = radial.expected >= 5
+        if expected.any():
+            peak = int(expected.nonzero()[0][radial.g[expected].argmax()])
+            value = f"highest {radial.g[peak]:.2f} at {radial.r[peak]:.1f} nm"
+            rows.append(("radial distribution", value))
+        order = audit.order_beyond_two_spacings
+        if order is not None:
+            rows.append(("", f"beyond two spacings {order:.2f} of the error of chance (1: none)"))
+    if found is None:
+        return rows
+    for number, nematic in enumerate(found.nematic):
+        if number == 0 or nematic.deviation > 4:
+            chance = f"random {nematic.random:.3f} ± {nematic.random_spread:.3f}"
+            value = f"{nematic.order:.3f}, {chance} ({nematic.name}, {nematic.n})"
+            rows.append(("nematic order" if number == 0 else "", value))
+    near = found.neighbours
+    if near is not None:
+        chance = f"random 0 ± {near.random_spread:.3f} ({near.pairs} pairs)"
+        rows.append(("nearest neighbours", f"{near.order:+.3f}, {chance}"))
+    even = f"p {found.polar_p:.2g} (vectors), {found.axial_p:.2g} (tensors)"
+    return [*rows, ("evenness of rotations", even)]
