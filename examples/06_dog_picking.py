@@ -43,15 +43,23 @@ density = cgp.render_density(packed)
 labels = cgp.render_labels(packed, grid=density.grid)
 truth = cgp.particle_table(packed, grid=density.grid)
 snrs = (1000, 200, 1, 0.1, 0.02) if full else (200, 0.02)
-volumes = ev.imaging_series(density, snrs=snrs, tilt_maxs=(60, 90), seed=1)
+cases = [
+    ev.PickingCase(
+        name=f"SNR {snr:g}, {wedge}",
+        volume=cgp.simulate_tomogram(density, snr=snr, tilt_max=tilt_max, seed=1),
+        truth=truth,
+    )
+    for tilt_max, wedge in ((60, "tilts to 60°"), (90, "no wedge"))
+    for snr in snrs
+]
 print(f"{len(truth)} particles, radii {truth.radius.min():.1f} to {truth.radius.max():.1f} nm")
 
 # %%
 # One picking, with the paper's settings: at most as many picks as there are particles, threshold
 # level 5. A particle is found when a pick is within its radius; each counts once.
 
-tomogram = volumes["SNR 200, tilts to 60°"]
-picks = ev.pick_dog(tomogram, 4.0, t=5, n_picks=len(truth))
+tomogram = next(case.volume for case in cases if case.name == "SNR 200, tilts to 60°")
+picks = ev.DogPicker(sigma=4, threshold=5, n_picks=len(truth)).pick(tomogram)
 scores = ev.match_picks(picks, truth)
 print(scores.table())
 print(f"{len(picks)} picks, on average {scores.mean_distance:.1f} nm from the centre")
@@ -60,9 +68,9 @@ print(f"{len(picks)} picks, on average {scores.mean_distance:.1f} nm from the ce
 # How much is that worth? In a crowd the spheres around whole molecules overlap and fill nearly all
 # of the room: picks at random are right often, too. Within half the radius they are so less.
 
-chance = ev.chance_picks(truth, len(truth), seed=1)
+chance = ev.random_picks(truth, len(truth), seed=1)
 for reach in (1.0, 0.5):
-    found, random = (ev.match_picks(p, truth, reach=reach).f for p in (picks, chance))
+    found, random = (ev.match_picks(p, truth, ev.PaperRule(reach=reach)).f for p in (picks, chance))
     print(f"within {reach:3.1f} radius: F {found:.3f}, at random {random:.3f}")
 
 # %%
@@ -72,16 +80,15 @@ for reach in (1.0, 0.5):
 # which DoG does not tell.)
 
 for assignment in ev.ASSIGNMENTS:
-    found = ev.match_picks(picks, truth, assignment=assignment)
+    found = ev.match_picks(picks, truth, ev.PaperRule(assignment=assignment))
     print(f"paper's rule, {assignment:8}: {found.tp:3d} found, F {found.f:.3f}")
 for name, positions in (("DoG", picks.positions), ("true centres", truth.centre)):
     for dilation in (1, 3):
         found = ev.match_picks(
             ev.Picks(positions=positions),
             truth,
-            rule="shrec",
+            ev.ShrecRule(dilation=dilation),
             labels=labels.instances,
-            dilation=dilation,
         )
         print(f"masks grown {dilation} times, {name:12}: {found.tp:3d} found, F {found.f:.3f}")
 
@@ -116,21 +123,21 @@ figure.tight_layout(rect=(0, 0, 1, 0.97))
 # F over the width of the Gaussian: the paper's table, for every volume. Where the threshold leaves
 # fewer picks than particles (from about 4 nm on), precision rises and recall falls.
 
-sigmas = ev.SIGMAS_NM if full else (2, 3, 4, 6, 10)
-points = ev.dog_curve(volumes, truth, sigmas_nm=sigmas)
+quick = [ev.DogPicker(sigma=sigma) for sigma in (2, 3, 4, 6, 10)]
+points = ev.picking_curve(cases, ev.PAPER_PICKERS if full else quick)
 for best in ev.best_points(points):
     print(
-        f"{best.name:24} best at {best.sigma1_nm:g} nm: F {best.scores.f:.3f}, "
+        f"{best.case.name:24} best at {best.picker.sigma:g} nm: F {best.scores.f:.3f}, "
         f"precision {best.scores.precision:.3f}, recall {best.scores.recall:.3f}"
     )
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True)
 level = ev.match_picks(chance, truth).f
 for panel, wedge in zip(axes, ("tilts to 60°", "no wedge"), strict=True):
-    for name in (n for n in volumes if n.endswith(wedge)):
-        curve = [p for p in points if p.name == name]
+    for name in (case.name for case in cases if case.name.endswith(wedge)):
+        curve = [p for p in points if p.case.name == name]
         panel.plot(
-            [p.sigma1_nm for p in curve],
+            [p.picker.sigma for p in curve],
             [p.scores.f for p in curve],
             "o-",
             markersize=3,
@@ -156,28 +163,30 @@ shapes = [
     for name in TYPES
 ]
 start = cgp.insert([(model, copies) for model in shapes], fraction=0.05, seed=1)
-cases, at_random = [], []
+crowds, at_random = [], []
 for crowd in cgp.crowding_series(start, fractions=[0.05, 0.1, 0.2, 0.3], seed=1):
     edge = crowd.boundary.box[0]
     grid = cgp.bounding_grid(crowd, voxel_size=edge / (2 * round(edge / 2)))
     particles = cgp.particle_table(crowd, grid=grid)
     image = cgp.simulate_tomogram(cgp.render_density(crowd, grid=grid), snr=0.1, seed=1)
     fraction = cgp.box_fraction(crowd.scene, crowd.boundary)
-    cases.append(ev.CrowdedCase(fraction=fraction, volume=image, truth=particles))
-    guesses = ev.chance_picks(particles, len(particles), box=crowd.boundary.box, seed=1)
-    at_random.append(ev.match_picks(guesses, particles, box=crowd.boundary.box).f)
-crowding = ev.crowding_curve(cases, sigmas_nm=(2, 3, 4, 5, 6) if full else (3, 4, 5), periodic=True)
+    crowds.append(
+        ev.PickingCase(name=f"{fraction:.3f}", volume=image, truth=particles, fraction=fraction)
+    )
+    guesses = ev.random_picks(particles, len(particles), boundary=crowd.boundary, seed=1)
+    at_random.append(ev.match_picks(guesses, particles, boundary=crowd.boundary).f)
+pickers = [ev.DogPicker(sigma=sigma) for sigma in ((2, 3, 4, 5, 6) if full else (3, 4, 5))]
+crowding = ev.best_points(ev.picking_curve(crowds, pickers, periodic=True))
 for point, level in zip(crowding, at_random, strict=True):
     print(
-        f"volume fraction {point.fraction:.3f}: F {point.scores.f:.3f} at {point.sigma1_nm:g} nm, "
+        f"volume fraction {point.case.name}: F {point.scores.f:.3f} at {point.picker.sigma:g} nm, "
         f"at random {level:.3f}"
     )
 
 figure, panel = plt.subplots(figsize=(6, 4.2))
-panel.plot([p.fraction for p in crowding], [p.scores.f for p in crowding], "o-", label="DoG")
-panel.plot(
-    [p.fraction for p in crowding], at_random, "o:", color="gray", label=f"{len(truth)} at random"
-)
+fractions = [p.case.fraction for p in crowding]
+panel.plot(fractions, [p.scores.f for p in crowding], "o-", label="DoG")
+panel.plot(fractions, at_random, "o:", color="gray", label=f"{len(truth)} at random")
 panel.set(xlabel="volume fraction", ylabel="F", ylim=(0, 1), title="SNR 0.1, tilts to 60°")
 panel.legend()
 figure.tight_layout()

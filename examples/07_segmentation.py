@@ -63,11 +63,12 @@ training, validation = ev.split_tomograms(rest, share=0.1, seed=2)
 print(f"{len(training)} to train on, {len(validation)} to stop by, {len(held_out)} held out")
 
 # %%
-# The network in its small size trains in minutes on two CPU cores. ``settings=ev.LARGE`` is for a
+# The network in its small size trains in minutes on two CPU cores. ``ev.LARGE`` is for a
 # GPU; ``checkpoint="training.pt"`` would let an interrupted training go on.
 
-settings = ev.SMALL if full else ev.FcnSettings(width=8, steps=10, max_epochs=10)
-trained = ev.train_fcn(training, validation=validation, settings=settings, seed=1, progress=True)
+quick = ev.Training(network=ev.Network(width=8), steps=10, max_epochs=10)
+settings = ev.SMALL if full else quick
+trained = ev.train_fcn(training, settings, validation=validation, seed=1, progress=True)
 last = trained.history[-1]
 print(
     f"{last.number} epochs, the best is number {trained.best}; loss "

@@ -44,10 +44,10 @@ from .density import (
     visibility,
 )
 from .evaluation import (
+    DogPicker,
     PickScores,
     SegmentationScores,
     match_picks,
-    pick_dog,
     predict,
     score_labels,
     split_tomograms,
@@ -178,6 +178,7 @@ __all__ = [
     "ContrastTransfer",
     "Cover",
     "Curve",
+    "DogPicker",
     "Envelope",
     "Export",
     "Filament",
@@ -265,7 +266,6 @@ __all__ = [
     "pack_scene",
     "paper_forces",
     "particle_table",
-    "pick_dog",
     "place",
     "platform_names",
     "plot_history",

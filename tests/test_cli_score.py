@@ -61,6 +61,7 @@ def scored(capsys, tmp_path, *arguments):
         (["--rule", "shrec"], (2, 1, 1)),
         (["--rule", "shrec", "--dilation", "0"], (1, 2, 2)),
         (["--rule", "czii"], (0, 3, 3)),
+        (["--reach", "0.5"], (1, 2, 2)),
         (["--best", "2"], (2, 0, 1)),
         (["--without", "b"], (1, 2, 1)),
     ],
@@ -70,7 +71,7 @@ def test_picks(capsys, tmp_path, run, picks, options, counts):
     assert (record["tp"], record["fp"], record["fn"]) == counts
     assert printed.splitlines()[0].startswith("species")
     assert f"{counts[0] + counts[1]} picks of {counts[0] + counts[2]} particles" in printed
-    assert ("mean over species of F(4)" in printed) == (record["rule"] == "czii")
+    assert ("mean over species of F(4)" in printed) == (record["rule"]["kind"] == "czii")
     assert main(["score", "picks", str(picks), str(run / "particles.csv"), *options]) == 0
 
 
@@ -101,8 +102,10 @@ def test_nan_becomes_null(capsys, tmp_path, run, picks):
     [
         (["picks", "PICKS", "nowhere.csv"], "nowhere.csv: no such file"),
         (["picks", "PICKS", "RUN", "--without", "c"], "species: the truth holds no 'c'"),
-        (["picks", "PICKS", "RUN", "--labels", "a.mrc"], "--labels: are for --rule shrec"),
+        (["picks", "PICKS", "RUN", "--labels", "a.mrc"], "--labels: means nothing for the rule"),
         (["picks", "PICKS", "RUN", "--best", "-1"], "--best: wanted a number >= 0, got -1"),
+        (["picks", "PICKS", "RUN", "--dilation", "2"], "--dilation: means nothing for paper"),
+        (["picks", "PICKS", "RUN", "--reach", "0"], "--reach: wanted a number > 0, got 0"),
         (["labels", "BROKEN", "RUN"], "wanted labels, whole numbers >= 0"),
     ],
 )

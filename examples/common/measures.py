@@ -8,9 +8,8 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
-from openmm_cgpack.core import BallModel, LabelVolume, Open, PackedScene
+from openmm_cgpack.core import BallModel, LabelVolume, PackedScene
 from openmm_cgpack.core.superposition import superpose
-from openmm_cgpack.evaluation.assignment import in_box
 from openmm_cgpack.poses import extract_transforms
 
 CLASH = 0.35
@@ -124,11 +123,9 @@ def clash_share(packed: PackedScene) -> float:
     float
     """
     points, _, instance = molecule_points(packed)
-    edges = None
-    if not isinstance(packed.boundary, Open):
-        edges = np.array(packed.boundary.box)
-        points = in_box(points, edges)
-    pairs = cKDTree(points, boxsize=edges).query_pairs(CLASH, output_type="ndarray")
+    boundary = packed.boundary
+    tree = cKDTree(boundary.tree_points(points), boxsize=boundary.tree_box)
+    pairs = tree.query_pairs(CLASH, output_type="ndarray")
     pairs = pairs[instance[pairs[:, 0]] != instance[pairs[:, 1]]]
     return len(np.unique(pairs)) / len(points)
 

@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from openmm_cgpack.core import ParticleTable, Volume
+from openmm_cgpack.core import ParticleTable, Periodic, Volume
 from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.density import particle_table
 from openmm_cgpack.evaluation import (
-    SIGMAS_NM,
-    CrowdedCase,
+    PAPER_PICKERS,
     CurvePoint,
+    DogPicker,
+    PickingCase,
     best_points,
-    chance_picks,
-    crowding_curve,
-    dog_curve,
-    imaging_series,
     match_picks,
-    pick_dog,
+    picking_curve,
+    random_picks,
 )
 from openmm_cgpack.imaging import simulate_tomogram
 from openmm_cgpack.panels import INK, blank_figure, dress_panel, show_image
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
 
 PAPER_SNRS = (1000, 200)
 CROWD_SNR = 0.1
+QUICK_PICKERS = tuple(DogPicker(sigma=s) for s in (2, 3, 4, 5, 7, 10, 15))
 
 
 def run_picking(settings: Settings) -> Section:
@@ -55,36 +54,47 @@ def run_picking(settings: Settings) -> Section:
     truth = particle_table(made.run.packed, grid=made.density.grid)
     seed = stage_seed(settings.seed, "noise")
     snrs = (*PAPER_SNRS, 0.1) if settings.quick else (*PAPER_SNRS, 1, 0.1, 0.02)
-    sigmas = (2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0) if settings.quick else SIGMAS_NM
-    volumes = imaging_series(made.density, snrs=snrs, seed=seed)
-    points = dog_curve(volumes, truth, sigmas_nm=sigmas)
+    pickers = QUICK_PICKERS if settings.quick else PAPER_PICKERS
+    sigmas = [picker.sigma for picker in pickers]
+    cases = [
+        PickingCase(
+            name=f"SNR {snr:g}, {wedge}",
+            volume=simulate_tomogram(made.density, snr=snr, tilt_max=tilt_max, seed=seed),
+            truth=truth,
+        )
+        for tilt_max, wedge in ((60, "tilts to 60°"), (90, "no wedge"))
+        for snr in snrs
+    ]
+    points = picking_curve(cases, pickers)
     best = best_points(points)
-    chance = match_picks(chance_picks(truth, len(truth), seed=seed), truth).f
+    chance = match_picks(random_picks(truth, len(truth), seed=seed), truth).f
     first = f"SNR {PAPER_SNRS[1]:g}, tilts to 60°"
-    top = next(p for p in best if p.name == first)
-    picks = pick_dog(volumes[first], top.sigma1_nm, n_picks=len(truth))
-    crowding, at_random = _crowding(settings, sigmas)
+    top = next(p for p in best if p.case.name == first)
+    picks = top.picker.pick(top.case.volume)
+    narrow = [picker for picker in pickers if picker.sigma <= 7]
+    crowding, at_random = _crowding(settings, narrow)
     densest = dense_series(settings)[-1]
     rendered = tilt_series(settings)
     ratio = rendered.snr["volume"]
+    one_step = simulate_tomogram(densest.density, snr=ratio, seed=seed)
     imaged = best_points(
-        dog_curve(
-            {
-                f"one step, SNR {ratio:.2g}": simulate_tomogram(
-                    densest.density, snr=ratio, seed=seed
-                ),
-                "tilt series": rendered.tomogram,
-            },
-            densest.truth,
-            sigmas_nm=[s for s in sigmas if s <= 7],
+        picking_curve(
+            [
+                PickingCase(name=name, volume=volume, truth=densest.truth)
+                for name, volume in (
+                    (f"one step, SNR {ratio:.2g}", one_step),
+                    ("tilt series", rendered.tomogram),
+                )
+            ],
+            narrow,
         )
     )
     drop = crowding[0].scores.f - crowding[-1].scores.f
     # Each particle is found or not: the spread of a difference of two such shares.
     spread = math.sqrt(sum(p.scores.f * (1 - p.scores.f) for p in (crowding[0], crowding[-1])))
     spread /= math.sqrt(len(truth))
-    clean = [p for p in best if p.name.startswith("SNR 1000")]
-    noisy = [p for p in best if p.name.startswith(f"SNR {snrs[-1]:g}")]
+    clean = [p for p in best if p.case.name.startswith("SNR 1000")]
+    noisy = [p for p in best if p.case.name.startswith(f"SNR {snrs[-1]:g}")]
     return Section(
         number=6,
         title="Particle picking by differences of Gaussians",
@@ -96,7 +106,7 @@ def run_picking(settings: Settings) -> Section:
             Finding(
                 paper="F by the width of the Gaussian at t = 5 (the table is missing in the text "
                 "at hand; Pei et al. 2016 found 7 nm with t = 3 to be the best).",
-                here=f"At SNR 200 with tilts to 60° the best width is {top.sigma1_nm:g} nm with "
+                here=f"At SNR 200 with tilts to 60° the best width is {top.picker.sigma:g} nm with "
                 f"F {top.scores.f:.2f}; as many picks at random reach {chance:.2f}, because "
                 "radii are large where the scene is crowded.",
                 verdict="cannot be compared",
@@ -104,10 +114,10 @@ def run_picking(settings: Settings) -> Section:
             Finding(
                 paper="The performance is highly dependent on the width.",
                 here="At SNR 200 F runs from "
-                f"{min(p.scores.f for p in points if p.name == first):.2f} to "
+                f"{min(p.scores.f for p in points if p.case.name == first):.2f} to "
                 f"{top.scores.f:.2f} over the widths.",
                 verdict=judge(
-                    min(p.scores.f for p in points if p.name == first) < 0.5 * top.scores.f
+                    min(p.scores.f for p in points if p.case.name == first) < 0.5 * top.scores.f
                 ),
             ),
             Finding(
@@ -116,7 +126,7 @@ def run_picking(settings: Settings) -> Section:
                 here=f"The best F is {max(p.scores.f for p in clean):.2f} on nearly clean pictures "
                 f"and {max(p.scores.f for p in noisy):.2f} at SNR {snrs[-1]:g}. The same molecules "
                 "at volume fractions of "
-                + ", ".join(f"{p.fraction:.2f}" for p in crowding)
+                + ", ".join(f"{p.case.fraction:.2f}" for p in crowding)
                 + " give F "
                 + ", ".join(f"{p.scores.f:.2f}" for p in crowding)
                 + f" at SNR {CROWD_SNR:g} (at random "
@@ -153,8 +163,8 @@ def run_picking(settings: Settings) -> Section:
             Picture(
                 caption="Centres within 6 nm of the plane: the particles' on the left (circles "
                 "have their radii), the picks' on the right, black where they found a particle, "
-                f"red where not; SNR 200, width {top.sigma1_nm:g} nm.",
-                png=png_of(_centres(volumes[first], truth, picks.positions, top)),
+                f"red where not; SNR 200, width {top.picker.sigma:g} nm.",
+                png=png_of(_centres(top.case.volume, truth, picks.positions, top)),
                 paper="Figure 15: centres of the actual particles, and of those picked by DoG.",
             ),
             Picture(
@@ -169,7 +179,7 @@ def run_picking(settings: Settings) -> Section:
 
 
 def _crowding(
-    settings: Settings, sigmas: Sequence[float]
+    settings: Settings, pickers: Sequence[DogPicker]
 ) -> tuple[tuple[CurvePoint, ...], list[float]]:
     """Pick the same molecules in periodic boxes of rising fraction, and as often at random."""
     seed = stage_seed(settings.seed, "noise")
@@ -177,17 +187,23 @@ def _crowding(
     at_random = []
     for scene in dense_series(settings):
         volume = simulate_tomogram(scene.density, snr=CROWD_SNR, seed=seed)
-        cases.append(CrowdedCase(fraction=scene.fraction, volume=volume, truth=scene.truth))
-        box = volume.grid.size
-        chance = chance_picks(scene.truth, len(scene.truth), seed=seed, box=box)
-        at_random.append(match_picks(chance, scene.truth, box=box).f)
-    widths = [s for s in sigmas if s <= 7]
-    return crowding_curve(cases, sigmas_nm=widths, periodic=True), at_random
+        cases.append(
+            PickingCase(
+                name=f"fraction {scene.fraction:.3f}",
+                volume=volume,
+                truth=scene.truth,
+                fraction=scene.fraction,
+            )
+        )
+        box = Periodic(box=tuple(volume.grid.size))
+        chance = random_picks(scene.truth, len(scene.truth), seed=seed, boundary=box)
+        at_random.append(match_picks(chance, scene.truth, boundary=box).f)
+    return best_points(picking_curve(cases, pickers, periodic=True)), at_random
 
 
 def _table(points: Sequence[CurvePoint], sigmas: Sequence[float]) -> Table:
-    names = list(dict.fromkeys(p.name for p in points))
-    value = {(p.name, p.sigma1_nm): p.scores.f for p in points}
+    names = list(dict.fromkeys(p.case.name for p in points))
+    value = {(p.case.name, p.picker.sigma): p.scores.f for p in points}
     return Table(
         caption="F by the width of the narrower Gaussian, nm.",
         head=("tomogram", *(f"{s:g}" for s in sigmas)),
@@ -203,8 +219,8 @@ def _crowding_table(crowding: Sequence[CurvePoint], at_random: Sequence[float]) 
         head=("volume fraction", "best width, nm", "precision", "recall", "F", "at random"),
         rows=tuple(
             (
-                f"{p.fraction:.2f}",
-                f"{p.sigma1_nm:g}",
+                f"{p.case.fraction:.2f}",
+                f"{p.picker.sigma:g}",
                 f"{p.scores.precision:.2f}",
                 f"{p.scores.recall:.2f}",
                 f"{p.scores.f:.2f}",
@@ -222,8 +238,8 @@ def _best_table(best: Sequence[CurvePoint], *, caption: str) -> Table:
         head=("tomogram", "width, nm", "precision", "recall", "F"),
         rows=tuple(
             (
-                p.name,
-                f"{p.sigma1_nm:g}",
+                p.case.name,
+                f"{p.picker.sigma:g}",
                 f"{p.scores.precision:.2f}",
                 f"{p.scores.recall:.2f}",
                 f"{p.scores.f:.2f}",
@@ -239,10 +255,10 @@ def _curves(points: Sequence[CurvePoint], chance: float) -> Figure:
     figure = blank_figure((10.0, 3.8))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, wedge in zip(panels, ("tilts to 60°", "no wedge"), strict=True):
-        for name in dict.fromkeys(p.name for p in points if p.name.endswith(wedge)):
-            curve = [p for p in points if p.name == name]
+        for name in dict.fromkeys(p.case.name for p in points if p.case.name.endswith(wedge)):
+            curve = [p for p in points if p.case.name == name]
             axes.plot(
-                [p.sigma1_nm for p in curve],
+                [p.picker.sigma for p in curve],
                 [p.scores.f for p in curve],
                 "o-",
                 markersize=3,
@@ -290,7 +306,7 @@ def _centres(volume: Volume, truth: ParticleTable, picks: np.ndarray, point: Cur
 def _crowding_figure(crowding: Sequence[CurvePoint], at_random: Sequence[float]) -> Figure:
     figure = blank_figure((5.6, 3.6))
     axes = figure.add_subplot()
-    fractions = [p.fraction for p in crowding]
+    fractions = [p.case.fraction for p in crowding]
     axes.plot(fractions, [p.scores.f for p in crowding], "o-", color="#d9793b", label="DoG")
     axes.plot(fractions, at_random, "o:", color="#999999", label="at random")
     axes.legend(frameon=False, fontsize=8, loc="lower right")

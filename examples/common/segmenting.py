@@ -12,16 +12,17 @@ from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.density import render_density, render_labels
 from openmm_cgpack.evaluation import (
     SMALL,
-    FcnSettings,
     LabelledTomogram,
+    Network,
     SegmentationScores,
     Trained,
+    Training,
     predict,
     score_labels,
     split_tomograms,
     train_fcn,
 )
-from openmm_cgpack.evaluation.fcn import require_torch
+from openmm_cgpack.evaluation.segmentation_network import require_torch
 from openmm_cgpack.imaging import simulate_tomogram
 from openmm_cgpack.models import Filament, Membrane, coarse_grain
 from openmm_cgpack.packing import pack_scene, place
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 PAPER_ACCURACY = 0.7015
 IDS = ("1KP8", "1KYI", "1F1B", "3DY4", "2GHO")
 SNR = 1.0
-QUICK = FcnSettings(width=8, steps=12, max_epochs=8, patience=8)
+QUICK = Training(network=Network(width=8), steps=12, max_epochs=8, patience=8)
 
 
 def run_segmenting(settings: Settings) -> Section:
@@ -68,8 +69,8 @@ def run_segmenting(settings: Settings) -> Section:
     training, held_out = split_tomograms([t for t, _ in made], share=0.1, seed=seed)
     trained = train_fcn(
         training[1:],
+        QUICK if settings.quick else SMALL,
         validation=training[:1],
-        settings=QUICK if settings.quick else SMALL,
         seed=seed,
         progress=settings.progress,
     )

@@ -8,6 +8,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .options import add_settings, from_options
+from ..core.tables import to_table
+from ..evaluation import MatchingRule, PaperRule
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -27,20 +31,8 @@ def add(commands: Any) -> None:
     picks.add_argument(
         "truth", metavar="TRUTH", help="a run's folder, its particles.csv, or copick picks"
     )
-    picks.add_argument("--rule", choices=("paper", "czii", "shrec"), default="paper")
-    picks.add_argument(
-        "--assignment", choices=("optimal", "score", "distance", "any"), default="optimal"
-    )
-    picks.add_argument(
-        "--labels", metavar="MRC", help="instance masks for --rule shrec; else the run's"
-    )
-    picks.add_argument(
-        "--dilation",
-        type=int,
-        default=1,
-        metavar="N",
-        help="how often masks grow by a face for --rule shrec; 1 in that challenge",
-    )
+    picks.add_argument("--labels", metavar="MRC", help="instance masks; by default the run's")
+    add_settings(picks, MatchingRule, kind_option="--rule", default=PaperRule())
     picks.add_argument(
         "--tomogram", metavar="MRC", help="whose grid centred coordinates need; else the run's"
     )
@@ -60,7 +52,7 @@ def add(commands: Any) -> None:
 
 
 def _score_picks(options: argparse.Namespace) -> None:
-    from ..evaluation import match_picks, select_particles
+    from ..evaluation import match_picks, select_particles, weighted_f
     from ..io import read_picks, read_truth
 
     _check_folder(options.json)
@@ -72,32 +64,19 @@ def _score_picks(options: argparse.Namespace) -> None:
         if options.best < 0:
             raise ValueError(f"--best: wanted a number >= 0, got {options.best}")
         picks = picks.best(options.best)
-    masks = None
-    if options.rule == "shrec":
-        path = _beside(options.labels, options.truth, "instances.zarr") or _beside(
-            None, options.truth, "instances.mrc"
-        )
-        if path is None:
-            raise ValueError("--labels: wanted instance masks for --rule shrec")
-        masks = _read_labels(path)
-    elif options.labels is not None:
-        raise ValueError("--labels: are for --rule shrec")
-    scores = match_picks(
-        picks,
-        truth,
-        rule=options.rule,
-        labels=masks,
-        assignment=options.assignment,
-        dilation=options.dilation,
-    )
+    rule = from_options(MatchingRule, options)
+    if options.labels is not None and not rule.by_labels:
+        raise ValueError(f"--labels: means nothing for the rule {rule.kind!r}")
+    masks = _instance_masks(options.labels, options.truth) if rule.by_labels else None
+    scores = match_picks(picks, truth, rule, labels=masks)
     print(scores.table())
     print(
-        f"rule {scores.rule}: {scores.tp + scores.fp} picks of {scores.tp + scores.fn} particles; "
+        f"rule {rule.kind}: {scores.tp + scores.fp} picks of {scores.tp + scores.fn} particles; "
         f"{scores.multi_hits} particles within reach of several picks, {scores.empty} picks of "
         f"nothing, {scores.outside} outside; mean distance {scores.mean_distance:.2f} nm"
     )
-    if scores.rule == "czii":
-        print(f"mean over species of F(4): {scores.weighted_f():.4f}")
+    if rule.by_species:
+        print(f"mean over species of F({rule.beta:g}): {weighted_f(scores.species):.4f}")
     _write_json(options.json, _picks_record(scores))
 
 
@@ -115,6 +94,14 @@ def _score_labels(options: argparse.Namespace) -> None:
     scores = score_labels(_read_labels(options.labels), _read_labels(path), names=names)
     print(scores.table())
     _write_json(options.json, _labels_record(scores))
+
+
+def _instance_masks(given: str | None, truth: str) -> LabelVolume:
+    for name in ("instances.zarr", "instances.mrc"):
+        path = _beside(given, truth, name)
+        if path is not None:
+            return _read_labels(path)
+    raise ValueError("--labels: wanted instance masks")
 
 
 def _beside(given: str | None, truth: str, name: str) -> Path | None:
@@ -161,8 +148,7 @@ def _read_labels(path: str | Path) -> LabelVolume:
 
 def _picks_record(scores: PickScores) -> dict[str, Any]:
     return {
-        "rule": scores.rule,
-        "beta": scores.beta,
+        "rule": to_table(scores.rule),
         **{key: getattr(scores, key) for key in ("tp", "fp", "fn", "precision", "recall", "f")},
         "miss_rate": scores.miss_rate,
         "mean_distance_nm": scores.mean_distance,

@@ -1,64 +1,57 @@
-"""Tomograms and truth to scores: picking, matching, segmentation."""
+"""Scores of picks and segmentations, and the paper's two methods: DoG picking and a network."""
 
 from ..core.picks import Picks
 from .assignment import ASSIGNMENTS
-from .curves import (
-    SIGMAS_NM,
-    CrowdedCase,
+from .dog_picker import DogPicker
+from .labelled_tomograms import LabelledTomogram, split_tomograms, split_volume
+from .matching import match_picks, select_particles
+from .matching_rules import CziiRule, MatchingRule, PaperRule, ShrecRule
+from .network_training import LARGE, SMALL, Epoch, Trained, Training, train_fcn
+from .pick_scores import PickScores, SpeciesScores, f_score, pool_scores, weighted_f
+from .picking_curves import (
+    PAPER_PICKERS,
     CurvePoint,
+    PickingCase,
     best_points,
-    chance_picks,
-    crowding_curve,
-    dog_curve,
-    imaging_series,
+    picking_curve,
+    random_picks,
 )
-from .dog import difference_of_gaussians, local_maxima, pick_dog
-from .fcn import LARGE, SMALL, FcnModel, FcnSettings, load_model, new_model, predict, save_model
-from .matching import RULES, match_picks, select_particles
-from .scores import PickScores, SpeciesScores, f_score, pool_scores, weighted_f
-from .segmentation import SegmentationScores, Segmenter, confusion_matrix, score_labels
-from .training import (
-    Epoch,
-    LabelledTomogram,
-    Trained,
-    split_tomograms,
-    split_volume,
-    train_fcn,
-)
+from .segmentation_network import FcnModel, Network, load_model, new_model, predict, save_model
+from .segmentation_scores import SegmentationScores, Segmenter, confusion_matrix, score_labels
 
 __all__ = [
     "ASSIGNMENTS",
     "LARGE",
-    "RULES",
-    "SIGMAS_NM",
+    "PAPER_PICKERS",
     "SMALL",
-    "CrowdedCase",
     "CurvePoint",
+    "CziiRule",
+    "DogPicker",
     "Epoch",
     "FcnModel",
-    "FcnSettings",
     "LabelledTomogram",
+    "MatchingRule",
+    "Network",
+    "PaperRule",
     "PickScores",
+    "PickingCase",
     "Picks",
     "SegmentationScores",
     "Segmenter",
+    "ShrecRule",
     "SpeciesScores",
     "Trained",
+    "Training",
     "best_points",
-    "chance_picks",
     "confusion_matrix",
-    "crowding_curve",
-    "difference_of_gaussians",
-    "dog_curve",
     "f_score",
-    "imaging_series",
     "load_model",
-    "local_maxima",
     "match_picks",
     "new_model",
-    "pick_dog",
+    "picking_curve",
     "pool_scores",
     "predict",
+    "random_picks",
     "save_model",
     "score_labels",
     "select_particles",

@@ -1,4 +1,4 @@
-"""Picks against the particles that are there."""
+"""Comparing picks with the true particles."""
 
 from __future__ import annotations
 
@@ -6,83 +6,38 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.arrays import frozen, positive
+from ..core.arrays import positive
+from ..core.boundary import Boundary, Open
 from ..core.particles import ParticleTable
 from ..core.picks import Picks
 from ..core.volume import LabelVolume, Volume
-from .assignment import assign, within_reach
-from .scores import PickScores, SpeciesScores
-
-RULES = ("paper", "czii", "shrec")
-"""Names of the rules by which picks are matched."""
-
-REACH = {"paper": 1.0, "czii": 0.5}
-"""Share of a particle's radius within which a pick finds it."""
-
-BETA = {"paper": 1.0, "czii": 4.0, "shrec": 1.0}
-"""Weight of recall in each rule's F-score."""
+from .matching_rules import MatchingRule, PaperRule, species_of_picks
+from .pick_scores import PickScores, SpeciesScores
 
 
 def match_picks(
     picks: Picks,
     truth: ParticleTable,
+    rule: MatchingRule = PaperRule(),
     *,
-    rule: str = "paper",
     labels: LabelVolume | None = None,
-    assignment: str = "optimal",
-    reach: float | None = None,
-    dilation: int = 1,
-    box: Sequence[float] | np.ndarray | None = None,
+    boundary: Boundary = Open(),
 ) -> PickScores:
-    """Compare picks with the truth; a particle counts once.
-
-    ``"paper"``
-        A pick finds a particle when it is within the particle's radius of its centre (section
-        4.1.1), whatever it is said to be. F-score with beta 1.
-    ``"czii"``
-        Within half the radius, and of the particle's species; beta 4. See
-        `PickScores.weighted_f` and `pool_scores` for the figure of that challenge.
-    ``"shrec"``
-        A pick finds the instance whose mask, grown by `dilation` voxels, holds the pick's voxel,
-        whatever it is said to be; of several the first in `picks` counts. Picks outside the
-        volume are moved to its nearest voxel and counted in `outside`. Beta 1.
-
-    In a crowd a pick may lie within reach of several particles. `assignment` says what then:
-
-    ``"optimal"``
-        The most pairs that are possible, and among all such choices the smallest sum of
-        distances. It depends neither on scores nor on the order of the picks, and no other
-        one-to-one choice finds more.
-    ``"score"``
-        Picks from the best score on take the nearest particle that is free.
-    ``"distance"``
-        Pairs from the nearest on, while both are free.
-    ``"any"``
-        A particle is found when any pick reaches it, and a pick may find several: how the CZII
-        challenge's program counts. ``fp`` is then never below 0, as the picks beyond ``tp``.
+    """Compare picks with the truth; each particle counts once.
 
     Parameters
     ----------
     picks : Picks
-        What was picked, in the files' frame.
+        Positions in the files' frame.
     truth : ParticleTable
-        What is there, in the same frame. Everything in it counts: leave out what shall not be
-        found with `select_particles`.
-    rule : {"paper", "czii", "shrec"}, optional
-        How picks are matched.
+        The true particles, in the same frame. All of them count: remove what shall not be found
+        with `select_particles`.
+    rule : MatchingRule, optional
+        When a pick finds a particle: `PaperRule`, `CziiRule` or `ShrecRule`.
     labels : LabelVolume, optional
-        Instance masks of the whole scene, for ``"shrec"``; its first voxel's centre is at 0.
-    assignment : {"optimal", "score", "distance", "any"}, optional
-        For ``"paper"`` and ``"czii"``; a mask names one particle only.
-    reach : float, optional
-        For ``"paper"`` and ``"czii"``: the share of a particle's radius within which a pick finds
-        it, in place of the rule's 1 or 0.5.
-    dilation : int, optional
-        For ``"shrec"``: how often masks grow by a face; where two meet the higher number wins.
-        1 in that challenge.
-    box : three floats, optional
-        For ``"paper"`` and ``"czii"``: edges of a periodic box along x, y and z, nm. Distances are
-        then those to the nearest image of a particle.
+        Instance masks of the whole scene, for `ShrecRule`; the first voxel's centre is at 0.
+    boundary : Boundary, optional
+        Where it is periodic, distances are to a particle's nearest image. Not for `ShrecRule`.
 
     Returns
     -------
@@ -91,49 +46,23 @@ def match_picks(
     Raises
     ------
     ValueError
-        An argument is none of those wanted, labels are missing or not wanted, or picks have no
-        species where the rule needs them.
-
-    References
-    ----------
-    CZII CryoET object identification challenge, Kaggle (2024). Gubins et al., SHREC 2021:
-    classification in cryo-electron tomograms, Eurographics workshop on 3D object retrieval.
+        Labels are missing, labels or the boundary mean nothing for the rule, or picks have no
+        species where it needs them.
 
     Examples
     --------
     >>> truth = ParticleTable(instance=[1, 2], species=["a", "a"], centre=[(0, 0, 0), (9, 0, 0)],
     ...                       radius=[3, 3], rotation=np.stack([np.eye(3)] * 2))
-    >>> scores = match_picks(Picks(positions=[(1, 0, 0), (0, 1, 0), (20, 0, 0)]), truth)
+    >>> picks = Picks(positions=[(1, 0, 0), (0, 1, 0), (20, 0, 0)])
+    >>> scores = match_picks(picks, truth, PaperRule(assignment="distance"))
     >>> scores.tp, scores.fp, scores.fn, scores.f
     (1, 2, 1, 0.4)
     """
-    if rule not in RULES:
-        raise ValueError(f"rule: wanted one of {', '.join(RULES)}, got {rule!r}")
-    if (rule == "shrec") != (labels is not None):
-        wanted = "instance labels" if rule == "shrec" else "no labels"
-        raise ValueError(f"labels: wanted {wanted} for the rule {rule!r}")
-    if reach is not None and rule == "shrec":
-        raise ValueError("reach: is for the rules paper and czii")
-    if box is not None and rule == "shrec":
-        raise ValueError("box: is for the rules paper and czii")
-    edges = None if box is None else frozen(box, "box", (3,))
-    if edges is not None and not (edges > 0).all():
-        raise ValueError(f"box: wanted positive edges, got {edges.tolist()}")
-    outside = 0
-    if labels is not None:
-        pick, particle, outside = _look_up(picks, truth, labels, dilation)
-        distances = np.linalg.norm(picks.positions[pick] - truth.centre[particle], axis=1)
-        chosen = np.sort(np.unique(particle, return_index=True)[1])
-    else:
-        share = REACH[rule] if reach is None else positive(reach, "reach")
-        pick, particle, distances = within_reach(
-            picks.positions, truth.centre, share * truth.radius, box=edges
-        )
-        if rule == "czii":
-            same = _species(picks, truth)[pick] == truth.species[particle]
-            pick, particle, distances = pick[same], particle[same], distances[same]
-        chosen = assign(pick, particle, distances, scores=picks.scores, assignment=assignment)
-    pairs = np.stack([pick[chosen], particle[chosen]], axis=1)
+    if rule.by_labels != (labels is not None):
+        wanted = "instance labels" if rule.by_labels else "no labels"
+        raise ValueError(f"labels: wanted {wanted} for the rule {rule.kind!r}")
+    found = rule.match(picks, truth, labels=labels, boundary=boundary)
+    pairs = np.stack([found.picks[found.chosen], found.particles[found.chosen]], axis=1)
     confusion, names = _confusion(picks, truth, pairs)
     return PickScores(
         rule=rule,
@@ -141,12 +70,11 @@ def match_picks(
         fp=max(0, len(picks) - len(pairs)),
         fn=len(truth) - len(pairs),
         species=_by_species(picks, truth, pairs, rule),
-        beta=BETA[rule],
         pairs=pairs,
-        distances=distances[chosen],
-        multi_hits=int((np.bincount(particle, minlength=1) > 1).sum()),
-        empty=len(picks) - len(np.unique(pick)),
-        outside=outside,
+        distances=found.distances[found.chosen],
+        multi_hits=int((np.bincount(found.particles, minlength=1) > 1).sum()),
+        empty=len(picks) - len(np.unique(found.picks)),
+        outside=found.outside,
         confusion=confusion,
         confusion_names=names,
     )
@@ -158,9 +86,9 @@ def select_particles(
     species: Sequence[str] | None = None,
     without: Sequence[str] = (),
     volume: Volume | LabelVolume | None = None,
-    margin_nm: float = 0.0,
+    margin: float = 0.0,
 ) -> ParticleTable:
-    """Return the particles that a picker could be asked to find.
+    """Return the particles that a picker is asked to find.
 
     Parameters
     ----------
@@ -169,11 +97,11 @@ def select_particles(
     species : sequence of str, optional
         The species to keep; all when left out.
     without : sequence of str, optional
-        Species to leave out: filaments and membranes, for example.
+        Species to remove: filaments and membranes, for example.
     volume : Volume or LabelVolume, optional
         Keeps only particles whose centre is in one of its voxels.
-    margin_nm : float, optional
-        How far from the volume's faces they have to be, nm.
+    margin : float, optional
+        Least distance of a centre from the volume's faces, nm.
 
     Returns
     -------
@@ -183,6 +111,13 @@ def select_particles(
     ------
     ValueError
         There is no such species, or the margin is negative.
+
+    Examples
+    --------
+    >>> truth = ParticleTable(instance=[1, 2], species=["a", "b"], centre=[(0, 0, 0), (9, 0, 0)],
+    ...                       radius=[3, 3], rotation=np.stack([np.eye(3)] * 2))
+    >>> select_particles(truth, without=["b"]).species.tolist()
+    ['a']
     """
     unknown = sorted({*(species or ()), *without} - set(truth.species.tolist()))
     if unknown:
@@ -190,10 +125,10 @@ def select_particles(
     keep = ~np.isin(truth.species, np.array(list(without), np.str_))
     if species is not None:
         keep &= np.isin(truth.species, np.array(list(species), np.str_))
-    margin_nm = positive(margin_nm, "margin_nm", zero=True)
+    margin = positive(margin, "margin", zero=True)
     if volume is not None:
-        low = margin_nm - volume.voxel_size / 2
-        high = volume.grid.size - volume.voxel_size / 2 - margin_nm
+        low = margin - volume.voxel_size / 2
+        high = volume.grid.size - volume.voxel_size / 2 - margin
         keep &= ((truth.centre >= low) & (truth.centre < high)).all(axis=1)
     return ParticleTable(
         instance=truth.instance[keep],
@@ -204,46 +139,10 @@ def select_particles(
     )
 
 
-def _look_up(
-    picks: Picks, truth: ParticleTable, labels: LabelVolume, dilation: int
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the pairs of picks and the particles whose masks hold them, and those outside."""
-    from scipy.ndimage import generate_binary_structure, grey_dilation
-
-    if dilation < 0:
-        raise ValueError(f"dilation: wanted a number >= 0, got {dilation}")
-    data = labels.data
-    cross = generate_binary_structure(3, 1)
-    for _ in range(dilation):
-        data = grey_dilation(data, footprint=cross, mode="nearest")
-    voxels = np.rint(picks.positions / labels.voxel_size).astype(np.int64)[:, ::-1]
-    inside = np.clip(voxels, 0, np.array(data.shape) - 1)
-    owner = data[tuple(inside.T)].astype(np.int64)
-    order = np.argsort(truth.instance)
-    place = np.searchsorted(truth.instance[order], owner).clip(max=max(len(truth) - 1, 0))
-    known = np.zeros(len(owner), bool)
-    if len(truth):
-        known = truth.instance[order][place] == owner
-    pick = np.flatnonzero(known)
-    particle = order[place[known]] if len(truth) else np.empty(0, np.int64)
-    return pick, particle, int((voxels != inside).any(axis=1).sum())
-
-
-def _species(picks: Picks, truth: ParticleTable) -> np.ndarray:
-    if picks.species is not None:
-        return picks.species
-    names = np.unique(truth.species)
-    if len(names) != 1:
-        raise ValueError(
-            f"picks: the rule 'czii' wants a species for each pick, as the truth has {len(names)}"
-        )
-    return np.repeat(names, len(picks))
-
-
 def _by_species(
-    picks: Picks, truth: ParticleTable, pairs: np.ndarray, rule: str
+    picks: Picks, truth: ParticleTable, pairs: np.ndarray, rule: MatchingRule
 ) -> tuple[SpeciesScores, ...]:
-    said = _species(picks, truth) if rule == "czii" else np.empty(0, np.str_)
+    said = species_of_picks(picks, truth) if rule.by_species else np.empty(0, np.str_)
     found = truth.species[pairs[:, 1]]
     result = []
     for name in np.unique(np.concatenate([truth.species, said])):
@@ -252,9 +151,9 @@ def _by_species(
             SpeciesScores(
                 name=str(name),
                 tp=tp,
-                fp=max(0, int((said == name).sum()) - tp) if rule == "czii" else None,
+                fp=max(0, int((said == name).sum()) - tp) if rule.by_species else None,
                 fn=int((truth.species == name).sum()) - tp,
-                beta=BETA[rule],
+                beta=rule.beta,
             )
         )
     return tuple(result)
@@ -271,6 +170,6 @@ def _confusion(
     said[pairs[:, 1]] = np.searchsorted(names, picks.species[pairs[:, 0]])
     matrix = np.zeros((n + 1, n + 1), np.int64)
     np.add.at(matrix, (np.searchsorted(names, truth.species), said), 1)
-    idle = np.setdiff1d(np.arange(len(picks)), pairs[:, 0])
-    np.add.at(matrix, (n, np.searchsorted(names, picks.species[idle])), 1)
+    unpaired = np.setdiff1d(np.arange(len(picks)), pairs[:, 0])
+    np.add.at(matrix, (n, np.searchsorted(names, picks.species[unpaired])), 1)
     return matrix, tuple(str(name) for name in names)

@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openmm_cgpack.core import LabelVolume, ParticleTable, Picks, Volume
+from openmm_cgpack.core import LabelVolume, ParticleTable, Periodic, Picks, Volume
 from openmm_cgpack.evaluation import (
+    CziiRule,
+    PaperRule,
+    ShrecRule,
     SpeciesScores,
     f_score,
     match_picks,
@@ -38,7 +41,7 @@ def counts(scores):
     return scores.tp, scores.fp, scores.fn
 
 
-@pytest.mark.parametrize("rule", ["paper", "czii"])
+@pytest.mark.parametrize("rule", [PaperRule(), CziiRule()])
 def test_perfect(rule):
     scores = match_picks(Picks(positions=CENTRES, species=["a", "a", "b"]), TRUTH, rule=rule)
     assert counts(scores) == (3, 0, 0)
@@ -48,7 +51,7 @@ def test_perfect(rule):
     assert scores.confusion.tolist() == [[2, 0, 0], [0, 1, 0], [0, 0, 0]]
 
 
-@pytest.mark.parametrize("rule", ["paper", "czii"])
+@pytest.mark.parametrize("rule", [PaperRule(), CziiRule()])
 def test_empty(rule):
     none = Picks(positions=np.empty((0, 3)), species=np.empty(0, str))
     scores = match_picks(none, TRUTH, rule=rule)
@@ -76,11 +79,11 @@ def test_doubled_picks_count_once():
 
 def test_wrong_species():
     picks = Picks(positions=CENTRES, species=["a", "b", "b"])
-    paper = match_picks(picks, TRUTH, rule="paper")
+    paper = match_picks(picks, TRUTH, rule=PaperRule())
     assert counts(paper) == (3, 0, 0)
     assert paper.confusion.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
     assert paper.confusion_names == ("a", "b")
-    czii = match_picks(picks, TRUTH, rule="czii")
+    czii = match_picks(picks, TRUTH, rule=CziiRule())
     assert counts(czii) == (2, 1, 1)
     a, b = czii.species
     assert (a.name, a.tp, a.fp, a.fn) == ("a", 1, 0, 1)
@@ -88,21 +91,21 @@ def test_wrong_species():
     # beta 4: 17 P R / (16 P + R)
     assert a.f == pytest.approx(17 * 1 * 0.5 / (16 * 1 + 0.5))
     assert b.f == pytest.approx(17 * 0.5 * 1 / (16 * 0.5 + 1))
-    assert czii.weighted_f() == pytest.approx((a.f + b.f) / 2)
-    assert czii.weighted_f({"b": 0}) == pytest.approx(a.f)
-    assert czii.weighted_f({"a": 1, "b": 3}) == pytest.approx((a.f + 3 * b.f) / 4)
+    assert weighted_f(czii.species) == pytest.approx((a.f + b.f) / 2)
+    assert weighted_f(czii.species, {"b": 0}) == pytest.approx(a.f)
+    assert weighted_f(czii.species, {"a": 1, "b": 3}) == pytest.approx((a.f + 3 * b.f) / 4)
     assert czii.confusion.tolist() == [[1, 0, 1], [0, 1, 0], [0, 1, 0]]
 
 
 def test_a_species_that_is_not_there():
     scores = match_picks(
-        Picks(positions=[(0, 0, 0), *CENTRES], species=["c", "a", "a", "b"]), TRUTH, rule="czii"
+        Picks(positions=[(0, 0, 0), *CENTRES], species=["c", "a", "a", "b"]), TRUTH, rule=CziiRule()
     )
     assert [(s.name, s.tp, s.fp, s.fn) for s in scores.species][2] == ("c", 0, 1, 0)
     assert scores.species[2].f == 0.0
 
 
-@pytest.mark.parametrize(("rule", "reach"), [("paper", 4.0), ("czii", 2.0)])
+@pytest.mark.parametrize(("rule", "reach"), [(PaperRule(), 4.0), (CziiRule(), 2.0)])
 def test_pick_on_the_rim(rule, reach):
     truth = table([(10, 20, 30)], 4.0)
     step = np.array([2, -1, 2]) / 3  # of length 1
@@ -124,7 +127,7 @@ CHAIN_PICKS = Picks(positions=[(2.2, 0, 0), (-2.5, 0, 0)], scores=[2.0, 1.0])
     ("assignment", "tp", "fp"), [("optimal", 2, 0), ("score", 1, 1), ("distance", 1, 1)]
 )
 def test_assignments_differ_in_a_crowd(assignment, tp, fp):
-    scores = match_picks(CHAIN_PICKS, CHAIN, assignment=assignment)
+    scores = match_picks(CHAIN_PICKS, CHAIN, PaperRule(assignment=assignment))
     assert counts(scores) == (tp, fp, 2 - tp)
 
 
@@ -132,14 +135,14 @@ def test_one_pick_in_two_particles():
     between = Picks(positions=[(2.5, 0, 0)])
     assert counts(match_picks(between, CHAIN)) == (1, 0, 1)
     # The challenge's program counts both particles.
-    assert counts(match_picks(between, CHAIN, assignment="any")) == (2, 0, 0)
+    assert counts(match_picks(between, CHAIN, PaperRule(assignment="any"))) == (2, 0, 0)
 
 
 def test_greedy_by_score_takes_the_better_pick():
     truth = table([(0, 0, 0)], 3.0)
     picks = Picks(positions=[(0.1, 0, 0), (2, 0, 0)], scores=[0.1, 0.9])
-    assert match_picks(picks, truth, assignment="score").pairs.tolist() == [[1, 0]]
-    assert match_picks(picks, truth, assignment="distance").pairs.tolist() == [[0, 0]]
+    assert match_picks(picks, truth, PaperRule(assignment="score")).pairs.tolist() == [[1, 0]]
+    assert match_picks(picks, truth, PaperRule(assignment="distance")).pairs.tolist() == [[0, 0]]
 
 
 @given(
@@ -169,9 +172,11 @@ def test_optimal_is_the_best_of_all_choices(picks, centres, radius):
         len(set(scores.pairs[:, 0].tolist())) == len(set(scores.pairs[:, 1].tolist())) == scores.tp
     )
     for name in ("score", "distance"):
-        greedy = match_picks(Picks(positions=positions), truth, assignment=name)
+        greedy = match_picks(Picks(positions=positions), truth, PaperRule(assignment=name))
         assert greedy.tp <= scores.tp <= 2 * greedy.tp
-    assert scores.tp <= match_picks(Picks(positions=positions), truth, assignment="any").tp
+    assert (
+        scores.tp <= match_picks(Picks(positions=positions), truth, PaperRule(assignment="any")).tp
+    )
 
 
 def labels_of_two():
@@ -195,7 +200,7 @@ def test_shrec_looks_masks_up():
         ],
         species=["b", "b", "b", "a", "a"],
     )
-    scores = match_picks(picks, truth, rule="shrec", labels=labels, dilation=0)
+    scores = match_picks(picks, truth, rule=ShrecRule(dilation=0), labels=labels)
     assert counts(scores) == (2, 3, 0)
     assert (scores.multi_hits, scores.empty, scores.outside) == (1, 2, 1)
     # The first hit counts.
@@ -220,11 +225,11 @@ def test_shrec_masks_grow_by_a_face():
         (2, diagonal, 1),
     ):
         scores = match_picks(
-            Picks(positions=[positions]), truth, rule="shrec", labels=labels, dilation=dilation
+            Picks(positions=[positions]), truth, rule=ShrecRule(dilation=dilation), labels=labels
         )
         assert scores.tp == tp
     # Where two masks meet the higher number wins, as in that challenge.
-    scores = match_picks(Picks(positions=[(8.0, 4.0, 3.0)]), truth, rule="shrec", labels=labels)
+    scores = match_picks(Picks(positions=[(8.0, 4.0, 3.0)]), truth, rule=ShrecRule(), labels=labels)
     assert truth.instance[scores.pairs[0, 1]] == 7
 
 
@@ -232,11 +237,11 @@ def test_shrec_leaves_out_what_the_table_leaves_out():
     labels, truth = labels_of_two()
     only = select_particles(truth, species=["a"])
     scores = match_picks(
-        Picks(positions=truth.centre), only, rule="shrec", labels=labels, dilation=0
+        Picks(positions=truth.centre), only, rule=ShrecRule(dilation=0), labels=labels
     )
     assert counts(scores) == (1, 1, 0)
     nothing = select_particles(truth, without=["a", "b"])
-    scores = match_picks(Picks(positions=truth.centre), nothing, rule="shrec", labels=labels)
+    scores = match_picks(Picks(positions=truth.centre), nothing, rule=ShrecRule(), labels=labels)
     assert counts(scores) == (0, 2, 0)
 
 
@@ -244,14 +249,14 @@ def test_shrec_is_in_nm():
     labels, truth = labels_of_two()
     coarse = LabelVolume(data=labels.data, voxel_size=2.5, origin=labels.origin)
     scores = match_picks(
-        Picks(positions=truth.centre * 2.5), truth, rule="shrec", labels=coarse, dilation=0
+        Picks(positions=truth.centre * 2.5), truth, rule=ShrecRule(dilation=0), labels=coarse
     )
     assert scores.tp == 2
 
 
 def test_pooling():
-    one = match_picks(Picks(positions=CENTRES, species=["a", "b", "b"]), TRUTH, rule="czii")
-    two = match_picks(Picks(positions=CENTRES[:1], species=["a"]), TRUTH, rule="czii")
+    one = match_picks(Picks(positions=CENTRES, species=["a", "b", "b"]), TRUTH, rule=CziiRule())
+    two = match_picks(Picks(positions=CENTRES[:1], species=["a"]), TRUTH, rule=CziiRule())
     a, b = pool_scores([one, two])
     assert (a.tp, a.fp, a.fn) == (2, 0, 2)
     assert (b.tp, b.fp, b.fn) == (1, 1, 1)
@@ -283,7 +288,7 @@ def test_selection():
     volume = Volume(data=np.zeros((40, 30, 20)), voxel_size=2.0, origin=(5, 5, 5))
     truth = table([(-1.0, 0, 0), (38.9, 58.9, 78.9), (39.1, 5, 5), (20, 20, 20)], 2.0, list("abca"))
     assert select_particles(truth, volume=volume).instance.tolist() == [1, 2, 4]
-    assert select_particles(truth, volume=volume, margin_nm=3).instance.tolist() == [4]
+    assert select_particles(truth, volume=volume, margin=3).instance.tolist() == [4]
     assert select_particles(truth, without=["a"]).instance.tolist() == [2, 3]
     with pytest.raises(ValueError, match="no 'x'"):
         select_particles(truth, species=["x"])
@@ -291,7 +296,7 @@ def test_selection():
 
 def test_table_names_every_species():
     text = match_picks(
-        Picks(positions=CENTRES, species=["a", "b", "b"]), TRUTH, rule="czii"
+        Picks(positions=CENTRES, species=["a", "b", "b"]), TRUTH, rule=CziiRule()
     ).table()
     assert [line.split()[0] for line in text.splitlines()] == ["species", "a", "b", "all"]
     assert "F(4)" in text
@@ -300,42 +305,44 @@ def test_table_names_every_species():
 def test_reach_in_place_of_the_rules():
     picks = Picks(positions=np.add(CENTRES, (3.0, 0, 0)), species=["a", "a", "b"])
     assert counts(match_picks(picks, TRUTH)) == (3, 0, 0)
-    assert counts(match_picks(picks, TRUTH, reach=0.5)) == (0, 3, 3)
-    assert counts(match_picks(picks, TRUTH, rule="czii", reach=0.75)) == (3, 0, 0)
+    assert counts(match_picks(picks, TRUTH, PaperRule(reach=0.5))) == (0, 3, 3)
+    assert counts(match_picks(picks, TRUTH, rule=CziiRule(reach=0.75))) == (3, 0, 0)
+
+
+def test_bad_arguments():
+    picks = Picks(positions=CENTRES)
     labels, truth = labels_of_two()
-    with pytest.raises(ValueError, match="reach: is for the rules paper and czii"):
-        match_picks(picks, truth, rule="shrec", labels=labels, reach=0.5)
+    with pytest.raises(ValueError, match="labels: wanted instance labels for the rule 'shrec'"):
+        match_picks(picks, TRUTH, ShrecRule())
+    with pytest.raises(ValueError, match="labels: wanted no labels for the rule 'paper'"):
+        match_picks(picks, truth, labels=labels)
+    with pytest.raises(ValueError, match="boundary: means nothing for the rule 'shrec'"):
+        match_picks(picks, truth, ShrecRule(), labels=labels, boundary=Periodic(box=9))
+    with pytest.raises(ValueError, match="wanted a species for each pick, as the truth has 2"):
+        match_picks(picks, TRUTH, CziiRule())
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("make", "message"),
     [
-        ({"rule": "own"}, "rule: wanted one of paper, czii, shrec, got 'own'"),
-        ({"rule": "shrec"}, "labels: wanted instance labels"),
-        ({"assignment": "best"}, "assignment: wanted one of"),
-        ({"box": (10, 0, 10)}, "box: wanted positive edges"),
-        ({"rule": "czii"}, "wants a species for each pick, as the truth has 2"),
+        (lambda: PaperRule(assignment="best"), 'assignment: wanted "optimal" or "score" or'),
+        (lambda: PaperRule(reach=0), "reach: wanted a number > 0, got 0"),
+        (lambda: CziiRule(beta=-1), "beta: wanted a number > 0, got -1"),
+        (lambda: ShrecRule(dilation=-1), "dilation: wanted a whole number >= 0, got -1"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_bad_rules(make, message):
     with pytest.raises(ValueError, match=message):
-        match_picks(Picks(positions=CENTRES), TRUTH, **arguments)
-    labels, truth = labels_of_two()
-    with pytest.raises(ValueError, match="dilation"):
-        match_picks(Picks(positions=CENTRES), truth, rule="shrec", labels=labels, dilation=-1)
-    with pytest.raises(ValueError, match="box: is for the rules paper and czii"):
-        match_picks(Picks(positions=CENTRES), truth, rule="shrec", labels=labels, box=(9, 9, 9))
-    with pytest.raises(ValueError, match="labels: wanted no labels"):
-        match_picks(Picks(positions=CENTRES), truth, labels=labels)
+        make()
 
 
 def test_weights_are_checked():
-    scores = match_picks(Picks(positions=CENTRES, species=["a", "a", "b"]), TRUTH, rule="czii")
+    scores = match_picks(Picks(positions=CENTRES, species=["a", "a", "b"]), TRUTH, rule=CziiRule())
     with pytest.raises(ValueError, match="no species 'x'"):
-        scores.weighted_f({"x": 1})
+        weighted_f(scores.species, {"x": 1})
     with pytest.raises(ValueError, match="not all zero"):
-        scores.weighted_f({"a": 0, "b": 0})
-    assert np.isnan(match_picks(Picks(positions=CENTRES), TRUTH).weighted_f())
+        weighted_f(scores.species, {"a": 0, "b": 0})
+    assert np.isnan(weighted_f(match_picks(Picks(positions=CENTRES), TRUTH).species))
 
 
 def test_a_periodic_box_has_no_rim():
@@ -343,12 +350,13 @@ def test_a_periodic_box_has_no_rim():
     # The first by its image beyond x = 50, the second by the one of z = -2 in the box of 60.
     picks = Picks(positions=[(48, 20, 30), (40, 22, 59)])
     assert counts(match_picks(picks, truth)) == (0, 2, 2)
-    scores = match_picks(picks, truth, box=(50, 50, 60))
+    box = Periodic(box=(50, 50, 60))
+    scores = match_picks(picks, truth, boundary=box)
     assert counts(scores) == (2, 0, 0)
     np.testing.assert_allclose(scores.distances, [3, np.sqrt(5)])
     # The rim counts there too, and a hair beyond it does not.
     for x, found in ((47.0, 1), (46.999, 0)):
-        assert match_picks(Picks(positions=[(x, 20, 30)]), truth, box=(50, 50, 60)).tp == found
+        assert match_picks(Picks(positions=[(x, 20, 30)]), truth, boundary=box).tp == found
     # On the far edge, by rounding, is on the near one.
     edge = Picks(positions=[(50.0, 20, 30), (-1e-18, 20, 30)])
-    assert match_picks(edge, truth, box=(50, 50, 60), assignment="any").multi_hits == 1
+    assert match_picks(edge, truth, PaperRule(assignment="any"), boundary=box).multi_hits == 1

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from openmm_cgpack.core import ParticleTable, Volume
+from openmm_cgpack.core.boundary import Periodic
 from openmm_cgpack.evaluation import (
-    SIGMAS_NM,
-    CrowdedCase,
+    PAPER_PICKERS,
+    DogPicker,
+    PickingCase,
     best_points,
-    chance_picks,
-    crowding_curve,
-    dog_curve,
-    imaging_series,
     match_picks,
-    pick_dog,
+    picking_curve,
+    random_picks,
 )
+from openmm_cgpack.imaging import simulate_tomogram
 
 RADIUS = 4.0
 
@@ -40,46 +40,54 @@ def scene(gap, n=3):
     return Volume(data=data, voxel_size=1.0, origin=(0, 0, 0)), truth
 
 
+def noisy(density, snr, *, seed, tilt_max=60):
+    return simulate_tomogram(density, snr=snr, tilt_max=tilt_max, seed=seed)
+
+
+def pickers(*sigmas, **options):
+    return [DogPicker(sigma=sigma, **options) for sigma in sigmas]
+
+
 def test_the_papers_widths():
-    assert tuple(range(2, 16)) == SIGMAS_NM
+    assert [picker.sigma for picker in PAPER_PICKERS] == list(range(2, 16))
 
 
 def test_a_curve_is_its_pickings():
     density, truth = scene(12.0)
-    volumes = {
-        "positive": density,
-        "noisy": imaging_series(density, snrs=[0.05], seed=1).popitem()[1],
-    }
-    points = dog_curve(volumes, truth, sigmas_nm=(2, 3, 9), dark=False)
-    assert [(p.name, p.sigma1_nm) for p in points] == [
-        (name, sigma) for name in volumes for sigma in (2, 3, 9)
+    cases = [
+        PickingCase(name="positive", volume=density, truth=truth),
+        PickingCase(name="noisy", volume=noisy(density, 0.05, tilt_max=90, seed=1), truth=truth),
+    ]
+    points = picking_curve(cases, pickers(2, 3, 9, dark=False))
+    assert [(p.case, p.picker.sigma) for p in points] == [
+        (case, sigma) for case in cases for sigma in (2, 3, 9)
     ]
     for point in points:
-        picks = pick_dog(volumes[point.name], point.sigma1_nm, n_picks=len(truth), dark=False)
+        assert point.picker == DogPicker(sigma=point.picker.sigma, n_picks=len(truth), dark=False)
+        picks = point.picker.pick(point.case.volume)
         assert point.scores.f == match_picks(picks, truth).f
         assert point.scores.tp + point.scores.fp <= len(truth)
-        assert np.isnan(point.fraction)
     assert points[1].scores.f == 1.0  # 3 nm, next to 4 / sqrt(3)
     assert points[2].scores.f < 0.5  # 9 nm, balls that are 12 nm apart run together
-    assert best_points(points)[0].sigma1_nm in (2, 3)
+    best = best_points(points)
+    assert [p.case for p in best] == cases
+    assert best[0].picker.sigma in (2, 3)
+    for point in best:
+        assert point.scores.f == max(p.scores.f for p in points if p.case is point.case)
 
 
 def test_best_is_the_narrower_one_on_a_tie():
     density, truth = scene(14.0)
-    points = dog_curve({"a": density}, truth, sigmas_nm=(3, 2), dark=False)
+    case = PickingCase(name="a", volume=density, truth=truth)
+    points = picking_curve([case], pickers(3, 2, dark=False))
     assert points[0].scores.f == points[1].scores.f == 1.0
     (best,) = best_points(points)
-    assert best.sigma1_nm == 2
+    assert best.picker.sigma == 2
 
 
-def test_series_differ_in_noise_and_wedge_only():
+def test_tomograms_of_one_seed_differ_in_noise_and_wedge_only():
     density, _ = scene(12.0, n=2)
-    series = imaging_series(density, snrs=[None, 0.5, 0.1], tilt_maxs=(60, 90), seed=4)
-    assert list(series) == [
-        "no noise, tilts to 60°", "SNR 0.5, tilts to 60°", "SNR 0.1, tilts to 60°",
-        "no noise, no wedge", "SNR 0.5, no wedge", "SNR 0.1, no wedge",
-    ]  # fmt: skip
-    clean, some, much = list(series.values())[3:]
+    clean, some, much = (noisy(density, snr, tilt_max=90, seed=4) for snr in (None, 0.5, 0.1))
     noise = [held.data - clean.data for held in (some, much)]
     assert clean.data.var() / noise[1].var() == pytest.approx(0.1, rel=1e-3)
     assert np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1] > 0.999
@@ -87,22 +95,19 @@ def test_series_differ_in_noise_and_wedge_only():
 
 def test_crowding():
     cases = []
-    for gap in (8.5, 16.0, 11.0):
+    for gap in (16.0, 11.0, 8.5):
         density, truth = scene(gap)
         fraction = 4 / 3 * np.pi * RADIUS**3 / gap**3
-        tomogram = imaging_series(density, snrs=[0.02], tilt_maxs=[60], seed=2).popitem()[1]
-        cases.append(CrowdedCase(fraction=fraction, volume=tomogram, truth=truth))
-    curve = crowding_curve(cases, sigmas_nm=(2, 3, 4))
-    assert [p.fraction for p in curve] == sorted(case.fraction for case in cases)
+        tomogram = noisy(density, 0.02, seed=2)
+        cases.append(PickingCase(name=f"{gap:g}", fraction=fraction, volume=tomogram, truth=truth))
+    curve = best_points(picking_curve(cases, pickers(2, 3, 4)))
+    assert [p.case.fraction for p in curve] == sorted(case.fraction for case in cases)
     assert curve[0].scores.f > curve[-1].scores.f
-    for point, case in zip(curve, sorted(cases, key=lambda c: c.fraction), strict=True):
-        alone = dog_curve({"a": case.volume}, case.truth, sigmas_nm=(2, 3, 4))
-        assert point.scores.f == max(p.scores.f for p in alone)
 
 
 def test_chance_is_even_over_the_balls_room():
     _, truth = scene(11.0, n=5)
-    picks = chance_picks(truth, 40_000, seed=3)
+    picks = random_picks(truth, 40_000, seed=3)
     off = np.linalg.norm(picks.positions - truth.centre.mean(axis=0), axis=1)
     radius = off.max()
     # The same radius of gyration as the lattice, and as many in every shell as it has volume.
@@ -118,7 +123,7 @@ def test_chance_is_even_over_the_balls_room():
 
 def test_chance_in_a_box_is_even_over_it():
     _, truth = scene(11.0)
-    picks = chance_picks(truth, 40_000, seed=3, box=(10, 20, 40))
+    picks = random_picks(truth, 40_000, seed=3, boundary=Periodic(box=(10, 20, 40)))
     counts, _ = np.histogramdd(picks.positions, bins=2, range=[(0, 10), (0, 20), (0, 40)])
     assert counts.sum() == 40_000
     assert abs(counts / 5000 - 1).max() < 0.06
@@ -131,8 +136,8 @@ def test_a_periodic_curve_does_not_depend_on_where_the_box_is_cut():
     cut = Volume(data=data, voxel_size=1.0, origin=(0, 0, 0))
     moved = dataclasses.replace(truth, centre=truth.centre + shift)
     for volume, particles in ((density, truth), (cut, moved)):
-        case = CrowdedCase(fraction=0.1, volume=volume, truth=particles)
-        (point,) = crowding_curve([case], sigmas_nm=(2, 3), dark=False, periodic=True)
-        assert point.scores.f == 1.0
-    (point,) = crowding_curve([case], sigmas_nm=(2, 3), dark=False)
-    assert point.scores.f < 0.8
+        case = PickingCase(name="a", volume=volume, truth=particles)
+        points = picking_curve([case], pickers(2, 3, dark=False), periodic=True)
+        assert best_points(points)[0].scores.f == 1.0
+    points = picking_curve([case], pickers(2, 3, dark=False))
+    assert best_points(points)[0].scores.f < 0.8

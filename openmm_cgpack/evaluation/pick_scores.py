@@ -1,27 +1,18 @@
-"""What a comparison of picks with the truth gives."""
+"""Precision, recall and F scores of picks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..core.arrays import frozen
-
-
-def precision(tp: int, fp: int) -> float:
-    """Return the share of the picks that are right; 0 where there is no pick."""
-    return tp / (tp + fp) if tp + fp else 0.0
-
-
-def recall(tp: int, fn: int) -> float:
-    """Return the share of the particles that were found; 0 where there is no particle."""
-    return tp / (tp + fn) if tp + fn else 0.0
+from .matching_rules import MatchingRule
 
 
 def f_score(tp: int, fp: int, fn: int, *, beta: float = 1.0) -> float:
-    """Return the F-score ``(1 + b²) P R / (b² P + R)``, with P precision and R recall.
+    """Return the F score ``(1 + b²) P R / (b² P + R)``, with P precision and R recall.
 
     Parameters
     ----------
@@ -47,21 +38,47 @@ def f_score(tp: int, fp: int, fn: int, *, beta: float = 1.0) -> float:
     return (1 + weight) * tp / whole if whole else 0.0
 
 
+class _Rates:
+    """Precision, recall and F from counts: true and false positives, false negatives."""
+
+    tp: int
+    fp: int | None
+    fn: int
+    beta: float
+
+    @property
+    def recall(self) -> float:
+        """Share of the particles that were found; 0 where there is none."""
+        return self.tp / (self.tp + self.fn) if self.tp + self.fn else 0.0
+
+    @property
+    def precision(self) -> float:
+        """Share of the picks that found a particle of their own; 0 without picks."""
+        if self.fp is None:
+            return float("nan")
+        return self.tp / (self.tp + self.fp) if self.tp + self.fp else 0.0
+
+    @property
+    def f(self) -> float:
+        """F score."""
+        if self.fp is None:
+            return float("nan")
+        return f_score(self.tp, self.fp, self.fn, beta=self.beta)
+
+
 @dataclass(frozen=True, kw_only=True)
-class SpeciesScores:
+class SpeciesScores(_Rates):
     """The counts of one species.
 
     Parameters
     ----------
     name : str
         The species.
-    tp : int
-        Particles found.
+    tp, fn : int
+        Particles found and not found.
     fp : int or None
-        Picks said to be of this species that found none of its particles; None where picks were
-        matched whatever they were said to be.
-    fn : int
-        Particles not found.
+        Picks of this species that found none of its particles; None where picks were matched
+        regardless of their species: `precision` and `f` are then NaN.
     beta : float, optional
         Weight of recall in `f`.
     """
@@ -72,47 +89,21 @@ class SpeciesScores:
     fn: int
     beta: float = 1.0
 
-    @property
-    def n_true(self) -> int:
-        """How many particles there are."""
-        return self.tp + self.fn
-
-    @property
-    def recall(self) -> float:
-        """Share of the particles that were found."""
-        return recall(self.tp, self.fn)
-
-    @property
-    def precision(self) -> float:
-        """Share of the picks of this species that are right; NaN without such picks' species."""
-        return float("nan") if self.fp is None else precision(self.tp, self.fp)
-
-    @property
-    def f(self) -> float:
-        """The F-score; NaN where `precision` is not defined."""
-        if self.fp is None:
-            return float("nan")
-        return f_score(self.tp, self.fp, self.fn, beta=self.beta)
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PickScores:
+class PickScores(_Rates):
     """Picks against the truth.
 
     Parameters
     ----------
-    rule : str
+    rule : MatchingRule
         How they were matched.
-    tp : int
-        Particles found.
+    tp, fn : int
+        Particles found and not found.
     fp : int
-        Picks less `tp`: those in nothing, and further picks of particles found already.
-    fn : int
-        Particles not found.
+        Picks less `tp`: those of nothing, and further picks of particles already found.
     species : tuple of SpeciesScores
         The counts by species.
-    beta : float, optional
-        Weight of recall in `f`.
     pairs : (k, 2) int array
         Index of a pick and of the particle that it found.
     distances : (k,) array
@@ -122,13 +113,13 @@ class PickScores:
     empty : int, optional
         Picks within reach of no particle.
     outside : int, optional
-        Picks outside the label volume; 0 where none was asked.
+        Picks outside the label volume; 0 where the rule needs none.
     confusion : (c, c) int array
-        Row: what a particle is; column: what the pick that found it said. The last row holds
-        picks that found none, the last column particles not found. Without species of the picks,
-        (0, 0).
-    confusion_names : tuple of str
-        Names of its rows and columns but the last.
+        Row: the particle's species; column: that of the pick which found it. The last row holds
+        picks that found none, the last column particles not found. (0, 0) for picks without
+        species.
+    confusion_names : tuple of str, optional
+        Names of its rows and columns except the last.
 
     Examples
     --------
@@ -144,12 +135,11 @@ class PickScores:
     (0.5, 0.333, 1, 1)
     """
 
-    rule: str
+    rule: MatchingRule
     tp: int
     fp: int
     fn: int
     species: tuple[SpeciesScores, ...]
-    beta: float = 1.0
     pairs: np.ndarray
     distances: np.ndarray
     multi_hits: int = 0
@@ -166,14 +156,9 @@ class PickScores:
         set_field(self, "confusion", frozen(self.confusion, "confusion", (c, c), np.int64))
 
     @property
-    def precision(self) -> float:
-        """Share of the picks that found a particle that no other pick found."""
-        return precision(self.tp, self.fp)
-
-    @property
-    def recall(self) -> float:
-        """Share of the particles that were found."""
-        return recall(self.tp, self.fn)
+    def beta(self) -> float:  # type: ignore[override]
+        """The rule's weight of recall in `f`."""
+        return self.rule.beta
 
     @property
     def miss_rate(self) -> float:
@@ -181,34 +166,9 @@ class PickScores:
         return 1.0 - self.recall if self.tp + self.fn else 0.0
 
     @property
-    def f(self) -> float:
-        """The F-score of all picks together."""
-        return f_score(self.tp, self.fp, self.fn, beta=self.beta)
-
-    @property
     def mean_distance(self) -> float:
         """Mean distance of the picks that found a particle from its centre, nm; NaN if none."""
         return float(self.distances.mean()) if len(self.distances) else float("nan")
-
-    def weighted_f(self, weights: dict[str, float] | None = None) -> float:
-        """Return the mean of the species' F-scores.
-
-        Parameters
-        ----------
-        weights : dict, optional
-            Weight of each species; 1 for those that it does not name.
-
-        Returns
-        -------
-        float
-            NaN where picks were matched whatever they were said to be.
-
-        Raises
-        ------
-        ValueError
-            A name is unknown, a weight negative, or all are zero.
-        """
-        return weighted_f(self.species, weights)
 
     def table(self) -> str:
         """Return the counts by species as text, one line each and one for all."""
@@ -227,25 +187,34 @@ class PickScores:
         return "\n".join(lines)
 
 
-def weighted_f(species: Sequence[SpeciesScores], weights: dict[str, float] | None = None) -> float:
-    """Return the mean of species' F-scores.
+def weighted_f(
+    species: Sequence[SpeciesScores], weights: Mapping[str, float] | None = None
+) -> float:
+    """Return the weighted mean of species' F scores.
 
     Parameters
     ----------
     species : sequence of SpeciesScores
         The counts.
-    weights : dict, optional
+    weights : mapping, optional
         Weight of each species; 1 for those that it does not name.
 
     Returns
     -------
     float
-        NaN where a species has no F-score.
+        NaN where a species has no F score.
 
     Raises
     ------
     ValueError
         A name is unknown, a weight negative, or all are zero.
+
+    Examples
+    --------
+    >>> found, missed = SpeciesScores(name="a", tp=2, fp=0, fn=0), SpeciesScores(
+    ...     name="b", tp=0, fp=0, fn=2)
+    >>> weighted_f([found, missed], {"a": 3})
+    0.75
     """
     given = weights or {}
     unknown = sorted(set(given) - {s.name for s in species})
@@ -255,17 +224,17 @@ def weighted_f(species: Sequence[SpeciesScores], weights: dict[str, float] | Non
     if not len(weight) or (weight < 0).any() or weight.sum() == 0:
         raise ValueError(f"weights: wanted numbers >= 0, not all zero, got {weight.tolist()}")
     values = np.array([s.f for s in species])
-    # A species of no weight does not count, whatever its score.
+    # A species of no weight does not count, even where its score is NaN.
     return float((weight * values)[weight > 0].sum() / weight.sum())
 
 
 def pool_scores(scores: Sequence[PickScores]) -> tuple[SpeciesScores, ...]:
-    """Add up the counts of several tomograms by species, as CZII does before its F-scores.
+    """Add up the counts of several tomograms by species, as CZII does before its F scores.
 
     Parameters
     ----------
     scores : sequence of PickScores
-        One per tomogram, all by the same rule and beta.
+        One per tomogram, all by the same rule.
 
     Returns
     -------
@@ -276,13 +245,22 @@ def pool_scores(scores: Sequence[PickScores]) -> tuple[SpeciesScores, ...]:
     ------
     ValueError
         There is none, or they are by different rules.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import ParticleTable, Picks, match_picks
+    >>> truth = ParticleTable(
+    ...     instance=[1], species=["a"], centre=[(0, 0, 0)], radius=[3], rotation=[np.eye(3)]
+    ... )
+    >>> scores = match_picks(Picks(positions=[(1, 0, 0)]), truth)
+    >>> pool_scores([scores, scores])[0].tp
+    2
     """
     if not scores:
         raise ValueError("scores: wanted at least one tomogram's, got none")
-    if len({(s.rule, s.beta) for s in scores}) > 1:
-        raise ValueError(
-            f"scores: wanted one rule and beta, got {sorted({(s.rule, s.beta) for s in scores})}"
-        )
+    rules = list(dict.fromkeys(s.rule for s in scores))
+    if len(rules) > 1:
+        raise ValueError(f"scores: wanted one rule, got {rules[0]} and {rules[1]}")
     total: dict[str, SpeciesScores] = {}
     for entry in (entry for one in scores for entry in one.species):
         old = total.get(entry.name, SpeciesScores(name=entry.name, tp=0, fp=0, fn=0))

@@ -9,8 +9,9 @@ import pytest
 
 from openmm_cgpack.core import LabelVolume, Volume
 from openmm_cgpack.evaluation import (
-    FcnSettings,
     LabelledTomogram,
+    Network,
+    Training,
     load_model,
     new_model,
     predict,
@@ -20,14 +21,14 @@ from openmm_cgpack.evaluation import (
     split_volume,
     train_fcn,
 )
-from openmm_cgpack.evaluation.fcn import standardised, tile_logits
-from openmm_cgpack.evaluation.training import TURNS, class_weights
+from openmm_cgpack.evaluation.network_training import TURNS, class_weights
+from openmm_cgpack.evaluation.segmentation_network import standardised, tile_logits
 
 torch = pytest.importorskip("torch")
 # Threads that share their cores with other work wait for each other: one is faster then.
 torch.set_num_threads(1)
 
-TINY = FcnSettings(width=4, patch=16, batch=2, steps=8, max_epochs=3, patience=3)
+TINY = Training(network=Network(width=4), patch=16, batch=2, steps=8, max_epochs=3, patience=3)
 NAMES = ("ball", "rod")
 
 
@@ -50,32 +51,32 @@ def example(seed, shape=(24, 28, 36), noise=0.7):
     )
 
 
-def awake(settings, seed=1):
+def awake(network, seed=1):
     """Return a model whose batch normalisation has seen data, so that no layer is trivial."""
-    model = new_model(NAMES, settings=settings, seed=seed)
-    model.network.train()
+    model = new_model(NAMES, network, seed=seed)
+    model.module.train()
     rng = np.random.default_rng(9)
-    size = 4 * settings.stride
+    size = 4 * network.stride
     for _ in range(3):
-        model.network(torch.from_numpy(rng.normal(1, 2, (2, 1, size, size, size)).astype("f4")))
-    model.network.eval()
+        model.module(torch.from_numpy(rng.normal(1, 2, (2, 1, size, size, size)).astype("f4")))
+    model.module.eval()
     return model
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "network",
     [
-        FcnSettings(width=4),
-        FcnSettings(width=3, depth=1, convolutions=3),
-        FcnSettings(width=2, depth=3, convolutions=2),
+        Network(width=4),
+        Network(width=3, depth=1, convolutions=3),
+        Network(width=2, depth=3, convolutions=2),
     ],
 )
-def test_tiles_equal_the_whole(settings):
-    model = awake(settings)
-    stride = settings.stride
+def test_tiles_equal_the_whole(network):
+    model = awake(network)
+    stride = network.stride
     # No edge is a multiple of the stride or of the tile; the longest is more than a tile and
     # its two halos.
-    shape = (stride + 1, 3 * stride + 1, 3 * settings.halo + 2 * stride - 1)
+    shape = (stride + 1, 3 * stride + 1, 3 * network.halo + 2 * stride - 1)
     data = standardised(np.random.default_rng(4).normal(size=shape).astype(np.float32))
     ((where, whole),) = tile_logits(model, data, tile=40 * stride)
     assert tuple(s.stop for s in where) == shape
@@ -89,23 +90,23 @@ def test_tiles_equal_the_whole(settings):
 
 def test_the_halo_is_as_wide_as_it_has_to_be():
     """A voxel's output depends on what is nearly a halo away, and on nothing beyond it."""
-    settings = FcnSettings(width=8)
-    model = awake(settings)
-    size = 16 * settings.stride
+    network = Network(width=8)
+    model = awake(network)
+    size = 16 * network.stride
     rng = np.random.default_rng(4)
     reach = 0
     # Rectifiers and maxima let through only part of what could matter: many tries.
-    for middle in list(range(size // 2, size // 2 + settings.stride)) * 8:
-        data = rng.normal(size=(1, 1, settings.stride, settings.stride, size)).astype("f4")
+    for middle in list(range(size // 2, size // 2 + network.stride)) * 8:
+        data = rng.normal(size=(1, 1, network.stride, network.stride, size)).astype("f4")
         block = torch.from_numpy(data).requires_grad_(True)
-        (gradient,) = torch.autograd.grad(model.network(block)[0, :, 1, 1, middle].sum(), block)
+        (gradient,) = torch.autograd.grad(model.module(block)[0, :, 1, 1, middle].sum(), block)
         touched = np.flatnonzero(gradient.abs().sum(dim=(0, 1, 2, 3)))
         reach = max(reach, abs(touched - middle).max(initial=0))
-    assert settings.halo - settings.stride < reach <= settings.halo
+    assert network.halo - network.stride < reach <= network.halo
 
 
 def test_prediction_has_the_volumes_grid_and_names():
-    model = awake(TINY)
+    model = awake(TINY.network)
     volume = example(2).volume
     labels = predict(model, volume)
     assert labels.data.dtype == np.uint16
@@ -123,21 +124,21 @@ def test_prediction_has_the_volumes_grid_and_names():
 
 def test_a_constant_volume_is_no_trouble():
     volume = Volume(data=np.full((8, 8, 8), 3.0), voxel_size=1, origin=(0, 0, 0))
-    assert predict(awake(TINY), volume).data.shape == (8, 8, 8)
+    assert predict(awake(TINY.network), volume).data.shape == (8, 8, 8)
 
 
 def test_models_in_files(tmp_path):
-    model = awake(TINY)
+    model = awake(TINY.network)
     save_model(tmp_path / "model.pt", model)
     again = load_model(tmp_path / "model.pt")
     volume = example(2).volume
-    assert (again.settings, again.names) == (model.settings, model.names)
+    assert (again.network, again.names) == (model.network, model.names)
     assert np.array_equal(predict(again, volume).data, predict(model, volume).data)
     (tmp_path / "bad.pt").write_bytes(b"no model")
     with pytest.raises(ValueError, match=r"bad\.pt: not a model's file"):
         load_model(tmp_path / "bad.pt")
     torch.save({"format": 99}, tmp_path / "new.pt")
-    with pytest.raises(ValueError, match=r"new\.pt: wanted a model's file of format 1"):
+    with pytest.raises(ValueError, match=r"new\.pt: wanted a model's file of format 2"):
         load_model(tmp_path / "new.pt")
     with pytest.raises(FileNotFoundError, match=r"none\.pt"):
         load_model(tmp_path / "none.pt")
@@ -146,7 +147,7 @@ def test_models_in_files(tmp_path):
 def test_seeds_and_the_global_generator():
     before = torch.random.get_rng_state()
     one, two, other = (
-        next(new_model(NAMES, settings=TINY, seed=seed).network.parameters()).detach()
+        next(new_model(NAMES, TINY.network, seed=seed).module.parameters()).detach()
         for seed in (1, 1, 2)
     )
     assert torch.equal(one, two)
@@ -168,14 +169,14 @@ def test_split_by_tomograms_shares_nothing():
 
 def test_split_of_one_tomogram_leaves_a_gap():
     whole = example(1, shape=(10, 50, 12))
-    training, aside = split_volume(whole, share=0.2, gap_nm=6.0)
+    training, aside = split_volume(whole, share=0.2, gap=6.0)
     assert training.volume.data.shape == (10, 36, 12)
     assert aside.volume.data.shape == (10, 10, 12)
     assert np.array_equal(aside.labels.data, whole.labels.data[:, 40:])
     assert np.array_equal(training.volume.data, whole.volume.data[:, :36])
     assert aside.volume.origin.tolist() == [1, 2 + 40 * 1.5, 3]
     with pytest.raises(ValueError, match="nothing is left of 50 voxels"):
-        split_volume(whole, gap_nm=80)
+        split_volume(whole, gap=80)
 
 
 def test_turns_leave_a_symmetric_wedge_and_handedness_alone():
@@ -197,12 +198,16 @@ def test_class_weights():
 @pytest.mark.slow
 def test_training_beats_chance_on_what_it_has_not_seen():
     tomograms = [example(i) for i in range(6)]
-    settings = FcnSettings(
-        width=6, patch=16, batch=4, steps=20, max_epochs=20, patience=8, learning_rate=1e-2
+    training = Training(
+        network=Network(width=6),
+        patch=16,
+        batch=4,
+        steps=20,
+        max_epochs=20,
+        patience=8,
+        learning_rate=1e-2,
     )
-    trained = train_fcn(
-        tomograms[:4], validation=tomograms[4:5], settings=settings, seed=1, device="cpu"
-    )
+    trained = train_fcn(tomograms[:4], training, validation=tomograms[4:5], seed=1, device="cpu")
     assert trained.history[-1].loss < 0.5 * trained.history[0].loss
     assert trained.history[trained.best - 1].validation_loss == min(
         e.validation_loss for e in trained.history
@@ -213,7 +218,7 @@ def test_training_beats_chance_on_what_it_has_not_seen():
     assert (scores.dice[1:] > 0.5).all()
     # A network that has learnt nothing does not.
     chance = score_labels(
-        new_model(NAMES, settings=settings, seed=1), held.labels, volume=held.volume
+        new_model(NAMES, training.network, seed=1), held.labels, volume=held.volume
     )
     assert chance.mean_dice < 0.2
 
@@ -221,30 +226,30 @@ def test_training_beats_chance_on_what_it_has_not_seen():
 def test_resumed_training_is_the_uninterrupted_one(tmp_path):
     tomograms = [example(i) for i in range(3)]
     options = {"validation": tomograms[2:], "seed": 5, "device": "cpu"}
-    whole = train_fcn(tomograms[:2], settings=TINY, **options)
+    whole = train_fcn(tomograms[:2], TINY, **options)
     assert len(whole.history) == 3
     path = tmp_path / "training.pt"
     short = dataclasses.replace(TINY, max_epochs=1)
-    first = train_fcn(tomograms[:2], settings=short, checkpoint=path, **options)
+    first = train_fcn(tomograms[:2], short, checkpoint=path, **options)
     assert first.history == whole.history[:1]
-    rest = train_fcn(tomograms[:2], settings=TINY, checkpoint=path, **options)
+    rest = train_fcn(tomograms[:2], TINY, checkpoint=path, **options)
     assert rest.history == whole.history
     assert rest.best == whole.best
     for one, two in zip(
-        whole.model.network.state_dict().values(),
-        rest.model.network.state_dict().values(),
+        whole.model.module.state_dict().values(),
+        rest.model.module.state_dict().values(),
         strict=True,
     ):
         assert torch.equal(one, two)
     with pytest.raises(ValueError, match=r"training\.pt: is of another training: width is 4"):
         train_fcn(
             tomograms[:2],
-            settings=dataclasses.replace(TINY, width=5),
+            dataclasses.replace(TINY, network=Network(width=5)),
             checkpoint=path,
             **options,
         )
     with pytest.raises(ValueError, match="seed is 5, wanted 6"):
-        train_fcn(tomograms[:2], settings=TINY, checkpoint=path, **{**options, "seed": 6})
+        train_fcn(tomograms[:2], TINY, checkpoint=path, **{**options, "seed": 6})
 
 
 def test_early_stop():
@@ -263,8 +268,8 @@ def test_early_stop():
         )
         for _ in range(2)
     ]
-    settings = dataclasses.replace(TINY, max_epochs=60, patience=3, learning_rate=0.02)
-    trained = train_fcn(pairs[:1], validation=pairs[1:], settings=settings, seed=1, device="cpu")
+    training = dataclasses.replace(TINY, max_epochs=60, patience=3, learning_rate=0.02)
+    trained = train_fcn(pairs[:1], training, validation=pairs[1:], seed=1, device="cpu")
     assert trained.stopped
     assert len(trained.history) == trained.best + 3
 
@@ -275,11 +280,11 @@ def test_bad_input():
         other, labels=dataclasses.replace(other.labels, names=("ball", "sheet"))
     )
     with pytest.raises(ValueError, match="the same classes"):
-        train_fcn([one, renamed], settings=TINY, seed=1)
+        train_fcn([one, renamed], TINY, seed=1)
     with pytest.raises(ValueError, match="wanted at least one tomogram"):
-        train_fcn([], settings=TINY, seed=1)
+        train_fcn([], TINY, seed=1)
     with pytest.raises(ValueError, match="shortest edge, 24 voxels, got 32"):
-        train_fcn([one], settings=dataclasses.replace(TINY, patch=32), seed=1)
+        train_fcn([one], dataclasses.replace(TINY, patch=32), seed=1)
     with pytest.raises(ValueError, match="wanted the tomogram's shape"):
         LabelledTomogram(volume=one.volume, labels=example(1, shape=(24, 28, 30)).labels)
     with pytest.raises(ValueError, match="a name for each class"):
@@ -287,23 +292,23 @@ def test_bad_input():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("make", "message"),
     [
-        ({"width": 0}, "width: wanted a positive whole number"),
-        ({"patch": 30}, "patch: wanted a multiple of 4, got 30"),
-        ({"depth": -1}, "depth: wanted a whole number >= 0"),
-        ({"focus": 1.5}, "focus: wanted a number from 0 to 1"),
-        ({"learning_rate": 0.0}, "learning_rate: wanted a positive number"),
+        (lambda: Network(width=0), "width: wanted a whole number >= 1"),
+        (lambda: Network(depth=-1), "depth: wanted a whole number >= 0"),
+        (lambda: Training(patch=30), "patch: wanted a multiple of 4, got 30"),
+        (lambda: Training(focus=1.5), "focus: wanted a number >= 0 and <= 1"),
+        (lambda: Training(learning_rate=0), "learning_rate: wanted a number > 0"),
     ],
 )
-def test_bad_settings(arguments, message):
+def test_bad_settings(make, message):
     with pytest.raises(ValueError, match=message):
-        FcnSettings(**arguments)
+        make()
 
 
 def test_import_loads_no_torch():
     code = (
-        "import sys, openmm_cgpack.evaluation as e; e.FcnSettings(); "
+        "import sys, openmm_cgpack.evaluation as e; e.Training(); "
         "assert not {'torch', 'sklearn', 'openmm', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -312,4 +317,4 @@ def test_import_loads_no_torch():
 def test_without_torch_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ImportError, match=r"pip install openmm_cgpack\[torch\]"):
-        new_model(NAMES, seed=1)
+        new_model(NAMES, Network(), seed=1)

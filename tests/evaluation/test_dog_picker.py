@@ -8,8 +8,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 
 from openmm_cgpack.core import Volume
-from openmm_cgpack.evaluation import difference_of_gaussians, local_maxima, pick_dog
-from openmm_cgpack.evaluation.dog import suppress_neighbours
+from openmm_cgpack.evaluation import DogPicker
+from openmm_cgpack.evaluation.dog_picker import local_maxima, suppress_neighbours
 
 CENTRES = np.array(
     # x, y, z, none of them on a diagonal of the box
@@ -37,14 +37,14 @@ def in_order(points):
 @pytest.mark.parametrize("radius", [4.0, 6.0])
 def test_finds_all_spheres_and_nothing_else(radius, value, dark):
     volume = spheres(CENTRES, radius, value=value, base=5.0)
-    picks = pick_dog(volume, radius / np.sqrt(3), dark=dark)
+    picks = DogPicker(sigma=radius / np.sqrt(3), dark=dark).pick(volume)
     assert len(picks) == len(CENTRES)
     np.testing.assert_allclose(in_order(picks.positions), in_order(CENTRES), atol=0.6)
 
 
 def test_wrong_contrast_finds_no_sphere():
     volume = spheres(CENTRES, 5.0)
-    picks = pick_dog(volume, 3.0, dark=True)
+    picks = DogPicker(sigma=3.0, dark=True).pick(volume)
     assert cdist(picks.positions, CENTRES).min() > 4.0
 
 
@@ -52,7 +52,8 @@ def test_lengths_are_nm_whatever_the_voxels():
     coarse = spheres(CENTRES, 6.0)
     fine = spheres(CENTRES / 2, 3.0, voxel_size=0.5)
     np.testing.assert_allclose(
-        pick_dog(fine, 1.7, dark=False).positions, pick_dog(coarse, 3.4, dark=False).positions / 2
+        DogPicker(sigma=1.7, dark=False).pick(fine).positions,
+        DogPicker(sigma=3.4, dark=False).pick(coarse).positions / 2,
     )
 
 
@@ -60,7 +61,7 @@ def test_lengths_are_nm_whatever_the_voxels():
 def test_a_ball_answers_most_to_its_own_scale(radius):
     volume = spheres([(30, 30, 30)], radius, shape=(61, 61, 61))
     sigmas = radius / np.sqrt(3) * np.array([0.5, 0.7, 0.85, 0.953, 1.1, 1.3, 1.8])
-    heights = [difference_of_gaussians(volume, s, dark=False)[30, 30, 30] for s in sigmas]
+    heights = [DogPicker(sigma=s, dark=False).response(volume)[30, 30, 30] for s in sigmas]
     # The two Gaussians' geometric mean is sqrt(1.1) times the narrower one.
     assert np.argmax(heights) == 3
 
@@ -70,21 +71,23 @@ def test_response_is_the_difference_of_two_blurs():
     data = rng.normal(size=(14, 15, 16)) + 1e3
     volume = Volume(data=data, voxel_size=2.0, origin=(0, 0, 0))
     expected = gaussian_filter(data, 1.5, truncate=8) - gaussian_filter(data, 1.8, truncate=8)
-    found = difference_of_gaussians(volume, 3.0, ratio=1.2, dark=False)
+    found = DogPicker(sigma=3.0, ratio=1.2, dark=False).response(volume)
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
 def test_threshold_is_the_papers():
     rng = np.random.default_rng(5)
     volume = Volume(data=rng.normal(size=(30, 31, 32)), voxel_size=1.0, origin=(0, 0, 0))
-    _, heights = local_maxima(difference_of_gaussians(volume, 1.0))
+    _, heights = local_maxima(DogPicker(sigma=1.0).response(volume))
     low, high = heights.min(), heights.max()
     for t in (0, 3, 5, 12, 20):
         expected = np.sort(heights[heights >= low + t * (high - low) / 20])[::-1]
         # No two peaks are nearer than a voxel: only the threshold acts.
-        np.testing.assert_array_equal(pick_dog(volume, 1.0, t=t).scores, expected)
-    assert len(pick_dog(volume, 1.0, t=20)) == 1
-    assert len(pick_dog(volume, 1.0, t=0)) == len(heights) > 100
+        np.testing.assert_array_equal(
+            DogPicker(sigma=1.0, threshold=t).pick(volume).scores, expected
+        )
+    assert len(DogPicker(sigma=1.0, threshold=20).pick(volume)) == 1
+    assert len(DogPicker(sigma=1.0, threshold=0).pick(volume)) == len(heights) > 100
 
 
 def test_as_many_picks_as_asked_and_the_best():
@@ -92,7 +95,7 @@ def test_as_many_picks_as_asked_and_the_best():
     volume = Volume(
         data=volume.data + 3 * spheres(CENTRES[5:], 5.0).data, voxel_size=1.0, origin=(0, 0, 0)
     )
-    picks = pick_dog(volume, 3.0, t=0, n_picks=2, dark=False)
+    picks = DogPicker(sigma=3.0, threshold=0, n_picks=2, dark=False).pick(volume)
     assert len(picks) == 2
     np.testing.assert_allclose(picks.positions[0], CENTRES[5], atol=0.6)
     assert picks.scores[0] > picks.scores[1]
@@ -100,7 +103,12 @@ def test_as_many_picks_as_asked_and_the_best():
 
 def test_nothing_in_a_constant_volume():
     assert (
-        len(pick_dog(Volume(data=np.full((9, 9, 9), 2.0), voxel_size=1, origin=(0, 0, 0)), 2)) == 0
+        len(
+            DogPicker(sigma=2).pick(
+                Volume(data=np.full((9, 9, 9), 2.0), voxel_size=1, origin=(0, 0, 0))
+            )
+        )
+        == 0
     )
 
 
@@ -149,29 +157,28 @@ def test_suppression(points, distance):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"sigma1_nm": 0.0}, "sigma1_nm: wanted a positive number"),
-        ({"sigma1_nm": 2.0, "ratio": 1.0}, "ratio: wanted a number above 1"),
-        ({"sigma1_nm": 2.0, "t": 21}, "t: wanted a number from 0 to 20"),
-        ({"sigma1_nm": 2.0, "n_picks": -1}, "n_picks: wanted a number >= 0"),
+        ({"sigma": 0.0}, "sigma: wanted a number > 0, got 0"),
+        ({"ratio": 1.0}, "ratio: wanted a number > 1, got 1"),
+        ({"threshold": 21}, "threshold: wanted a number >= 0 and <= 20, got 21"),
+        ({"n_picks": -1}, "n_picks: wanted a whole number >= 0, got -1"),
     ],
 )
-def test_bad_arguments(arguments, message):
-    volume = Volume(data=np.zeros((4, 4, 4)), voxel_size=1.0, origin=(0, 0, 0))
+def test_bad_settings(arguments, message):
     with pytest.raises(ValueError, match=message):
-        pick_dog(volume, **arguments)
+        DogPicker(**{"sigma": 2.0, **arguments})
 
 
 def test_spheres_on_the_faces_of_a_periodic_volume_are_one_peak_each():
     whole = spheres(CENTRES, 5.0)
     moved = (9, -13, 40)
     rolled = Volume(data=np.roll(whole.data, moved, (0, 1, 2)), voxel_size=1.0, origin=(0, 0, 0))
-    picks = pick_dog(rolled, 3.0, dark=False, periodic=True, t=10)
+    picks = DogPicker(sigma=3.0, dark=False, threshold=10).pick(rolled, periodic=True)
     centres = (CENTRES + moved[::-1]) % whole.data.shape[::-1]
     # Moving all by whole voxels moves every peak and changes none.
     np.testing.assert_array_equal(in_order(picks.positions), in_order(centres.astype(float)))
-    unmoved = pick_dog(whole, 3.0, dark=False, periodic=True, t=10)
+    unmoved = DogPicker(sigma=3.0, dark=False, threshold=10).pick(whole, periodic=True)
     np.testing.assert_allclose(picks.scores, unmoved.scores, rtol=1e-5)
-    assert len(pick_dog(rolled, 3.0, dark=False, t=10)) > len(CENTRES)
+    assert len(DogPicker(sigma=3.0, dark=False, threshold=10).pick(rolled)) > len(CENTRES)
 
 
 def test_peaks_are_suppressed_across_faces():

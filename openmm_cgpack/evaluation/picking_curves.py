@@ -1,0 +1,188 @@
+"""Scores of picking over the picker's scale, the noise, the missing wedge and crowding."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.boundary import Boundary, Open, Periodic
+from ..core.particles import ParticleTable
+from ..core.picks import Picks
+from ..core.progress import tracked
+from ..core.volume import LabelVolume, Volume
+from .dog_picker import DogPicker
+from .matching import match_picks
+from .matching_rules import MatchingRule, PaperRule
+from .pick_scores import PickScores
+
+PAPER_PICKERS = tuple(DogPicker(sigma=s) for s in range(2, 16))
+"""Pickers with the widths of the paper's table, 2 to 15 nm."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PickingCase:
+    """A tomogram to pick, and the truth.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    volume : Volume
+        The tomogram.
+    truth : ParticleTable
+        Its particles.
+    labels : LabelVolume, optional
+        Its instance masks, for `ShrecRule`.
+    fraction : float, optional
+        Volume fraction of the scene.
+    """
+
+    name: str
+    volume: Volume
+    truth: ParticleTable
+    labels: LabelVolume | None = None
+    fraction: float = float("nan")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CurvePoint:
+    """The scores of one picker on one tomogram.
+
+    Parameters
+    ----------
+    case : PickingCase
+        The tomogram.
+    picker : DogPicker
+        The picker.
+    scores : PickScores
+        Its scores.
+    """
+
+    case: PickingCase
+    picker: DogPicker
+    scores: PickScores
+
+
+def picking_curve(
+    cases: Sequence[PickingCase],
+    pickers: Sequence[DogPicker] = PAPER_PICKERS,
+    rule: MatchingRule = PaperRule(),
+    *,
+    periodic: bool = False,
+    progress: bool = False,
+) -> tuple[CurvePoint, ...]:
+    """Pick several tomograms with several pickers.
+
+    Parameters
+    ----------
+    cases : sequence of PickingCase
+        The tomograms: one scene with several noises and wedges, or the same molecules at several
+        volume fractions.
+    pickers : sequence of DogPicker, optional
+        The pickers. One without `n_picks` returns at most as many picks as there are particles, as
+        in the paper: precision, recall and F are equal where the threshold leaves that many.
+    rule : MatchingRule, optional
+        When a pick finds a particle.
+    periodic : bool, optional
+        Whether the volumes repeat along their axes, as those of a `Periodic` box.
+    progress : bool, optional
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    tuple of CurvePoint
+        By case, then by picker.
+
+    Examples
+    --------
+    >>> truth = ParticleTable(
+    ...     instance=[1], species=["a"], centre=[(4, 4, 4)], radius=[2], rotation=[np.eye(3)]
+    ... )
+    >>> data = np.zeros((9, 9, 9))
+    >>> data[3:6, 3:6, 3:6] = -1
+    >>> volume = Volume(data=data, voxel_size=1, origin=(0, 0, 0))
+    >>> case = PickingCase(name="clean", volume=volume, truth=truth)
+    >>> [point.scores.f for point in picking_curve([case], [DogPicker(sigma=1)])]
+    [1.0]
+    """
+    points = []
+    work = [(case, picker) for case in cases for picker in pickers]
+    for case, picker in tracked(work, "picking", show=progress):
+        if picker.n_picks is None:
+            picker = dataclasses.replace(picker, n_picks=len(case.truth))
+        boundary: Boundary = Periodic(box=tuple(case.volume.grid.size)) if periodic else Open()
+        picks = picker.pick(case.volume, periodic=periodic)
+        scores = match_picks(picks, case.truth, rule, labels=case.labels, boundary=boundary)
+        points.append(CurvePoint(case=case, picker=picker, scores=scores))
+    return tuple(points)
+
+
+def best_points(points: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
+    """Return the point with the highest F of each case, that of smaller sigma on a tie.
+
+    As the truth chooses it, this is an upper bound of what the method can do.
+
+    Parameters
+    ----------
+    points : sequence of CurvePoint
+        What `picking_curve` returned.
+
+    Returns
+    -------
+    tuple of CurvePoint
+        In the order in which the cases first appear.
+    """
+    best: dict[int, CurvePoint] = {id(point.case): point for point in points}
+    for point in sorted(points, key=lambda point: (-point.scores.f, point.picker.sigma))[::-1]:
+        best[id(point.case)] = point
+    return tuple(best.values())
+
+
+def random_picks(
+    truth: ParticleTable,
+    n: int,
+    *,
+    seed: int | np.random.SeedSequence,
+    boundary: Boundary = Open(),
+) -> Picks:
+    """Return random picks, the baseline for a picker.
+
+    In a crowd the spheres around whole molecules fill nearly all of the room, so that many random
+    picks are within some particle's radius: compare an F score with that of random picks.
+
+    Parameters
+    ----------
+    truth : ParticleTable
+        The particles.
+    n : int
+        How many picks.
+    seed : int or numpy.random.SeedSequence
+        Seed.
+    boundary : Boundary, optional
+        A box that the particles fill; its edges start at the first voxel's centre.
+
+    Returns
+    -------
+    Picks
+        Evenly spread over the box, or without one over the ball whose radius of gyration is that
+        of the particles' centres; all of the same score.
+
+    Examples
+    --------
+    >>> truth = ParticleTable(instance=[1, 2], species=["a", "a"], centre=[(0, 0, 0), (9, 0, 0)],
+    ...                       radius=[3, 3], rotation=np.stack([np.eye(3)] * 2))
+    >>> len(random_picks(truth, 50, seed=1))
+    50
+    """
+    rng = np.random.default_rng(seed)
+    if boundary.bounded:
+        return Picks(positions=rng.random((n, 3)) * np.array(boundary.box))
+    middle = truth.centre.mean(axis=0)
+    gyration = np.sqrt(((truth.centre - middle) ** 2).sum(axis=1).mean())
+    direction = rng.normal(size=(n, 3))
+    direction /= np.linalg.norm(direction, axis=1)[:, None]
+    far = np.sqrt(5 / 3) * gyration * rng.random((n, 1)) ** (1 / 3)
+    return Picks(positions=middle + direction * far)
