@@ -36,8 +36,9 @@ relax_steps = {relax}
 tolerance = 0
 patience = 99999
 block = 50
-frame_interval = 130
 checkpoint_every = {every}
+[files]
+frame_interval = 130
 [density]
 voxel_size = 2.0
 resolution = 6.0
@@ -48,15 +49,15 @@ threads = 1
 
 DENSE = """
 seed = 3
-[scene]
+[start]
 boundary = "periodic"
-fraction = 0.3
 [[molecule]]
 species = "3hhb"
 count = 6
-atoms_per_ball = 300
-radius = "volume"
 [pack]
+kind = "dense"
+fraction = 0.3
+[files]
 frame_interval = 30
 [density]
 voxel_size = 2.0

@@ -19,6 +19,7 @@ from ..density import Labels, particle_table, render_density, render_labels
 from ..imaging import Rendered, render
 from ..io.scenes import load_scene, save_scene
 from ..packing import FrameReporter, crowding_series, pack_scene
+from ..packing.protocols import Watch
 from ..poses import Poses, extract_transforms
 from ..recipe import Recipe
 from .folder import CHECKPOINT, SCENE
@@ -37,6 +38,8 @@ class Simulated:
     work : pathlib.Path, optional
         Folder for the scene as it was placed and for checkpoints; what is there already is gone
         on from.
+    watch : callable, optional
+        Called after every block of the packing; see `pack_scene`.
     progress : bool, optional
         Whether to show progress bars on standard error.
     models : list of (BallModel, int)
@@ -63,6 +66,7 @@ class Simulated:
 
     recipe: Recipe
     work: Path | None = None
+    watch: Watch | None = None
     progress: bool = False
     models: list[tuple[BallModel, int]] = field(init=False)
     scene: Scene = field(init=False)
@@ -124,6 +128,7 @@ def _packing(made: Simulated) -> None:
         seed=made.seed("dynamics"),
         reporters=[reporter],
         checkpoint=_checkpoint(made),
+        watch=made.watch,
         progress=made.progress,
     )
     frames = [packed.scene.positions, *reporter.frames]
@@ -172,6 +177,7 @@ def simulate(
     *,
     work: str | os.PathLike[str] | None = None,
     hook: Hook | None = None,
+    watch: Watch | None = None,
     progress: bool = False,
 ) -> Simulated:
     """Run a recipe, and keep what it makes in memory.
@@ -185,6 +191,8 @@ def simulate(
         on from.
     hook : callable, optional
         Called after each stage of `STAGES` with its name and the `Simulated` so far.
+    watch : callable, optional
+        Called after every block of the packing; see `pack_scene`.
     progress : bool, optional
         Whether to show progress bars on standard error.
 
@@ -217,7 +225,8 @@ def simulate(
     """
     if recipe.fractions is not None:
         raise ValueError("fractions: make a series; see simulate_series")
-    made = Simulated(recipe=recipe, work=None if work is None else Path(work), progress=progress)
+    folder = None if work is None else Path(work)
+    made = Simulated(recipe=recipe, work=folder, watch=watch, progress=progress)
     _run(made, STAGES, hook)
     return made
 
@@ -227,6 +236,7 @@ def simulate_series(
     *,
     work: str | os.PathLike[str] | None = None,
     hook: Hook | None = None,
+    watch: Watch | None = None,
     progress: bool = False,
 ) -> Iterator[Simulated]:
     """Run a recipe with ``fractions``, and yield what it makes of the same molecules at each.
@@ -238,7 +248,7 @@ def simulate_series(
     ----------
     recipe : Recipe
         The recipe.
-    work, hook, progress : optional
+    work, hook, watch, progress : optional
         See `simulate`.
 
     Yields
@@ -269,7 +279,8 @@ def simulate_series(
     """
     if recipe.fractions is None:
         raise ValueError("fractions: wanted rising numbers, got none")
-    made = Simulated(recipe=recipe, work=None if work is None else Path(work), progress=progress)
+    folder = None if work is None else Path(work)
+    made = Simulated(recipe=recipe, work=folder, watch=watch, progress=progress)
     _run(made, ("models", "placement"), hook)
     with timed(made.seconds, "packing"):
         series = crowding_series(
@@ -279,6 +290,7 @@ def simulate_series(
             run=recipe.run,
             seed=made.seed("dynamics"),
             checkpoint=_checkpoint(made),
+            watch=watch,
             progress=progress,
         )
     for number, packed in enumerate(series, start=1):

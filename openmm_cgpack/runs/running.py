@@ -25,6 +25,7 @@ from .manifest import (
     write_manifest,
 )
 from .outputs import write_outputs, write_rendered
+from ..packing.protocols import Watch
 from .pipeline import Hook, Simulated, simulate, simulate_series, timed
 from .work import begun, check_free, forget, load_unfinished, was_moved, whole_folder
 
@@ -39,6 +40,7 @@ def run(
     index: int | None = None,
     force: bool = False,
     hook: Hook | None = None,
+    watch: Watch | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
     """Run a recipe and write everything into a folder.
@@ -60,8 +62,8 @@ def run(
         recipe's when left out.
     force : bool, optional
         Whether a folder that an earlier run wrote, and an unfinished one, is replaced.
-    hook : callable, optional
-        See `simulate`.
+    hook, watch : callable, optional
+        See `simulate`; `hook` is called once more when the files are written, as ``"files"``.
     progress : bool, optional
         Whether to show progress bars on standard error.
 
@@ -94,7 +96,7 @@ def run(
     if index is not None:
         recipe = dataclasses.replace(recipe, index=index)
     with begun(out, recipe, force=force) as work:
-        return _run(recipe, out, work, force=force, hook=hook, progress=progress)
+        return _run(recipe, out, work, force, hook, watch, progress)
 
 
 def resume(
@@ -103,6 +105,7 @@ def resume(
     *,
     force: bool = False,
     hook: Hook | None = None,
+    watch: Watch | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
     """Go on with a run that did not come to its end.
@@ -119,7 +122,7 @@ def resume(
         it has.
     force : bool, optional
         Whether a folder that an earlier run wrote is replaced.
-    hook, progress : optional
+    hook, watch, progress : optional
         See `run`.
 
     Returns
@@ -148,7 +151,7 @@ def resume(
     if recipe is not None:
         kept = _with_later(kept, recipe if isinstance(recipe, Recipe) else load_recipe(recipe))
     with begun(out, kept, resume=True) as work:
-        return _run(kept, out, work, force=force, hook=hook, progress=progress)
+        return _run(kept, out, work, force, hook, watch, progress)
 
 
 def _with_later(kept: Recipe, wanted: Recipe) -> Recipe:
@@ -163,28 +166,36 @@ def _with_later(kept: Recipe, wanted: Recipe) -> Recipe:
 
 
 def _run(
-    recipe: Recipe, out: Path, work: Path, *, force: bool, hook: Hook | None, progress: bool
+    recipe: Recipe,
+    out: Path,
+    work: Path,
+    force: bool,
+    hook: Hook | None,
+    watch: Watch | None,
+    progress: bool,
 ) -> dict[str, Any]:
     with whole_folder(out, force=force, inside=work) as folder:
         if recipe.fractions is None:
-            made = simulate(recipe, work=work, hook=hook, progress=progress)
-            return _write(made, folder, final=out)
+            made = simulate(recipe, work=work, hook=hook, watch=watch, progress=progress)
+            return _write(made, folder, out, hook)
         parts = {}
-        series = simulate_series(recipe, work=work, hook=hook, progress=progress)
+        series = simulate_series(recipe, work=work, hook=hook, watch=watch, progress=progress)
         for fraction, made in zip(recipe.fractions, series, strict=True):
             name = f"fraction_{fraction}"
             (folder / name).mkdir()
-            parts[name] = _write(made, folder / name, final=out / name)
+            parts[name] = _write(made, folder / name, out / name, hook)
         # The last one's recipe has all fractions, and the platform.
         text = dump_recipe(made.recipe, folder=out)
         (folder / RECIPE).write_text(text, encoding="utf-8")
         return write_manifest(folder, describe_series(made.recipe, parts))
 
 
-def _write(made: Simulated, folder: Path, *, final: Path) -> dict[str, Any]:
+def _write(made: Simulated, folder: Path, final: Path, hook: Hook | None) -> dict[str, Any]:
     """Write a run's files and its manifest; return the latter."""
     with timed(made.seconds, "files"):
         write_outputs(made, folder, final=final)
+    if hook is not None:
+        hook("files", made)
     return write_manifest(folder, describe(made))
 
 
