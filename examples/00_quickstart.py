@@ -59,7 +59,7 @@ print(
 # membrane as a bilayer, from the shapes that they ended in. Labels and the particle list share its
 # grid.
 
-density = cgp.render_density(packed, voxel_size=1.0, resolution=4.0)
+density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
 labels = cgp.render_labels(packed, grid=density.grid)
 particles = cgp.particle_table(packed, grid=density.grid)
 print(f"{density.data.sum() * density.voxel_size**3 / 1e6:.1f} MDa in {density.data.shape} voxels")

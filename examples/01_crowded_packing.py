@@ -83,7 +83,7 @@ cgp.plot_molecules(packed, size=900 if full else 600)
 # %%
 # A slice: the density at 4 nm resolution with voxels of 1 nm, and the masks (figures 6 d and 7 a).
 
-density = cgp.render_density(packed, voxel_size=1.0, resolution=4.0)
+density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
 labels = cgp.render_labels(packed, grid=density.grid)
 cgp.plot_planes(
     {"density": density, "molecules by type": labels.semantic},

@@ -49,7 +49,7 @@ cgp.plot_molecules(packed, size=600)
 # %%
 # Slices through the density from bottom to top, heights in nm.
 
-density = cgp.render_density(packed, voxel_size=1.0, resolution=4.0)
+density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
 cgp.plot_montage(density, n=20, columns=5)
 
 # %%

@@ -77,7 +77,7 @@ cgp.plot_molecules(packed, colours=colours, size=600, view=(125, -24))
 # %%
 # Density, masks and tomogram of the central slice.
 
-density = cgp.render_density(packed, voxel_size=1.0, resolution=4.0)
+density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
 labels = cgp.render_labels(packed, grid=density.grid)
 tomogram = cgp.simulate_tomogram(density, snr=1000, seed=1)
 cgp.plot_planes(

@@ -45,7 +45,7 @@ cgp.plot_steps(scenes["filament"], [frames["filament"][k] for k in shown], title
 def density_at(name, k, voxel_size):
     """Return the density of a frame."""
     packed = dataclasses.replace(packings[name], positions=frames[name][k])
-    return cgp.render_density(packed, voxel_size=voxel_size, resolution=4.0)
+    return cgp.render_density(packed, cgp.MapSettings(voxel_size=voxel_size, resolution=4.0))
 
 
 cgp.plot_montage(density_at("filament", 0, 0.5), n=36, columns=9, title="filament, start")

@@ -34,6 +34,8 @@ from .core import (
 from .core.transforms import from_zyz, to_quaternion, to_zyz
 from .density import (
     Labels,
+    MapSettings,
+    Sampling,
     bounding_grid,
     box_grid,
     gaussian_sigma,
@@ -194,6 +196,7 @@ __all__ = [
     "Labels",
     "Library",
     "LibraryEntry",
+    "MapSettings",
     "Membrane",
     "Mesh",
     "MissingWedge",
@@ -212,6 +215,7 @@ __all__ = [
     "Reading",
     "Recipe",
     "RigidTransforms",
+    "Sampling",
     "Scene",
     "SegmentationScores",
     "Slab",

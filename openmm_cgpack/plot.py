@@ -312,10 +312,11 @@ def plot_planes(
 
     Examples
     --------
-    >>> from openmm_cgpack import as_packed, Filament, place, render_density, render_labels
+    >>> from openmm_cgpack import Filament, MapSettings, as_packed, place
+    >>> from openmm_cgpack import render_density, render_labels
     >>> packed = as_packed(place([(Filament(n_balls=5).build(), 3)], seed=1))
-    >>> density = render_density(packed, voxel_size=2.0)
-    >>> labels = render_labels(packed, voxel_size=2.0).semantic
+    >>> density = render_density(packed, MapSettings(voxel_size=2.0))
+    >>> labels = render_labels(packed, MapSettings(voxel_size=2.0)).semantic
     >>> figure = plot_planes({"density": density, "species": labels}, packed=packed)
     >>> len(figure.axes)
     2

@@ -112,10 +112,6 @@ def test_public_names_exist_and_are_sorted_once():
 SHARED_NAMES = {
     "auditing/orientation.py",
     "auditing/table.py",
-    "density/kernel.py",
-    "density/render.py",
-    "density/splat.py",
-    "density/visibility.py",
     "io/present.py",
     "packing/compress.py",
 }

@@ -16,7 +16,7 @@ from drawing import (
 
 from openmm_cgpack.core import AtomicStructure, Grid
 from openmm_cgpack.core.tilts import TiltOptics, TiltSeries
-from openmm_cgpack.density import gaussian_sigma, render_density, render_labels
+from openmm_cgpack.density import MapSettings, gaussian_sigma, render_density, render_labels
 from openmm_cgpack.export import ground_truth
 
 RESOLUTION = 4.0
@@ -84,7 +84,7 @@ def everything():
 
 
 def known(packed, grid=GRID, name="world"):
-    density = render_density(packed, grid=grid, resolution=RESOLUTION)
+    density = render_density(packed, MapSettings(resolution=RESOLUTION), grid=grid)
     noise = np.random.default_rng(0).normal(size=grid.shape).astype(np.float32)
     tomogram = replace(density, data=density.data / density.data.std() + noise)
     return ground_truth(

@@ -19,7 +19,7 @@ import numpy as np
 from openmm_cgpack.core.errors import StructureError
 from openmm_cgpack.core.structure import AtomicStructure
 from openmm_cgpack.core.volume import Volume
-from openmm_cgpack.density import species_map
+from openmm_cgpack.density import Sampling, species_map
 from openmm_cgpack.io.atomic import atomic_path
 from openmm_cgpack.models import number_of_balls
 from openmm_cgpack.structures import (
@@ -169,7 +169,7 @@ def compare_maps(
         Root mean square of the difference over that of the full map.
     """
     maps = [
-        species_map(structure, voxel_size=resolution / 4, resolution=resolution)
+        species_map(structure, Sampling(voxel_size=resolution / 4, resolution=resolution))
         for structure in (full, points)
     ]
     a, b = _common_box(*maps)

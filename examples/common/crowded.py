@@ -9,7 +9,7 @@ import numpy as np
 
 from openmm_cgpack.core import LabelVolume, Volume
 from openmm_cgpack.core.seeds import stage_seed
-from openmm_cgpack.density import Labels, render_density, render_labels
+from openmm_cgpack.density import Labels, MapSettings, render_density, render_labels
 from openmm_cgpack.imaging import simulate_tomogram
 from openmm_cgpack.models import coarse_grain
 from openmm_cgpack.plot import plot_history, plot_molecules, plot_planes, plot_steps
@@ -74,7 +74,7 @@ def crowded_scene(settings: Settings) -> CrowdedScene:
         max_steps=3_000 if settings.quick else 20_000,
         relax_steps=2_000 if settings.quick else 4_000,
     )
-    density = render_density(run.packed, voxel_size=1.0, resolution=4.0)
+    density = render_density(run.packed, MapSettings(voxel_size=1.0, resolution=4.0))
     return CrowdedScene(
         run=run,
         density=density,

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from openmm_cgpack.core import BallModel, RigidTransforms, Scene
 from openmm_cgpack.core.seeds import stage_seed
-from openmm_cgpack.density import render_density
+from openmm_cgpack.density import MapSettings, render_density
 from openmm_cgpack.models import Filament, Membrane
 from openmm_cgpack.panels import INK, blank_figure
 from openmm_cgpack.plot import plot_montage, plot_steps
@@ -172,7 +172,7 @@ def _pictures(name: str, run: PackingRun) -> list[Picture]:
         )
     ]
     for m in (moments[0], moments[len(moments) // 2], moments[-1]):
-        density = render_density(run.at(m), voxel_size=VOXELS[name], resolution=4.0)
+        density = render_density(run.at(m), MapSettings(voxel_size=VOXELS[name], resolution=4.0))
         pictures.append(
             Picture(
                 caption=f"{n} slices of the {name}'s density at step {run.steps[m]}, heights in "

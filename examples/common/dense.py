@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from openmm_cgpack.core import PackedScene, ParticleTable, Periodic, Volume
 from openmm_cgpack.core.seeds import stage_seed
-from openmm_cgpack.density import bounding_grid, particle_table, render_density
+from openmm_cgpack.density import MapSettings, bounding_grid, particle_table, render_density
 from openmm_cgpack.imaging import Rendered, render
 from openmm_cgpack.models import Cover, coarse_grain
 from openmm_cgpack.packing import box_fraction, crowding_series, insert
@@ -109,6 +109,6 @@ def _drawn(packed: PackedScene) -> DenseScene:
     return DenseScene(
         packed=packed,
         fraction=box_fraction(packed.scene, packed.boundary),
-        density=render_density(packed, grid=grid, resolution=4.0),
+        density=render_density(packed, MapSettings(resolution=4.0), grid=grid),
         truth=particle_table(packed, grid=grid),
     )

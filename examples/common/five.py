@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from openmm_cgpack.core.seeds import stage_seed
-from openmm_cgpack.density import render_density, render_labels
+from openmm_cgpack.density import MapSettings, render_density, render_labels
 from openmm_cgpack.imaging import simulate_tomogram
 from openmm_cgpack.models import coarse_grain
 from openmm_cgpack.packing import deepest_overlap, radius_of_gyration
@@ -44,7 +44,7 @@ def run_five(settings: Settings) -> Section:
         interval=25,
     )
     packed, history = run.packed, run.packed.history
-    density = render_density(packed, voxel_size=1.0, resolution=4.0)
+    density = render_density(packed, MapSettings(voxel_size=1.0, resolution=4.0))
     labels = render_labels(packed, grid=density.grid)
     tomogram = simulate_tomogram(density, snr=1000, seed=stage_seed(settings.seed, "noise"))
     before, after = measure_droplet(run.at(0)), measure_droplet(packed)

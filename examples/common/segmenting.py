@@ -9,7 +9,7 @@ import numpy as np
 from openmm_cgpack.core import PackedScene
 from openmm_cgpack.core.palette import species_colours
 from openmm_cgpack.core.seeds import stage_seed
-from openmm_cgpack.density import render_density, render_labels
+from openmm_cgpack.density import MapSettings, render_density, render_labels
 from openmm_cgpack.evaluation import (
     SMALL,
     LabelledTomogram,
@@ -159,7 +159,7 @@ def _tomogram(settings: Settings, index: int) -> tuple[LabelledTomogram, PackedS
         max_steps=2_000,
         relax_steps=1_000,
     )
-    density = render_density(packed, voxel_size=1.0, resolution=4.0)
+    density = render_density(packed, MapSettings(voxel_size=1.0, resolution=4.0))
     labels = render_labels(packed, grid=density.grid)
     volume = simulate_tomogram(density, snr=SNR, seed=stage_seed(settings.seed, "noise", index + 1))
     return LabelledTomogram(volume=volume, labels=labels.semantic), packed

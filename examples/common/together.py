@@ -6,7 +6,7 @@ import numpy as np
 
 from openmm_cgpack.core.palette import species_colours
 from openmm_cgpack.core.seeds import stage_seed
-from openmm_cgpack.density import render_density, render_labels
+from openmm_cgpack.density import MapSettings, render_density, render_labels
 from openmm_cgpack.imaging import simulate_tomogram
 from openmm_cgpack.models import Filament, Membrane, coarse_grain
 from openmm_cgpack.plot import VIEW, plot_molecules, plot_planes, plot_steps
@@ -59,7 +59,7 @@ def run_together(settings: Settings) -> Section:
     poses = extract_transforms(packed)
     # Without the palette's blue and yellow, which would look like the two.
     colours = np.vstack([species_colours(7)[[0, 1, 2, 6, 5]], [YELLOW, SKY]])
-    density = render_density(packed, voxel_size=1.0, resolution=4.0)
+    density = render_density(packed, MapSettings(voxel_size=1.0, resolution=4.0))
     labels = render_labels(packed, grid=density.grid)
     tomogram = simulate_tomogram(density, snr=1000, seed=stage_seed(settings.seed, "noise"))
     moments = run.moments(4)

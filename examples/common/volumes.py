@@ -10,7 +10,7 @@ import numpy as np
 
 from openmm_cgpack.core import AtomicStructure, BallModel
 from openmm_cgpack.core.seeds import stage_seed
-from openmm_cgpack.density import species_map
+from openmm_cgpack.density import Sampling, species_map
 from openmm_cgpack.models import Cover, coarse_grain, single_ball
 from openmm_cgpack.models.spheres import minimal_sphere
 from openmm_cgpack.models.union import union_volume
@@ -81,7 +81,7 @@ def measure_volumes(structure: AtomicStructure, model: BallModel) -> Volumes:
     points, reach = structure.positions, structure.spread
     low, high = (points - reach[:, None]).min(axis=0), (points + reach[:, None]).max(axis=0)
     box = float((np.linalg.norm(points - (low + high) / 2, axis=1) + reach).max())
-    density = species_map(structure, resolution=4.0, convention="fwhm")
+    density = species_map(structure, Sampling(resolution=4.0, convention="fwhm"))
     voxels = np.argwhere(density.data >= 0.2 * density.data.max())[:, ::-1] * density.voxel_size
     return Volumes(
         isosurface=model.volume,

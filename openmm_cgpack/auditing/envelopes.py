@@ -8,7 +8,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
-from ..core import Boundary, Curve, Mesh, Obstacle, Open, RigidTransforms, Scene
+from ..core import Boundary, Obstacle, Open, RigidTransforms, Scene
+from ..density import painter_of
 from .shapes import Mask, body_mask, deformable_cells
 
 VOXEL_SIZE = 0.4
@@ -169,10 +170,9 @@ def _box(
 def _reach(scene: Scene, species: int) -> float:
     """Return how far from its balls' centres a deformable can reach, nm."""
     model = scene.species[species]
-    if isinstance(model.geometry, Mesh):
-        return model.geometry.thickness / 2
-    # A tube ends flat, a radius beyond the last ball.
-    return float(model.radii.max()) * (np.sqrt(2) if isinstance(model.geometry, Curve) else 1)
+    if model.geometry is None:
+        return float(model.radii.max())
+    return painter_of(model.geometry).girth(model.geometry)
 
 
 class _Lattice:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..core import AtomicStructure, BallModel, Curve, Mesh
+from ..core import AtomicStructure, BallModel
+from ..density import painter_of
 
 SPACING = 0.2
 """Edge of a voxel of a mask in the body frame, nm; that of the molecular envelope."""
@@ -113,27 +114,27 @@ def deformable_cells(
     origin, spacing : (3,) array
         Centre of cell 0 and edges of a cell, nm.
     """
-    fine = float(spacing.min()) / 2
-    if isinstance(model.geometry, Curve):
-        samples, ways, reach = *_line(model.geometry, balls, fine), model.geometry.radius
-    elif isinstance(model.geometry, Mesh):
-        samples, ways, reach = *_sheet(model.geometry, balls, fine), model.geometry.thickness / 2
-    else:
+    geometry, found = model.geometry, None
+    if geometry is not None:
+        fine = float(spacing.min()) / 2
+        found = painter_of(geometry).skeleton(geometry, balls, spacing=fine)
+    if found is None:
         parts = [
             _ball_cells(centre, radius, origin, spacing)
             for centre, radius in zip(balls, model.radii, strict=True)
         ]
         return np.unique(np.concatenate(parts), axis=0)
+    samples, ways, reach = found.points, found.outward, found.reach
     cells = cells_around(
         samples[:: max(1, len(samples) // 20_000)], origin, spacing, reach + spacing.max()
     )
     places = origin + cells * spacing
     distance, nearest = cKDTree(samples).query(places, distance_upper_bound=reach + spacing.max())
-    found = np.isfinite(distance)
-    cells, places, nearest = cells[found], places[found], nearest[found]
+    near = np.isfinite(distance)
+    cells, places, nearest = cells[near], places[near], nearest[near]
     # Ways are 0 but at the ends and along the rim, where they point outwards.
     beyond = ((places - samples[nearest]) * ways[nearest]).sum(axis=1) > 0
-    return cells[(distance[found] <= reach) & ~beyond]
+    return cells[(distance[near] <= reach) & ~beyond]
 
 
 def _ball_cells(
@@ -141,47 +142,3 @@ def _ball_cells(
 ) -> np.ndarray:
     cells = cells_around(centre[None], origin, spacing, radius)
     return cells[np.linalg.norm(origin + cells * spacing - centre, axis=1) < radius]
-
-
-def _line(curve: Curve, balls: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return points along a chain, and the outward direction at the first and last, else 0."""
-    corners = balls[curve.balls]
-    first = corners[0] - corners[1]
-    last = corners[-1] - corners[-2]
-    first, last = (v / max(np.linalg.norm(v), 1e-12) for v in (first, last))
-    corners = np.concatenate(
-        [[corners[0] + curve.radius * first], corners, [corners[-1] + curve.radius * last]]
-    )
-    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(corners, axis=0), axis=1))])
-    at = np.linspace(0, length[-1], max(2, int(np.ceil(length[-1] / step)) + 1))
-    points = np.stack([np.interp(at, length, corners[:, axis]) for axis in range(3)], axis=1)
-    ways = np.zeros_like(points)
-    ways[0], ways[-1] = first, last
-    return points, ways
-
-
-def _sheet(mesh: Mesh, balls: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return points on a mesh, no farther apart than `step`, and the outward way on its rim."""
-    corners = balls[mesh.faces]
-    sides = np.roll(corners, -1, axis=1) - corners
-    cuts = max(1, int(np.ceil(np.linalg.norm(sides, axis=2).max() / step)))
-    i, j = np.nonzero(np.add.outer(np.arange(cuts + 1), np.arange(cuts + 1)) <= cuts)
-    weights = np.stack([cuts - i - j, i, j], axis=1) / cuts
-    points = np.einsum("wv,fvi->fwi", weights, corners)
-    normals = np.cross(sides[:, 0], sides[:, 1])
-    ways = np.zeros_like(points)
-    rim = _rim(mesh.faces)
-    for side in range(3):
-        out = np.cross(sides[:, side], normals)
-        out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
-        # Side 0 lies opposite to corner 2, and so on: that corner's weight is 0 on it.
-        on_side = weights[:, (side + 2) % 3] == 0
-        ways[np.ix_(rim[:, side], on_side)] = out[rim[:, side], None]
-    return points.reshape(-1, 3), ways.reshape(-1, 3)
-
-
-def _rim(faces: np.ndarray) -> np.ndarray:
-    """Return which sides of the faces belong to no other face, (f, 3)."""
-    sides = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=2), axis=2).reshape(-1, 2)
-    _, which, counts = np.unique(sides, axis=0, return_inverse=True, return_counts=True)
-    return (counts[which.ravel()] == 1).reshape(-1, 3)

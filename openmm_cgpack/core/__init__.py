@@ -2,7 +2,8 @@
 
 from .boundary import Boundary, Open, Periodic, Slab
 from .errors import PackingError, PlacementError, StructureError
-from .model import BallModel, Curve, Mesh
+from .geometry import Curve, Geometry, Line, Mesh, Surface
+from .model import BallModel
 from .obstacle import Obstacle
 from .particles import ParticleTable
 from .picks import Picks
@@ -17,9 +18,11 @@ __all__ = [
     "BallModel",
     "Boundary",
     "Curve",
+    "Geometry",
     "Grid",
     "History",
     "LabelVolume",
+    "Line",
     "Mesh",
     "Obstacle",
     "Open",
@@ -33,6 +36,7 @@ __all__ = [
     "Scene",
     "Slab",
     "StructureError",
+    "Surface",
     "TiltOptics",
     "TiltSeries",
     "Volume",

@@ -13,7 +13,7 @@ class PlacementError(RuntimeError):
 
     Examples
     --------
-    >>> from openmm_cgpack import Periodic, Filament, place
+    >>> from openmm_cgpack import Filament, Periodic, place
     >>> try:
     ...     place([(Filament(n_balls=9).build(), 50)], boundary=Periodic(box=40), seed=1)
     ... except PlacementError as error:

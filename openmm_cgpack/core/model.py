@@ -7,78 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import frozen, positive
+from .geometry import Geometry
 from .structure import AtomicStructure
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Curve:
-    """A tube along a chain of balls, as painters draw it.
-
-    Parameters
-    ----------
-    balls : (b,) int array
-        Balls in their order along the curve.
-    radius : float
-        Radius of the tube, nm.
-    density : float
-        Mass density inside it, Da/nm^3.
-
-    Raises
-    ------
-    ValueError
-        The radius or the density is not positive.
-
-    Examples
-    --------
-    >>> from openmm_cgpack import Filament
-    >>> tube = Filament(n_balls=4, radius=3.5).build().geometry
-    >>> type(tube).__name__, tube.balls.tolist(), tube.radius
-    ('Curve', [0, 1, 2, 3], 3.5)
-    """
-
-    balls: np.ndarray
-    radius: float
-    density: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "balls", frozen(self.balls, "curve: balls", (None,), np.int64))
-        object.__setattr__(self, "radius", positive(self.radius, "curve: radius"))
-        object.__setattr__(self, "density", positive(self.density, "curve: density"))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Mesh:
-    """A sheet over balls, as painters draw it.
-
-    Parameters
-    ----------
-    faces : (f, 3) int array
-        Triangles of balls, all with the same sense of rotation.
-    thickness : float
-        Thickness of the sheet, nm.
-    density : float
-        Mean mass density through it, Da/nm^3.
-
-    Raises
-    ------
-    ValueError
-        The faces are not triples, or the thickness or the density is not positive.
-
-    Examples
-    --------
-    >>> sheet = Mesh(faces=[[0, 1, 2], [1, 3, 2]], thickness=4.0, density=600.0)
-    >>> sheet.faces.shape
-    (2, 3)
-    """
-
-    faces: np.ndarray
-    thickness: float
-    density: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "faces", frozen(self.faces, "mesh: faces", (None, 3), np.int64))
-        object.__setattr__(self, "thickness", positive(self.thickness, "mesh: thickness"))
-        object.__setattr__(self, "density", positive(self.density, "mesh: density"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,7 +41,7 @@ class BallModel:
         Balls that keep their distances: all balls for a molecule, nothing for a filament.
     volume : float
         Volume of what the balls stand for (the molecular envelope, a tube, a sheet), nm^3.
-    geometry : Curve or Mesh, optional
+    geometry : Geometry, optional
         What painters draw; None where `structure` has the density.
     structure : AtomicStructure, optional
         The molecule.
@@ -144,7 +74,7 @@ class BallModel:
     angle_k: float = 0.0
     rigid_groups: tuple[np.ndarray, ...] = ()
     volume: float
-    geometry: Curve | Mesh | None = None
+    geometry: Geometry | None = None
     structure: AtomicStructure | None = None
 
     def __post_init__(self) -> None:

@@ -171,7 +171,7 @@ class History:
 
     Examples
     --------
-    >>> from openmm_cgpack import as_packed, Filament, place
+    >>> from openmm_cgpack import Filament, as_packed, place
     >>> history = as_packed(place([(Filament(n_balls=5).build(), 2)], seed=1)).history
     >>> history.step.tolist(), history.overlap.tolist()
     ([0], [0.0])

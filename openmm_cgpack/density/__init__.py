@@ -1,21 +1,29 @@
 """Packed scenes to density maps and labels."""
 
-from .grids import bounding_grid, box_grid
-from .kernel import gaussian_sigma
+from .field_of_view import Visibility, particle_table, visibility
+from .kernels import gaussian_sigma
 from .labels import Labels, render_labels
-from .outlines import centre_line, middle_surface
-from .particles import particle_table
-from .render import render_density, species_map
-from .visibility import Visibility, visibility
+from .map_settings import MapSettings, Sampling, bounding_grid, box_grid
+from .maps import render_density, species_map
+from .painters import Painter, Skeleton, WeightedPoints, painter_of, paints
+from .sheets import SheetPainter
+from .tubes import TubePainter
 
 __all__ = [
     "Labels",
+    "MapSettings",
+    "Painter",
+    "Sampling",
+    "SheetPainter",
+    "Skeleton",
+    "TubePainter",
     "Visibility",
+    "WeightedPoints",
     "bounding_grid",
     "box_grid",
-    "centre_line",
     "gaussian_sigma",
-    "middle_surface",
+    "painter_of",
+    "paints",
     "particle_table",
     "render_density",
     "render_labels",

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.model import BallModel
+from ..core.progress import tracked
 from ..core.scene import PackedScene
 from ..core.volume import Grid, LabelVolume
-from .grids import bounding_grid
-from .kernel import gaussian_sigma
-from .render import ScenePoints, model_points, numbered, object_boxes
-from .splat import blurred_boxes, overlap
+from .kernels import gaussian_sigma
+from .map_settings import MapSettings
+from .maps import object_boxes
+from .points import ScenePoints, model_points
+from .splatting import blurred_boxes, overlap
 
 SHARPEST = 2.5
 """Default resolution of masks in voxels."""
@@ -25,6 +27,8 @@ OFFSETS = np.arange(1, 17)[:, None] * [0.8191725134, 0.6710436067, 0.5497004779]
 
 ASKEW = np.array([[6.0, -2, 3], [3, 6, -2], [-2, 3, 6]]) / 7
 """A rotation that takes no axis near another."""
+
+_SETTINGS = MapSettings()
 
 ENOUGH = 20_000
 """Voxels of mask, over all lattices, that a threshold is taken from where a species is large."""
@@ -43,10 +47,10 @@ class Labels:
 
     Examples
     --------
-    >>> from openmm_cgpack import Periodic, as_packed, Filament, place
+    >>> from openmm_cgpack import Filament, Periodic, as_packed, place
     >>> tubes = [(Filament(n_balls=5).build(), 2)]
     >>> packed = as_packed(place(tubes, boundary=Periodic(box=40), seed=1))
-    >>> labels = render_labels(packed, voxel_size=2.0)
+    >>> labels = render_labels(packed, MapSettings(voxel_size=2.0))
     >>> np.unique(labels.instances.data).tolist(), np.unique(labels.semantic.data).tolist()
     ([0, 1, 2], [0, 1])
     """
@@ -57,11 +61,9 @@ class Labels:
 
 def render_labels(
     packed: PackedScene,
+    settings: MapSettings = _SETTINGS,
     *,
     grid: Grid | None = None,
-    voxel_size: float = 1.0,
-    resolution: float | None = None,
-    deformables: str = "smooth",
     progress: bool = False,
 ) -> Labels:
     """Return the masks of everything in a packed scene.
@@ -76,15 +78,10 @@ def render_labels(
     ----------
     packed : PackedScene
         The scene.
+    settings : MapSettings, optional
+        Those of the density map that the masks go with; its resolution does not blur them.
     grid : Grid, optional
-        Where to draw; by default `bounding_grid`.
-    voxel_size : float, optional
-        Edge of a voxel, nm, where no grid is given.
-    resolution : float, optional
-        Resolution (``"situs"`` convention) of the maps that become masks, nm; by default 2.5
-        voxels, and at least 1.5 nm.
-    deformables : {"smooth", "balls"}, optional
-        Tubes and bilayers, or solid balls, as in `render_density`.
+        Where to draw, in place of the settings' grid.
     progress : bool, optional
         Whether to show a progress bar.
 
@@ -96,23 +93,23 @@ def render_labels(
     Raises
     ------
     ValueError
-        The resolution is too fine for the voxels, or a model has nothing to draw.
+        The resolution of the masks is too fine for the grid's voxels, or a model has nothing to
+        draw.
 
     Examples
     --------
     The mask of a tube has the tube's volume:
 
-    >>> from openmm_cgpack import Periodic, as_packed, Filament, place
+    >>> from openmm_cgpack import Filament, Periodic, as_packed, place
     >>> tube = Filament(n_balls=5, radius=3.0).build()
     >>> packed = as_packed(place([(tube, 1)], boundary=Periodic(box=40), seed=1))
-    >>> labels = render_labels(packed, voxel_size=1.0)
+    >>> labels = render_labels(packed)
     >>> labels.semantic.names, abs(int((labels.instances.data == 1).sum()) / tube.volume - 1) < 0.05
     (('filament',), True)
     """
-    if grid is None:
-        grid = bounding_grid(packed, voxel_size=voxel_size)
-    if resolution is None:
-        resolution = max(SHARPEST * grid.voxel_size, ATOMIC)
+    grid = grid or settings.grid(packed)
+    deformables = settings.deformables
+    resolution = settings.label_resolution or max(SHARPEST * grid.voxel_size, ATOMIC)
     sigma = gaussian_sigma(resolution)
     scene = packed.scene
     thresholds = [
@@ -124,7 +121,7 @@ def render_labels(
     best = np.zeros(grid.shape, np.float32)
     objects = ScenePoints(packed, sigma=sigma, deformables=deformables)
     inside = np.zeros(scene.n_instances, bool)
-    for i in numbered(len(objects), "labels", progress):
+    for i in tracked(range(len(objects)), "labels", show=progress):
         for points in objects.images(i, grid):
             inside[i] |= _holds(grid, points.masses @ points.positions / points.masses.sum())
             for corner, box in object_boxes(points, grid, sigma):

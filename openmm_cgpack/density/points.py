@@ -2,44 +2,121 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 
-from ..core.arrays import frozen, positive
-from ..core.model import BallModel, Curve
+from ..core.arrays import positive
+from ..core.model import BallModel
+from ..core.scene import PackedScene
 from ..core.structure import AtomicStructure
-from .curve import curve_points
-from .mesh import mesh_points
+from ..core.volume import Grid
+from ..poses import extract_transforms
+from .kernels import ATOM_SPACING, CUT, SHAPE_SPACING
+from .painters import WeightedPoints, painter_of
 
 WORTHWHILE = 0.7
 """Points are put in bins where that leaves at most this part of them."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class WeightedPoints:
-    """Masses in space.
+class ScenePoints:
+    """The points of every instance of a packed scene, made when they are asked for.
 
     Parameters
     ----------
-    positions : (p, 3) array
-        Where they are, nm.
-    masses : (p,) array
-        Masses, Da.
-    variance : float, optional
-        Mean variance along one axis inside what the points stand for, nm^2.
+    packed : PackedScene
+        The scene.
+    sigma : float
+        Standard deviation along one axis of the Gaussian that will blur them, nm: the points lie
+        as close as that needs.
+    deformables : {"smooth", "balls"}, optional
+        How to draw models that have a geometry and no structure.
     """
 
-    positions: np.ndarray
-    masses: np.ndarray
-    variance: float = 0.0
+    def __init__(self, packed: PackedScene, *, sigma: float, deformables: str = "smooth"):
+        self.packed = packed
+        self.sigma = sigma
+        self.deformables = deformables
+        self.transforms = extract_transforms(packed).transforms
+        self._bodies: dict[int, WeightedPoints] = {}
 
-    def __post_init__(self) -> None:
-        positions = frozen(self.positions, "points: positions", (None, 3))
-        masses = frozen(self.masses, "points: masses", (len(positions),))
-        object.__setattr__(self, "positions", positions)
-        object.__setattr__(self, "masses", masses)
-        object.__setattr__(self, "variance", positive(self.variance, "points: variance", zero=True))
+    def __len__(self) -> int:
+        return self.packed.scene.n_instances
+
+    def __getitem__(self, instance: int) -> WeightedPoints:
+        """Return the points of an instance (counted from 0) in the scene's frame."""
+        scene = self.packed.scene
+        s = int(scene.species_index[instance])
+        model = scene.species[s]
+        if model.structure is None:
+            balls = self.packed.positions[scene.balls(instance)]
+            return model_points(model, balls, sigma=self.sigma, deformables=self.deformables)
+        if s not in self._bodies:
+            self._bodies[s] = model_points(model, model.positions, sigma=self.sigma)
+        body = self._bodies[s]
+        turn, shift = self.transforms.rotations[instance], self.transforms.translations[instance]
+        moved = body.positions @ turn.T + shift
+        return WeightedPoints(positions=moved, masses=body.masses, variance=body.variance)
+
+    def images(self, instance: int, grid: Grid) -> Iterator[WeightedPoints]:
+        """Yield an instance's points, and those of its images, as far as their maps meet a grid.
+
+        Parameters
+        ----------
+        instance : int
+            Number of the instance, from 0.
+        grid : Grid
+            The grid.
+
+        Yields
+        ------
+        WeightedPoints
+            In the scene's frame; of an open scene once, whether it meets the grid or not.
+        """
+        points = self[instance]
+        boundary = self.packed.boundary
+        if not boundary.bounded:
+            yield points
+            return
+        reach = CUT * self.sigma + grid.voxel_size
+        low = points.positions.min(axis=0) - reach
+        high = points.positions.max(axis=0) + reach
+        first = grid.origin - grid.voxel_size / 2
+        last = first + grid.size
+        box = np.array(boundary.box)
+        # Whole boxes by which the points may be moved and still reach the grid.
+        least = np.where(boundary.periodic, np.ceil((first - high) / box), 0).astype(int)
+        most = np.where(boundary.periodic, np.floor((last - low) / box), 0).astype(int)
+        ranges = [range(a, b + 1) for a, b in zip(least, most, strict=True)]
+        for shift in product(*ranges):
+            moved = points.positions + np.array(shift) * box
+            yield WeightedPoints(positions=moved, masses=points.masses, variance=points.variance)
+
+
+def model_points(
+    model: BallModel, centres: np.ndarray, *, sigma: float, deformables: str = "smooth"
+) -> WeightedPoints:
+    """Return what a model's map is made of: its structure in the body frame, or its drawn shape.
+
+    Parameters
+    ----------
+    model : BallModel
+        The model.
+    centres : (b, 3) array
+        Where its balls are, nm; of no matter where it has a structure.
+    sigma : float
+        Standard deviation along one axis of the Gaussian that will blur the points, nm.
+    deformables : {"smooth", "balls"}, optional
+        How to draw a model that has a geometry and no structure.
+
+    Returns
+    -------
+    WeightedPoints
+    """
+    if model.structure is not None:
+        return structure_points(model.structure, spacing=ATOM_SPACING * sigma)
+    return shape_points(model, centres, spacing=SHAPE_SPACING * sigma, deformables=deformables)
 
 
 def structure_points(structure: AtomicStructure, *, spacing: float) -> WeightedPoints:
@@ -120,8 +197,8 @@ def shape_points(
     spacing : float
         Distance between points, nm.
     deformables : {"smooth", "balls"}, optional
-        A smooth tube along its curve or bilayer along its mesh, or each ball as a uniform solid
-        sphere with the geometry's density.
+        As the geometry's painter draws it, or each ball as a uniform solid sphere with the
+        geometry's density.
 
     Returns
     -------
@@ -131,7 +208,7 @@ def shape_points(
     Raises
     ------
     ValueError
-        The model has no geometry, or `deformables` has another value.
+        The model has no geometry.
     """
     geometry = model.geometry
     if geometry is None:
@@ -140,8 +217,4 @@ def shape_points(
         )
     if deformables == "balls":
         return ball_points(centres, model.radii, density=geometry.density, spacing=spacing)
-    if deformables != "smooth":
-        raise ValueError(f"deformables: wanted 'smooth' or 'balls', got {deformables!r}")
-    paint = curve_points if isinstance(geometry, Curve) else mesh_points
-    positions, masses = paint(geometry, centres, spacing=spacing)  # type: ignore[arg-type]
-    return WeightedPoints(positions=positions, masses=masses)
+    return painter_of(geometry).points(geometry, centres, spacing=spacing)

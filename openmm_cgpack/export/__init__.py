@@ -14,7 +14,7 @@ from .omezarr import OmeZarr
 from .portal import Portal
 from .relion5 import Relion5
 from .shrec import Shrec
-from .truth import GroundTruth, Line, Surface, ground_truth, load_truth
+from .truth import GroundTruth, ground_truth, load_truth
 from .viewers import view
 
 __all__ = [
@@ -26,14 +26,12 @@ __all__ = [
     "GroundTruth",
     "Html",
     "Imod",
-    "Line",
     "Napari",
     "OmeZarr",
     "PointFormat",
     "Portal",
     "Relion5",
     "Shrec",
-    "Surface",
     "export_run",
     "export_truth",
     "ground_truth",

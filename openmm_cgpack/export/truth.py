@@ -6,19 +6,19 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from ..core.arrays import frozen, positive
-from ..core.model import Curve, Mesh
+from ..core.arrays import frozen
+from ..core.geometry import Line, Surface
 from ..core.particles import ParticleTable
 from ..core.scene import PackedScene, Scene
 from ..core.volume import Grid, LabelVolume, Volume
-from ..density import Labels, centre_line, middle_surface, particle_table, visibility
+from ..density import Labels, painter_of, particle_table, visibility
 from ..io import load_packed, read_mrc
 from ..io.masks import read_mask
 from ..io.present import present
@@ -31,86 +31,6 @@ RENDERS = "renders"
 _BAD = re.compile(r"[<>:\"/\\|?*\x00-\x1f\x7f\s_]")
 
 _Any = TypeVar("_Any", Volume, LabelVolume)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Line:
-    """The centre line of a filament.
-
-    Parameters
-    ----------
-    points : (p, 3) array
-        Points in their order along it, nm, in the files' frame.
-    radius : float
-        Radius of the tube around it, nm.
-    """
-
-    points: np.ndarray
-    radius: float
-
-    def __post_init__(self) -> None:
-        points = frozen(self.points, "line: points", (None, 3))
-        if len(points) < 2:
-            raise ValueError(f"line: points: wanted two or more, got {len(points)}")
-        object.__setattr__(self, "points", points)
-        object.__setattr__(self, "radius", positive(self.radius, "line: radius"))
-
-    def poses(self, spacing: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Return evenly spaced places on the line, and frames whose z axis goes along it.
-
-        Parameters
-        ----------
-        spacing : float, optional
-            Distance between places, nm; made a little smaller, so that they fill the line. By
-            default the radius of the tube.
-
-        Returns
-        -------
-        positions : (k, 3) array
-            Places, nm.
-        rotations : (k, 3, 3) array
-            Their frames' axes as columns. From place to place the x axis changes as little as it
-            can, so that the frames do not twist.
-        """
-        steps = np.linalg.norm(np.diff(self.points, axis=0), axis=1)
-        length = np.concatenate([[0.0], np.cumsum(steps)])
-        count = max(2, int(np.ceil(length[-1] / (spacing or self.radius))) + 1)
-        at = np.linspace(0, length[-1], count)
-        positions = np.stack([np.interp(at, length, axis) for axis in self.points.T], axis=1)
-        # The middle of a piece of the line has its direction; ends of pieces lie between two.
-        tangents = np.gradient(positions, axis=0)
-        tangents /= np.linalg.norm(tangents, axis=1)[:, None]
-        x = np.eye(3)[np.abs(tangents[0]).argmin()]
-        rotations = np.empty((count, 3, 3))
-        for k, z in enumerate(tangents):
-            x = x - (x @ z) * z
-            x /= np.linalg.norm(x)
-            rotations[k] = np.stack([x, np.cross(z, x), z], axis=1)
-        return positions, rotations
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Surface:
-    """The middle surface of a membrane.
-
-    Parameters
-    ----------
-    vertices : (v, 3) array
-        Its vertices, nm, in the files' frame.
-    faces : (f, 3) int array
-        Its triangles.
-    """
-
-    vertices: np.ndarray
-    faces: np.ndarray
-
-    def __post_init__(self) -> None:
-        vertices = frozen(self.vertices, "surface: vertices", (None, 3))
-        faces = frozen(self.faces, "surface: faces", (None, 3), np.int64)
-        if faces.size and not (faces.min() >= 0 and faces.max() < len(vertices)):
-            raise ValueError(f"surface: faces: wanted vertices 0 to {len(vertices) - 1}")
-        object.__setattr__(self, "vertices", vertices)
-        object.__setattr__(self, "faces", faces)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -245,12 +165,16 @@ def ground_truth(
     scene = packed.scene
     grid = labels.instances.grid
     balls = packed.positions - grid.origin
-    shapes: dict[str, dict[int, Any]] = {"lines": {}, "surfaces": {}}
+    lines, surfaces = {}, {}
     for i in range(scene.n_instances):
         geometry = scene.model(i).geometry
-        if type(geometry) in _SHAPES:
-            key, shape = _SHAPES[type(geometry)]
-            shapes[key][i + 1] = shape(geometry, balls[scene.balls(i)], grid.voxel_size)
+        if geometry is None:
+            continue
+        painter, own = painter_of(geometry), balls[scene.balls(i)]
+        if (line := painter.line(geometry, own, spacing=grid.voxel_size)) is not None:
+            lines[i + 1] = line
+        if (surface := painter.surface(geometry, own)) is not None:
+            surfaces[i + 1] = surface
     return GroundTruth(
         name=name,
         scene=scene,
@@ -260,24 +184,9 @@ def ground_truth(
         instances=_at_zero(labels.instances),
         semantic=_at_zero(labels.semantic),
         maps={key: _at_zero(volume) for key, volume in maps.items()},
-        **shapes,
+        lines=lines,
+        surfaces=surfaces,
     )
-
-
-def _line(geometry: Curve, balls: np.ndarray, voxel_size: float) -> Line:
-    return Line(points=centre_line(geometry, balls, spacing=voxel_size), radius=geometry.radius)
-
-
-def _surface(geometry: Mesh, balls: np.ndarray, voxel_size: float) -> Surface:
-    vertices, faces = middle_surface(geometry, balls)
-    return Surface(vertices=vertices, faces=faces)
-
-
-_SHAPES: dict[type, tuple[str, Callable[..., Line | Surface]]] = {
-    Curve: ("lines", _line),
-    Mesh: ("surfaces", _surface),
-}
-"""What the truth holds of a geometry, by its type: molecules have none and are in the list only."""
 
 
 def load_truth(out: str | os.PathLike[str], *, name: str | None = None) -> GroundTruth:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from .particles import read_particles
 from .present import present
 from .star import read_star
 
-CSV_PLACES = (("x_angst", "y_angst", "z_angst"), ("x", "y", "z"))
+CSV_POSITIONS = (("x_angst", "y_angst", "z_angst"), ("x", "y", "z"))
 CSV_SPECIES = ("species", "particle_type")
 STAR_SCORES = ("rlnAutopickFigureOfMerit", "rlnLCCmax", "ptmScore")
 STAR_PIXELS = ("rlnTomoTiltSeriesPixelSize", "rlnMicrographOriginalPixelSize")
@@ -46,7 +45,7 @@ def read_picks(path: str | os.PathLike[str], *, grid: Grid | None = None) -> Pic
             subtracted. The species is ``rlnClassNumber``, as text; the score the first there is
             of ``rlnAutopickFigureOfMerit``, ``rlnLCCmax`` and ``ptmScore``.
         ``.json``, or a folder of such files
-            Picks of copick; the species is the object's name.
+            Picks of copick in Å; the species is the object's name.
     grid : Grid, optional
         The tomogram's, for centred coordinates.
 
@@ -73,18 +72,11 @@ def read_picks(path: str | os.PathLike[str], *, grid: Grid | None = None) -> Pic
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
-    if path.is_dir() or path.suffix == ".json":
-        points = _copick_points(path)
-        return Picks(
-            positions=_column([p["place"] for p in points], (0, 3)) / ANGSTROM_PER_NM,
-            scores=np.array([p["score"] for p in points], float),
-            species=np.array([p["species"] for p in points], np.str_),
-        )
-    if path.suffix == ".csv":
-        return _from_csv(path)
-    if path.suffix == ".star":
-        return _from_star(path, grid)
-    raise ValueError(f"{path}: wanted picks as .csv, .star, .json or a folder, got {path.suffix!r}")
+    reader = READERS.get(".json" if path.is_dir() else path.suffix)
+    if reader is None:
+        wanted = ", ".join(READERS)
+        raise ValueError(f"{path}: wanted picks as {wanted} or a folder, got {path.suffix!r}")
+    return reader(path, grid)
 
 
 def write_picks(path: str | os.PathLike[str], picks: Picks) -> None:
@@ -110,7 +102,7 @@ def write_picks(path: str | os.PathLike[str], picks: Picks) -> None:
     with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         named = picks.species is not None
-        rows.writerow([*CSV_PLACES[0], "score", *(["species"] if named else [])])
+        rows.writerow([*CSV_POSITIONS[0], "score", *(["species"] if named else [])])
         for i, place in enumerate(picks.positions * ANGSTROM_PER_NM):
             row = [*(f"{value:.4f}" for value in place), f"{picks.scores[i]:.9g}"]
             rows.writerow([*row, picks.species[i]] if picks.species is not None else row)
@@ -142,77 +134,74 @@ def read_truth(path: str | os.PathLike[str]) -> ParticleTable:
         return read_particles(present(path / "particles.csv"))
     if not path.is_dir() and path.suffix != ".json":
         return read_particles(path)
-    points = _copick_points(path)
+    picks, rotation = _read_copick(path)
     radii = _copick_radii(path)
-    missing = sorted({p["species"] for p in points} - set(radii))
+    assert picks.species is not None
+    missing = sorted(set(picks.species.tolist()) - set(radii))
     if missing:
         raise ValueError(f"{path}: {COPICK_CONFIG} has no radius of {missing[0]!r}")
     return ParticleTable(
-        instance=np.arange(1, len(points) + 1),
-        species=np.array([p["species"] for p in points], np.str_),
-        centre=_column([p["place"] for p in points], (0, 3)) / ANGSTROM_PER_NM,
-        radius=np.array([radii[p["species"]] for p in points]) / ANGSTROM_PER_NM,
-        rotation=_column([p["turn"] for p in points], (0, 3, 3)),
+        instance=np.arange(1, len(picks) + 1),
+        species=picks.species,
+        centre=picks.positions,
+        radius=np.array([radii[name] for name in picks.species]) / ANGSTROM_PER_NM,
+        rotation=rotation,
     )
 
 
-def _column(rows: list, empty: tuple[int, ...]) -> np.ndarray:
-    return np.array(rows, float) if rows else np.empty(empty)
+def _picks(places: list, scores: list, species: list | None) -> Picks:
+    """Return picks from places in Å."""
+    return Picks(
+        positions=np.array(places, float).reshape(-1, 3) / ANGSTROM_PER_NM,
+        scores=np.array(scores, float),
+        species=None if species is None else np.array(species, np.str_),
+    )
 
 
-def _from_csv(path: Path) -> Picks:
-    places, scores, species = [], [], []
+def _read_csv(path: Path, grid: Grid | None) -> Picks:
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
         names = tuple(rows.fieldnames or ())
-        axes = next((axes for axes in CSV_PLACES if set(axes) <= set(names)), None)
+        axes = next((axes for axes in CSV_POSITIONS if set(axes) <= set(names)), None)
         if axes is None:
-            raise ValueError(f"{path}: wanted columns {', '.join(CSV_PLACES[0])}, got {names}")
+            raise ValueError(f"{path}: wanted columns {', '.join(CSV_POSITIONS[0])}, got {names}")
+        columns = [*axes, "score"] if "score" in names else [*axes]
         kind = next((name for name in CSV_SPECIES if name in names), None)
+        numbers, species = [], []
         for row in rows:
+            where = f"{path}: line {rows.line_num}: wanted"
             try:
-                places.append([float(row[axis]) for axis in axes])
-                scores.append(float(row["score"]) if "score" in names else 0.0)
+                numbers.append([float(row[name]) for name in columns])
             except (TypeError, ValueError):
-                raise ValueError(
-                    f"{path}: line {rows.line_num}: wanted numbers, got {row}"
-                ) from None
-            if not np.isfinite([*places[-1], scores[-1]]).all():
-                raise ValueError(f"{path}: line {rows.line_num}: wanted finite numbers, got {row}")
-            if kind is not None:
-                species.append(row[kind])
-    return Picks(
-        positions=_column(places, (0, 3)) / ANGSTROM_PER_NM,
-        scores=np.array(scores),
-        species=None if kind is None else np.array(species, np.str_),
-    )
+                raise ValueError(f"{where} numbers, got {row}") from None
+            if not np.isfinite(numbers[-1]).all():
+                raise ValueError(f"{where} finite numbers, got {row}")
+            species.append(row[kind] if kind else "")
+    scores = [row[3] if len(row) > 3 else 0.0 for row in numbers]
+    return _picks([row[:3] for row in numbers], scores, species if kind else None)
 
 
-def _from_star(path: Path, grid: Grid | None) -> Picks:
+def _read_star(path: Path, grid: Grid | None) -> Picks:
     blocks = read_star(path)
-    marks = ("rlnCoordinateX", "rlnCenteredCoordinateXAngst")
-    table = next((b for b in blocks.values() if any(mark in b for mark in marks)), None)
+    pixels, centred = "rlnCoordinateX", "rlnCenteredCoordinateXAngst"
+    table = next((b for b in blocks.values() if pixels in b or centred in b), None)
     if table is None:
-        raise ValueError(f"{path}: wanted a table with {' or '.join(marks)}")
-    pixels = _pixel_sizes(path, blocks, table)
-    if marks[0] in table and pixels is not None:
-        places = _star_axes(path, table, "rlnCoordinate{}") * pixels[:, None]
-    elif marks[1] in table and grid is not None:
-        places = _star_axes(path, table, "rlnCenteredCoordinate{}Angst")
-        places = places + grid.size / 2 * ANGSTROM_PER_NM
-    elif marks[1] in table:
+        raise ValueError(f"{path}: wanted a table with {pixels} or {centred}")
+    sizes = _pixel_sizes(path, blocks, table)
+    if pixels in table and sizes is not None:
+        places = _star_axes(path, table, "rlnCoordinate{}") * sizes[:, None]
+    elif centred not in table:
+        raise ValueError(f"{path}: wanted a pixel size, {' or '.join(STAR_PIXELS)}")
+    elif grid is None:
         raise ValueError(f"{path}: centred coordinates: wanted the tomogram's grid with them")
     else:
-        raise ValueError(f"{path}: wanted a pixel size, {' or '.join(STAR_PIXELS)}")
+        places = _star_axes(path, table, "rlnCenteredCoordinate{}Angst")
+        places = places + grid.size / 2 * ANGSTROM_PER_NM
     if "rlnOriginXAngst" in table:
         places = places - _star_axes(path, table, "rlnOrigin{}Angst")
     score = next((name for name in STAR_SCORES if name in table), None)
-    kinds = table.get("rlnClassNumber")
-    return Picks(
-        positions=places / ANGSTROM_PER_NM,
-        scores=np.zeros(len(places)) if score is None else _numbers(path, table, score),
-        species=None if kinds is None else np.array(kinds, np.str_),
-    )
+    scores = np.zeros(len(places)) if score is None else _numbers(path, table, score)
+    return _picks(places.tolist(), scores.tolist(), table.get("rlnClassNumber"))
 
 
 def _pixel_sizes(
@@ -249,37 +238,32 @@ def _numbers(path: Path, table: Mapping[str, list[str]], name: str) -> np.ndarra
         raise ValueError(f"{path}: column {name}: {error}") from None
 
 
-def _copick_points(path: Path) -> list[dict[str, Any]]:
-    """Return place, rotation, species and score of all points of one or more files of picks."""
+def _read_copick(path: Path) -> tuple[Picks, np.ndarray]:
+    """Return all points of one or more files of picks, and their rotations (n, 3, 3)."""
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     if not files:
         raise ValueError(f"{path}: wanted picks of copick, got a folder without any .json")
-    points = []
+    places, scores, species, rotations = [], [], [], []
     for file in files:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
-            species = content["pickable_object_name"]
+            name = content["pickable_object_name"]
             if content.get("unit", "angstrom") != "angstrom":
                 raise ValueError(f"unit {content['unit']!r}")
             for point in content["points"]:
                 matrix = np.array(point.get("transformation_", np.eye(4)), float)
                 if matrix.shape != (4, 4):
                     raise ValueError(f"a transformation of shape {matrix.shape}")
-                place = np.array([point["location"][axis] for axis in "xyz"], float)
-                score = point.get("score")
-                points.append(
-                    {
-                        "species": species,
-                        "place": place + matrix[:3, 3],
-                        "turn": matrix[:3, :3],
-                        "score": 0.0 if score is None else float(score),
-                    }
-                )
+                location = np.array([point["location"][axis] for axis in "xyz"], float)
+                places.append(location + matrix[:3, 3])
+                scores.append(float(point.get("score") or 0.0))
+                species.append(name)
+                rotations.append(matrix[:3, :3])
         except KeyError as error:
             raise ValueError(f"{file}: wanted picks of copick in Å, got no {error}") from None
         except (TypeError, ValueError) as error:
             raise ValueError(f"{file}: wanted picks of copick in Å ({error})") from None
-    return points
+    return _picks(places, scores, species), np.array(rotations, float).reshape(-1, 3, 3)
 
 
 def _copick_radii(path: Path) -> dict[str, float]:
@@ -293,3 +277,11 @@ def _copick_radii(path: Path) -> dict[str, float]:
                 if entry.get("radius")
             }
     raise ValueError(f"{path}: wanted a {COPICK_CONFIG} with radii in a folder above")
+
+
+READERS: dict[str, Callable[[Path, Grid | None], Picks]] = {
+    ".csv": _read_csv,
+    ".star": _read_star,
+    ".json": lambda path, grid: _read_copick(path)[0],
+}
+"""What reads picks of each suffix; a folder is read as its ``.json``."""

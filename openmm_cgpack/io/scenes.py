@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -13,9 +14,8 @@ import numpy as np
 from ..core import (
     AtomicStructure,
     BallModel,
-    Curve,
+    Geometry,
     History,
-    Mesh,
     Obstacle,
     PackedScene,
     RigidTransforms,
@@ -276,26 +276,35 @@ def _unpack_scene(arrays: Mapping[str, np.ndarray], header: dict[str, Any]) -> S
 
 
 def _geometry_to_json(
-    arrays: dict[str, np.ndarray], prefix: str, geometry: Curve | Mesh | None
+    arrays: dict[str, np.ndarray], prefix: str, geometry: Geometry | None
 ) -> dict[str, Any] | None:
     if geometry is None:
         return None
-    if isinstance(geometry, Curve):
-        arrays[f"{prefix}/balls"] = geometry.balls
-        return {"kind": "curve", "radius": geometry.radius, "density": geometry.density}
-    arrays[f"{prefix}/faces"] = geometry.faces
-    return {"kind": "mesh", "thickness": geometry.thickness, "density": geometry.density}
+    record: dict[str, Any] = {"kind": geometry.kind}
+    for field in dataclasses.fields(geometry):  # type: ignore[arg-type]
+        value = getattr(geometry, field.name)
+        if isinstance(value, np.ndarray):
+            arrays[f"{prefix}/{field.name}"] = value
+        else:
+            record[field.name] = value
+    return record
 
 
 def _geometry_from_json(
     arrays: Mapping[str, np.ndarray], prefix: str, record: dict[str, Any] | None
-) -> Curve | Mesh | None:
+) -> Geometry | None:
     if record is None:
         return None
-    numbers = {key: value for key, value in record.items() if key != "kind"}
-    if record["kind"] == "curve":
-        return Curve(balls=arrays[f"{prefix}/balls"], **numbers)
-    return Mesh(faces=arrays[f"{prefix}/faces"], **numbers)
+    values = dict(record)
+    kind = values.pop("kind")
+    if kind not in Geometry.kinds:
+        raise ValueError(
+            f"geometry: wanted one of {', '.join(Geometry.kinds)}, got {kind!r}; a kind of "
+            "your own is known once its module has been imported"
+        )
+    start = f"{prefix}/"
+    values |= {key.removeprefix(start): a for key, a in arrays.items() if key.startswith(start)}
+    return Geometry.kinds[kind](**values)
 
 
 def _structure_to_json(

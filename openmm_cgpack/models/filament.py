@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.model import BallModel, Curve
+from ..core.geometry import Curve
+from ..core.model import BallModel
 from ..core.settings import kind, setting
 from ..core.units import BOLTZMANN
 from .structure import Structure

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.model import BallModel, Mesh
+from ..core.geometry import Mesh
+from ..core.model import BallModel
 from ..core.settings import kind, setting
 from .structure import Structure
 

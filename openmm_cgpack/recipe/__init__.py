@@ -5,7 +5,6 @@ from .pipeline import Simulated, simulate, simulate_series, write_outputs
 from .reference import key_table
 from .running import resume, run
 from .sections import (
-    Density,
     Files,
     Forces,
     Imaging,
@@ -18,7 +17,6 @@ from .sections import (
 from .toml import demo_recipe, dump_recipe, load_imaging, load_recipe
 
 __all__ = [
-    "Density",
     "Files",
     "Forces",
     "Imaging",

@@ -13,13 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core import Grid, LabelVolume, PackedScene, ParticleTable, Scene, Volume
+from ..core import LabelVolume, PackedScene, ParticleTable, Scene, Volume
 from ..core.seeds import stage_seed
 from ..core.units import ANGSTROM_PER_NM
 from ..density import (
     Labels,
-    bounding_grid,
-    box_grid,
     particle_table,
     render_density,
     render_labels,
@@ -127,12 +125,13 @@ def simulate(
     Examples
     --------
     >>> from openmm_cgpack.models import Filament
-    >>> from openmm_cgpack.recipe import Density, Pack, Run
+    >>> from openmm_cgpack import MapSettings
+    >>> from openmm_cgpack.recipe import Pack, Run
     >>> made = simulate(
     ...     Recipe(
     ...         structures=(Filament(n_balls=5, count=3),),
     ...         pack=Pack(max_steps=100, relax_steps=0),
-    ...         density=Density(voxel_size=2.0),
+    ...         density=MapSettings(voxel_size=2.0),
     ...         run=Run(platform="Reference"),
     ...     )
     ... )
@@ -205,11 +204,12 @@ def simulate_series(
     Examples
     --------
     >>> from openmm_cgpack.models import Molecule
-    >>> from openmm_cgpack.recipe import Density, Run, SceneSection
+    >>> from openmm_cgpack import MapSettings
+    >>> from openmm_cgpack.recipe import Run, SceneSection
     >>> recipe = Recipe(
     ...     structures=(Molecule(species="3hhb", count=8, atoms_per_ball=300, radius="volume"),),
     ...     scene=SceneSection(boundary="periodic", fractions=(0.1, 0.2)),
-    ...     density=Density(voxel_size=2.0),
+    ...     density=MapSettings(voxel_size=2.0),
     ...     run=Run(platform="Reference"),
     ... )
     >>> [len(made.particles) for made in simulate_series(recipe)]
@@ -267,9 +267,7 @@ def _imaged(
         density = draw_density(recipe, packed, progress=progress)
         grid = density.grid
     with stage(seconds, "labels"):
-        labels = render_labels(
-            packed, grid=grid, deformables=recipe.density.deformables, progress=progress
-        )
+        labels = render_labels(packed, recipe.density, grid=grid, progress=progress)
         particles = particle_table(packed, grid=grid)
     with stage(seconds, "tomogram"):
         rendered, additions = render_recipe(recipe, density, progress=progress)
@@ -319,11 +317,7 @@ def write_outputs(
         write_mrc(folder / name, volume)
     write_mask(folder, "instances", simulated.labels.instances)
     write_rendered(folder, simulated.rendered, simulated.additions)
-    seen = visibility(
-        packed,
-        grid=simulated.density.grid,
-        deformables=simulated.recipe.density.deformables,
-    )
+    seen = visibility(packed, simulated.recipe.density, grid=simulated.density.grid)
     write_particles(
         folder / "particles.csv",
         simulated.particles,
@@ -368,23 +362,7 @@ def draw_density(recipe: Recipe, packed: PackedScene, *, progress: bool = False)
     Volume
         Da/nm³.
     """
-    settings = recipe.density
-    return render_density(
-        packed,
-        grid=_grid(recipe, packed),
-        resolution=settings.resolution,
-        convention=settings.convention,
-        merge=settings.merge,
-        deformables=settings.deformables,
-        progress=progress,
-    )
-
-
-def _grid(recipe: Recipe, packed: PackedScene) -> Grid:
-    density = recipe.density
-    if density.box is None:
-        return bounding_grid(packed, voxel_size=density.voxel_size)
-    return box_grid(density.box, voxel_size=density.voxel_size)
+    return render_density(packed, recipe.density, progress=progress)
 
 
 def _frames(packed: PackedScene, reporter: FrameReporter) -> list[np.ndarray]:

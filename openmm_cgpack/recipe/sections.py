@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Literal
 
 from ..core.settings import Settings, setting
-from ..density.kernel import gaussian_sigma, lattice_factor
+from ..density import MapSettings
 from ..models import Structure
 
 
@@ -134,33 +134,6 @@ class Pack(Settings):
         default=None,
         minimum=1,
     )
-
-
-class Density(Settings):
-    """The density map and the label masks, on one grid."""
-
-    voxel_size: float = setting("edge of a voxel", default=1.0, unit="nm", above=0)
-    resolution: float = setting("resolution of the map", default=4.0, unit="nm", above=0)
-    convention: Literal["situs", "molmap", "fwhm"] = setting(
-        "what resolution means", default="situs"
-    )
-    merge: Literal["add", "max"] = setting("what happens where maps meet", default="add")
-    deformables: Literal["smooth", "balls"] = setting(
-        "whether filaments and membranes are painted as tube and sheet or as balls",
-        default="smooth",
-    )
-    box: float | tuple[float, float, float] | None = setting(
-        "edge or edges of the box of voxels around the scene's centre; "
-        "left out, the bounding box of everything",
-        default=None,
-        unit="nm",
-        above=0,
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        # Said now, and not after the packing.
-        lattice_factor(gaussian_sigma(self.resolution, self.convention), self.voxel_size)
 
 
 class Tomogram(Settings):
@@ -318,7 +291,7 @@ class Recipe(Settings):
     scene: SceneSection = setting("the start", default=SceneSection())
     forces: Forces = setting("the force field", default=Forces())
     pack: Pack = setting("the dynamics", default=Pack())
-    density: Density = setting("the density map", default=Density())
+    density: MapSettings = setting("the density map and labels", default=MapSettings())
     tomogram: Tomogram = setting("the one-step tomogram", default=Tomogram())
     imaging: Imaging = setting("how the tomogram comes about", default=Imaging())
     files: Files = setting("files on demand", default=Files())

@@ -7,8 +7,8 @@ import pytest
 from drawing import correlation, exact_map, make_molecule, make_packed, turns
 
 from openmm_cgpack.core import RigidTransforms
-from openmm_cgpack.density import box_grid, gaussian_sigma, render_density, species_map
-from openmm_cgpack.density.splat import blurred_boxes, overlap
+from openmm_cgpack.density import Sampling, box_grid, gaussian_sigma, render_density, species_map
+from openmm_cgpack.density.splatting import blurred_boxes, overlap
 from openmm_cgpack.io import read_mrc
 from openmm_cgpack.models.spheres import minimal_sphere
 from openmm_cgpack.structures import load_structure
@@ -27,7 +27,7 @@ def test_minimal_spheres_of_pei_et_al(shared, name, radius):
         positions=structure.positions + structure.file_origin,
         file_origin=np.zeros(3),
     )
-    volume = species_map(in_file, voxel_size=1.0, resolution=4.0, convention="fwhm")
+    volume = species_map(in_file, Sampling(voxel_size=1.0, resolution=4.0, convention="fwhm"))
     voxels = np.argwhere(volume.data >= 0.2 * volume.data.max())
     _, found = minimal_sphere(voxels.astype(float))
     assert round(found, 4) == radius

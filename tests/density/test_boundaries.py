@@ -12,7 +12,13 @@ from openmm_cgpack.core import (
     Scene,
     Slab,
 )
-from openmm_cgpack.density import bounding_grid, box_grid, render_density, render_labels
+from openmm_cgpack.density import (
+    MapSettings,
+    bounding_grid,
+    box_grid,
+    render_density,
+    render_labels,
+)
 from openmm_cgpack.packing import as_packed
 
 
@@ -49,7 +55,7 @@ PLACES = np.array([[14.5, 3.0, -2.0], [0.0, -14.8, 14.9], [2.0, 1.0, 0.0]])
 
 def test_a_periodic_box_holds_all_mass_wherever_bodies_stand():
     packed = packed_at(PLACES, Periodic(box=30.0))
-    density = render_density(packed, voxel_size=1.0)
+    density = render_density(packed, MapSettings(voxel_size=1.0))
     assert density.data.shape == (30, 30, 30)
     assert density.data.sum() == pytest.approx(3 * 300 * 12.0, rel=1e-5)
 

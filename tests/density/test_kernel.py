@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from openmm_cgpack.density.kernel import (
+from openmm_cgpack.density.kernels import (
     band,
     gaussian_sigma,
     kernel,
     lattice_factor,
     trilinear_variance,
 )
-from openmm_cgpack.density.splat import blurred_boxes, splat
+from openmm_cgpack.density.splatting import blurred_boxes, splat
 
 
 def test_conventions_at_four_nanometres():

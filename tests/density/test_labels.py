@@ -13,6 +13,7 @@ from drawing import (
 
 from openmm_cgpack.core import AtomicStructure, BallModel, Grid
 from openmm_cgpack.density import (
+    MapSettings,
     bounding_grid,
     box_grid,
     particle_table,
@@ -47,7 +48,9 @@ def test_a_mask_has_its_envelope_s_volume(voxel_size):
         for model in (MOLECULE, make_filament(5), make_membrane(3, 3)):
             if voxel_size < 1 and model.name == "membrane":
                 continue
-            labels = render_labels(make_packed([(model, turn, shift)]), voxel_size=voxel_size)
+            labels = render_labels(
+                make_packed([(model, turn, shift)]), MapSettings(voxel_size=voxel_size)
+            )
             volumes[model.name].append(count(labels.instances)[1] * voxel_size**3 / model.volume)
     for name, values in volumes.items():
         if values:
@@ -58,7 +61,7 @@ def test_a_mask_has_its_envelope_s_volume(voxel_size):
 def test_masks_lie_on_their_molecules():
     turn, shift = turns(1, seed=4)[0], np.array([3.2, -1.7, 8.4])
     packed = make_packed([(MOLECULE, turn, shift)])
-    labels = render_labels(packed, voxel_size=0.5)
+    labels = render_labels(packed, MapSettings(voxel_size=0.5))
     atoms = MOLECULE.structure.positions @ turn.T + shift
     k, j, i = np.rint(labels.instances.grid.to_voxels(atoms)).astype(int).T[::-1]
     assert (labels.instances.data[k, j, i] == 1).mean() > 0.95

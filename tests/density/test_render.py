@@ -19,6 +19,8 @@ from scipy.spatial.transform import Rotation
 
 from openmm_cgpack.core import AtomicStructure, Grid
 from openmm_cgpack.density import (
+    MapSettings,
+    Sampling,
     bounding_grid,
     box_grid,
     gaussian_sigma,
@@ -39,7 +41,7 @@ def relative_error(got, exact):
 @pytest.mark.parametrize("voxel_size", [0.5, 1.0, 1.3])
 @pytest.mark.parametrize("convention", ["situs", "molmap", "fwhm"])
 def test_integral_of_a_species_map_is_the_mass(voxel_size, convention):
-    volume = species_map(STRUCTURE, voxel_size=voxel_size, convention=convention)
+    volume = species_map(STRUCTURE, Sampling(voxel_size=voxel_size, convention=convention))
     integral = volume.data.sum(dtype=float) * voxel_size**3
     assert integral == pytest.approx(STRUCTURE.mass, rel=1e-5)
     index = volume.origin / voxel_size
@@ -50,7 +52,7 @@ def test_integral_of_a_species_map_is_the_mass(voxel_size, convention):
     ("voxel_size", "resolution", "most"), [(1.0, 4.0, 2e-3), (0.5, 4.0, 2e-3), (1.0, 2.5, 5e-3)]
 )
 def test_a_species_map_is_a_sum_of_gaussians(voxel_size, resolution, most):
-    volume = species_map(STRUCTURE, voxel_size=voxel_size, resolution=resolution)
+    volume = species_map(STRUCTURE, Sampling(voxel_size=voxel_size, resolution=resolution))
     exact = exact_map(
         STRUCTURE.positions, STRUCTURE.masses, gaussian_sigma(resolution), volume.grid
     )
@@ -117,7 +119,7 @@ def test_a_voxel_s_place_and_sense():
 
 def test_unit_centre_amplitude():
     atom = AtomicStructure(name="atom", positions=np.zeros((1, 3)), masses=[12.0])
-    volume = species_map(atom, resolution=8.0, amplitude="unit-centre")
+    volume = species_map(atom, Sampling(resolution=8.0), amplitude="unit-centre")
     assert volume.data.max() == pytest.approx(12.0, rel=0.01)
     with pytest.raises(ValueError, match="amplitude: wanted 'mass' or 'unit-centre', got 'one'"):
         species_map(atom, amplitude="one")
@@ -132,13 +134,13 @@ def test_add_conserves_mass_and_max_takes_the_larger():
         for turn, shift in ((r, a), (s, b))
     ]
     both = make_packed([(MOLECULE, r, a), (MOLECULE, s, b)])
-    added = render_density(both, grid=grid, merge="add")
+    added = render_density(both, MapSettings(merge="add"), grid=grid)
     assert added.data == pytest.approx(alone[0] + alone[1], abs=1e-3)
     assert added.data.sum(dtype=float) == pytest.approx(2 * STRUCTURE.mass, rel=1e-5)
-    larger = render_density(both, grid=grid, merge="max")
+    larger = render_density(both, MapSettings(merge="max"), grid=grid)
     assert larger.data == pytest.approx(np.maximum(*alone), abs=1e-3)
-    with pytest.raises(ValueError, match="merge: wanted 'add' or 'max', got 'sum'"):
-        render_density(both, merge="sum")
+    with pytest.raises(ValueError, match='merge: wanted "add" or "max", got "sum"'):
+        MapSettings(merge="sum")
 
 
 def test_what_reaches_over_the_edge_is_cut():
@@ -179,7 +181,7 @@ def test_deformables_are_drawn_where_their_balls_ended():
 def test_beads_weigh_what_their_spheres_do():
     model = make_filament(4)
     packed = make_packed([(model, np.eye(3), np.zeros(3))])
-    beads = render_density(packed, deformables="balls")
+    beads = render_density(packed, MapSettings(deformables="balls"))
     assert beads.data.sum(dtype=float) == pytest.approx(800 * 4 * 4 / 3 * np.pi * 8, rel=1e-5)
 
 

@@ -5,9 +5,14 @@ import pytest
 from drawing import make_faces, make_filament, make_membrane
 
 from openmm_cgpack.core import Curve, Mesh
-from openmm_cgpack.density.curve import curve_points
-from openmm_cgpack.density.mesh import HEAD, HEAD_TO_TAIL, mesh_points
+from openmm_cgpack.density import MapSettings, painter_of
 from openmm_cgpack.density.points import shape_points
+from openmm_cgpack.density.sheets import HEAD, HEAD_TO_TAIL
+
+
+def drawn(geometry, balls, *, spacing):
+    points = painter_of(geometry).points(geometry, balls, spacing=spacing)
+    return points.positions, points.masses
 
 
 def arc(n, bend, step=4.0):
@@ -20,7 +25,7 @@ def arc(n, bend, step=4.0):
 def test_a_tube_on_an_arc_has_its_length_and_stays_on_it():
     bend, n, radius, density = 20.0, 16, 2.0, 813.0
     curve = Curve(balls=np.arange(n), radius=radius, density=density)
-    positions, masses = curve_points(curve, arc(n, bend), spacing=0.5)
+    positions, masses = drawn(curve, arc(n, bend), spacing=0.5)
     length = 4.0 * (n - 1) + 2 * radius
     # Natural ends are a little straighter than the circle.
     assert masses.sum() == pytest.approx(density * np.pi * radius**2 * length, rel=2e-3)
@@ -51,7 +56,7 @@ def test_a_tube_goes_through_its_balls_and_ends_flat_a_radius_beyond():
 def test_a_curve_needs_two_balls():
     curve = Curve(balls=[0], radius=1.0, density=1.0)
     with pytest.raises(ValueError, match="two balls or more, got 1"):
-        curve_points(curve, np.zeros((1, 3)), spacing=0.5)
+        drawn(curve, np.zeros((1, 3)), spacing=0.5)
 
 
 def test_a_flat_sheet_has_mass_thickness_and_two_dense_layers():
@@ -79,7 +84,7 @@ def test_a_sheet_on_a_cylinder_follows_it():
     bend, m, n, step = 30.0, 6, 7, 8.0
     balls, angle = cylinder(bend, m, n, step)
     mesh = Mesh(faces=make_faces(m, n), thickness=4.0, density=600.0)
-    positions, masses = mesh_points(mesh, balls, spacing=0.5)
+    positions, masses = drawn(mesh, balls, spacing=0.5)
     area = bend * angle * (n - 1) * step
     assert masses.sum() == pytest.approx(600 * 4.0 * area, rel=5e-3)
     corners = balls[mesh.faces]
@@ -98,10 +103,8 @@ def test_a_sheet_on_a_cylinder_follows_it():
 def test_the_sense_of_the_faces_does_not_matter_to_a_symmetric_bilayer():
     balls, _ = cylinder()
     faces = make_faces(6, 7)
-    one, mass = mesh_points(Mesh(faces=faces, thickness=4.0, density=1.0), balls, spacing=1.0)
-    other, same = mesh_points(
-        Mesh(faces=faces[:, ::-1], thickness=4.0, density=1.0), balls, spacing=1.0
-    )
+    one, mass = drawn(Mesh(faces=faces, thickness=4.0, density=1.0), balls, spacing=1.0)
+    other, same = drawn(Mesh(faces=faces[:, ::-1], thickness=4.0, density=1.0), balls, spacing=1.0)
     assert mass.sum() == pytest.approx(same.sum())
     assert mass @ one / mass.sum() == pytest.approx(same @ other / same.sum(), abs=1e-9)
 
@@ -121,8 +124,8 @@ def test_what_cannot_be_drawn_is_named(molecule_without_density):
     model = molecule_without_density
     with pytest.raises(ValueError, match="bare: wanted a structure or a geometry"):
         shape_points(model, model.positions, spacing=1.0)
-    with pytest.raises(ValueError, match="deformables: wanted 'smooth' or 'balls', got 'beads'"):
-        shape_points(make_filament(), np.zeros((6, 3)), spacing=1.0, deformables="beads")
+    with pytest.raises(ValueError, match='deformables: wanted "smooth" or "balls", got "beads"'):
+        MapSettings(deformables="beads")
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from drawing import make_filament, make_membrane, make_molecule, make_packed, ma
 
 from openmm_cgpack.core import Grid
 from openmm_cgpack.density import (
-    centre_line,
-    middle_surface,
+    painter_of,
     render_labels,
     visibility,
 )
@@ -66,7 +65,7 @@ def test_centre_line_of_an_arc():
     angle = np.linspace(0, np.pi, 13)
     balls = 20 * np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
     geometry = make_filament(n=13, radius=2.0).geometry
-    line = centre_line(geometry, balls, spacing=0.5)
+    line = painter_of(geometry).line(geometry, balls, spacing=0.5).points
     steps = np.linalg.norm(np.diff(line, axis=0), axis=1)
     assert steps.max() <= 0.5 + 1e-9
     assert steps.sum() == pytest.approx(20 * np.pi + 4, rel=2e-3)
@@ -82,7 +81,8 @@ def test_middle_surface_of_a_sphere():
     flat = membrane.positions
     balls = np.column_stack([flat[:, :2], np.full(len(flat), 8.0)])
     balls *= 10 / np.linalg.norm(balls, axis=1)[:, None]
-    vertices, faces = middle_surface(membrane.geometry, balls, cuts=4)
+    surface = painter_of(membrane.geometry).surface(membrane.geometry, balls, cuts=4)
+    vertices, faces = surface.vertices, surface.faces
     assert len(vertices) == 33 * 33
     inner = np.abs(np.linalg.norm(vertices, axis=1) - 10)
     triangles = balls[membrane.geometry.faces].mean(axis=1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .kernel import band, kernel, lattice_factor, trilinear_variance
+from .kernels import band, kernel, lattice_factor, trilinear_variance
 
 TILE = 128
 """Edge, in points of the projection's lattice, of the tiles in which large objects are made."""

@@ -1,0 +1,188 @@
+"""The shapes that painters draw where a model has no atoms, and their lines and surfaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from .arrays import frozen, positive
+
+
+class Geometry:
+    """Base of the shapes; a new one is a frozen dataclass of arrays and plain values.
+
+    It has a painter of its own type (`openmm_cgpack.density.painters`), which draws it; files
+    hold its fields as they are.
+
+    Attributes
+    ----------
+    density : float
+        Mean mass density inside the shape, Da/nm^3.
+    kind : str
+        Its name in files.
+    """
+
+    kind: ClassVar[str]
+    kinds: ClassVar[dict[str, type[Geometry]]] = {}
+
+    density: float
+
+    def __init_subclass__(cls) -> None:
+        Geometry.kinds[cls.kind] = cls
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curve(Geometry):
+    """A tube along a chain of balls, as painters draw it.
+
+    Parameters
+    ----------
+    balls : (b,) int array
+        Balls in their order along the curve.
+    radius : float
+        Radius of the tube, nm.
+    density : float
+        Mass density inside it, Da/nm^3.
+
+    Raises
+    ------
+    ValueError
+        The radius or the density is not positive.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament
+    >>> tube = Filament(n_balls=4, radius=3.5).build().geometry
+    >>> type(tube).__name__, tube.balls.tolist(), tube.radius
+    ('Curve', [0, 1, 2, 3], 3.5)
+    """
+
+    kind: ClassVar[str] = "curve"
+
+    balls: np.ndarray
+    radius: float
+    density: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "balls", frozen(self.balls, "curve: balls", (None,), np.int64))
+        object.__setattr__(self, "radius", positive(self.radius, "curve: radius"))
+        object.__setattr__(self, "density", positive(self.density, "curve: density"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mesh(Geometry):
+    """A sheet over balls, as painters draw it.
+
+    Parameters
+    ----------
+    faces : (f, 3) int array
+        Triangles of balls, all with the same sense of rotation.
+    thickness : float
+        Thickness of the sheet, nm.
+    density : float
+        Mean mass density through it, Da/nm^3.
+
+    Raises
+    ------
+    ValueError
+        The faces are not triples, or the thickness or the density is not positive.
+
+    Examples
+    --------
+    >>> sheet = Mesh(faces=[[0, 1, 2], [1, 3, 2]], thickness=4.0, density=600.0)
+    >>> sheet.faces.shape
+    (2, 3)
+    """
+
+    kind: ClassVar[str] = "mesh"
+
+    faces: np.ndarray
+    thickness: float
+    density: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "faces", frozen(self.faces, "mesh: faces", (None, 3), np.int64))
+        object.__setattr__(self, "thickness", positive(self.thickness, "mesh: thickness"))
+        object.__setattr__(self, "density", positive(self.density, "mesh: density"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Line:
+    """The centre line of a filament.
+
+    Parameters
+    ----------
+    points : (p, 3) array
+        Points in their order along it, nm.
+    radius : float
+        Radius of the tube around it, nm.
+    """
+
+    points: np.ndarray
+    radius: float
+
+    def __post_init__(self) -> None:
+        points = frozen(self.points, "line: points", (None, 3))
+        if len(points) < 2:
+            raise ValueError(f"line: points: wanted two or more, got {len(points)}")
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "radius", positive(self.radius, "line: radius"))
+
+    def poses(self, spacing: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return evenly spaced places on the line, and frames whose z axis goes along it.
+
+        Parameters
+        ----------
+        spacing : float, optional
+            Distance between places, nm; made a little smaller, so that they fill the line. By
+            default the radius of the tube.
+
+        Returns
+        -------
+        positions : (k, 3) array
+            Places, nm.
+        rotations : (k, 3, 3) array
+            Their frames' axes as columns. From place to place the x axis changes as little as it
+            can, so that the frames do not twist.
+        """
+        steps = np.linalg.norm(np.diff(self.points, axis=0), axis=1)
+        length = np.concatenate([[0.0], np.cumsum(steps)])
+        count = max(2, int(np.ceil(length[-1] / (spacing or self.radius))) + 1)
+        at = np.linspace(0, length[-1], count)
+        positions = np.stack([np.interp(at, length, axis) for axis in self.points.T], axis=1)
+        # The middle of a piece of the line has its direction; ends of pieces lie between two.
+        tangents = np.gradient(positions, axis=0)
+        tangents /= np.linalg.norm(tangents, axis=1)[:, None]
+        x = np.eye(3)[np.abs(tangents[0]).argmin()]
+        rotations = np.empty((count, 3, 3))
+        for k, z in enumerate(tangents):
+            x = x - (x @ z) * z
+            x /= np.linalg.norm(x)
+            rotations[k] = np.stack([x, np.cross(z, x), z], axis=1)
+        return positions, rotations
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Surface:
+    """The middle surface of a membrane.
+
+    Parameters
+    ----------
+    vertices : (v, 3) array
+        Its vertices, nm.
+    faces : (f, 3) int array
+        Its triangles.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+
+    def __post_init__(self) -> None:
+        vertices = frozen(self.vertices, "surface: vertices", (None, 3))
+        faces = frozen(self.faces, "surface: faces", (None, 3), np.int64)
+        if faces.size and not (faces.min() >= 0 and faces.max() < len(vertices)):
+            raise ValueError(f"surface: faces: wanted vertices 0 to {len(vertices) - 1}")
+        object.__setattr__(self, "vertices", vertices)
+        object.__setattr__(self, "faces", faces)

@@ -1,0 +1,154 @@
+"""Every instance of a packed scene as it stands in a volume: its particle, and how much is seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.arrays import frozen
+from ..core.particles import ParticleTable
+from ..core.progress import tracked
+from ..core.scene import PackedScene
+from ..core.volume import Grid
+from ..poses import extract_transforms
+from .kernels import gaussian_sigma
+from .map_settings import MapSettings
+from .painters import painter_of
+from .points import ScenePoints
+
+_SETTINGS = MapSettings()
+
+
+def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
+    """Return every instance of a packed scene, in the frame of the files.
+
+    Parameters
+    ----------
+    packed : PackedScene
+        The scene.
+    grid : Grid
+        The grid of the volume that the table goes with: its first voxel's centre becomes 0.
+
+    Returns
+    -------
+    ParticleTable
+        All instances, those outside the grid too. The centre of a molecule is its body's origin,
+        that of a filament or membrane the mean of its balls; the radius is that of the sphere
+        around it that holds every atom, or the tube, or the sheet.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament, Periodic, as_packed, bounding_grid, place
+    >>> tubes = [(Filament(n_balls=5).build(), 2)]
+    >>> packed = as_packed(place(tubes, boundary=Periodic(box=40), seed=1))
+    >>> table = particle_table(packed, grid=bounding_grid(packed))
+    >>> table.instance.tolist(), table.species.tolist()
+    ([1, 2], ['filament', 'filament'])
+    >>> middle = packed.positions[packed.scene.balls(0)].mean(axis=0)
+    >>> bool(np.allclose(table.centre[0], middle + 20))
+    True
+    """
+    scene = packed.scene
+    transforms = extract_transforms(packed).transforms
+    centres = np.array(transforms.translations)
+    radii = np.empty(scene.n_instances)
+    for i in range(scene.n_instances):
+        model = scene.model(i)
+        if model.structure is not None:
+            radii[i] = model.structure.radius
+            continue
+        balls = packed.positions[scene.balls(i)]
+        centres[i] = balls.mean(axis=0)
+        geometry = model.geometry
+        girth = model.radii if geometry is None else painter_of(geometry).girth(geometry)
+        reach = np.linalg.norm(balls - centres[i], axis=1)
+        radii[i] = (reach + girth).max()
+    return ParticleTable(
+        instance=np.arange(1, scene.n_instances + 1),
+        species=np.array([scene.model(i).name for i in range(scene.n_instances)]),
+        centre=centres - grid.origin,
+        radius=radii,
+        rotation=transforms.rotations,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Visibility:
+    """How each object stands to the field of view, which is the box of all voxels.
+
+    Parameters
+    ----------
+    fraction : (n,) array
+        Part of its mass that is inside, 0 to 1.
+    border : (n,) array
+        Distance from its centre to the nearest face of the box, nm; negative outside, by how far
+        the centre is beyond the face that it is farthest beyond. An object whose bounding
+        sphere's radius is smaller is whole.
+    """
+
+    fraction: np.ndarray
+    border: np.ndarray
+
+    def __post_init__(self) -> None:
+        n = len(self.fraction)
+        object.__setattr__(self, "fraction", frozen(self.fraction, "fraction", (n,)))
+        object.__setattr__(self, "border", frozen(self.border, "border", (n,)))
+
+
+def visibility(
+    packed: PackedScene,
+    settings: MapSettings = _SETTINGS,
+    *,
+    grid: Grid | None = None,
+    progress: bool = False,
+) -> Visibility:
+    """Return which part of each object is in the field of view, and how far its edge is.
+
+    The mass of an object is that of its atoms (or of the tube or bilayer that is drawn) where
+    they are, before any blur: a map loses a little more over the edge.
+
+    Parameters
+    ----------
+    packed : PackedScene
+        The scene.
+    settings : MapSettings, optional
+        Those of the density map, for its grid and for what it draws.
+    grid : Grid, optional
+        The grid of the volume, in place of the settings' grid. Its box reaches half a voxel
+        beyond the centres of the outermost voxels.
+    progress : bool, optional
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    Visibility
+        In the order of the instances.
+
+    Examples
+    --------
+    Half of a tube of 20 nm is in a field of view that ends at its middle:
+
+    >>> from openmm_cgpack import Filament, RigidTransforms, Scene, as_packed
+    >>> tube = Filament(n_balls=5).build()
+    >>> scene = Scene(species=(tube,), species_index=[0], transforms=RigidTransforms.identity(1))
+    >>> grid = Grid(shape=(20, 20, 20), voxel_size=1.0, origin=(-10, -10, 0.5))
+    >>> seen = visibility(as_packed(scene), grid=grid)
+    >>> seen.fraction.round(1).tolist(), seen.border.round(1).tolist()
+    ([0.5], [0.0])
+    """
+    grid = grid or settings.grid(packed)
+    table = particle_table(packed, grid=grid)
+    low, high = -grid.voxel_size / 2, grid.size - grid.voxel_size / 2
+    border = np.minimum(table.centre - low, high - table.centre).min(axis=1)
+    fraction = (border >= table.radius).astype(float)
+    # Points as dense as a map of two voxels' resolution needs.
+    sigma = gaussian_sigma(2 * grid.voxel_size)
+    points = ScenePoints(packed, sigma=sigma, deformables=settings.deformables)
+    cut = np.flatnonzero(np.abs(border) < table.radius).tolist()
+    for i in tracked(cut, "visibility", show=progress):
+        body = points[i]
+        places = body.positions - grid.origin
+        inside = ((places >= low) & (places <= high)).all(axis=1)
+        fraction[i] = body.masses[inside].sum() / body.masses.sum()
+    return Visibility(fraction=fraction, border=border)

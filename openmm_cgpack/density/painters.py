@@ -1,0 +1,140 @@
+"""How shapes without atoms are drawn: one painter for each type of geometry, in one table.
+
+A new geometry is one file, inside the package or outside it: a frozen dataclass derived from
+`Geometry`, and a `Painter` with ``@paints(ThatGeometry)`` above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from ..core.arrays import frozen, positive
+from ..core.geometry import Geometry, Line, Surface
+
+Shape = TypeVar("Shape", bound=Geometry)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WeightedPoints:
+    """Masses in space.
+
+    Parameters
+    ----------
+    positions : (p, 3) array
+        Where they are, nm.
+    masses : (p,) array
+        Masses, Da.
+    variance : float, optional
+        Mean variance along one axis inside what the points stand for, nm^2.
+    """
+
+    positions: np.ndarray
+    masses: np.ndarray
+    variance: float = 0.0
+
+    def __post_init__(self) -> None:
+        positions = frozen(self.positions, "points: positions", (None, 3))
+        masses = frozen(self.masses, "points: masses", (len(positions),))
+        object.__setattr__(self, "positions", positions)
+        object.__setattr__(self, "masses", masses)
+        object.__setattr__(self, "variance", positive(self.variance, "points: variance", zero=True))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Skeleton:
+    """The line or surface that a shape is thick around.
+
+    Parameters
+    ----------
+    points : (p, 3) array
+        Points on it, nm.
+    outward : (p, 3) array
+        Where the skeleton ends, the way out of it, beyond which nothing is filled; else 0.
+    reach : float
+        How far from the skeleton the shape reaches, nm.
+    """
+
+    points: np.ndarray
+    outward: np.ndarray
+    reach: float
+
+
+class Painter(Generic[Shape]):
+    """How one type of geometry is drawn over its balls, whose centres are (b, 3) in nm."""
+
+    def points(self, geometry: Shape, balls: np.ndarray, *, spacing: float) -> WeightedPoints:
+        """Return the shape as masses no farther apart than about `spacing`, nm."""
+        raise NotImplementedError
+
+    def girth(self, geometry: Shape) -> float:
+        """Return how far from its balls' centres the shape reaches at most, nm."""
+        raise NotImplementedError
+
+    def skeleton(self, geometry: Shape, balls: np.ndarray, *, spacing: float) -> Skeleton | None:
+        """Return what the shape is thick around; None where its balls' union is the shape."""
+        return None
+
+    def line(self, geometry: Shape, balls: np.ndarray, *, spacing: float) -> Line | None:
+        """Return the centre line as points no farther apart than `spacing`, where it has one."""
+        return None
+
+    def surface(self, geometry: Shape, balls: np.ndarray, *, cuts: int = 4) -> Surface | None:
+        """Return the middle surface, each edge of a mesh in `cuts` parts, where it has one."""
+        return None
+
+
+PAINTERS: dict[type[Geometry], Painter] = {}
+"""The painter of each type of geometry."""
+
+
+def paints(geometry: type[Geometry]) -> Callable[[type[Painter]], type[Painter]]:
+    """Make a painter that of a type of geometry.
+
+    Parameters
+    ----------
+    geometry : type
+        The type; another painter that it had is replaced.
+
+    Returns
+    -------
+    callable
+        The decorator of the painter's class. It returns the class as it is.
+
+    Examples
+    --------
+    A droplet as one point at each ball:
+
+    >>> class Droplet(Geometry):
+    ...     kind = "droplet"
+    ...     density = 800.0
+    >>> @paints(Droplet)
+    ... class DropletPainter(Painter):
+    ...     def points(self, geometry, balls, *, spacing):
+    ...         return WeightedPoints(positions=balls, masses=[geometry.density] * len(balls))
+    >>> painter_of(Droplet()).points(Droplet(), np.zeros((2, 3)), spacing=1.0).masses.tolist()
+    [800.0, 800.0]
+    """
+
+    def register(painter: type[Painter]) -> type[Painter]:
+        PAINTERS[geometry] = painter()
+        return painter
+
+    return register
+
+
+def painter_of(geometry: Geometry) -> Painter:
+    """Return the painter of a geometry's type, or of the type that it is derived from.
+
+    Raises
+    ------
+    TypeError
+        It has none.
+    """
+    for kind in type(geometry).__mro__:
+        if kind in PAINTERS:
+            return PAINTERS[kind]
+    raise TypeError(f"geometry: {type(geometry).__name__} has no painter; see density.painters")
