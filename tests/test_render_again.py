@@ -15,7 +15,7 @@ from openmm_cgpack.io import read_mrc
 from openmm_cgpack.io.tilts import load_tilts
 from openmm_cgpack.models import Filament, Molecule
 from openmm_cgpack.recipe import Files, Recipe, load_recipe
-from openmm_cgpack.runs import render_again, run
+from openmm_cgpack.runs import RunFolder, render_again, run
 from openmm_cgpack.runs.running import load_imaging
 
 TILTS = from_table(
@@ -179,3 +179,37 @@ def test_the_command(capsys, finished, tmp_path):
     assert "tomogram   tilt_series, no noise" in capsys.readouterr().out
     assert main(["render", str(tmp_path), "--imaging", str(file)]) == 2
     assert "manifest.json: no such file; wanted a run's folder" in capsys.readouterr().err
+
+
+def test_the_folder_reads_what_the_run_wrote(finished, tmp_path):
+    out, manifest = finished
+    render_again(out, toml(tmp_path / "other.toml", "[imaging]\nsnr = 1\n"))
+    folder = RunFolder(out)
+    assert folder.recipe() == load_recipe(out / "recipe.toml")
+    assert folder.species == ["3hhb", "filament"]
+    assert folder.asked == {"3hhb": 3, "filament": 1}
+    assert len(folder.particles().instance) == folder.packed().scene.n_instances == 4
+    assert folder.scene().n_balls == folder.packed().scene.n_balls
+    assert folder.voxel_size == 1.0
+    assert len(folder.tilts()) == 7
+    density, labels = folder.density(), folder.labels("instances")
+    assert density.grid == labels.grid
+    np.testing.assert_array_equal(density.origin, manifest["density"]["origin_in_scene_nm"])
+    assert "other" in list(folder.renders())
+    assert folder.tomogram().data.shape == folder.tomogram("other").data.shape
+    maps = set(folder.maps())
+    assert {"density", "tomogram", "even", "odd", "renders/other/tomogram"} <= maps
+    assert not maps & {"instances", "semantic"}
+    with pytest.raises(ValueError, match=r"density\.mrc: wanted"):
+        folder.labels("density")
+
+
+def test_a_folder_of_no_run_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"manifest\.json: no such file; wanted a run's"):
+        RunFolder(tmp_path)
+    (tmp_path / "manifest.json").write_text("[1]")
+    with pytest.raises(ValueError, match=r"manifest\.json: wanted the manifest of a run"):
+        RunFolder(tmp_path).origin  # noqa: B018
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match=r"packed\.npz: no such file"):
+        RunFolder(tmp_path).species  # noqa: B018
