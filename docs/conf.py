@@ -1,6 +1,8 @@
 """Configuration of the documentation."""
 
+import importlib
 import os
+import pkgutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 os.environ.setdefault("OPENMM_DEFAULT_PLATFORM", "CPU")
 
 import openmm_cgpack
-from openmm_cgpack.recipe import key_table
+from openmm_cgpack.core.reference import file_tables, settings_page
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -28,7 +30,7 @@ extensions = [
 exclude_patterns = [
     "_build",
     "tables/*",
-    "api/keys.md",
+    "api/recipe.md",
     "gallery/*.ipynb",
     "gallery/*.py",
     "gallery/*.zip",
@@ -52,7 +54,7 @@ sphinx_gallery_conf = {
     # Without PyTorch the example that trains a network is shown but not run.
     "filename_pattern": r"/\d\d_" if find_spec("torch") else r"/(?!07_)\d\d_",
     "image_scrapers": ("matplotlib", "figures"),
-    "ignore_repr_types": "matplotlib",
+    "ignore_repr_types": "matplotlib|list",
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
@@ -80,15 +82,36 @@ _HEADS = {
 
 def _api_page() -> str:
     """Return the list of all public names, by the folder that they come from."""
-    lines = ["API reference", "=============", "", "Everything here is ``openmm_cgpack.NAME``.", ""]
-    names = {name: getattr(openmm_cgpack, name) for name in openmm_cgpack.__all__}
-    for folder, head in _HEADS.items():
-        here = [n for n, o in names.items() if _folder(o) == folder]
-        if here:
-            lines += ["", head, "-" * len(head), "", ".. currentmodule:: openmm_cgpack", ""]
-            lines += [".. autosummary::", "   :toctree: generated", ""]
-            lines += [f"   {name}" for name in here]
+    lines = ["API reference", "=============", ""]
+    lines += [".. toctree::", "   :maxdepth: 1", "", "   settings", ""]
+    top = {name: getattr(openmm_cgpack, name) for name in openmm_cgpack.__all__}
+    for folder in _folders():
+        here = [n for n, value in top.items() if _folder(value) == folder]
+        module = importlib.import_module(f"openmm_cgpack.{folder}")
+        # What the folder has beside those, a name of two folders with the first of them.
+        inner = [
+            n
+            for n in getattr(module, "__all__", ())
+            if n not in top and _folder(getattr(module, n)) in ("", folder)
+        ]
+        head = _HEADS.get(folder, folder.capitalize())
+        lines += ["", head, "-" * len(head)]
+        lines += _summary("openmm_cgpack", here) + _summary(f"openmm_cgpack.{folder}", inner)
     return "\n".join(lines) + "\n"
+
+
+def _folders() -> list[str]:
+    """Return the folders that have public names, in the order of the data's way."""
+    there = {folder for _, folder, _ in pkgutil.iter_modules(openmm_cgpack.__path__)}
+    there &= {_folder(getattr(openmm_cgpack, name)) for name in openmm_cgpack.__all__}
+    return [f for f in _HEADS if f in there] + sorted(there - set(_HEADS))
+
+
+def _summary(module: str, names: list[str]) -> list[str]:
+    if not names:
+        return []
+    lines = ["", f".. currentmodule:: {module}", "", f"``{module}.NAME``:", ""]
+    return [*lines, ".. autosummary::", "   :toctree: generated", "", *(f"   {n}" for n in names)]
 
 
 def _folder(value: object) -> str:
@@ -98,5 +121,6 @@ def _folder(value: object) -> str:
 
 # Written when the configuration is read: autosummary looks for its pages before any event.
 (HERE / "api").mkdir(exist_ok=True)
-(HERE / "api" / "keys.md").write_text(key_table(), encoding="utf-8")
+(HERE / "api" / "settings.md").write_text(settings_page(openmm_cgpack), encoding="utf-8")
+(HERE / "api" / "recipe.md").write_text(file_tables(openmm_cgpack.Recipe), encoding="utf-8")
 (HERE / "api" / "index.rst").write_text(_api_page(), encoding="utf-8")

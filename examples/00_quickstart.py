@@ -10,23 +10,12 @@ A crowded scene of molecules, a filament and a membrane, packed by OpenMM and im
 # Bank. Each becomes a few balls that move as one rigid body; filaments and membranes are chains and
 # meshes of balls that bend.
 
-import os
-
-import matplotlib.pyplot as plt
 import numpy as np
 
 import openmm_cgpack as cgp
-from openmm_cgpack.core.palette import species_colours
-
-full = os.environ.get("CGPACK_EXAMPLE_SIZE", "small") == "full"
-# Every atom, where this names a folder of the structure files; else the library's points.
-atoms = os.environ.get("CGPACK_STRUCTURES")
-copies = 20 if full else 4
 
 species = ("3hhb", "1f1b", "2bo9", "2gho", "1yg6")
-molecules = [
-    (cgp.coarse_grain(cgp.library.load(name, structures=atoms), seed=1), copies) for name in species
-]
+molecules = [(cgp.coarse_grain(cgp.library[name], seed=1), 4) for name in species]
 deformables = [
     (cgp.Filament(n_balls=16, persistence_length=17_000).build(), 1),
     (cgp.Membrane(shape=(5, 5), angle_k=2_000).build(), 1),
@@ -39,7 +28,7 @@ for model, count in molecules:
 # centre until it no longer tightens, and then lets go.
 
 scene = cgp.place(molecules + deformables, seed=1)
-packed = cgp.pack_scene(scene, seed=1, max_steps=20_000 if full else 3_000)
+packed = cgp.pack_scene(scene, seed=1, max_steps=3_000)
 
 radius = packed.history.radius_of_gyration
 print(f"radius of gyration {radius[0]:.1f} nm, then {radius[-1]:.1f} nm")
@@ -71,13 +60,8 @@ print(f"{len(np.unique(labels.instances.data)) - 1} of {len(particles)} instance
 
 tomogram = cgp.simulate_tomogram(density, snr=1.0, seed=1)
 
-middle = density.data.shape[0] // 2
-figure, axes = plt.subplots(1, 3, figsize=(12, 4.2))
-colours = np.vstack([[1, 1, 1], species_colours(len(scene.species))])
-axes[0].imshow(density.data[middle], cmap="gray_r", origin="lower")
-axes[1].imshow(colours[labels.semantic.data[middle]], origin="lower")
-axes[2].imshow(tomogram.data[middle], cmap="gray", origin="lower")
-for panel, title in zip(axes, ("density", "labels", "tomogram"), strict=True):
-    panel.set_title(title)
-    panel.set_axis_off()
-figure.tight_layout()
+cgp.plot_planes(
+    {"density": density, "labels": labels.semantic, "tomogram": tomogram},
+    packed=packed,
+    densities=["density"],
+)

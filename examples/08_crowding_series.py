@@ -10,26 +10,14 @@ and 0.5 in one run, and a slice through their envelopes at each.
 # Models that follow a molecule's shape: 300 atoms a ball, the balls' union as large as the
 # molecule's envelope.
 
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 
 import openmm_cgpack as cgp
 from openmm_cgpack.core.palette import species_colours
 
-# Every atom, where this names a folder of the structure files; else the library's points.
-atoms = os.environ.get("CGPACK_STRUCTURES")
-
 names = ["3j9i", "2h12", "1w6t", "2bo9", "3hhb", "3gl1"]
-models = [
-    cgp.coarse_grain(
-        cgp.library.load(name, structures=atoms),
-        cgp.SHAPE_COVER,
-        seed=1,
-    )
-    for name in names
-]
+models = [cgp.coarse_grain(cgp.library[name], cgp.SHAPE_COVER, seed=1) for name in names]
 scene = cgp.insert([(model, 10) for model in models], fraction=0.1, seed=1)
 
 # %%

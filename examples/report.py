@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from common import EXPERIMENTS, run_experiment
 from common.html_page import findings_markdown, report_html
-from common.runs import Settings
 from common.section import Section
+from common.settings import EXPERIMENTS, Settings, run_experiment
 
 import openmm_cgpack
 from openmm_cgpack.io.atomic import atomic_path
@@ -40,7 +39,7 @@ def main(
     if not options.quiet:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = Settings(
-        quick=options.quick,
+        size="quick" if options.quick else "full",
         seed=options.seed,
         structures=options.structures,
         platform=options.platform,

@@ -52,23 +52,11 @@ _CLASSES = {
 
 
 def report_html(sections: Sequence[Section], *, made_by: str) -> str:
-    """Return the report as HTML that needs no other file.
-
-    Parameters
-    ----------
-    sections : sequence of Section
-        The experiments.
-    made_by : str
-        The command and versions that made it.
-
-    Returns
-    -------
-    str
+    """Return the report as HTML that needs no other file; `made_by` is its command and versions.
 
     Examples
     --------
-    >>> section = Section(number=9, title="Nothing", setup="", replaced="", findings=(),
-    ...                   skipped="not today")
+    >>> section = Section(number=9, title="Nothing", skipped="not today")
     >>> "not today" in report_html([section], made_by="a test")
     True
     """
@@ -93,26 +81,14 @@ def report_html(sections: Sequence[Section], *, made_by: str) -> str:
 
 
 def findings_markdown(sections: Sequence[Section]) -> str:
-    """Return the findings and tables of several experiments as Markdown, for the docs.
-
-    Parameters
-    ----------
-    sections : sequence of Section
-        The experiments.
-
-    Returns
-    -------
-    str
-    """
+    """Return the findings and tables as Markdown, for the docs."""
     parts = []
     for s in sections:
         parts.append(f"## {s.number}. {s.title}")
         if s.skipped:
             parts.append(f"Not run: {s.skipped}.")
             continue
-        parts += [s.setup, s.replaced]
-        rows = tuple((f.paper, f.here, f.verdict) for f in s.findings)
-        parts.append(Table(caption="", head=("the paper", "here", "verdict"), rows=rows).markdown())
+        parts += [s.setup, s.replaced, s.verdicts().markdown()]
         for table in s.tables:
             parts += [table.caption, table.markdown()]
     return "\n\n".join(parts) + "\n"
@@ -161,14 +137,8 @@ def _picture(picture: Picture) -> str:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in table.head)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
-    )
-    return (
-        f'<div class="pair"><div class="wide"><table class="numbers"><tr>{head}</tr>{rows}</table>'
-        f"</div>{_side(table.paper, table.caption)}</div>"
-    )
+    side = _side(table.paper, table.caption)
+    return f'<div class="pair"><div class="wide">{table.html()}</div>{side}</div>'
 
 
 def _side(paper: str, caption: str) -> str:

@@ -8,9 +8,8 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
-from openmm_cgpack.core import BallModel, LabelVolume, PackedScene
+from openmm_cgpack import BallModel, LabelVolume, PackedScene, extract_transforms
 from openmm_cgpack.core.superposition import superpose
-from openmm_cgpack.poses import extract_transforms
 
 CLASH = 0.35
 """Library points (six atoms each) of two molecules nearer than this stand in each other, nm."""
@@ -18,49 +17,29 @@ CLASH = 0.35
 CYTOPLASM = (0.20, 0.30)
 """Volume fraction of macromolecules in cells (Ellis 2001, the paper's reference 17)."""
 
+KEPT = 0.02
+"""Root mean square change of bond lengths up to which they count as kept."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Droplet:
     """How tight an open packing of molecules is, whatever balls stood for them.
 
     All of it is measured on the molecules' own points at their final poses, so that models of
-    different balls can be compared.
-
-    Parameters
-    ----------
-    fraction : float
-        Volume of the molecules' envelopes over that of the uniform ball with their radius of
-        gyration.
-    inner_fraction : float
-        The envelope volume fraction inside the sphere, about the centre of all molecules, that
-        holds half of their volume.
-    roundness : float
-        Smallest over largest of the radii of gyration along the principal axes; 1 for a ball.
-    inner_radius : float
-        Radius of the sphere of `inner_fraction`, nm.
-    centre : (3,) array
-        Its centre, nm.
+    different balls can be compared. `fraction` is the volume of the molecules' envelopes over that
+    of the uniform ball with their radius of gyration; the inner sphere, about the centre of all
+    molecules, holds half of their volume.
     """
 
     fraction: float
-    inner_fraction: float
-    roundness: float
-    inner_radius: float
-    centre: np.ndarray
+    inner_fraction: float  # of the inner sphere
+    roundness: float  # smallest over largest principal radius of gyration; 1 for a ball
+    inner_radius: float  # nm
+    centre: np.ndarray  # (3,) nm
 
 
 def measure_droplet(packed: PackedScene) -> Droplet:
-    """Measure how tight an open packing of molecules is.
-
-    Parameters
-    ----------
-    packed : PackedScene
-        Every instance a molecule with a structure.
-
-    Returns
-    -------
-    Droplet
-    """
+    """Measure how tight an open packing of molecules with structures is."""
     points, volumes, _ = molecule_points(packed)
     total = volumes.sum()
     centre = volumes @ points / total
@@ -69,8 +48,7 @@ def measure_droplet(packed: PackedScene) -> Droplet:
     radius = np.sqrt(5 / 3 * spread.sum())
     distance = np.linalg.norm(offset, axis=1)
     order = np.argsort(distance)
-    inside = np.cumsum(volumes[order])
-    half = float(np.interp(total / 2, inside, distance[order]))
+    half = float(np.interp(total / 2, np.cumsum(volumes[order]), distance[order]))
     return Droplet(
         fraction=float(total / (4 / 3 * np.pi * radius**3)),
         inner_fraction=float(total / 2 / (4 / 3 * np.pi * half**3)),
@@ -81,21 +59,9 @@ def measure_droplet(packed: PackedScene) -> Droplet:
 
 
 def molecule_points(packed: PackedScene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the points of all molecules of a scene, where they ended.
+    """Return the points (p, 3) of all molecules of a scene where they ended, nm.
 
-    Parameters
-    ----------
-    packed : PackedScene
-        The scene.
-
-    Returns
-    -------
-    points : (p, 3) array
-        Places, nm.
-    volumes : (p,) array
-        Each point's share of its molecule's envelope, nm^3.
-    instance : (p,) int array
-        Instance of each.
+    With them each point's share of its molecule's envelope (p,), nm^3, and its instance (p,).
     """
     scene = packed.scene
     transforms = extract_transforms(packed).transforms
@@ -113,14 +79,7 @@ def molecule_points(packed: PackedScene) -> tuple[np.ndarray, np.ndarray, np.nda
 def clash_share(packed: PackedScene) -> float:
     """Return the share of the molecules' points that are nearer than `CLASH` to another molecule's.
 
-    Parameters
-    ----------
-    packed : PackedScene
-        Every instance a molecule with a structure; in a periodic box images count.
-
-    Returns
-    -------
-    float
+    In a periodic box images count.
     """
     points, _, instance = molecule_points(packed)
     boundary = packed.boundary
@@ -131,18 +90,7 @@ def clash_share(packed: PackedScene) -> float:
 
 
 def nearest_gaps(packed: PackedScene) -> np.ndarray:
-    """Return how near each molecule's points come to those of the nearest other molecule.
-
-    Parameters
-    ----------
-    packed : PackedScene
-        A small scene of at least two molecules.
-
-    Returns
-    -------
-    (n,) array
-        Distances, nm.
-    """
+    """Return how near each molecule's points come to those of the nearest other one, (n,) nm."""
     points, _, instance = molecule_points(packed)
     trees = [cKDTree(points[instance == i]) for i in np.unique(instance)]
     nearest = np.full(len(trees), np.inf)
@@ -153,24 +101,19 @@ def nearest_gaps(packed: PackedScene) -> np.ndarray:
     return nearest
 
 
+def touching_pairs(packed: PackedScene) -> int:
+    """Return how many pairs of instances have balls that touch within 2 %."""
+    scene, positions = packed.scene, packed.positions
+    gap = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    near = gap <= 1.02 * (scene.radii[:, None] + scene.radii)
+    body = scene.instance_of_ball
+    return len({(int(body[i]), int(body[j])) for i, j in np.argwhere(near) if body[i] < body[j]})
+
+
 def gaps(labels: LabelVolume, centre: np.ndarray, radius: float) -> tuple[float, float]:
-    """Return how far empty space inside a sphere is from the nearest molecule.
+    """Return how far, nm, empty space in a sphere is from the nearest molecule of instance masks.
 
-    Parameters
-    ----------
-    labels : LabelVolume
-        Instance masks.
-    centre : (3,) array
-        Centre of the sphere, nm.
-    radius : float
-        Its radius, nm.
-
-    Returns
-    -------
-    mean : float
-        Mean distance of empty voxels from the nearest voxel that is not empty, nm.
-    largest : float
-        The largest: the radius of the largest ball that would fit, nm.
+    The mean over its voxels, and the largest: the radius of the largest ball that would fit.
     """
     empty = labels.data == 0
     distance = distance_transform_edt(empty, sampling=labels.voxel_size)
@@ -187,45 +130,41 @@ def gaps(labels: LabelVolume, centre: np.ndarray, radius: float) -> tuple[float,
 class Bending:
     """How far a filament or membrane is from its straight or flat rest shape.
 
-    Parameters
-    ----------
-    end_to_end : float
-        Distance of the ends over that at rest: of a filament its first and last ball, of a
-        membrane the mean over the two pairs of opposite corners.
-    bond_spread : float
-        Root mean square of ``length / rest length - 1`` over its bonds.
-    bond_worst : float
-        Largest absolute value of the same.
-    bend : float
-        Mean angle by which its straight triples of balls are bent, degrees.
-    departure : float
-        Root mean square distance of its balls from the rest shape, best superposed, over that
-        shape's radius of gyration.
+    The ends of a filament are its first and last ball, those of a membrane opposite corners, of
+    which the mean over both pairs is taken. `departure` is the root mean square distance of the
+    balls from the rest shape, best superposed, over that shape's radius of gyration.
     """
 
-    end_to_end: float
-    bond_spread: float
-    bond_worst: float
-    bend: float
+    end_to_end: float  # distance over that at rest
+    bond_spread: float  # root mean square of length / rest length - 1
+    bond_worst: float  # largest absolute value of the same
+    bend: float  # mean angle by which straight triples of balls are bent, degrees
     departure: float
+
+    @property
+    def shrink(self) -> float:
+        """By how much the ends have come together, over their distance at rest."""
+        return 1 - self.end_to_end
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the cells of a table with the head `BENDING_HEAD`."""
+        return (
+            f"{self.end_to_end:.2f}",
+            f"{self.bend:.0f}°",
+            f"{self.departure:.2f}",
+            f"{self.bond_spread:.2%}",
+            f"{self.bond_worst:.2%}",
+        )
+
+
+BENDING_HEAD = ("end to end", "bend", "departure", "bonds, rms", "bonds, worst")
 
 
 def measure_bending(model: BallModel, balls: np.ndarray) -> Bending:
-    """Measure how far a deformable is from its rest shape.
+    """Measure how far a deformable with balls at (b, 3) nm is from its rest shape.
 
     The same numbers for chains and meshes: both list every three balls in a row as an angle that
     is straight at rest.
-
-    Parameters
-    ----------
-    model : BallModel
-        The filament or membrane.
-    balls : (b, 3) array
-        Where its balls are, nm.
-
-    Returns
-    -------
-    Bending
 
     Examples
     --------
@@ -241,24 +180,14 @@ def measure_bending(model: BallModel, balls: np.ndarray) -> Bending:
     i, vertex, k = model.angles.T
     a, b = balls[vertex] - balls[i], balls[k] - balls[vertex]
     turned = np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), np.einsum("ij,ij->i", a, b))
-    ends = _ends(model)
-    apart = np.linalg.norm(balls[ends[:, 0]] - balls[ends[:, 1]], axis=1)
-    rest = np.linalg.norm(model.positions[ends[:, 0]] - model.positions[ends[:, 1]], axis=1)
+    # The balls that are farthest apart at rest: ends of a chain, opposite corners of a sheet.
+    gap = np.linalg.norm(model.positions[:, None] - model.positions[None], axis=2)
+    one, other = np.argwhere(np.triu(gap) > gap.max() * (1 - 1e-9)).T
+    apart = np.linalg.norm(balls[one] - balls[other], axis=1) / gap[one, other]
     return Bending(
-        end_to_end=float((apart / rest).mean()),
+        end_to_end=float(apart.mean()),
         bond_spread=float(np.sqrt((strain**2).mean())),
         bond_worst=float(np.abs(strain).max()),
         bend=float(np.degrees(turned).mean()),
-        departure=_departure(model.positions, balls) / model.radius_of_gyration,
+        departure=float(superpose(model.positions, balls).rms[0]) / model.radius_of_gyration,
     )
-
-
-def _ends(model: BallModel) -> np.ndarray:
-    """Return the pairs of balls that are farthest apart at rest: ends, or opposite corners."""
-    gap = np.linalg.norm(model.positions[:, None] - model.positions[None], axis=2)
-    pairs = np.argwhere(gap > gap.max() * (1 - 1e-9))
-    return pairs[pairs[:, 0] < pairs[:, 1]]
-
-
-def _departure(rest: np.ndarray, balls: np.ndarray) -> float:
-    return float(superpose(rest, balls).rms[0])

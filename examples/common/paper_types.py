@@ -12,24 +12,17 @@ from openmm_cgpack.structures import library
 
 @dataclass(frozen=True, kw_only=True)
 class PaperType:
-    """One of the paper's types of macromolecules.
+    """One of the paper's types of macromolecules."""
 
-    Parameters
-    ----------
-    pdb_id : str
-        Entry that the paper used.
-    molecule : str
-        What it is.
-    species : str
-        Species of the library that is used here.
-    pei_radius : float
-        Radius of the sphere around its 4 nm map in Pei et al. 2016, Table S1, nm.
-    """
-
-    pdb_id: str
+    pdb_id: str  # of the entry that the paper used
     molecule: str
-    species: str
-    pei_radius: float
+    species: str  # of the library, used here
+    pei_radius: float  # of the sphere around its 4 nm map in Pei et al. 2016, Table S1, nm
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables."""
+        return f"{self.species.upper()} for {self.pdb_id}" if self.replaced else self.pdb_id
 
     @property
     def replaced(self) -> bool:
@@ -37,14 +30,7 @@ class PaperType:
         return self.pdb_id.lower() != self.species
 
 
-def _types(*rows: tuple[str, str, str, float]) -> tuple[PaperType, ...]:
-    return tuple(
-        PaperType(pdb_id=pdb_id, molecule=molecule, species=species, pei_radius=radius)
-        for pdb_id, molecule, species, radius in rows
-    )
-
-
-PAPER_TYPES = _types(
+_ROWS = (
     ("1A1S", "ornithine carbamoyltransferase", "3h84", 3.9597),
     ("1BXR", "carbamoyl-phosphate synthetase", "1bxr", 12.0576),
     ("1EQR", "aspartyl-tRNA synthetase", "2cg9", 8.2916),
@@ -66,25 +52,15 @@ PAPER_TYPES = _types(
     ("2IDB", "UbiD", "3gl1", 6.6077),
     ("3DY4", "yeast 20S proteasome", "3j9i", 9.7921),
 )
+PAPER_TYPES = tuple(
+    PaperType(pdb_id=pdb_id, molecule=molecule, species=species, pei_radius=radius)
+    for pdb_id, molecule, species, radius in _ROWS
+)
 """The 20 types of the paper, from Pei et al. 2016, in the order of docs/library.md."""
 
 
 def paper_types(*pdb_ids: str) -> tuple[PaperType, ...]:
     """Return the types of these PDB ids, in that order.
-
-    Parameters
-    ----------
-    *pdb_ids : str
-        Ids of the paper.
-
-    Returns
-    -------
-    tuple of PaperType
-
-    Raises
-    ------
-    ValueError
-        The paper has no such type.
 
     Examples
     --------
@@ -103,33 +79,14 @@ def structures_of(
 ) -> tuple[AtomicStructure, ...]:
     """Return the molecules of some types.
 
-    Parameters
-    ----------
-    types : sequence of PaperType
-        The types.
-    folder : path-like, optional
-        A folder with the structure files that the library was built from: every atom is then
-        used. The library's points when left out, and for species whose file is not there.
-
-    Returns
-    -------
-    tuple of AtomicStructure
-        Named after the library's species.
+    Every atom is used where `folder` has the structure file that the library was built from, the
+    library's points elsewhere.
     """
     return tuple(library.load(t.species, structures=folder) for t in types)
 
 
 def replacements(types: Sequence[PaperType]) -> str:
     """Return a text that says which molecules stand in for which, and which are parts.
-
-    Parameters
-    ----------
-    types : sequence of PaperType
-        The types of an experiment.
-
-    Returns
-    -------
-    str
 
     Examples
     --------

@@ -1,9 +1,11 @@
-"""What an experiment returns: findings, tables and pictures, each beside what the paper says."""
+"""What an experiment reports: findings, tables and pictures, each beside what the paper says."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
@@ -17,17 +19,7 @@ _DPI = 110
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A sentence of the paper beside what was measured.
-
-    Parameters
-    ----------
-    paper : str
-        What the paper reports.
-    here : str
-        What was found, in words made from numbers.
-    verdict : {"holds", "holds in part", "does not hold", "cannot be compared"}
-        Whether it holds, decided from the numbers.
-    """
+    """A sentence of the paper, what was measured, and whether the sentence holds."""
 
     paper: str
     here: str
@@ -40,19 +32,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table of texts.
-
-    Parameters
-    ----------
-    caption : str
-        What it shows.
-    head : tuple of str
-        Heads of the columns.
-    rows : tuple of tuples of str
-        As many texts a row as there are columns.
-    paper : str, optional
-        What the paper reports of this.
-    """
+    """A table of texts with its caption, and what the paper reports of this."""
 
     caption: str
     head: tuple[str, ...]
@@ -71,20 +51,22 @@ class Table:
         lines = [self.head, ("---",) * len(self.head), *self.rows]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
+    def html(self, kind: str = "numbers") -> str:
+        """Return the table as HTML of a class."""
+        head = "".join(f"<th>{escape(cell)}</th>" for cell in self.head)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in self.rows
+        )
+        return f'<table class="{kind}"><tr>{head}</tr>{rows}</table>'
+
+    def _repr_html_(self) -> str:
+        return f"{self.html()}<p>{escape(self.caption)}</p>"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A picture.
-
-    Parameters
-    ----------
-    caption : str
-        What it shows.
-    png : bytes
-        The file.
-    paper : str, optional
-        What the paper shows in its place.
-    """
+    """A PNG file with its caption, and what the paper shows in its place."""
 
     caption: str
     png: bytes
@@ -95,53 +77,44 @@ class Picture:
             raise ValueError("png: wanted the bytes of a PNG file")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Section:
-    """One experiment: what the paper reports and what was found.
-
-    Parameters
-    ----------
-    number : int
-        Number of the experiment.
-    title : str
-        Its title.
-    setup : str
-        What was run: sizes, seeds, forces.
-    replaced : str
-        Which of the paper's molecules were replaced, by what.
-    findings : tuple of Finding
-        The paper's sentences beside what was measured.
-    tables : tuple of Table, optional
-        Tables.
-    pictures : tuple of Picture, optional
-        Pictures.
-    skipped : str, optional
-        Why the experiment was not run; empty where it was.
-    """
+    """One experiment; an example adds to it what it finds, in the order of the report."""
 
     number: int
     title: str
-    setup: str
-    replaced: str
-    findings: tuple[Finding, ...]
-    tables: tuple[Table, ...] = ()
-    pictures: tuple[Picture, ...] = ()
-    skipped: str = ""
+    setup: str = ""  # what was run: sizes, seeds, forces
+    replaced: str = ""  # which of the paper's molecules were replaced, by what
+    skipped: str = ""  # why the experiment was not run
+    findings: list[Finding] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+
+    def add_finding(self, *, paper: str, here: str, verdict: Verdict) -> None:
+        """Add a sentence of the paper beside what was measured."""
+        self.findings.append(Finding(paper=paper, here=here, verdict=verdict))
+
+    def add_table(
+        self, head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, paper: str
+    ) -> Table:
+        """Add a table, and return it for the gallery to show."""
+        cells = tuple(tuple(row) for row in rows)
+        self.tables.append(Table(caption=caption, head=tuple(head), rows=cells, paper=paper))
+        return self.tables[-1]
+
+    def add_picture(self, figure: Figure, *, caption: str, paper: str = "") -> Figure:
+        """Add a figure as it is now, and return it for the gallery to show."""
+        self.pictures.append(Picture(caption=caption, png=png_of(figure), paper=paper))
+        return figure
+
+    def verdicts(self) -> Table:
+        """Return the findings as a table."""
+        rows = tuple((f.paper, f.here, f.verdict) for f in self.findings)
+        return Table(caption=self.replaced, head=("the paper", "here", "verdict"), rows=rows)
 
 
 def png_of(figure: Figure) -> bytes:
-    """Return a figure as the bytes of a PNG file.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The figure.
-
-    Returns
-    -------
-    bytes
-        The same figure gives the same bytes with the same version of matplotlib.
-    """
+    """Return a figure as the bytes of a PNG file, equal ones for equal figures."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
     return buffer.getvalue()
@@ -149,15 +122,6 @@ def png_of(figure: Figure) -> bytes:
 
 def judge(*checks: bool) -> Verdict:
     """Return "holds" where all checks are true, "does not hold" where none is.
-
-    Parameters
-    ----------
-    *checks : bool
-        Parts of a sentence.
-
-    Returns
-    -------
-    str
 
     Examples
     --------

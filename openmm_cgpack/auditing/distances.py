@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core import Boundary, Open, Slab
-from ..core.arrays import frozen
+from ..core.arrays import frozen, noun
 
 _SHELLS = 256
 _LEVELS = 4096
@@ -16,7 +14,7 @@ _SPACINGS = 5.0
 """How far an open scene's distribution goes, in mean spacings of its centres."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class RadialDistribution:
     """Pairs of centres by their distance.
 

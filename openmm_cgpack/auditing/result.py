@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import frozen
+from ..core.arrays import frozen, noun
 from .atoms import Contacts
 from .distances import RadialDistribution
 from .envelopes import Occupancy
@@ -45,7 +45,7 @@ class SpeciesCount:
     mass: float
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class BallOverlap:
     """Overlaps of balls of different instances.
 
@@ -73,7 +73,7 @@ class BallOverlap:
         object.__setattr__(self, "pairs", pairs)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Audit:
     """What is in a packed scene, how tight it is, and whether it is clean.
 

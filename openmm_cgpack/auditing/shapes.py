@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core import AtomicStructure, BallModel
+from ..core.arrays import noun
 from ..density import painter_of
 
 SPACING = 0.2
@@ -16,7 +15,7 @@ SPACING = 0.2
 _MARGIN = 0.8
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Mask:
     """Which voxels of a lattice in the body frame a molecule takes.
 

@@ -5,8 +5,7 @@ from .errors import PackingError, PlacementError, StructureError
 from .geometry import Curve, Geometry, Line, Mesh, Surface
 from .model import BallModel
 from .obstacle import Obstacle
-from .particles import ParticleTable
-from .picks import Picks
+from .particles import ParticleTable, Picks
 from .scene import History, PackedScene, Scene
 from .structure import AtomicStructure
 from .tilts import TiltOptics, TiltSeries

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from .arrays import frozen, positive
+from .arrays import frozen, noun, positive
 
 
 class Geometry:
@@ -33,7 +32,24 @@ class Geometry:
         Geometry.kinds[cls.kind] = cls
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+def geometry_named(kind: str) -> type[Geometry]:
+    """Return the type of geometry that has a name in files.
+
+    Raises
+    ------
+    ValueError
+        There is none of that name.
+    """
+    if kind not in Geometry.kinds:
+        known = ", ".join(Geometry.kinds)
+        raise ValueError(
+            f"geometry: wanted one of {known}, got {kind!r}; one of your own is known once its "
+            "module has been imported"
+        )
+    return Geometry.kinds[kind]
+
+
+@noun
 class Curve(Geometry):
     """A tube along a chain of balls, as painters draw it.
 
@@ -71,7 +87,7 @@ class Curve(Geometry):
         object.__setattr__(self, "density", positive(self.density, "curve: density"))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Mesh(Geometry):
     """A sheet over balls, as painters draw it.
 
@@ -108,7 +124,7 @@ class Mesh(Geometry):
         object.__setattr__(self, "density", positive(self.density, "mesh: density"))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Line:
     """The centre line of a filament.
 
@@ -164,7 +180,7 @@ class Line:
         return positions, rotations
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Surface:
     """The middle surface of a membrane.
 

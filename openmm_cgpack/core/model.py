@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from .arrays import frozen, positive
+from .arrays import frozen, noun, positive
 from .geometry import Geometry
 from .structure import AtomicStructure
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class BallModel:
     """Balls, the bonds and angles between them, and which of them move as one rigid body.
 
@@ -108,6 +106,11 @@ class BallModel:
         set_field(self, "bond_k", positive(self.bond_k, f"{name}: bond_k", zero=True))
         set_field(self, "angle_k", positive(self.angle_k, f"{name}: angle_k", zero=True))
         set_field(self, "volume", positive(self.volume, f"{name}: volume"))
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        move = "rigid" if self.is_rigid else f"{len(self.bonds)} bonds"
+        return f"{self.name!r}, {self.n_balls} balls, {move}, {self.volume:.4g} nm^3"
 
     @property
     def n_balls(self) -> int:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import frozen
+from .arrays import frozen, noun
 from .volume import Grid
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Obstacle:
     """A part of space that every protocol keeps free: the True voxels of a mask.
 

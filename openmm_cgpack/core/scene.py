@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .arrays import frozen
+from .arrays import frozen, noun
 from .boundary import Boundary, Open
 from .model import BallModel
 from .obstacle import Obstacle
 from .transforms import RigidTransforms
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Scene:
     """Instances of species, each with its starting pose.
 
@@ -77,6 +77,11 @@ class Scene:
         object.__setattr__(self, "species", species)
         object.__setattr__(self, "species_index", index)
         object.__setattr__(self, "fixed", frozen(fixed, "fixed", (len(index),), np.bool_))
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        species = f"{self.n_instances} instances of {len(self.species)} species"
+        return f"{species}, {self.n_balls} balls, {self.boundary}"
 
     @property
     def n_instances(self) -> int:
@@ -146,7 +151,7 @@ class Scene:
         return f"ball {number} of instance {instance + 1} ({self.model(instance).name})"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class History:
     """What a packing measured on its way, one row a block of steps.
 
@@ -189,8 +194,15 @@ class History:
         for key in ("radius_of_gyration", "fraction", "overlap", "energy"):
             object.__setattr__(self, key, frozen(getattr(self, key), key, (n,)))
 
+    def __len__(self) -> int:
+        return len(self.step)
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+    def summary(self) -> str:
+        """Return what the repr says."""
+        return f"{len(self)} rows" + (f", to step {self.step[-1]}" if len(self) else "")
+
+
+@noun
 class PackedScene:
     """A scene after packing.
 
@@ -232,3 +244,8 @@ class PackedScene:
     def __post_init__(self) -> None:
         positions = frozen(self.positions, "positions", (self.scene.n_balls, 3))
         object.__setattr__(self, "positions", positions)
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        start = f"{self.scene.n_instances} instances of {len(self.scene.species)} species"
+        return f"{start}, {self.scene.n_balls} balls, {self.boundary}, {self.history!r}"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
-from .arrays import frozen, positive
+from .arrays import frozen, noun, positive
 
 ATOM_TABLE = np.dtype([("atom", "U4"), ("residue", "U5"), ("chain", "U8"), ("number", "i4")])
 """Fields of `AtomicStructure.atom_table`: atom, residue and chain names, residue number."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class AtomicStructure:
     """A molecule: its atoms, or points that each stand for several atoms.
 
@@ -102,6 +102,11 @@ class AtomicStructure:
                 "envelope_volume",
                 positive(self.envelope_volume, f"{self.name}: envelope_volume"),
             )
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        mass = f"{self.mass / 1000:.4g} kDa"
+        return f"{self.name!r}, {self.n_atoms} atoms in {len(self.positions)} points, {mass}"
 
     @property
     def n_atoms(self) -> int:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from .arrays import frozen
+from .arrays import frozen, noun
 from .transforms import RigidTransforms
 
 FLAT = 1e-4
@@ -16,7 +14,7 @@ left across says nothing of how the body is turned."""
 _PARALLEL = 1e-12
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Superposition:
     """How a body lies best on its moved points, n times.
 

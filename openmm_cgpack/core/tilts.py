@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from .arrays import frozen, positive
+from .arrays import frozen, noun, positive
 from .volume import Grid
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class TiltOptics:
     """The optics under which each image of a tilt series was taken.
 
@@ -47,7 +45,7 @@ class TiltOptics:
             raise ValueError(f"optics: hand: wanted -1 or 1, got {self.hand}")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class TiltSeries:
     """Images of one specimen, in the order of their angles.
 
@@ -129,6 +127,12 @@ class TiltSeries:
             raise ValueError(
                 f"tilt series: optics: wanted {t} tilts, got {len(self.optics.defocus_um)}"
             )
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        y, x = self.images.shape[1:]
+        tilts = ", ".join(f"{angle:.4g}" for angle in np.degrees(self.angles[[0, -1]])) + "°"
+        return f"{len(self)} images of {x} x {y} pixels of {self.pixel_size:.4g} nm, {tilts}"
 
     def __len__(self) -> int:
         return len(self.images)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from .arrays import frozen
+from .arrays import frozen, noun
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class RigidTransforms:
     """n rotations and translations, ``x' = R x + t`` on column vectors.
 
@@ -45,6 +44,10 @@ class RigidTransforms:
             raise ValueError(f"rotations: number {i} is not a proper rotation matrix")
         object.__setattr__(self, "rotations", rotations)
         object.__setattr__(self, "translations", translations)
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        return f"{len(self)}"
 
     @classmethod
     def identity(cls, n: int) -> RigidTransforms:

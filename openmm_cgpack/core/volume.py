@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from .arrays import frozen, positive
+from .arrays import frozen, noun, positive
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Grid:
     """A regular grid of cubic voxels.
 
@@ -61,11 +59,16 @@ class Grid:
         return (points - self.origin) / self.voxel_size
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class _OnGrid:
     data: np.ndarray
     voxel_size: float
     origin: np.ndarray
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        shape = " x ".join(str(n) for n in self.data.shape[::-1])
+        return f"{shape} voxels of {self.voxel_size:.4g} nm, {self.data.dtype}"
 
     @property
     def grid(self) -> Grid:
@@ -73,7 +76,7 @@ class _OnGrid:
         return Grid(shape=self.data.shape, voxel_size=self.voxel_size, origin=self.origin)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Volume(_OnGrid):
     """A density or a tomogram.
 
@@ -107,7 +110,7 @@ class Volume(_OnGrid):
         object.__setattr__(self, "voxel_size", self.grid.voxel_size)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class LabelVolume(_OnGrid):
     """A whole number in every voxel; 0 is background.
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from ..core.arrays import frozen
+from ..core.arrays import frozen, noun
 from ..core.particles import ParticleTable
 from ..core.progress import tracked
 from ..core.scene import PackedScene
@@ -73,7 +71,7 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Visibility:
     """How each object stands to the field of view, which is the box of all voxels.
 

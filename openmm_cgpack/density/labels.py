@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from ..core.arrays import noun
 from ..core.model import BallModel
 from ..core.progress import tracked
 from ..core.scene import PackedScene
@@ -34,7 +33,7 @@ ENOUGH = 20_000
 """Voxels of mask, over all lattices, that a threshold is taken from where a species is large."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Labels:
     """Which voxel belongs to what.
 

@@ -1,24 +1,23 @@
 """How shapes without atoms are drawn: one painter for each type of geometry, in one table.
 
 A new geometry is one file, inside the package or outside it: a frozen dataclass derived from
-`Geometry`, and a `Painter` with ``@paints(ThatGeometry)`` above it.
+`Geometry` (`core.arrays.noun` makes one), and a `Painter` with ``@paints(ThatGeometry)`` above it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
 
-from ..core.arrays import frozen, positive
+from ..core.arrays import frozen, noun, positive
 from ..core.geometry import Geometry, Line, Surface
 
 Shape = TypeVar("Shape", bound=Geometry)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class WeightedPoints:
     """Masses in space.
 
@@ -44,7 +43,7 @@ class WeightedPoints:
         object.__setattr__(self, "variance", positive(self.variance, "points: variance", zero=True))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Skeleton:
     """The line or surface that a shape is thick around.
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.arrays import noun
 from .kernels import band, kernel, lattice_factor, trilinear_variance
 
 TILE = 128
 """Edge, in points of the projection's lattice, of the tiles in which large objects are made."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class _Blur:
     """Kernels along z, y and x, and the factor between the projection's lattice and the map's."""
 

@@ -1,6 +1,6 @@
 """Scores of picks and segmentations, and the paper's two methods: DoG picking and a network."""
 
-from ..core.picks import Picks
+from ..core.particles import Picks
 from .assignment import ASSIGNMENTS
 from .dog_picker import DogPicker
 from .labelled_tomograms import LabelledTomogram, split_tomograms, split_volume

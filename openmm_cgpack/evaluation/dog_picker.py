@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..core.picks import Picks
+from ..core.particles import Picks
 from ..core.settings import Settings, setting
 from ..core.volume import Volume
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from ..core.arrays import positive
 from ..core.boundary import Boundary, Open
-from ..core.particles import ParticleTable
-from ..core.picks import Picks
+from ..core.particles import ParticleTable, Picks
 from ..core.volume import LabelVolume, Volume
 from .matching_rules import MatchingRule, PaperRule, species_of_picks
 from .pick_scores import PickScores, SpeciesScores

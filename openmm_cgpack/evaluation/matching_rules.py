@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.boundary import Boundary
-from ..core.particles import ParticleTable
-from ..core.picks import Picks
+from ..core.particles import ParticleTable, Picks
 from ..core.settings import Settings, kind, setting
 from ..core.volume import LabelVolume
 from .assignment import Assignment, assign, within_reach

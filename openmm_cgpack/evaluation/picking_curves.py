@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.boundary import Boundary, Open, Periodic
-from ..core.particles import ParticleTable
-from ..core.picks import Picks
+from ..core.particles import ParticleTable, Picks
 from ..core.progress import tracked
 from ..core.volume import LabelVolume, Volume
 from .dog_picker import DogPicker

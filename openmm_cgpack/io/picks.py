@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.particles import ParticleTable
-from ..core.picks import Picks
+from ..core.particles import ParticleTable, Picks
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid
 from .atomic import atomic_path

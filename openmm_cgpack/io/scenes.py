@@ -6,15 +6,14 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..core import (
     AtomicStructure,
     BallModel,
-    Geometry,
     History,
     Obstacle,
     PackedScene,
@@ -22,18 +21,14 @@ from ..core import (
     Scene,
 )
 from ..core.boundary import boundary_from_json
+from ..core.geometry import geometry_named
 from .npz import read_npz, write_npz
 from .present import present
 
-FORMAT = "openmm_cgpack scene"
-FORMAT_VERSION = 2
+Value = TypeVar("Value")
 
-_MODEL_ARRAYS = ("positions", "radii", "masses", "bonds", "angles")
-_MODEL_NUMBERS = ("bond_k", "angle_k", "volume")
-_STRUCTURE_ARRAYS = ("positions", "masses", "atoms", "spread", "file_origin")
-_STRUCTURE_OPTIONAL = ("elements", "atom_table")
-_STRUCTURE_PLAIN = ("name", "point_variance", "envelope_volume", "source")
-_HISTORY = ("step", "radius_of_gyration", "fraction", "overlap", "energy")
+FORMAT = "openmm_cgpack scene"
+FORMAT_VERSION = 3
 
 
 def save_scene(path: str | os.PathLike[str], scene: Scene) -> None:
@@ -96,7 +91,7 @@ def save_packed(path: str | os.PathLike[str], packed: PackedScene) -> None:
     """
     arrays, header = _pack_scene(packed.scene)
     arrays["packed/positions"] = packed.positions
-    arrays |= {f"history/{key}": getattr(packed.history, key) for key in _HISTORY}
+    history = _pack(arrays, "history/", packed.history)
     _write(
         path,
         arrays,
@@ -104,6 +99,7 @@ def save_packed(path: str | os.PathLike[str], packed: PackedScene) -> None:
             "kind": "packed scene",
             "scene": header,
             "boundary": packed.boundary.to_json(),
+            "history": history,
             "provenance": packed.provenance,
         },
     )
@@ -184,7 +180,7 @@ def load_packed(path: str | os.PathLike[str]) -> PackedScene:
         scene=_unpack_scene(arrays, header["scene"]),
         positions=arrays["packed/positions"],
         boundary=boundary_from_json(header["boundary"]),
-        history=History(**{key: arrays[f"history/{key}"] for key in _HISTORY}),
+        history=_unpack(History, arrays, "history/", header["history"]),
         provenance=header["provenance"],
     )
 
@@ -220,137 +216,87 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str
 
 
 def _pack_scene(scene: Scene) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    arrays = {
-        "species_index": scene.species_index,
-        "rotations": scene.transforms.rotations,
-        "translations": scene.transforms.translations,
-        "fixed": scene.fixed,
-    }
-    models = []
-    for s, model in enumerate(scene.species):
-        prefix = f"species/{s}"
-        arrays |= {f"{prefix}/{key}": getattr(model, key) for key in _MODEL_ARRAYS}
-        for g, group in enumerate(model.rigid_groups):
-            arrays[f"{prefix}/rigid_groups/{g}"] = group
-        models.append(
-            {
-                "name": model.name,
-                "rigid_groups": len(model.rigid_groups),
-                "geometry": _geometry_to_json(arrays, f"{prefix}/geometry", model.geometry),
-                "structure": _structure_to_json(arrays, f"{prefix}/structure", model.structure),
-                **{key: getattr(model, key) for key in _MODEL_NUMBERS},
-            }
-        )
+    arrays: dict[str, np.ndarray] = {"species_index": scene.species_index, "fixed": scene.fixed}
+    _pack(arrays, "", scene.transforms)
+    models = [_pack_model(arrays, f"species/{s}/", m) for s, m in enumerate(scene.species)]
+    obstacle = scene.obstacle
     return arrays, {
         "species": models,
         "boundary": scene.boundary.to_json(),
-        "obstacle": _obstacle_to_json(arrays, scene.obstacle),
+        "obstacle": None if obstacle is None else _pack(arrays, "obstacle/", obstacle),
     }
 
 
-def _unpack_scene(arrays: Mapping[str, np.ndarray], header: dict[str, Any]) -> Scene:
-    species = []
-    for s, record in enumerate(header["species"]):
-        prefix = f"species/{s}"
-        groups = [arrays[f"{prefix}/rigid_groups/{g}"] for g in range(record["rigid_groups"])]
-        fields: dict[str, Any] = {"name": record["name"], "rigid_groups": tuple(groups)}
-        fields |= {key: arrays[f"{prefix}/{key}"] for key in _MODEL_ARRAYS}
-        fields |= {key: record[key] for key in _MODEL_NUMBERS}
-        species.append(
-            BallModel(
-                geometry=_geometry_from_json(arrays, f"{prefix}/geometry", record["geometry"]),
-                structure=_structure_from_json(arrays, f"{prefix}/structure", record["structure"]),
-                **fields,
-            )
-        )
-    return Scene(
-        species=tuple(species),
-        species_index=arrays["species_index"],
-        transforms=RigidTransforms(
-            rotations=arrays["rotations"], translations=arrays["translations"]
-        ),
-        boundary=boundary_from_json(header["boundary"]),
-        fixed=arrays.get("fixed", np.zeros(len(arrays["species_index"]), bool)),
-        obstacle=_obstacle_from_json(arrays, header.get("obstacle")),
-    )
-
-
-def _geometry_to_json(
-    arrays: dict[str, np.ndarray], prefix: str, geometry: Geometry | None
-) -> dict[str, Any] | None:
-    if geometry is None:
-        return None
-    record: dict[str, Any] = {"kind": geometry.kind}
-    for field in dataclasses.fields(geometry):  # type: ignore[arg-type]
-        value = getattr(geometry, field.name)
-        if isinstance(value, np.ndarray):
-            arrays[f"{prefix}/{field.name}"] = value
-        else:
-            record[field.name] = value
+def _pack_model(arrays: dict[str, np.ndarray], prefix: str, model: BallModel) -> dict[str, Any]:
+    record = _pack(arrays, prefix, model, leave_out=("rigid_groups", "geometry", "structure"))
+    for g, group in enumerate(model.rigid_groups):
+        arrays[f"{prefix}rigid_groups/{g}"] = group
+    record["rigid_groups"] = len(model.rigid_groups)
+    geometry, structure = model.geometry, model.structure
+    if geometry is not None:
+        own = _pack(arrays, f"{prefix}geometry/", geometry)
+        record["geometry"] = {"kind": geometry.kind, **own}
+    if structure is not None:
+        record["structure"] = _pack(arrays, f"{prefix}structure/", structure)
     return record
 
 
-def _geometry_from_json(
-    arrays: Mapping[str, np.ndarray], prefix: str, record: dict[str, Any] | None
-) -> Geometry | None:
-    if record is None:
-        return None
-    values = dict(record)
-    kind = values.pop("kind")
-    if kind not in Geometry.kinds:
-        raise ValueError(
-            f"geometry: wanted one of {', '.join(Geometry.kinds)}, got {kind!r}; a kind of "
-            "your own is known once its module has been imported"
-        )
-    start = f"{prefix}/"
-    values |= {key.removeprefix(start): a for key, a in arrays.items() if key.startswith(start)}
-    return Geometry.kinds[kind](**values)
+def _pack(
+    arrays: dict[str, np.ndarray], prefix: str, value: Any, *, leave_out: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Add a data type's arrays by their names after a prefix, and return its other fields."""
+    record: dict[str, Any] = {}
+    for field in dataclasses.fields(value):
+        held = getattr(value, field.name)
+        if field.name in leave_out:
+            continue
+        if isinstance(held, np.ndarray):
+            arrays[prefix + field.name] = held
+        else:
+            record[field.name] = held
+    return record
 
 
-def _structure_to_json(
-    arrays: dict[str, np.ndarray], prefix: str, structure: AtomicStructure | None
-) -> dict[str, Any] | None:
-    if structure is None:
-        return None
-    arrays |= {f"{prefix}/{key}": getattr(structure, key) for key in _STRUCTURE_ARRAYS}
-    for key in _STRUCTURE_OPTIONAL:
-        if getattr(structure, key) is not None:
-            arrays[f"{prefix}/{key}"] = getattr(structure, key)
-    return {key: getattr(structure, key) for key in _STRUCTURE_PLAIN}
+def _unpack(
+    cls: type[Value],
+    arrays: Mapping[str, np.ndarray],
+    prefix: str,
+    record: Mapping[str, Any],
+    **more: Any,
+) -> Value:
+    """Return the data type whose fields `_pack` has returned and added to the arrays."""
+    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    fields: dict[str, Any] = {name: record[name] for name in names if name in record}
+    fields |= {name: arrays[prefix + name] for name in names if prefix + name in arrays}
+    return cls(**fields | more)
 
 
-def _structure_from_json(
-    arrays: Mapping[str, np.ndarray], prefix: str, record: dict[str, Any] | None
-) -> AtomicStructure | None:
-    if record is None:
-        return None
-    fields: dict[str, Any] = dict(record)
-    fields |= {key: arrays[f"{prefix}/{key}"] for key in _STRUCTURE_ARRAYS}
-    fields |= {key: arrays.get(f"{prefix}/{key}") for key in _STRUCTURE_OPTIONAL}
-    return AtomicStructure(**fields)
-
-
-def _obstacle_to_json(
-    arrays: dict[str, np.ndarray], obstacle: Obstacle | None
-) -> dict[str, Any] | None:
-    if obstacle is None:
-        return None
-    arrays["obstacle/mask"] = np.packbits(obstacle.mask)
-    arrays["obstacle/origin"] = obstacle.origin
-    shape = list(obstacle.mask.shape)
-    return {"shape": shape, "voxel_size": obstacle.voxel_size, "beyond": obstacle.beyond}
-
-
-def _obstacle_from_json(
-    arrays: Mapping[str, np.ndarray], record: dict[str, Any] | None
-) -> Obstacle | None:
-    if record is None:
-        return None
-    shape = record["shape"]
-    bits = np.unpackbits(arrays["obstacle/mask"], count=int(np.prod(shape)))
-    return Obstacle(
-        mask=bits.reshape(shape).astype(bool),
-        origin=arrays["obstacle/origin"],
-        voxel_size=record["voxel_size"],
-        beyond=record["beyond"],
+def _unpack_scene(arrays: Mapping[str, np.ndarray], header: dict[str, Any]) -> Scene:
+    obstacle = header["obstacle"]
+    return Scene(
+        species=tuple(
+            _unpack_model(arrays, f"species/{s}/", record)
+            for s, record in enumerate(header["species"])
+        ),
+        species_index=arrays["species_index"],
+        transforms=_unpack(RigidTransforms, arrays, "", {}),
+        boundary=boundary_from_json(header["boundary"]),
+        fixed=arrays["fixed"],
+        obstacle=None if obstacle is None else _unpack(Obstacle, arrays, "obstacle/", obstacle),
     )
+
+
+def _unpack_model(
+    arrays: Mapping[str, np.ndarray], prefix: str, record: dict[str, Any]
+) -> BallModel:
+    more: dict[str, Any] = {}
+    groups = range(record["rigid_groups"])
+    more["rigid_groups"] = tuple(arrays[f"{prefix}rigid_groups/{g}"] for g in groups)
+    if "geometry" in record:
+        shape = record["geometry"]
+        cls = geometry_named(shape["kind"])
+        more["geometry"] = _unpack(cls, arrays, f"{prefix}geometry/", shape)
+    if "structure" in record:
+        structure = record["structure"]
+        more["structure"] = _unpack(AtomicStructure, arrays, f"{prefix}structure/", structure)
+    return _unpack(BallModel, arrays, prefix, record, **more)

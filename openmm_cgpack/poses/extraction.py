@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
-from ..core.arrays import frozen
+from ..core.arrays import frozen, noun
 from ..core.scene import PackedScene
 from ..core.superposition import superpose
 from ..core.transforms import RigidTransforms
@@ -16,7 +15,7 @@ from .three_balls import two_vectors
 Method = Literal["kabsch", "vectors"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Poses:
     """Where every instance of a packed scene is, and how it is turned.
 

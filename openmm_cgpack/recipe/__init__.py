@@ -2,7 +2,6 @@
 
 from .again import render_again
 from .pipeline import Simulated, simulate, simulate_series, write_outputs
-from .reference import key_table
 from .running import resume, run
 from .sections import (
     Files,
@@ -28,7 +27,6 @@ __all__ = [
     "Tomogram",
     "demo_recipe",
     "dump_recipe",
-    "key_table",
     "load_imaging",
     "load_recipe",
     "render_again",

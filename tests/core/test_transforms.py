@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -24,6 +24,7 @@ def matrices(transforms):
     return m
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**31), st.integers(0, 2**31))
 def test_composition_is_that_of_matrices(a, b):
     first, second = some(a), some(b)
@@ -32,6 +33,7 @@ def test_composition_is_that_of_matrices(a, b):
     )
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**31))
 def test_the_inverse_undoes(seed):
     transforms = some(seed)

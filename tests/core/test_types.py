@@ -10,10 +10,22 @@ from helpers import body, chain, random_scene
 from openmm_cgpack.core import (
     AtomicStructure,
     BallModel,
+    Curve,
     Grid,
+    History,
     LabelVolume,
+    Line,
+    Mesh,
+    Obstacle,
+    PackedScene,
+    ParticleTable,
+    Periodic,
+    Picks,
     RigidTransforms,
     Scene,
+    Surface,
+    TiltOptics,
+    TiltSeries,
     Volume,
 )
 from openmm_cgpack.core.seeds import integer_seed, stage_seed
@@ -140,3 +152,69 @@ def test_stages_draw_from_children_of_their_own():
     }
     assert len(states) == 16
     assert 1 <= integer_seed(stage_seed(1, "noise")) < 2**31
+
+
+def nouns():
+    scene, positions = random_scene(3)
+    grid = Grid(shape=(2, 3, 4), voxel_size=0.5, origin=np.zeros(3))
+    on_grid = {"voxel_size": 0.5, "origin": np.zeros(3)}
+    rows = dict.fromkeys(("radius_of_gyration", "fraction", "overlap", "energy"), np.zeros(500))
+    history = History(step=np.arange(500), **rows)
+    n = 1000
+    table = ParticleTable(
+        instance=np.arange(n),
+        species=np.full(n, "a"),
+        centre=np.zeros((n, 3)),
+        radius=np.ones(n),
+        rotation=np.tile(np.eye(3), (n, 1, 1)),
+    )
+    tilts = np.radians(np.arange(-60, 61))
+    return [
+        scene,
+        PackedScene(
+            scene=scene,
+            positions=positions,
+            boundary=Periodic(box=(40, 50, 60.123456789)),
+            history=history,
+            provenance={"settings": "x" * 5000},
+        ),
+        AtomicStructure(name="s", positions=np.zeros((n, 3)), masses=np.ones(n)),
+        scene.species[0],
+        chain(),
+        Volume(data=np.zeros(grid.shape), **on_grid),
+        LabelVolume(data=np.zeros(grid.shape, int), names=("long name",) * 100, **on_grid),
+        grid,
+        RigidTransforms.identity(n),
+        TiltSeries(
+            images=np.zeros((121, 4, 4)),
+            angles=tilts,
+            pixel_size=0.5,
+            dose_e_per_a2=np.ones(121),
+            optics=TiltOptics(defocus_um=np.ones((121, 2))),
+        ),
+        TiltOptics(defocus_um=np.ones((121, 2))),
+        table,
+        Picks(positions=np.zeros((n, 3)), species=np.full(n, "a")),
+        history,
+        Obstacle(mask=np.zeros(grid.shape, bool), **on_grid),
+        Curve(balls=np.arange(n), radius=2.0, density=800.0),
+        Mesh(faces=np.zeros((n, 3), int), thickness=4.0, density=600.0),
+        Line(points=np.zeros((n, 3)), radius=1.0),
+        Surface(vertices=np.zeros((n, 3)), faces=np.zeros((n, 3), int)),
+    ]
+
+
+@pytest.mark.parametrize("noun", nouns(), ids=lambda noun: type(noun).__name__)
+def test_a_repr_is_one_short_line(noun):
+    text = repr(noun)
+    assert text.startswith(f"{type(noun).__name__}(")
+    assert len(text) < 200
+    assert "\n" not in text
+
+
+def test_a_repr_tells_what_a_person_wants_to_know():
+    scene, _ = random_scene(3)
+    assert f"{scene.n_instances} instances of {len(scene.species)} species" in repr(scene)
+    volume = Volume(data=np.zeros((2, 3, 4)), voxel_size=0.5, origin=np.zeros(3))
+    assert repr(volume) == "Volume(4 x 3 x 2 voxels of 0.5 nm, float32)"
+    assert repr(RigidTransforms.identity(7)) == "RigidTransforms(7)"

@@ -4,7 +4,6 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from common import EXPERIMENTS, run_experiment
 from common.html_page import findings_markdown, report_html
 from common.paper_types import (
     PAPER_TYPES,
@@ -12,8 +11,8 @@ from common.paper_types import (
     replacements,
     structures_of,
 )
-from common.runs import Settings
 from common.section import Finding, Picture, Section, Table, judge, png_of
+from common.settings import EXPERIMENTS, Settings, current_settings, run_experiment
 
 from openmm_cgpack.panels import blank_figure
 from openmm_cgpack.structures import library
@@ -25,16 +24,12 @@ def png():
 
 
 @pytest.fixture
-def section(png):
-    return Section(
-        number=3,
-        title="Balls & <sticks>",
-        setup="two balls",
-        replaced="none",
-        findings=(Finding(paper="a < b", here="3 > 2", verdict="holds in part"),),
-        tables=(Table(caption="numbers", head=("x", "y"), rows=(("1", "2"),), paper="none"),),
-        pictures=(Picture(caption='a "picture"', png=png, paper="figure 1"),),
-    )
+def section():
+    section = Section(number=3, title="Balls & <sticks>", setup="two balls", replaced="none")
+    section.add_finding(paper="a < b", here="3 > 2", verdict="holds in part")
+    section.add_table(("x", "y"), [("1", "2")], caption="numbers", paper="none")
+    section.add_picture(blank_figure((1.0, 1.0)), caption='a "picture"', paper="figure 1")
+    return section
 
 
 class Page(HTMLParser):
@@ -77,9 +72,7 @@ def test_the_page_is_whole_and_needs_nothing_else(section, png):
 
 
 def test_a_section_that_was_skipped_says_why():
-    skipped = Section(
-        number=7, title="t", setup="", replaced="", findings=(), skipped="torch is missing"
-    )
+    skipped = Section(number=7, title="t", skipped="torch is missing")
     assert "torch is missing" in report_html([skipped], made_by="")
     assert "Not run: torch is missing." in findings_markdown([skipped])
 
@@ -90,7 +83,7 @@ def test_markdown_holds_findings_and_tables(section):
     assert "| x | y |\n| --- | --- |\n| 1 | 2 |" in text
 
 
-def test_bad_parts_are_refused(png):
+def test_bad_parts_are_refused():
     with pytest.raises(ValueError, match="verdict: wanted one of"):
         Finding(paper="", here="", verdict="perhaps")
     with pytest.raises(ValueError, match="wanted 2 cells a row, got 1 in row 0"):
@@ -130,17 +123,32 @@ def test_files_that_a_folder_lacks_come_from_the_library(tmp_path):
 
 def test_segmentation_is_skipped_without_torch(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
-    section = run_experiment(7, Settings(quick=True))
-    assert "torch is not installed" in section.skipped
-    assert section.findings == ()
+    section = run_experiment(7, Settings())
+    assert section.title == "Segmentation by a fully convolutional network"
+    assert section.skipped == "torch is not installed"
+    assert section.findings == []
+
+
+def test_every_experiment_has_its_example():
+    assert sorted(EXPERIMENTS) == list(range(1, 8))
+
+
+def test_an_example_alone_takes_its_settings_from_the_environment(monkeypatch):
+    monkeypatch.delenv("CGPACK_EXAMPLE_SIZE", raising=False)
+    monkeypatch.setenv("CGPACK_STRUCTURES", "files")
+    assert current_settings() == Settings(size="small", structures="files")
+    monkeypatch.setenv("CGPACK_EXAMPLE_SIZE", "full")
+    assert current_settings().by_size(small=1, quick=2, full=3) == 3
+    monkeypatch.setenv("CGPACK_EXAMPLE_SIZE", "huge")
+    with pytest.raises(ValueError, match="wanted small, quick or full, got 'huge'"):
+        current_settings()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [3, 4, 5])
 def test_experiments_find_what_the_paper_says(number):
-    section = run_experiment(number, Settings(quick=True, platform="CPU", threads=1))
+    section = run_experiment(number, Settings(size="quick", platform="CPU", threads=1))
     assert section.number == number
-    assert section.number in EXPERIMENTS
     assert section.pictures
     assert section.tables
     verdicts = {finding.paper: finding.verdict for finding in section.findings}

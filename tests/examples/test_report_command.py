@@ -1,5 +1,5 @@
 import pytest
-from common.section import Finding, Section
+from common import Section, Settings
 from report import main
 
 
@@ -13,8 +13,9 @@ class Experiments:
         if number == self.interrupted_at:
             raise KeyboardInterrupt
         self.seen.append((number, settings))
-        finding = Finding(paper="it holds", here="it does", verdict="holds")
-        return Section(number=number, title="t", setup="s", replaced="r", findings=(finding,))
+        section = Section(number=number, title="t", setup="s", replaced="r")
+        section.add_finding(paper="it holds", here="it does", verdict="holds")
+        return section
 
 
 def test_options_reach_the_experiments(tmp_path, capsys):
@@ -22,10 +23,7 @@ def test_options_reach_the_experiments(tmp_path, capsys):
     words = ["--quick", "--only", "3,1", "--seed", "5", "--platform", "CPU", "--threads", "1"]
     assert main([*words, "-o", str(out), "--markdown", str(notes)], run=run) == 0
     assert [number for number, _ in run.seen] == [1, 3]
-    settings = run.seen[0][1]
-    assert (settings.quick, settings.seed, settings.platform, settings.threads) == (
-        True, 5, "CPU", 1,
-    )  # fmt: skip
+    assert run.seen[0][1] == Settings(size="quick", seed=5, platform="CPU", threads=1)
     assert "examples/report.py --quick --only 1,3 --seed 5" in out.read_text("utf-8")
     assert "| it holds | it does | holds |" in notes.read_text("utf-8")
     assert f"wrote {out}" in capsys.readouterr().out

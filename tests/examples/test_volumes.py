@@ -1,15 +1,16 @@
 import numpy as np
 import pytest
-from common.runs import PackingRun, Settings, run_packing
-from common.tightness import TOLERANCE, tightest
-from common.volumes import measure_volumes
+from common import PackingRun, Settings, place_in
+from common.volumes import TOLERANCE, measure_volumes, tightest
 
 from openmm_cgpack import (
     SHAPE_COVER,
     AtomicStructure,
     Cover,
+    FrameReporter,
     Periodic,
     coarse_grain,
+    pack_scene,
     place,
     single_ball,
 )
@@ -61,13 +62,21 @@ def test_an_off_centre_box_needs_a_larger_sphere():
     assert volumes.single["box"] > 1.02 * volumes.single["minimal"]
 
 
+def packing() -> PackingRun:
+    scene, enlarged = place_in(
+        [(coarse_grain(library["3hhb"], seed=1), 4)], extent=10.0, seed=np.random.SeedSequence(3)
+    )
+    assert "the start was enlarged" in enlarged
+    reporter = FrameReporter(50)
+    packed = pack_scene(
+        scene, seed=3, platform="Reference", max_steps=120, relax_steps=20, reporters=[reporter]
+    )
+    return PackingRun(packed, reporter)
+
+
 @pytest.fixture(scope="module")
 def run() -> PackingRun:
-    model = coarse_grain(library["3hhb"], seed=1)
-    settings = Settings(seed=3, platform="Reference")
-    return run_packing(
-        [(model, 4)], settings, extent=10.0, max_steps=120, relax_steps=20, interval=50
-    )
+    return packing()
 
 
 def test_a_run_keeps_frames_from_the_start_to_the_end(run):
@@ -77,22 +86,23 @@ def test_a_run_keeps_frames_from_the_start_to_the_end(run):
     np.testing.assert_array_equal(run.frames[0], run.scene.positions)
     np.testing.assert_allclose(run.frames[-1], run.packed.positions, atol=1e-5)
     np.testing.assert_array_equal(run.at(1).positions, run.frames[1])
-    assert "the start was enlarged" in run.enlarged
+
+
+def test_a_box_that_is_large_enough_does_not_grow():
+    model = coarse_grain(library["3hhb"], seed=1)
+    _, enlarged = place_in([(model, 1)], extent=50.0, seed=np.random.SeedSequence(3))
+    assert enlarged == ""
 
 
 def test_moments_begin_at_the_start_and_end_at_the_end(run):
     moments = run.moments(3)
     assert (moments[0], moments[-1]) == (0, len(run.frames) - 1)
     assert moments == sorted(set(moments))
+    assert run.titles(moments)[0] == "step 0"
 
 
 def test_the_same_seed_gives_the_same_run(run):
-    settings = Settings(seed=3, platform="Reference")
-    model = run.scene.species[0]
-    again = run_packing(
-        [(model, 4)], settings, extent=10.0, max_steps=120, relax_steps=20, interval=50
-    )
-    np.testing.assert_array_equal(again.packed.positions, run.packed.positions)
+    np.testing.assert_array_equal(packing().packed.positions, run.packed.positions)
 
 
 def test_covers_that_follow_the_shape_pack_tighter_at_one_tolerance():

@@ -1,0 +1,81 @@
+"""How the examples are run: alone and in the gallery as the environment says, or by the report."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import os
+import runpy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from openmm_cgpack.core.seeds import stage_seed
+
+from .section import Section
+
+EXAMPLES = Path(__file__).parents[1]
+EXPERIMENTS = {int(path.stem[:2]): path for path in sorted(EXAMPLES.glob("0[1-7]_*.py"))}
+"""The examples that are experiments of the paper, by number."""
+
+Size = Literal["small", "quick", "full"]
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How an example is run.
+
+    The size is small (seconds, in the gallery), quick (minutes, in a report) or full (as large as
+    in the paper).
+    """
+
+    size: Size = "small"
+    seed: int = 0
+    structures: str | os.PathLike[str] | None = None  # a folder of files, for every atom
+    platform: str | None = None
+    threads: int | None = None
+    progress: bool = False
+
+    def by_size(self, *, small: Value, quick: Value, full: Value) -> Value:
+        """Return the value for this size."""
+        return {"small": small, "quick": quick, "full": full}[self.size]
+
+    def seed_of(self, stage: str, index: int = 0) -> np.random.SeedSequence:
+        """Return the seed of a stage ("models", "placement", "dynamics" or "noise")."""
+        return stage_seed(self.seed, stage, index)
+
+
+_given: list[Settings] = []
+
+
+def current_settings() -> Settings:
+    """Return the report's settings, or those of the environment where an example runs alone.
+
+    ``CGPACK_EXAMPLE_SIZE`` is the size, ``CGPACK_STRUCTURES`` names a folder of structure files.
+    """
+    if _given:
+        return _given[-1]
+    size = os.environ.get("CGPACK_EXAMPLE_SIZE", "small")
+    if size not in ("small", "quick", "full"):
+        raise ValueError(f"CGPACK_EXAMPLE_SIZE: wanted small, quick or full, got {size!r}")
+    return Settings(size=size, structures=os.environ.get("CGPACK_STRUCTURES"))  # type: ignore[arg-type]
+
+
+def run_experiment(number: int, settings: Settings) -> Section:
+    """Run the example of an experiment, 1 to 7, and return the section that it made."""
+    path = EXPERIMENTS[number]
+    _given.append(settings)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return runpy.run_path(str(path))["section"]
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        title = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").splitlines()[0]
+        return Section(number=number, title=title, skipped="torch is not installed")
+    finally:
+        _given.pop()

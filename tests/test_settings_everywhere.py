@@ -1,0 +1,175 @@
+"""What holds for every settings class of the package, those that come later included."""
+
+import dataclasses
+import math
+import tomllib
+from types import NoneType
+from typing import Literal, get_args, get_origin
+
+import pytest
+
+import openmm_cgpack
+from openmm_cgpack.core.reference import file_tables, settings_of, settings_page, settings_table
+from openmm_cgpack.core.settings import (
+    hints_of,
+    is_many,
+    nested_in,
+    options_of,
+    settings_fields,
+)
+from openmm_cgpack.core.tables import from_table, to_table
+from openmm_cgpack.io.toml import toml_text
+
+CLASSES = settings_of(openmm_cgpack)
+FIELDS = [(cls, field) for cls in CLASSES for field in settings_fields(cls)]
+BOUNDS = ("minimum", "above", "maximum", "below")
+NEEDS = {
+    "Molecule": lambda: {"species": "1f1b"},
+    "Recipe": lambda: {"structures": (openmm_cgpack.models.Molecule(species="1f1b"),)},
+}
+"""What a class refuses to be without, by its name."""
+
+
+def named(value):
+    return value.__name__ if isinstance(value, type) else getattr(value, "name", None)
+
+
+def within(field):
+    """Return a whole number in a field's range."""
+    low, above, high, below = (field.metadata[name] for name in BOUNDS)
+    floor = -math.inf if low is None and above is None else low if above is None else above + 1
+    ceiling = math.inf if high is None and below is None else high if below is None else below - 1
+    return int(min(max(1, math.ceil(floor)), ceiling))
+
+
+def sample(hint, field):
+    """Return a value of a type, inside the field's bounds."""
+    nested = nested_in(hint)
+    if nested is not None:
+        kinds = list(vars(nested).get("kinds", {}).values())
+        value = make(kinds[0] if kinds else nested)
+        return (value,) if is_many(hint) else value
+    option = next(option for option in options_of(hint) if option is not NoneType)
+    if get_origin(option) is Literal:
+        return get_args(option)[0]
+    if get_origin(option) is tuple:
+        return tuple(sample(m, field) for m in get_args(option) if m is not Ellipsis)
+    if option is bool:
+        return True
+    if option in (int, float):
+        return option(within(field))
+    return option("some_name")
+
+
+def required(cls):
+    hints = hints_of(cls)
+    given = {
+        field.name: sample(hints[field.name], field)
+        for field in settings_fields(cls)
+        if field.default is dataclasses.MISSING
+    }
+    return given | NEEDS.get(cls.__name__, dict)()
+
+
+def make(cls):
+    return cls(**required(cls))
+
+
+@pytest.fixture(scope="module")
+def page():
+    return settings_page(openmm_cgpack)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=named)
+def test_to_toml_and_back(cls):
+    value = make(cls)
+    assert from_table(cls, tomllib.loads(toml_text(to_table(value)))) == value
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=named)
+def test_the_reference_has_every_field(cls, page):
+    assert f"### `{cls.__name__}`" in page
+    table = settings_table(cls)
+    assert table in page
+    for field in settings_fields(cls):
+        assert f"| `{field.name}` |" in table
+        assert len(field.metadata["doc"]) > 3
+
+
+def beyond(field):
+    """Yield numbers outside a field's range."""
+    low, above, high, below = (field.metadata[name] for name in BOUNDS)
+    yield from (bound - 1 for bound in (low,) if bound is not None)
+    yield from (bound for bound in (above, below) if bound is not None)
+    yield from (bound + 1 for bound in (high,) if bound is not None)
+
+
+def refused(cls, name, value):
+    """Return what Python and a table say to a bad value of one field."""
+    said = []
+    with pytest.raises((TypeError, ValueError)) as caught:
+        cls(**{**required(cls), name: value})
+    said.append((caught.type, str(caught.value)))
+    plain = list(value) if isinstance(value, tuple) else value
+    with pytest.raises((TypeError, ValueError)) as caught:
+        from_table(cls, {**to_table(make(cls)), name: plain})
+    return [*said, (caught.type, str(caught.value))]
+
+
+def shaped(hint, value):
+    """Return a value, in a tuple where the field has no other form."""
+    option = next(option for option in options_of(hint) if option is not NoneType)
+    if get_origin(option) is not tuple:
+        return value
+    members = get_args(option)
+    return (value,) * (1 if Ellipsis in members else len(members))
+
+
+@pytest.mark.parametrize(
+    ("cls", "field"),
+    [(c, f) for c, f in FIELDS if any(f.metadata[b] is not None for b in BOUNDS)],
+    ids=named,
+)
+def test_bounds_are_enforced_with_the_same_words(cls, field):
+    hint = hints_of(cls)[field.name]
+    for number in beyond(field):
+        python, table = refused(cls, field.name, shaped(hint, number))
+        assert python == table
+        assert python[0] is ValueError
+        assert python[1].startswith(f"{field.name}: wanted ")
+
+
+def of_words(hint):
+    members = [m for o in options_of(hint) for m in (get_args(o) if is_tuple(o) else (o,))]
+    return any(get_origin(member) is Literal for member in members)
+
+
+def is_tuple(option):
+    return get_origin(option) is tuple
+
+
+@pytest.mark.parametrize(
+    ("cls", "field"), [(c, f) for c, f in FIELDS if of_words(hints_of(c)[f.name])], ids=named
+)
+def test_other_words_are_refused(cls, field):
+    python, table = refused(cls, field.name, shaped(hints_of(cls)[field.name], "no such word"))
+    assert python == table
+    assert python[1].startswith(f"{field.name}: wanted ")
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=named)
+def test_unknown_keys_are_refused(cls):
+    with pytest.raises(ValueError, match='unknown key "no_such_key"'):
+        from_table(cls, {**to_table(make(cls)), "no_such_key": 1})
+
+
+def test_tables_of_a_recipe_are_all_listed():
+    text = file_tables(openmm_cgpack.Recipe)
+    value = to_table(make(openmm_cgpack.Recipe))
+    for name, held in value.items():
+        if isinstance(held, dict):
+            assert f"## `[{name}]`" in text
+        elif isinstance(held, list) and held and isinstance(held[0], dict):
+            assert f"## `[[{name}]]`" in text
+        else:
+            assert f"| `{name}` |" in text
