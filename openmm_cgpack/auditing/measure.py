@@ -53,11 +53,11 @@ def audit(
 
     Examples
     --------
-    >>> from openmm_cgpack import Filament, pack_scene, place
+        >>> from openmm_cgpack import Filament, Pull, pack_scene, place
     >>> from openmm_cgpack.auditing import audit
     >>> scene = place([(Filament(n_balls=5).build(), 4)], seed=1)
-    >>> packed = pack_scene(scene, seed=1, platform="CPU", max_steps=500, relax_steps=100)
-    >>> found = audit(packed, asked={"filament": 4})
+    >>> packed = pack_scene(scene, Pull(max_steps=500, relax_steps=100), seed=1)
+        >>> found = audit(packed, asked={"filament": 4})
     >>> found.n_instances, found.boundary, 0 < found.fraction < 1
     (4, 'open', True)
     """

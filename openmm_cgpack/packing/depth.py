@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import Obstacle
-from ..forces.soft import obstacle_depths
+from ..forces.obstacles import obstacle_depths
 
 
 class ObstacleDepth:
