@@ -58,7 +58,7 @@ print(f"{len(np.unique(labels.instances.data)) - 1} of {len(particles)} instance
 # The tomogram has the microscope's contrast transfer, the missing wedge, and noise at a stated
 # ratio.
 
-tomogram = cgp.simulate_tomogram(density, snr=1.0, seed=1)
+tomogram = cgp.render(density, cgp.OneStep(snr=1.0), seed=1).tomogram
 
 cgp.plot_planes(
     {"density": density, "labels": labels.semantic, "tomogram": tomogram},
