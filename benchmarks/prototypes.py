@@ -17,9 +17,10 @@ from openmm_cgpack.core import BallModel
 from openmm_cgpack.models import union_volume
 from openmm_cgpack.packing import Compression, Run, as_packed, insert
 from openmm_cgpack.packing.checkpoint import Checkpoint
-from openmm_cgpack.packing.contacts import rigid_points
-from openmm_cgpack.packing.scenes import body_poses, moved_bodies
+from openmm_cgpack.packing.scenes import moved_bodies
 from openmm_cgpack.packing.shrinking_box import ShrinkingBox
+from openmm_cgpack.packing.surfaces import rigid_points
+from openmm_cgpack.poses import extract_transforms
 
 ATOMS = 40
 ROOM = 0.1
@@ -82,7 +83,7 @@ def prototype_a(counts, fraction, *, seed):
 def prototype_b(packed, *, steps=300, seed):
     """Return a packed scene whose bodies have moved by finer balls."""
     scene = packed.scene
-    poses = body_poses(scene, packed.positions)
+    poses = extract_transforms(packed).transforms
     fine = dataclasses.replace(
         scene,
         species=tuple(_fine(model) for model in scene.species),
@@ -91,7 +92,7 @@ def prototype_b(packed, *, steps=300, seed):
     )
     press = _press(as_packed(fine), timestep=0.05, seed=seed)
     press.relax(steps)
-    moved = body_poses(fine, press.positions())
+    moved = extract_transforms(press.packed()).transforms
     everything = np.ones(scene.n_instances, bool)
     return dataclasses.replace(
         packed, positions=moved_bodies(scene, packed.positions, everything, moved)

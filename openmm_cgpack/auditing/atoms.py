@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core import AtomicStructure, Boundary, RigidTransforms, Scene
-from .images import close_pairs
+from ..core.neighbours import close_pairs
 
 _LEAF = 64
 

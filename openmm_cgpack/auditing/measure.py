@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..core import Boundary, PackedScene, Scene
+from ..packing import overlaps
 from ..poses import extract_transforms
 from .atoms import atom_contacts
 from .distances import radial_distribution
 from .envelopes import occupancy
-from .images import close_pairs
 from .masses import species_masses
 from .orientation import orientation
 from .result import Audit, BallOverlap, SpeciesCount
@@ -97,17 +97,11 @@ def ball_overlap(scene: Scene, positions: np.ndarray, boundary: Boundary) -> Bal
     boundary : Open, Periodic or Slab
         The boundary at the end.
     """
-    radii, instance = scene.radii, scene.instance_of_ball
-    first, second, shift = close_pairs(boundary, positions, radii)
-    # Within an instance only another image counts: one whose shift is no 0.
-    keep = (instance[first] != instance[second]) | (np.abs(shift) > 1e-9).any(axis=1)
-    first, second, shift = first[keep], second[keep], shift[keep]
-    distance = np.linalg.norm(positions[second] + shift - positions[first], axis=1)
-    depth = 1 - distance / (radii[first] + radii[second])
+    pairs, depth = overlaps(scene, positions, boundary=boundary)
     where = ""
     if len(depth):
-        worst = int(np.argmax(depth))
-        where = f"{scene.ball_name(int(first[worst]))}, {scene.ball_name(int(second[worst]))}"
+        first, second = pairs[np.argmax(depth)].tolist()
+        where = f"{scene.ball_name(first)}, {scene.ball_name(second)}"
     return BallOverlap(
         deepest=float(depth.max(initial=0.0)),
         where=where,

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import chi2
 
 from ..core import BallModel, Boundary, Open, RigidTransforms, Scene
-from .images import close_pairs
+from ..core.neighbours import close_pairs
 
 _DRAWS = 2000
 _MANY = 200

@@ -7,19 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..core import (
-    BallModel,
-    Obstacle,
-    Open,
-    PlacementError,
-    RigidTransforms,
-    Scene,
-)
+from ..core import BallModel, Obstacle, PlacementError, RigidTransforms, Scene
 from ..core.boundary import Boundary
 from ..core.settings import Settings, setting
 from .fractions import check_fraction, fit_box
+from .instances import Instances
 from .lattice import Lattice, Shape
-from .placement import instances
 
 _EASY = 6
 _HARD = 80
@@ -88,91 +81,64 @@ def insert(
     >>> scene.n_instances, round(scene.volume / scene.boundary.volume, 3)
     (20, 0.2)
     """
-    models, species_index, given = instances(counts, poses)
-    n = len(species_index)
-    if n == 0:
-        raise ValueError("insert: wanted at least one instance, got none")
-    volume = float(np.array([m.volume for m in models])[species_index].sum())
+    instances = Instances(counts, poses)
+    volume = instances.volume
     if boundary is None:
         if fraction is None:
             raise ValueError("insert: wanted a boundary or a fraction, got neither")
         boundary = fit_box(volume, fraction=fraction, obstacle=obstacle)
-    elif isinstance(boundary, Open):
+    elif not boundary.bounded:
         raise ValueError("boundary: insert wants Periodic or Slab, got Open; see place")
     elif fraction is not None:
         check_fraction(volume, fraction=fraction, boundary=boundary, obstacle=obstacle)
-    inserted = _Inserted(models, species_index, boundary, obstacle, insertion.spacing)
-    n_free = n - len(given)
-    for i, pose in enumerate(given, start=n_free):
-        inserted.put(i, pose.rotations[0], pose.translations[0])
-    inserted.fill(n_free, np.random.default_rng(seed))
-    return Scene(
-        species=models,
-        species_index=species_index,
-        transforms=RigidTransforms(
-            rotations=inserted.rotations, translations=inserted.translations
-        ),
-        boundary=boundary,
-        fixed=np.arange(n) >= (n_free if fixed else n),
-        obstacle=obstacle,
-    )
+    lattice = Lattice(boundary, spacing=insertion.spacing, obstacle=obstacle)
+    _Inserting(instances, lattice).fill(boundary, np.random.default_rng(seed))
+    return instances.scene(boundary, obstacle, fixed=fixed)
 
 
-class _Inserted:
+class _Inserting:
     """The instances inserted so far, and the voxels that they have taken."""
 
-    def __init__(
-        self,
-        models: tuple[BallModel, ...],
-        species_index: np.ndarray,
-        boundary: Boundary,
-        obstacle: Obstacle | None,
-        spacing: float,
-    ) -> None:
-        self.models = models
-        self.species_index = species_index
-        self.boundary = boundary
-        self.lattice = Lattice(boundary, spacing=spacing, obstacle=obstacle)
-        self.shapes = [Shape(model) for model in models]
-        self.rotations = np.tile(np.eye(3), (len(species_index), 1, 1))
-        self.translations = np.zeros((len(species_index), 3))
-
-    def put(self, i: int, rotation: np.ndarray, translation: np.ndarray) -> None:
-        """Take the room of an instance whose pose is given."""
-        s = self.species_index[i]
-        offset = self.lattice.index(translation)
-        mask, low = self.shapes[s].draw(rotation, offset, self.lattice.size)
-        # Neighbours may share voxels that either fills in part only.
-        met = self.lattice.shared(mask, low)
-        if met > 0.1:
-            raise PlacementError(
-                f"poses: {met:.0%} of the room of instance {i + 1} ({self.models[s].name}) is "
-                "taken, by another one, the obstacle or a wall"
-            )
-        self.lattice.take(mask, low)
-        self.rotations[i], self.translations[i] = rotation, translation
-
-    def fill(self, n_free: int, rng: np.random.Generator) -> None:
-        """Insert the first `n_free` instances, those that reach farthest first."""
-        reach = np.array([model.radius for model in self.models])[self.species_index[:n_free]]
-        easy = _EASY
-        for done, i in enumerate(np.argsort(-reach, kind="stable").tolist()):
-            tries = self._insert(i, easy, rng)
-            if tries is None:
-                model = self.models[self.species_index[i]]
-                edges = " x ".join(f"{edge:.4g}" for edge in self.boundary.box)
+    def __init__(self, instances: Instances, lattice: Lattice) -> None:
+        self.instances = instances
+        self.lattice = lattice
+        self.shapes = [Shape(model) for model in instances.models]
+        for i in instances.given:
+            offset = lattice.index(instances.translations[i])
+            mask, low = self._shape(i).draw(instances.rotations[i], offset, lattice.size)
+            # Neighbours may share voxels that either fills in part only.
+            met = lattice.shared(mask, low)
+            if met > 0.1:
                 raise PlacementError(
-                    f"no room: {done} of {n_free} instances fit into {edges} nm, to an envelope "
-                    f"volume fraction of {self.lattice.taken.mean():.3f}; {model.name} found no "
-                    f"place in {easy + _HARD} turns; give a larger box, or insert at a lower "
-                    "fraction and compress"
+                    f"poses: {met:.0%} of the room of instance {i + 1} "
+                    f"({instances.model(i).name}) is taken, by another one, the obstacle or a wall"
+                )
+            lattice.take(mask, low)
+
+    def _shape(self, i: int) -> Shape:
+        return self.shapes[self.instances.species_index[i]]
+
+    def fill(self, boundary: Boundary, rng: np.random.Generator) -> None:
+        """Insert the instances that have no pose yet, those that reach farthest first."""
+        easy = _EASY
+        for done, i in enumerate(self.instances.largest_first):
+            tries = self._insert(i, boundary, easy, rng)
+            if tries is None:
+                edges = " x ".join(f"{edge:.4g}" for edge in boundary.box)
+                raise PlacementError(
+                    f"no room: {done} of {self.instances.n_free} instances fit into {edges} nm, to "
+                    f"an envelope volume fraction of {self.lattice.taken.mean():.3f}; "
+                    f"{self.instances.model(i).name} found no place in {easy + _HARD} turns; give "
+                    "a larger box, or insert at a lower fraction and compress"
                 )
             # Where random places have become rare, they are hardly worth the try.
             easy = 1 if tries > easy else min(_EASY, easy + 1)
 
-    def _insert(self, i: int, easy: int, rng: np.random.Generator) -> int | None:
+    def _insert(
+        self, i: int, boundary: Boundary, easy: int, rng: np.random.Generator
+    ) -> int | None:
         """Return how many turns it took, or None where none found a place."""
-        shape, lattice = self.shapes[self.species_index[i]], self.lattice
+        shape, lattice = self._shape(i), self.lattice
         for tries in range(1, easy + _HARD + 1):
             rotation = Rotation.from_quat(rng.standard_normal(4)).as_matrix()
             # Off the lattice by a random part of a voxel, so that it leaves no trace.
@@ -186,7 +152,7 @@ class _Inserted:
             if shift is None:
                 continue
             lattice.take(folded, shift)
-            self.rotations[i] = rotation
-            self.translations[i] = self.boundary.wrap(lattice.point(shift - low + offset))
+            self.instances.rotations[i] = rotation
+            self.instances.translations[i] = boundary.wrap(lattice.point(shift - low + offset))
             return tries
         return None

@@ -1,123 +1,44 @@
-"""Which points of two bodies are close: lists for rigid bodies with thousands of points each."""
+"""Which points of rigid bodies touch, as a list that is kept up while the bodies move.
+
+**The problem.** Clash removal takes hundreds of steps. In each it must know every pair of points of
+different bodies that touch, but bodies move by less than a tenth of a nanometre in a step, so
+nearly all of what was found in one step still holds in the next.
+
+**The idea** is that of a neighbour list (Verlet 1967) on two levels.
+
+1. *Pairs of bodies* whose enclosing spheres come within a margin of 2 nm, with every image across
+   the boundary as a pair of its own. They are found anew when a body has moved by so much that two
+   spheres could have met unseen.
+2. *Pairs of points* of two such bodies that come within a skin beyond touching. They are found anew
+   (`Surface.near`) only when the two bodies have moved *relative to each other* by more than the
+   skin since they were compared. Two bodies that were far apart also know by how much, and have
+   that to spare: they are not compared again before they have used it up.
+
+How far a body's points can have moved is bounded by its shift plus its turn times its reach. So no
+two points ever touch without being listed.
+
+**The data.** Points are kept in their bodies' frames: a step needs only the new poses. `PointPairs`
+joins the lists of all pairs of bodies into flat arrays, on which a step's arithmetic is done at
+once. A point is in it once for every other body that it is close to.
+
+**Cost and limits.** A step in which nothing has moved far costs the flat arithmetic alone. Bodies
+that rest can be left out (`ContactList.watch`); what is known of their pairs is kept. Bodies are
+rigid: what bends cannot be listed, only stand still. A body's own image is not looked at.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-from ..core import BallModel, Open, RigidTransforms
+from ..core import RigidTransforms
 from ..core.boundary import Boundary
+from ..core.neighbours import close_pairs
+from .surfaces import Surface
 
-_CELL = 1.2
-_VOXEL = 0.3
 _MARGIN = 2.0
 """How far beyond meeting pairs of bodies are kept, nm."""
-_FINE = 0.9
-_UNION = 1.122
-"""What makes the union of a library species' points as large as its envelope: 1.119 to 1.126 of
-the radii that would do so without overlaps, in five of them."""
-
-
-class Surface:
-    """The points of a body that may touch others, in its body frame.
-
-    Parameters
-    ----------
-    points : (p, 3) array
-        Points, nm.
-    radii : (p,) array
-        Distance that each keeps: two points touch at the sum of theirs, nm.
-    reach : float
-        Largest distance from its points at which others will be looked for, nm.
-    """
-
-    def __init__(self, points: np.ndarray, radii: np.ndarray, *, reach: float) -> None:
-        from scipy.ndimage import distance_transform_edt
-
-        cells = np.floor(points / _CELL).astype(np.int64)
-        _, group = np.unique(cells, axis=0, return_inverse=True)
-        order = np.argsort(group.reshape(-1), kind="stable")
-        self.points = np.ascontiguousarray(points[order])
-        self.radii = radii[order]
-        self.reach = float((np.linalg.norm(points, axis=1) + radii).max())
-        self.largest = float(radii.max())
-        self.tree = cKDTree(self.points)
-        # Clusters are runs of points; each lies within a sphere.
-        counts = np.bincount(group.reshape(-1))
-        self.ends = np.cumsum(counts)
-        self.starts = self.ends - counts
-        sums = np.add.reduceat(self.points, self.starts, axis=0)
-        self.middles = sums / counts[:, None]
-        offset = np.linalg.norm(self.points - np.repeat(self.middles, counts, axis=0), axis=1)
-        self.sizes = np.maximum.reduceat(offset, self.starts)
-        # Coarser for large balls, whose distances need not be known as well.
-        self.voxel = max(_VOXEL, self.largest / 4)
-        pad = int(np.ceil(reach / self.voxel)) + 2
-        index = np.rint(self.points / self.voxel).astype(np.int64)
-        self.low = index.min(axis=0) - pad
-        empty = np.ones(index.max(axis=0) - self.low + pad + 1, dtype=bool)
-        empty[tuple((index - self.low).T)] = False
-        known = pad * self.voxel
-        distance = np.minimum(distance_transform_edt(empty) * self.voxel, known)
-        self.distance = distance.astype(np.float32).ravel()
-        # Floats, as the voxels of points come as floats.
-        self.last = np.array(empty.shape) - 1.0
-        self.strides = np.array([empty.shape[1] * empty.shape[2], empty.shape[2], 1.0])
-
-    def far(self, points: np.ndarray) -> np.ndarray:
-        """Return less than the distance of each point from the nearest of the surface's, nm."""
-        index = np.rint(points / self.voxel) - self.low
-        nearest = np.minimum(np.maximum(index, 0), self.last)
-        # From beyond the voxels it is farther by the way to them.
-        x, y, z = np.abs(index - nearest).T
-        beyond = np.maximum(np.maximum(x, y), z) * self.voxel
-        distance = self.distance[(nearest @ self.strides).astype(np.int64)] + beyond
-        # Either end of the distance may be half a voxel's diagonal off.
-        return distance - np.sqrt(3) * self.voxel
-
-    def near(
-        self, other: Surface, to_other: tuple[np.ndarray, np.ndarray], skin: float
-    ) -> tuple[np.ndarray, float]:
-        """Return the pairs of points of two surfaces that touch or come within a skin of it.
-
-        Parameters
-        ----------
-        other : Surface
-            The other body's.
-        to_other : ((3, 3), (3,)) arrays
-            Rotation and translation from this body's frame to the other's.
-        skin : float
-            How far beyond touching, nm.
-
-        Returns
-        -------
-        pairs : (k, 2) int array
-            Points of this surface and of the other.
-        spare : float
-            How far the bodies may come closer before a pair is within the skin that is not
-            listed, nm; 0 where some are listed.
-        """
-        turn, shift = to_other
-        cutoff = self.largest + other.largest + skin
-        none = np.empty((0, 2), np.int64)
-        room = other.far(self.middles @ turn.T + shift) - self.sizes - cutoff
-        close = room < 0
-        if not close.any():
-            return none, float(room.min())
-        spare = float(room[~close].min(initial=np.inf))
-        rows = np.flatnonzero(np.repeat(close, self.ends - self.starts))
-        moved = self.points[rows] @ turn.T + shift
-        room = other.far(moved) - cutoff
-        keep = room < 0
-        if not keep.any():
-            return none, min(spare, float(room.min()))
-        rows, moved = rows[keep], moved[keep]
-        found = cKDTree(moved).sparse_distance_matrix(other.tree, cutoff, output_type="ndarray")
-        mine, theirs = rows[found["i"]], found["j"]
-        touching = found["v"] < self.radii[mine] + other.radii[theirs] + skin
-        return np.stack([mine[touching], theirs[touching]], axis=1), 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,54 +68,6 @@ class PointPairs:
     first: np.ndarray
     second: np.ndarray
     touch: np.ndarray
-
-
-def neighbours(
-    centres: np.ndarray, reach: np.ndarray, boundary: Boundary
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs of bodies whose enclosing spheres meet, across the boundary too.
-
-    Parameters
-    ----------
-    centres : (n, 3) array
-        Centres of the spheres, nm.
-    reach : (n,) array
-        Their radii, nm.
-    boundary : Open, Periodic or Slab
-        Where the scene ends.
-
-    Returns
-    -------
-    pairs : (k, 2) int array
-        Bodies, first < second; a pair comes once for every image in which it meets.
-    shifts : (k, 3) array
-        What is added to the first centre to get that image, nm.
-    """
-    images = [np.zeros(3)]
-    if not isinstance(boundary, Open):
-        steps = [(-1, 0, 1) if p else (0,) for p in boundary.periodic]
-        grid = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
-        images = list(grid * np.array(boundary.box))
-    order = np.argsort(-reach, kind="stable")
-    tree = cKDTree(centres)
-    pairs, shifts = [], []
-    low, high = centres.min(axis=0), centres.max(axis=0)
-    for image in images:
-        moved = centres[order] + image
-        wide = 2 * reach.max()
-        inside = ((moved > low - wide) & (moved < high + wide)).all(axis=1)
-        rows = order[inside]
-        found = tree.query_ball_point(moved[inside], reach[rows] + reach.max())
-        sizes = np.fromiter(map(len, found), np.int64, len(found))
-        first = np.repeat(rows, sizes)
-        second = np.fromiter((j for f in found for j in f), np.int64, int(sizes.sum()))
-        keep = first < second
-        first, second = first[keep], second[keep]
-        gap = np.linalg.norm(centres[first] + image - centres[second], axis=1)
-        meets = gap < reach[first] + reach[second]
-        pairs.append(np.stack([first[meets], second[meets]], axis=1))
-        shifts.append(np.broadcast_to(image, (int(meets.sum()), 3)))
-    return np.concatenate(pairs), np.concatenate(shifts)
 
 
 class ContactList:
@@ -268,9 +141,11 @@ class ContactList:
         """Find the pairs of bodies that may meet; what is known of a pair is kept."""
         centres = poses.translations
         known = {self._key(k): k for k in range(len(self.bodies))}
-        bodies, shifts = neighbours(centres, self.reach + _MARGIN / 2, self.boundary)
-        keep = self.moving[bodies].any(axis=1)
-        bodies, shifts = bodies[keep], shifts[keep]
+        *pair, shift = close_pairs(self.boundary, centres, self.reach + _MARGIN / 2)
+        bodies = np.stack(pair, axis=1)
+        keep = (bodies[:, 0] != bodies[:, 1]) & self.moving[bodies].any(axis=1)
+        # What moves the image of the first body to the second.
+        bodies, shifts = bodies[keep], -shift[keep]
         # The smaller body's points are looked up in the larger one's voxels.
         larger = self.size[bodies[:, 0]] > self.size[bodies[:, 1]]
         bodies[larger] = bodies[larger, ::-1]
@@ -367,66 +242,3 @@ def _farthest(turned: np.ndarray, moved: np.ndarray, reach: np.ndarray) -> np.nd
     # The difference of two rotations has two equal singular values and none else.
     angle = np.linalg.norm(turned, axis=(1, 2)) / np.sqrt(2)
     return np.linalg.norm(moved, axis=1) + angle * reach
-
-
-def rigid_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the points of a molecule: its atoms, or the points that stand for several.
-
-    Parameters
-    ----------
-    model : BallModel
-        A rigid body.
-    distance : float
-        Distance at which two atoms touch, nm.
-
-    Returns
-    -------
-    points : (p, 3) array
-        In the body frame, nm.
-    radii : (p,) array
-        What each keeps from others', nm. Atoms keep half the distance. Points of several atoms
-        are balls whose union has the envelope's volume, and may overlap by as much as the
-        envelopes of atoms that touch. A body without a structure has its balls.
-    """
-    from ..structures.envelope import ATOM_RADIUS
-
-    structure = model.structure
-    if structure is None:
-        return model.positions, model.radii
-    if (structure.atoms == 1).all() and not structure.spread.any():
-        heavy = structure.positions
-        if structure.elements is not None:
-            heavy = heavy[~np.isin(structure.elements, ("H", "D"))]
-        return heavy, np.full(len(heavy), distance / 2)
-    share = structure.atoms / structure.n_atoms
-    radii = _UNION * np.cbrt(3 * model.volume * share / (4 * np.pi))
-    return structure.positions, radii - (ATOM_RADIUS - distance / 2)
-
-
-def fine_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return a molecule as balls of about forty atoms that hold all of them.
-
-    Parameters
-    ----------
-    model : BallModel
-        A rigid body.
-    distance : float
-        Distance at which two atoms touch, nm.
-
-    Returns
-    -------
-    points : (p, 3) array
-        In the body frame, nm.
-    radii : (p,) array
-        A ball for the points in each cube of 0.9 nm, which reaches as far beyond the outermost of
-        them as that does itself, nm. Balls lead out of a body where its single atoms lead nowhere.
-    """
-    points, keep = rigid_points(model, distance)
-    cells = np.floor(points / _FINE).astype(np.int64)
-    _, group = np.unique(cells, axis=0, return_inverse=True)
-    group = group.reshape(-1)
-    counts = np.bincount(group)
-    centres = np.stack([np.bincount(group, x) for x in points.T], axis=1) / counts[:, None]
-    radii = np.zeros(len(counts))
-    np.maximum.at(radii, group, np.linalg.norm(points - centres[group], axis=1) + keep)
-    return centres, radii

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from ..core import Scene
 from ..core.boundary import Boundary
+from ..core.neighbours import close_pairs
 
 
 def radius_of_gyration(positions: np.ndarray) -> float:
@@ -99,6 +99,8 @@ def overlaps(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the overlapping pairs of balls of different instances, and how deep each is.
 
+    Two images of one instance count as two instances.
+
     Parameters
     ----------
     scene : Scene
@@ -125,36 +127,15 @@ def overlaps(
     >>> pairs.tolist(), depth.tolist()
     ([[0, 1]], [0.25])
     """
-    radii = scene.radii
+    radii, instance = scene.radii, scene.instance_of_ball
     boundary = scene.boundary if boundary is None else boundary
-    positions = boundary.tree_points(positions)
-    first, second = _near_pairs(positions, radii, boundary.tree_box).T
-    instance = scene.instance_of_ball
-    keep = instance[first] != instance[second]
-    first, second = first[keep], second[keep]
-    offset = boundary.minimum_image(positions[first] - positions[second])
-    distance = np.linalg.norm(offset, axis=1)
+    first, second, shift = close_pairs(boundary, positions, radii)
+    # Within an instance only another image counts.
+    keep = (instance[first] != instance[second]) | shift.any(axis=1)
+    first, second, shift = first[keep], second[keep], shift[keep]
+    distance = np.linalg.norm(positions[second] + shift - positions[first], axis=1)
     depth = 1 - distance / (radii[first] + radii[second])
-    deep = depth > 0
-    return np.stack([first[deep], second[deep]], axis=1), depth[deep]
-
-
-def _near_pairs(positions: np.ndarray, radii: np.ndarray, edges: np.ndarray | None) -> np.ndarray:
-    """Return all pairs, first < second, that may touch, and some that do not."""
-    # One search for each two classes of size, so that a few large balls do not make the search
-    # among all small ones as wide as themselves.
-    size = np.floor(np.log2(radii / radii.min())).astype(int)
-    classes = [np.flatnonzero(size == s) for s in np.unique(size)]
-    trees = [KDTree(positions[members], boxsize=edges) for members in classes]
-    pairs = [np.empty((0, 2), np.int64)]
-    for a, (small, tree) in enumerate(zip(classes, trees, strict=True)):
-        near = tree.query_pairs(2 * radii[small].max(), output_type="ndarray")
-        pairs.append(small[near])
-        for large, other in zip(classes[a + 1 :], trees[a + 1 :], strict=True):
-            reach = radii[small].max() + radii[large].max()
-            near = tree.sparse_distance_matrix(other, reach, output_type="ndarray")
-            pairs.append(np.stack([small[near["i"]], large[near["j"]]], axis=1))
-    return np.sort(np.concatenate(pairs), axis=1)
+    return np.stack([first, second], axis=1), depth
 
 
 def deepest_overlap(

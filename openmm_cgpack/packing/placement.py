@@ -8,16 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..core import BallModel, Obstacle, Open, PlacementError, RigidTransforms, Scene, Slab
+from ..core import BallModel, Obstacle, Open, PlacementError, RigidTransforms, Scene
 from ..core.arrays import frozen
 from ..core.boundary import Boundary
 from ..core.units import strip
-from .depth import ObstacleDepth
+from .instances import Instances
+from .limits import Limits
 
 _TRIES = 200
 _GROWTH = 1.1
 _LARGEST_GROWTH = 10.0
 _DISPERSED_FRACTION = 0.15
+_ROUNDING = 1e-9
 
 
 def place(
@@ -79,30 +81,25 @@ def place(
     >>> scene.n_instances, scene.n_balls
     (4, 47)
     """
-    models, species_index, given = instances(counts, poses)
-    n_free = len(species_index) - len(given)
-    if len(species_index) == 0:
-        raise ValueError("place: wanted at least one instance, got none")
     boundary = boundary or Open()
-    if isinstance(boundary, Open):
-        box = _start_box(models, species_index, extent)
-    elif extent is not None:
+    if extent is not None and boundary.bounded:
         raise ValueError("extent: is for an Open boundary; a Periodic or Slab box is the extent")
-    else:
-        box, grow = np.array(boundary.box), False
+    instances = Instances(counts, poses)
+    first_box = box = np.array(boundary.box) if boundary.bounded else _start_box(instances, extent)
+    grow = grow and not boundary.bounded
     rng = np.random.default_rng(seed)
-    first_box = box
     while True:
-        insertion = _Insertion(models, species_index, given, boundary, obstacle)
-        stuck = insertion.fill(n_free, box, rng)
+        placing = _Placing(instances, boundary, obstacle)
+        stuck = placing.fill(box, rng)
         if stuck is None:
             break
         if not grow or (box / first_box).max() >= _LARGEST_GROWTH:
+            n_placed = int(placing.placed[: instances.n_free].sum())
             raise PlacementError(
-                f"no room: {insertion.placed_free} of {n_free} instances fit into "
-                f"{_edges(box)} nm without overlaps; {models[species_index[stuck]].name} found no "
-                f"place in {_TRIES} tries; give more room or fewer instances"
-                + ("" if isinstance(boundary, Open) else ", or use insert")
+                f"no room: {n_placed} of {instances.n_free} instances fit into {_edges(box)} nm "
+                f"without overlaps; {instances.model(stuck).name} found no place in {_TRIES} "
+                "tries; give more room or fewer instances"
+                + (", or use insert" if boundary.bounded else "")
             )
         box = box * _GROWTH
     if extent is not None and (box > first_box).any():
@@ -111,59 +108,16 @@ def place(
             f"the start was enlarged to {_edges(box)} nm",
             stacklevel=2,
         )
-    return Scene(
-        species=models,
-        species_index=species_index,
-        transforms=RigidTransforms(
-            rotations=insertion.rotations, translations=insertion.translations
-        ),
-        boundary=boundary,
-        fixed=np.arange(len(species_index)) >= (n_free if fixed else len(species_index)),
-        obstacle=obstacle,
-    )
+    return instances.scene(boundary, obstacle, fixed=fixed)
 
 
-def instances(
-    counts: Sequence[tuple[BallModel, int]],
-    poses: Sequence[tuple[BallModel, RigidTransforms]],
-) -> tuple[tuple[BallModel, ...], np.ndarray, RigidTransforms]:
-    """Return the species, the species of each instance, and the poses of the last ones."""
-    models: list[BallModel] = []
-    index: list[int] = []
-
-    def number(model: BallModel) -> int:
-        for s, known in enumerate(models):
-            if known is model:
-                return s
-        models.append(model)
-        return len(models) - 1
-
-    for model, count in counts:
-        if int(count) != count or count < 0:
-            raise ValueError(f"{model.name}: count: wanted a whole number >= 0, got {count}")
-        index += [number(model)] * int(count)
-    rotations, translations = [np.empty((0, 3, 3))], [np.empty((0, 3))]
-    for model, transforms in poses:
-        index += [number(model)] * len(transforms)
-        rotations.append(transforms.rotations)
-        translations.append(transforms.translations)
-    given = RigidTransforms(
-        rotations=np.concatenate(rotations), translations=np.concatenate(translations)
-    )
-    return tuple(models), np.array(index, dtype=np.int64), given
-
-
-def _start_box(
-    models: tuple[BallModel, ...],
-    species_index: np.ndarray,
-    extent: float | Sequence[float] | None,
-) -> np.ndarray:
+def _start_box(instances: Instances, extent: float | Sequence[float] | None) -> np.ndarray:
     if extent is not None:
         box = np.array(frozen(np.broadcast_to(strip(extent), 3), "extent", (3,)))
         if (box <= 0).any():
             raise ValueError(f"extent: wanted positive lengths, got {box.min():g}")
         return box
-    radii = np.array([model.radius for model in models])[species_index]
+    radii = instances.reach
     spheres = (4 / 3 * np.pi * radii**3).sum()
     return np.full(3, max((spheres / _DISPERSED_FRACTION) ** (1 / 3), 2.2 * radii.max()))
 
@@ -172,111 +126,67 @@ def _edges(box: np.ndarray) -> str:
     return " x ".join(f"{edge:.4g}" for edge in box)
 
 
-class _Insertion:
+class _Placing:
     """The instances placed so far, and the test whether one more touches them."""
 
-    def __init__(
-        self,
-        models: tuple[BallModel, ...],
-        species_index: np.ndarray,
-        given: RigidTransforms,
-        boundary: Boundary,
-        obstacle: Obstacle | None,
-    ) -> None:
-        n = len(species_index)
+    def __init__(self, instances: Instances, boundary: Boundary, obstacle: Obstacle | None) -> None:
+        self.instances = instances
         self.boundary = boundary
-        reach = max(float(model.radii.max()) for model in models)
-        self.depths = None if obstacle is None else ObstacleDepth(obstacle, reach)
-        self.models = models
-        self.species_index = species_index
-        self.reach = np.array([model.radius for model in models])[species_index]
-        self.rotations = np.tile(np.eye(3), (n, 1, 1))
-        self.translations = np.zeros((n, 3))
-        self.balls: list[np.ndarray] = [np.empty((0, 3))] * n
-        self.placed = np.zeros(n, bool)
-        self.placed_free = 0
-        for i, transform in enumerate(given, start=n - len(given)):
-            balls = transform.apply(self._model(i).positions)[0]
+        reach = max(float(model.radii.max()) for model in instances.models)
+        self.limits = Limits(boundary, obstacle, reach)
+        self.balls: dict[int, np.ndarray] = {}
+        self.placed = np.zeros(len(instances.species_index), bool)
+        for i in instances.given:
+            model, centre = instances.model(i), instances.translations[i]
+            balls = model.positions @ instances.rotations[i].T + centre
+            where = f"poses: instance {i + 1} ({model.name})"
             if self._blocked(i, balls):
-                raise PlacementError(
-                    f"poses: instance {i + 1} ({self._model(i).name}) stands in the obstacle or a "
-                    "wall"
-                )
-            touched = self._touches(i, balls, transform.translations[0])
+                raise PlacementError(f"{where} stands in the obstacle or a wall")
+            touched = self._touches(i, balls, centre)
             if touched is not None:
-                raise PlacementError(
-                    f"poses: instance {i + 1} ({self._model(i).name}) overlaps "
-                    f"instance {touched + 1} ({self._model(touched).name})"
-                )
-            self._take(i, transform.rotations[0], transform.translations[0], balls)
+                other = instances.model(touched).name
+                raise PlacementError(f"{where} overlaps instance {touched + 1} ({other})")
+            self.balls[i], self.placed[i] = balls, True
 
-    def _model(self, instance: int) -> BallModel:
-        return self.models[self.species_index[instance]]
+    def fill(self, box: np.ndarray, rng: np.random.Generator) -> int | None:
+        """Place the instances, the largest first; return one that found no place."""
+        return next((i for i in self.instances.largest_first if not self._place(i, box, rng)), None)
 
-    def fill(self, n_free: int, box: np.ndarray, rng: np.random.Generator) -> int | None:
-        """Insert the first `n_free` instances, largest first; return one that found no place."""
-        for i in np.argsort(-self.reach[:n_free], kind="stable"):
-            if not self._insert(int(i), box, rng):
-                return int(i)
-            self.placed_free += 1
-        return None
-
-    def _insert(self, i: int, box: np.ndarray, rng: np.random.Generator) -> bool:
-        model = self._model(i)
+    def _place(self, i: int, box: np.ndarray, rng: np.random.Generator) -> bool:
+        model = self.instances.model(i)
         quaternions = rng.standard_normal((_TRIES, 4))
         places = rng.random((_TRIES, 3))
         rotations = Rotation.from_quat(quaternions).as_matrix()
         turned = np.einsum("tij,bj->tbi", rotations, model.positions)
         low = (model.radii[:, None] - turned).max(axis=1) - box / 2
         high = box / 2 - (model.radii[:, None] + turned).max(axis=1)
-        if not isinstance(self.boundary, Open):
-            # Along periodic axes an instance may reach over the box's edge, but not to itself.
-            fits = (low <= high).all(axis=1)
-            low = np.where(self.boundary.periodic, -box / 2, low)
-            high = np.where(self.boundary.periodic, box / 2, high)
-            high[~fits] = -np.inf
-        fitting = (high >= low).all(axis=1)
-        centres = low + places * np.where(fitting[:, None], high - low, 0.0)
-        for t in np.flatnonzero(fitting):
+        fits = (low <= high).all(axis=1)
+        # Along periodic axes an instance may reach over the box's edge, but not to itself.
+        low = np.where(self.boundary.periodic, -box / 2, low)
+        high = np.where(self.boundary.periodic, box / 2, high)
+        centres = low + places * np.where(fits[:, None], high - low, 0.0)
+        for t in np.flatnonzero(fits):
             balls = turned[t] + centres[t]
-            if self._blocked(i, balls):
-                continue
-            if self._touches(i, balls, centres[t]) is None:
-                self._take(i, rotations[t], centres[t], balls)
+            if not self._blocked(i, balls) and self._touches(i, balls, centres[t]) is None:
+                self.instances.rotations[i] = rotations[t]
+                self.instances.translations[i] = centres[t]
+                self.balls[i], self.placed[i] = balls, True
                 return True
         return False
 
     def _touches(self, i: int, balls: np.ndarray, centre: np.ndarray) -> int | None:
         """Return an instance that overlaps `balls`, if one does."""
-        offset = self.translations - centre
-        if not isinstance(self.boundary, Open):
-            offset = self.boundary.minimum_image(offset)
+        reach, radii = self.instances.reach, self.instances.model(i).radii
+        offset = self.boundary.minimum_image(self.instances.translations - centre)
         distance = np.linalg.norm(offset, axis=1)
-        near = np.flatnonzero(self.placed & (distance < self.reach + self.reach[i]))
-        radii = self._model(i).radii
-        for j in near.tolist():
-            between = balls[:, None] - self.balls[j][None]
-            if not isinstance(self.boundary, Open):
-                between = self.boundary.minimum_image(between)
-            gap = np.linalg.norm(between, axis=2)
-            if (gap < radii[:, None] + self._model(j).radii).any():
+        for j in np.flatnonzero(self.placed & (distance < reach + reach[i])).tolist():
+            between = self.boundary.minimum_image(balls[:, None] - self.balls[j][None])
+            touch = radii[:, None] + self.instances.model(j).radii
+            if (np.linalg.norm(between, axis=2) < touch).any():
                 return j
         return None
 
     def _blocked(self, i: int, balls: np.ndarray) -> bool:
-        """Return whether balls stand in the obstacle or a slab's walls."""
-        radii = self._model(i).radii
-        if isinstance(self.boundary, Slab):
-            top = self.boundary.box[2] / 2 * (1 + 1e-12)
-            if (np.abs(balls[:, 2]) + radii > top).any():
-                return True
-        if self.depths is None:
-            return False
-        inside = balls if isinstance(self.boundary, Open) else self.boundary.wrap(balls)
-        return bool((self.depths.of(inside, radii) > 0).any())
-
-    def _take(self, i: int, rotation: np.ndarray, centre: np.ndarray, balls: np.ndarray) -> None:
-        self.rotations[i] = rotation
-        self.translations[i] = centre
-        self.balls[i] = balls
-        self.placed[i] = True
+        """Return whether balls stand in the obstacle or a wall, rounding apart."""
+        depth, _ = self.limits.depth(balls, self.instances.model(i).radii)
+        return bool((depth > _ROUNDING).any())

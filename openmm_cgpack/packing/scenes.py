@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from ..core import History, Open, PackedScene, RigidTransforms, Scene
+from ..core import History, PackedScene, RigidTransforms, Scene
 from ..core.boundary import Boundary
-from ..core.superposition import superpose
 from .measure import box_fraction, deepest_overlap, filled_fraction, radius_of_gyration
 
 Packable = Scene | PackedScene
@@ -67,10 +67,10 @@ def measured(
     -------
     History
     """
-    if isinstance(boundary, Open):
-        fraction = filled_fraction(scene, positions)
-    else:
+    if boundary.bounded:
         fraction = box_fraction(scene, boundary)
+    else:
+        fraction = filled_fraction(scene, positions)
     return History(
         step=np.array([step]),
         radius_of_gyration=np.array([radius_of_gyration(positions)]),
@@ -82,26 +82,18 @@ def measured(
 
 def in_steps(rows: Sequence[History]) -> History:
     """Return histories of one run, one after the other."""
-    return _chained([part.step for part in rows], rows)
+    return History(
+        **{
+            field.name: np.concatenate([getattr(row, field.name) for row in rows])
+            for field in dataclasses.fields(History)
+        }
+    )
 
 
 def joined(first: History, then: History) -> History:
     """Return the histories of two protocols one after the other, the steps counted through."""
     last = int(first.step[-1]) if len(first.step) else 0
-    return _chained([first.step, then.step + last], (first, then))
-
-
-def _chained(steps: Sequence[np.ndarray], parts: Sequence[History]) -> History:
-    def column(key: str) -> np.ndarray:
-        return np.concatenate([getattr(part, key) for part in parts])
-
-    return History(
-        step=np.concatenate(steps),
-        radius_of_gyration=column("radius_of_gyration"),
-        fraction=column("fraction"),
-        overlap=column("overlap"),
-        energy=column("energy"),
-    )
+    return in_steps([first, dataclasses.replace(then, step=then.step + last)])
 
 
 def means(scene: Scene, positions: np.ndarray) -> np.ndarray:
@@ -113,43 +105,9 @@ def means(scene: Scene, positions: np.ndarray) -> np.ndarray:
 
 def wrapped(scene: Scene, positions: np.ndarray, boundary: Boundary) -> np.ndarray:
     """Return ball centres with every instance whole, its mean in the box, (b, 3) nm."""
-    if isinstance(boundary, Open):
-        return positions
     centres = means(scene, positions)
     shift = np.where(scene.fixed[:, None], 0.0, boundary.wrap(centres) - centres)
     return positions + shift[scene.instance_of_ball]
-
-
-def body_poses(scene: Scene, positions: np.ndarray) -> RigidTransforms:
-    """Return where the rigid bodies are, by least squares on their balls.
-
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    positions : (b, 3) array
-        Ball centres, nm.
-
-    Returns
-    -------
-    RigidTransforms
-        From each model's body frame. Bodies of one ball keep the rotation that they were placed
-        with; deformables are not turned, and stand at the mean of their balls.
-    """
-    rotations = np.array(scene.transforms.rotations)
-    translations = means(scene, positions)
-    for s, model in enumerate(scene.species):
-        members = np.flatnonzero(scene.species_index == s)
-        if not model.is_rigid:
-            rotations[members] = np.eye(3)
-            continue
-        mean = model.positions.mean(axis=0)
-        if model.n_balls > 1 and len(members):
-            rows = scene.offsets[members][:, None] + np.arange(model.n_balls)
-            fit = superpose(model.positions, positions[rows], start=rotations[members])
-            rotations[members] = fit.transforms.rotations
-        translations[members] -= rotations[members] @ mean
-    return RigidTransforms(rotations=rotations, translations=translations)
 
 
 def moved_bodies(

@@ -8,7 +8,6 @@ from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
 from openmm_cgpack.auditing import atom_contacts
-from openmm_cgpack.auditing.images import close_pairs
 from openmm_cgpack.core import (
     AtomicStructure,
     BallModel,
@@ -135,24 +134,3 @@ def test_against_all_pairs(boundary, seed):
     for poses in (transforms, moved):
         found = atom_contacts(scene, poses, boundary, distances=distances)
         assert [(w.atoms, w.molecules) for w in found.within] == expected
-
-
-@pytest.mark.parametrize("boundary", BOUNDARIES, ids=lambda b: type(b).__name__)
-def test_close_pairs_against_all_images(boundary):
-    rng = np.random.default_rng(3)
-    centres = rng.uniform(-12, 12, (40, 3)) * [1, 1, 0.33]
-    radii = rng.uniform(0.2, 2.5, 40)
-    first, second, shift = close_pairs(boundary, centres, radii, gap=0.3)
-    length = np.linalg.norm(centres[second] + shift - centres[first], axis=1)
-    assert (length < radii[first] + radii[second] + 0.3).all()
-    box = np.zeros(3) if isinstance(boundary, Open) else np.array(boundary.box) * boundary.periodic
-    expected = 0
-    for step in itertools.product(*[range(-6, 7) if edge else (0,) for edge in box]):
-        distance = cdist(centres, centres + np.array(step) * box)
-        near = distance < radii[:, None] + radii + 0.3
-        if not any(step):
-            np.fill_diagonal(near, False)
-        expected += int(near.sum())
-    assert 2 * len(first) == expected
-    pairs = set(zip(first, second, map(tuple, shift.round(6)), strict=True))
-    assert len(pairs) == len(first)

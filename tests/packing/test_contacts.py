@@ -6,8 +6,11 @@ from dense_scenes import blob
 from scipy.spatial.transform import Rotation
 
 from openmm_cgpack.core import Periodic, RigidTransforms, Scene, Slab
-from openmm_cgpack.packing import ClashRemoval, as_packed, clashes, remove_clashes
-from openmm_cgpack.packing.contacts import ContactList, Surface
+from openmm_cgpack.packing import ClashRemoval, remove_clashes
+from openmm_cgpack.packing.contacts import ContactList
+from openmm_cgpack.packing.limits import Limits
+from openmm_cgpack.packing.repulsion import Repulsion
+from openmm_cgpack.packing.surfaces import Surface, rigid_points
 from openmm_cgpack.poses import extract_transforms
 
 BOX = 9.0
@@ -22,8 +25,9 @@ def rng():
 @pytest.fixture
 def surfaces(rng):
     """Return bodies of two shapes, neither of them symmetric."""
+    spread = (0.9, 0.6, 0.4)
     shapes = [
-        Surface(rng.normal(scale=(0.9, 0.6, 0.4), size=(n, 3)), rng.uniform(0.1, 0.2, n), reach=1.2)
+        Surface(rng.normal(scale=spread, size=(n, 3)), rng.uniform(0.1, 0.2, n), cutoff=1.2)
         for n in (60, 90)
     ]
     return [shapes[i % 2] for i in range(BODIES)]
@@ -120,30 +124,23 @@ def test_clash_removal_moves_those_that_overlap_and_lets_the_others_be():
 
 
 def test_walls_are_listed_before_a_body_reaches_them():
-    model = blob("a")
-    scene = Scene(
-        species=(model,),
-        species_index=np.zeros(1, np.int64),
-        transforms=RigidTransforms.identity(1),
-        boundary=Slab(box=(20.0, 20.0, 8.0)),
-    )
-    bodies = clashes._Relaxation(as_packed(scene), 0.28)
-    contacts = clashes._Contacts(bodies, bodies.surfaces, 0.4)
-    reach = bodies.surfaces[0].reach
+    boundary = Slab(box=(20.0, 20.0, 8.0))
+    surface = Surface(*rigid_points(blob("a"), 0.28), cutoff=1.2)
+    limits = Limits(boundary, None, 1.0)
+    reach, moving = surface.reach, np.ones(1, bool)
     # Its farthest point upwards.
     upright = np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]])
-    if bodies.surfaces[0].points[:, 0].max() < -bodies.surfaces[0].points[:, 0].min():
+    if surface.points[:, 0].max() < -surface.points[:, 0].min():
         upright = np.diag([-1.0, 1, -1]) @ upright
     # Clear of the wall when it is listed, and then moved by less than the skin.
     for clear, moved in ((0.01, 0.3), (0.2, 0.39)):
-        contacts.at = None
+        repulsion = Repulsion([surface], boundary, limits, skin=0.4, moving=moving)
         for height in (4.0 - reach - clear, 4.0 - reach - clear + moved):
             poses = RigidTransforms(rotations=upright[None], translations=[[0, 0, height]])
-            contacts.update(poses)
-            excess = contacts.forces(poses, 0.03)[-1]
-        upwards = bodies.surfaces[0].points @ upright[2] + bodies.surfaces[0].radii
-        assert excess.deepest == pytest.approx(upwards.max() + height - 4.0)
-        assert excess.deepest > 0.1
+            found = repulsion.pushes(poses).overlaps(0.03)
+        upwards = surface.points @ upright[2] + surface.radii
+        assert found.deepest == pytest.approx(upwards.max() + height - 4.0)
+        assert found.deepest > 0.1
 
 
 def test_pairs_of_bodies_that_never_move_are_left_out(surfaces, rng):

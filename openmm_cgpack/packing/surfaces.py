@@ -1,0 +1,204 @@
+"""The points of a body that may touch others, and a fast answer to which of them do.
+
+**The problem.** Two large molecules have thousands of atoms each, and a scene has many thousands of
+pairs of molecules whose enclosing spheres meet. Most of these pairs do not touch, and of those that
+do only a few atoms come near each other. Trying all pairs of atoms is out of the question, and even
+one search tree for each pair of molecules is slow.
+
+**The idea.** Bodies are rigid, so whatever is worked out once in a body's own frame holds at every
+pose, and one species' `Surface` serves all its instances. It holds two things:
+
+- The points in *clusters*, those of one cube of 1.2 nm each, with a sphere around every cluster.
+- A *distance map*: voxels of 0.3 nm around the body that know how far the nearest point is.
+
+To compare two bodies (`Surface.near`), the clusters' centres of the smaller one are moved into the
+larger one's frame and looked up in its distance map: whole clusters drop out by one look-up each.
+The points of the clusters that are left are looked up the same way. Only what is still left, a few
+dozen points as a rule, is searched in the larger body's tree.
+
+**The data.** Points come from `rigid_points` (atoms, or a library species' points that stand for
+several atoms each) or from `fine_points` (balls of about forty atoms).
+
+**Cost and limits.** One pair costs about as many look-ups as a body has clusters. The map is built
+once for each species and takes its bounding box in voxels. It is read at the nearest voxel, so its
+distance may be wrong by half a voxel's diagonal at either end; this is subtracted, so that a
+look-up errs on the side of searching too much and no close pair is lost.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from ..core import BallModel
+
+_CELL = 1.2
+_VOXEL = 0.3
+_FINE = 0.9
+_UNION = 1.122
+"""What makes the union of a library species' points as large as its envelope: 1.119 to 1.126 of
+the radii that would do so without overlaps, in five of them."""
+
+
+class Surface:
+    """The points of a body that may touch others, in its body frame.
+
+    Parameters
+    ----------
+    points : (p, 3) array
+        Points, nm.
+    radii : (p,) array
+        Distance that each keeps: two points touch at the sum of theirs, nm.
+    cutoff : float
+        Largest distance from its points at which others are looked for, nm.
+    """
+
+    def __init__(self, points: np.ndarray, radii: np.ndarray, *, cutoff: float) -> None:
+        from scipy.ndimage import distance_transform_edt
+
+        cells = np.floor(points / _CELL).astype(np.int64)
+        _, group = np.unique(cells, axis=0, return_inverse=True)
+        order = np.argsort(group.reshape(-1), kind="stable")
+        self.points = np.ascontiguousarray(points[order])
+        self.radii = radii[order]
+        # How far from the origin of the body frame it reaches.
+        self.reach = float((np.linalg.norm(points, axis=1) + radii).max())
+        self.largest = float(radii.max())
+        self.tree = KDTree(self.points)
+        # Clusters are runs of points; each lies within a sphere.
+        counts = np.bincount(group.reshape(-1))
+        self.ends = np.cumsum(counts)
+        self.starts = self.ends - counts
+        sums = np.add.reduceat(self.points, self.starts, axis=0)
+        self.middles = sums / counts[:, None]
+        offset = np.linalg.norm(self.points - np.repeat(self.middles, counts, axis=0), axis=1)
+        self.sizes = np.maximum.reduceat(offset, self.starts)
+        # Coarser for large balls, whose distances need not be known as well.
+        self.voxel = max(_VOXEL, self.largest / 4)
+        pad = int(np.ceil(cutoff / self.voxel)) + 2
+        index = np.rint(self.points / self.voxel).astype(np.int64)
+        self.low = index.min(axis=0) - pad
+        empty = np.ones(index.max(axis=0) - self.low + pad + 1, dtype=bool)
+        empty[tuple((index - self.low).T)] = False
+        known = pad * self.voxel
+        distance = np.minimum(distance_transform_edt(empty) * self.voxel, known)
+        self.distance = distance.astype(np.float32).ravel()
+        # Floats, as the voxels of points come as floats.
+        self.last = np.array(empty.shape) - 1.0
+        self.strides = np.array([empty.shape[1] * empty.shape[2], empty.shape[2], 1.0])
+
+    def far(self, points: np.ndarray) -> np.ndarray:
+        """Return less than the distance of each point from the nearest of the surface's, nm."""
+        index = np.rint(points / self.voxel) - self.low
+        nearest = np.minimum(np.maximum(index, 0), self.last)
+        # From beyond the voxels it is farther by the way to them.
+        x, y, z = np.abs(index - nearest).T
+        beyond = np.maximum(np.maximum(x, y), z) * self.voxel
+        distance = self.distance[(nearest @ self.strides).astype(np.int64)] + beyond
+        # Either end of the distance may be half a voxel's diagonal off.
+        return distance - np.sqrt(3) * self.voxel
+
+    def near(
+        self, other: Surface, to_other: tuple[np.ndarray, np.ndarray], skin: float
+    ) -> tuple[np.ndarray, float]:
+        """Return the pairs of points of two surfaces that touch or come within a skin of it.
+
+        Parameters
+        ----------
+        other : Surface
+            The other body's.
+        to_other : ((3, 3), (3,)) arrays
+            Rotation and translation from this body's frame to the other's.
+        skin : float
+            How far beyond touching, nm.
+
+        Returns
+        -------
+        pairs : (k, 2) int array
+            Points of this surface and of the other.
+        spare : float
+            How far the bodies may come closer before a pair is within the skin that is not
+            listed, nm; 0 where some are listed.
+        """
+        turn, shift = to_other
+        cutoff = self.largest + other.largest + skin
+        none = np.empty((0, 2), np.int64)
+        room = other.far(self.middles @ turn.T + shift) - self.sizes - cutoff
+        close = room < 0
+        if not close.any():
+            return none, float(room.min())
+        spare = float(room[~close].min(initial=np.inf))
+        rows = np.flatnonzero(np.repeat(close, self.ends - self.starts))
+        moved = self.points[rows] @ turn.T + shift
+        room = other.far(moved) - cutoff
+        keep = room < 0
+        if not keep.any():
+            return none, min(spare, float(room.min()))
+        rows, moved = rows[keep], moved[keep]
+        found = KDTree(moved).sparse_distance_matrix(other.tree, cutoff, output_type="ndarray")
+        mine, theirs = rows[found["i"]], found["j"]
+        touching = found["v"] < self.radii[mine] + other.radii[theirs] + skin
+        return np.stack([mine[touching], theirs[touching]], axis=1), 0.0
+
+
+def rigid_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points of a molecule: its atoms, or the points that stand for several.
+
+    Parameters
+    ----------
+    model : BallModel
+        A rigid body.
+    distance : float
+        Distance at which two atoms touch, nm.
+
+    Returns
+    -------
+    points : (p, 3) array
+        In the body frame, nm.
+    radii : (p,) array
+        What each keeps from others', nm. Atoms keep half the distance. Points of several atoms
+        are balls whose union has the envelope's volume, and may overlap by as much as the
+        envelopes of atoms that touch. A body without a structure has its balls.
+    """
+    from ..structures.envelope import ATOM_RADIUS
+
+    structure = model.structure
+    if structure is None:
+        return model.positions, model.radii
+    if (structure.atoms == 1).all() and not structure.spread.any():
+        heavy = structure.positions
+        if structure.elements is not None:
+            heavy = heavy[~np.isin(structure.elements, ("H", "D"))]
+        return heavy, np.full(len(heavy), distance / 2)
+    share = structure.atoms / structure.n_atoms
+    radii = _UNION * np.cbrt(3 * model.volume * share / (4 * np.pi))
+    return structure.positions, radii - (ATOM_RADIUS - distance / 2)
+
+
+def fine_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a molecule as balls of about forty atoms that hold all of them.
+
+    Parameters
+    ----------
+    model : BallModel
+        A rigid body.
+    distance : float
+        Distance at which two atoms touch, nm.
+
+    Returns
+    -------
+    points : (p, 3) array
+        In the body frame, nm.
+    radii : (p,) array
+        A ball for the points in each cube of 0.9 nm, which reaches as far beyond the outermost of
+        them as that does itself, nm. Balls lead out of a body where its single atoms lead nowhere.
+    """
+    points, keep = rigid_points(model, distance)
+    cells = np.floor(points / _FINE).astype(np.int64)
+    _, group = np.unique(cells, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    counts = np.bincount(group)
+    centres = np.stack([np.bincount(group, x) for x in points.T], axis=1) / counts[:, None]
+    radii = np.zeros(len(counts))
+    np.maximum.at(radii, group, np.linalg.norm(points - centres[group], axis=1) + keep)
+    return centres, radii
