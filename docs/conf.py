@@ -75,8 +75,7 @@ _HEADS = {
     "io": "Files",
     "recipe": "Recipes",
     "export": "Other programs and viewers",
-    "overview": "Overview",
-    "plot": "Pictures",
+    "draw": "Pictures",
 }
 
 

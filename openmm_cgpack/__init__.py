@@ -45,6 +45,16 @@ from .density import (
     species_map,
     visibility,
 )
+from .draw import (
+    plot_history,
+    plot_molecules,
+    plot_montage,
+    plot_overview,
+    plot_planes,
+    plot_slices,
+    plot_steps,
+    species_colours,
+)
 from .evaluation import (
     DogPicker,
     PickScores,
@@ -103,7 +113,6 @@ from .models import (
     coarse_grain,
     single_ball,
 )
-from .overview import plot_overview
 from .packing import (
     ClashRemoval,
     Compression,
@@ -135,14 +144,6 @@ from .packing import (
     to_topology,
     write_topology,
     write_trajectory,
-)
-from .plot import (
-    plot_history,
-    plot_molecules,
-    plot_montage,
-    plot_planes,
-    plot_slices,
-    plot_steps,
 )
 from .poses import Poses, extract_transforms
 from .recipe import (
@@ -299,6 +300,7 @@ __all__ = [
     "simulate",
     "simulate_series",
     "single_ball",
+    "species_colours",
     "species_map",
     "split_tomograms",
     "to_quaternion",

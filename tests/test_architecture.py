@@ -23,6 +23,7 @@ STAGES = (
     "forces",
     "packing",
     "density",
+    "draw",
     "imaging",
     "evaluation",
     "auditing",
@@ -30,7 +31,7 @@ STAGES = (
 ALLOWED = {"core": set(), "io": {"core"}} | {
     stage: {"core", "io", *STAGES[:number]} for number, stage in enumerate(STAGES)
 }
-ALLOWED["export"] = {"core", "io", "density"}
+ALLOWED["export"] = {"core", "io", "density", "runs"}
 HEAVY = {"openmm", "sklearn", "mdtraj", "gemmi", "matplotlib", "tqdm", "mrcfile"}
 OPTIONAL = {"torch"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.palette import BLUE, INK, PALE, RED
+from ..draw.style import TITLE, blank_figure, dress_axes, save_figure
 from ..io.atomic import atomic_path
 from .result import Audit
 
@@ -16,36 +18,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK = "#222222"
-_BLUE = "#2a6f97"
-_RED = "#c1121f"
-_BAND = "#d9d9d9"
 _ROWS = 30
 
 
-def plot_audit(path: str | os.PathLike[str], audit: Audit) -> None:
-    """Write one page of plots of an audit.
+def plot_audit(audit: Audit) -> Figure:
+    """Return one page of plots of an audit.
 
     Counts, the radial distribution with the error of chance, what stands in what, and the order
     of orientations with the level of chance.
 
     Parameters
     ----------
-    path : path-like
-        Where the PNG shall be; it is written beside its place and renamed.
     audit : Audit
         The audit.
 
-    Raises
-    ------
-    OSError
-        The file cannot be written.
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13.0, 9.0), facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = blank_figure((13.0, 9.0))
     panels = figure.subplots(2, 3)
     figure.subplots_adjust(left=0.075, right=0.985, top=0.86, bottom=0.075, wspace=0.3, hspace=0.38)
     _draw_counts(panels[0, 0], audit)
@@ -55,8 +46,7 @@ def plot_audit(path: str | os.PathLike[str], audit: Audit) -> None:
     _draw_nematic(panels[1, 1], audit)
     _draw_numbers(panels[1, 2], audit)
     _head(figure, audit)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
+    return figure
 
 
 def write_audit(folder: str | os.PathLike[str], audit: Audit) -> tuple[Path, Path, Path]:
@@ -91,7 +81,7 @@ def write_audit(folder: str | os.PathLike[str], audit: Audit) -> tuple[Path, Pat
     for name, text in texts.items():
         with atomic_path(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    plot_audit(folder / "audit.png", audit)
+    save_figure(folder / "audit.png", plot_audit(audit), dpi=120)
     return folder / "audit.txt", folder / "audit.json", folder / "audit.png"
 
 
@@ -103,7 +93,7 @@ def _head(figure: Figure, audit: Audit) -> None:
         f"{audit.n_instances} instances of {len(audit.species)} species, {audit.boundary}: "
         f"envelope volume fraction {audit.fraction:.4f} {region}",
         fontsize=15,
-        color=_INK,
+        color=INK,
     )
     figure.text(
         0.012,
@@ -113,36 +103,29 @@ def _head(figure: Figure, audit: Audit) -> None:
         f"{100 * audit.occupancy.shared / audit.occupancy.union:.3f} % of their volume   ·   "
         f"deepest overlap of balls {audit.balls.deepest:.3f}",
         fontsize=10.5,
-        color=_INK,
+        color=INK,
     )
-
-
-def _dress(axes: Axes, title: str, across: str, up: str) -> None:
-    axes.set_title(title, fontsize=12, color=_INK, loc="left", pad=6)
-    axes.set_xlabel(across, fontsize=10, color=_INK)
-    axes.set_ylabel(up, fontsize=10, color=_INK)
-    axes.tick_params(labelsize=8.5, color=_INK, labelcolor=_INK, length=3)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
 
 
 def _nothing(axes: Axes, title: str, why: str) -> None:
     axes.set_axis_off()
-    axes.set_title(title, fontsize=12, color=_INK, loc="left", pad=6)
-    axes.text(0.0, 0.9, why, fontsize=10, color=_INK, transform=axes.transAxes, wrap=True)
+    axes.set_title(title, fontsize=TITLE, color=INK, loc="left", pad=6)
+    axes.text(0.0, 0.9, why, fontsize=10, color=INK, transform=axes.transAxes, wrap=True)
 
 
 def _draw_counts(axes: Axes, audit: Audit) -> None:
     shown = audit.species[:_ROWS]
     rows = np.arange(len(shown))
-    axes.barh(rows, [s.placed for s in shown], height=0.7, color=_BLUE)
+    axes.barh(rows, [s.placed for s in shown], height=0.7, color=BLUE)
     asked = [(row, s.asked) for row, s in enumerate(shown) if s.asked is not None]
     if asked:
         place, number = np.array(asked).T
-        axes.plot(number, place, "|", color=_RED, markersize=10, markeredgewidth=1.6, label="asked")
+        axes.plot(number, place, "|", color=RED, markersize=10, markeredgewidth=1.6, label="asked")
         axes.legend(frameon=False, fontsize=8.5, loc="lower right")
     more = len(audit.species) - len(shown)
-    _dress(axes, "placed" + (f" ({more} species more)" if more else ""), "instances", "")
+    dress_axes(
+        axes, title="placed" + (f" ({more} species more)" if more else ""), across="instances"
+    )
     axes.set_yticks(rows, [s.name[:16] for s in shown], fontsize=8 if len(shown) <= 22 else 6.5)
     axes.set_ylim(max(len(shown), 8) - 0.4, -0.6)
 
@@ -152,15 +135,18 @@ def _draw_radial(axes: Axes, audit: Audit) -> None:
     if radial is None:
         _nothing(axes, "radial distribution", "fewer than two molecules")
         return
-    axes.fill_between(
-        radial.r, 1 - 2 * radial.error, 1 + 2 * radial.error, color=_BAND, linewidth=0
-    )
-    axes.plot(radial.r, radial.g, color=_BLUE, linewidth=1.4)
-    axes.axhline(1, color=_INK, linewidth=0.6)
+    axes.fill_between(radial.r, 1 - 2 * radial.error, 1 + 2 * radial.error, color=PALE, linewidth=0)
+    axes.plot(radial.r, radial.g, color=BLUE, linewidth=1.4)
+    axes.axhline(1, color=INK, linewidth=0.6)
     known = radial.g[radial.expected >= 5]
     axes.set_ylim(0, max(1.6, 1.1 * float(known.max(initial=1.0))))
     axes.set_xlim(0, radial.edges[-1])
-    _dress(axes, "centres of molecules", "distance (nm)", "g(r), ± 2 errors of chance in gray")
+    dress_axes(
+        axes,
+        title="centres of molecules",
+        across="distance (nm)",
+        up="g(r), ± 2 errors of chance in gray",
+    )
 
 
 def _draw_contacts(axes: Axes, audit: Audit) -> None:
@@ -174,14 +160,14 @@ def _draw_contacts(axes: Axes, audit: Audit) -> None:
     rows = np.arange(len(contacts.within))
     atoms = np.array([100 * w.atoms / contacts.atoms for w in contacts.within])
     molecules = np.array([100 * w.molecules / contacts.molecules for w in contacts.within])
-    axes.barh(rows - 0.2, molecules, height=0.36, color=_BLUE, label="molecules")
-    axes.barh(rows + 0.2, atoms, height=0.36, color=_RED, label="atoms")
+    axes.barh(rows - 0.2, molecules, height=0.36, color=BLUE, label="molecules")
+    axes.barh(rows + 0.2, atoms, height=0.36, color=RED, label="atoms")
     for row, (atom, molecule) in enumerate(zip(atoms, molecules, strict=True)):
-        axes.text(molecule, row - 0.2, f" {molecule:.2g} %", va="center", fontsize=9, color=_INK)
-        axes.text(atom, row + 0.2, f" {atom:.2g} %", va="center", fontsize=9, color=_INK)
+        axes.text(molecule, row - 0.2, f" {molecule:.2g} %", va="center", fontsize=9, color=INK)
+        axes.text(atom, row + 0.2, f" {atom:.2g} %", va="center", fontsize=9, color=INK)
     axes.set_xlim(0, max(1.0, 1.25 * float(max(molecules.max(), atoms.max()))))
     axes.legend(frameon=False, fontsize=8.5, loc="lower right")
-    _dress(axes, title, "part of all (%)", "")
+    dress_axes(axes, title=title, across="part of all (%)")
     axes.set_yticks(rows, [f"within {10 * w.distance:g} Å" for w in contacts.within])
     axes.set_ylim(len(rows) - 0.3, -0.7)
 
@@ -197,11 +183,11 @@ def _draw_overlaps(axes: Axes, audit: Audit) -> None:
         balls.pairs,
         width=100 * np.diff(balls.edges),
         align="edge",
-        color=_BLUE,
+        color=BLUE,
     )
     axes.set_yscale("log")
     axes.set_xlim(0, max(10.0, 110 * balls.deepest))
-    _dress(axes, title, "depth (% of the contact distance)", "pairs")
+    dress_axes(axes, title=title, across="depth (% of the contact distance)", up="pairs")
 
 
 def _draw_nematic(axes: Axes, audit: Audit) -> None:
@@ -213,11 +199,11 @@ def _draw_nematic(axes: Axes, audit: Audit) -> None:
     rows = np.arange(len(shown))
     mean = np.array([n.random for n in shown])
     spread = 2 * np.array([n.random_spread for n in shown])
-    axes.barh(rows, 2 * spread, left=mean - spread, height=0.7, color=_BAND)
-    axes.plot([n.order for n in shown], rows, "o", color=_BLUE, markersize=5)
+    axes.barh(rows, 2 * spread, left=mean - spread, height=0.7, color=PALE)
+    axes.plot([n.order for n in shown], rows, "o", color=BLUE, markersize=5)
     highest = max(float((mean + spread).max()), max(n.order for n in shown))
     axes.set_xlim(0, min(1.0, 1.1 * highest))
-    _dress(axes, title, "order of the long axes", "")
+    dress_axes(axes, title=title, across="order of the long axes")
     axes.set_yticks(rows, [n.name[:16] for n in shown], fontsize=8 if len(shown) <= 22 else 6.5)
     axes.set_ylim(max(len(shown), 8) - 0.4, -0.6)
 
@@ -248,5 +234,5 @@ def _draw_numbers(axes: Axes, audit: Audit) -> None:
         lines.append("deepest overlap of balls:\n   " + audit.balls.where.replace(", ", ",\n   "))
     _nothing(axes, "numbers", "")
     axes.text(
-        0, 0.97, "\n".join(lines), va="top", fontsize=9.5, color=_INK, transform=axes.transAxes
+        0, 0.97, "\n".join(lines), va="top", fontsize=9.5, color=INK, transform=axes.transAxes
     )

@@ -1,8 +1,15 @@
-"""Colours for species: the same in every picture and file."""
+"""Colours: the same in every picture and file."""
 
 from __future__ import annotations
 
 import numpy as np
+
+INK = "#222222"
+"""Text, axes and lines."""
+BLUE, RED, ORANGE, GREEN = "#2a6f97", "#c1121f", "#d9793b", "#2b6c4f"
+"""Curves and bars, in this order."""
+GREY, PALE = "#999999", "#d9d9d9"
+"""What is there for comparison, and bands behind curves."""
 
 _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 _LIGHTNESS = (0.68, 0.54, 0.82, 0.61, 0.75)
@@ -56,3 +63,14 @@ def species_colours(n: int) -> np.ndarray:
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).clip(
         0, 1
     )
+
+
+def species_bytes(n: int) -> list[list[int]]:
+    """Return the same colours as `n` lists of red, green and blue from 0 to 255.
+
+    Examples
+    --------
+    >>> species_bytes(1)
+    [[234, 113, 88]]
+    """
+    return np.rint(species_colours(n) * 255).astype(int).tolist()

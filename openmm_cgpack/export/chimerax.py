@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.palette import species_colours
+from ..core.palette import species_bytes
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
 from ..io import write_bild
 from ..io.atomic import atomic_path
+from ..runs.folder import BILD, SEMANTIC
 from .formats import Format
 from .truth import GroundTruth
 from .viewers import maps_in_order, write_missing
-
-BALLS = "balls.bild"
 
 PLACED = "originIndex 0,0,0 region all step 1"
 """Files with an origin of 0 are put there, whatever has been chosen before."""
@@ -34,7 +33,7 @@ class ChimeraX(Format):
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Write ``view.cxc`` and the balls, and the maps that are not beside it."""
         write_missing(folder, truth)
-        write_bild(folder / BALLS, truth.scene, truth.balls)
+        write_bild(folder / BILD, truth.scene, truth.balls)
         lines = [
             f"# {truth.name}: everything in Å, the first voxel's centre at 0",
             "close session",
@@ -44,7 +43,7 @@ class ChimeraX(Format):
         for number, name in enumerate(names, start=1):
             lines += _map(truth, name, number)
         balls = len(names) + 1
-        lines.append(f"open {BALLS} id {balls}")
+        lines.append(f"open {BILD} id {balls}")
         lines += [*_masks(truth, balls + 1), "lighting soft", "view"]
         with atomic_path(folder / self.opens) as temporary:
             temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -71,8 +70,8 @@ def _map(truth: GroundTruth, name: str, number: int) -> list[str]:
 
 
 def _masks(truth: GroundTruth, number: int) -> list[str]:
-    lines = [f"open semantic.mrc id {number}", f"volume #{number} {PLACED}"]
-    colours = np.rint(species_colours(len(truth.species)) * 255).astype(int).tolist()
+    lines = [f"open {SEMANTIC}.mrc id {number}", f"volume #{number} {PLACED}"]
+    colours = species_bytes(len(truth.species))
     for label, (species, colour) in enumerate(zip(truth.species, colours, strict=True), start=1):
         model = f"#{number + label}"
         red, green, blue = colour

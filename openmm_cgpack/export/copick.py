@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.palette import species_colours
+from ..core.palette import species_bytes, species_colours
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
 from ..core.units import ANGSTROM_PER_NM
@@ -101,7 +101,7 @@ class Copick(PointFormat):
 
 
 def _config(truth: GroundTruth, place: Path) -> dict[str, Any]:
-    colours = (species_colours(len(truth.species)) * 255).round().astype(int).tolist()
+    colours = species_bytes(len(truth.species))
     objects = []
     for label, (species, name) in enumerate(truth.file_names.items(), start=1):
         kind = truth.kind(species)

@@ -14,13 +14,10 @@ import numpy as np
 from ..core.settings import Settings, kind_named, setting
 from ..core.tilts import TiltSeries
 from ..io.atomic import atomic_folder
-from ..io.tilts import load_tilts
-from .truth import RENDERS, GroundTruth, load_truth
+from ..runs.folder import TOMOGRAM, RunFolder
+from .truth import GroundTruth, load_truth
 
 _log = logging.getLogger(__name__)
-
-TILT_SERIES = "tilt_series.mrcs"
-"""The file by which a folder is known to hold a tilt series."""
 
 
 class Format(Settings, family=True):
@@ -192,16 +189,13 @@ def export_run(
     {'copick': PosixPath('scenes/0/copick'), 'shrec': PosixPath('scenes/0/shrec')}
     """
     chosen = None if formats is None else [format_named(one) for one in formats]
-    made = Path(out)
+    run = RunFolder(out)
     truth = load_truth(out, name=settings.name).without_hidden(settings.min_visible)
     if settings.render is not None:
-        made = made / RENDERS / settings.render
-        if (key := f"{RENDERS}/{settings.render}/tomogram") not in truth.maps:
-            raise FileNotFoundError(f"{made / 'tomogram.mrc'}: no such tomogram of this run")
+        tomogram = run.file(run.name_in(settings.render, TOMOGRAM))
+        key = tomogram.relative_to(run.path).with_suffix("").as_posix()
         truth = dataclasses.replace(truth, maps={**truth.maps, "tomogram": truth.maps[key]})
-    tilts = None
-    if (made / TILT_SERIES).with_suffix(".json").is_file():
-        tilts = load_tilts(made / TILT_SERIES)
+    tilts = run.tilts(settings.render)
     return export_truth(truth, out if folder is None else folder, chosen, tilts=tilts)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.palette import species_colours
+from ..core.palette import INK, species_bytes
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
 from ..io.atomic import atomic_path
@@ -63,7 +63,7 @@ def scene_plot(truth: GroundTruth) -> k3d.Plot:
     """
     import k3d
 
-    colours = [_packed_colour(c) for c in species_colours(len(truth.species))]
+    colours = [(r << 16) | (g << 8) | b for r, g, b in species_bytes(len(truth.species))]
     plot = k3d.plot(name=truth.name, grid_visible=False, axes=["x / nm", "y / nm", "z / nm"])
     scene = truth.scene
     species = scene.species_index[scene.instance_of_ball]
@@ -85,7 +85,7 @@ def scene_plot(truth: GroundTruth) -> k3d.Plot:
         for name, colour in zip(truth.species, colours, strict=True)
     )
     plot += k3d.text2d(
-        legend, position=(0.01, 0.02), color=0x222222, size=0.7, is_html=True, name="legend"
+        legend, position=(0.01, 0.02), color=int(INK[1:], 16), size=0.7, is_html=True, name="legend"
     )
     size = truth.grid.size
     middle = size / 2
@@ -178,8 +178,3 @@ def _bounds(shape: tuple[int, ...], factor: int, voxel_size: float, margin: floa
     first = (factor - 1) / 2 * voxel_size - margin * block
     last = first + (np.array(shape[::-1]) - 1 + 2 * margin) * block
     return [value for end in last.tolist() for value in (first, end)]
-
-
-def _packed_colour(colour: np.ndarray) -> int:
-    red, green, blue = np.rint(colour * 255).astype(int).tolist()
-    return (red << 16) | (green << 8) | blue

@@ -11,9 +11,10 @@ from ..core.settings import kind
 from ..core.tilts import TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..io.atomic import atomic_path
+from ..runs.folder import PARTICLES
 from .formats import Format
 from .truth import GroundTruth
-from .viewers import PARTICLES, maps_in_order, write_missing
+from .viewers import maps_in_order, write_missing
 
 _SCRIPT = '''"""Shows {name} in napari: python {file} (needs napari and mrcfile)."""
 

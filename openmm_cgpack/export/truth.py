@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -19,14 +17,7 @@ from ..core.particles import ParticleTable
 from ..core.scene import PackedScene, Scene
 from ..core.volume import Grid, LabelVolume, Volume
 from ..density import Labels, painter_of, particle_table, visibility
-from ..io import load_packed, read_mrc
-from ..io.masks import read_mask
-from ..io.present import present
-
-MANIFEST = "manifest.json"
-
-RENDERS = "renders"
-"""Folder of further tomograms in the folder of a run, one folder each."""
+from ..runs.folder import INSTANCES, SEMANTIC, RunFolder
 
 _BAD = re.compile(r"[<>:\"/\\|?*\x00-\x1f\x7f\s_]")
 
@@ -212,39 +203,13 @@ def load_truth(out: str | os.PathLike[str], *, name: str | None = None) -> Groun
     ValueError
         A file is not what a run writes.
     """
-    out = Path(out)
-    origin, voxel_size = _frame(out)
-
-    def placed(volume: _Any) -> _Any:
-        # The header's voxel size has single precision, the manifest's is exact.
-        return dataclasses.replace(volume, voxel_size=voxel_size, origin=origin)
-
-    labels = Labels(
-        instances=placed(read_mask(out, "instances")), semantic=placed(read_mask(out, "semantic"))
+    folder = RunFolder(out)
+    return ground_truth(
+        folder.packed(),
+        labels=Labels(instances=folder.labels(INSTANCES), semantic=folder.labels(SEMANTIC)),
+        maps=folder.maps(),
+        name=name or folder.path.resolve().name,
     )
-    maps = {}
-    for file in [*sorted(out.glob("*.mrc")), *sorted(out.glob(f"{RENDERS}/*/tomogram.mrc"))]:
-        key = file.relative_to(out).with_suffix("").as_posix()
-        if key in ("instances", "semantic"):
-            continue
-        volume = read_mrc(file)
-        if isinstance(volume, Volume) and volume.data.shape == labels.instances.data.shape:
-            maps[key] = placed(volume)
-    packed = load_packed(out / "packed.npz")
-    return ground_truth(packed, labels=labels, maps=maps, name=name or out.resolve().name)
-
-
-def _frame(out: Path) -> tuple[np.ndarray, float]:
-    """Return origin and voxel size, nm, as the manifest has them."""
-    path = out / MANIFEST
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; wanted the folder of a run")
-    present(out / "packed.npz")
-    try:
-        density = json.loads(path.read_text(encoding="utf-8"))["density"]
-        return np.array(density["origin_in_scene_nm"], float), float(density["voxel_size_nm"])
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{path}: wanted the manifest of a run ({error!r})") from None
 
 
 def _at_zero(volume: _Any) -> _Any:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from ..io import write_mrc, write_particles
 from ..io.masks import mask_file, write_mask
+from ..runs.folder import INSTANCES, PARTICLES, SEMANTIC
 from .formats import Format, chosen_formats
 from .truth import GroundTruth, load_truth
-
-PARTICLES = "particles.csv"
 
 
 def view(
@@ -66,7 +65,7 @@ def write_missing(folder: Path, truth: GroundTruth) -> None:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             write_mrc(path, volume)
-    for name, mask in (("instances", truth.instances), ("semantic", truth.semantic)):
+    for name, mask in ((INSTANCES, truth.instances), (SEMANTIC, truth.semantic)):
         if not mask_file(folder, name).exists():
             write_mask(folder, name, mask)
     if not (folder / PARTICLES).exists():

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import Obstacle
 from ..core.boundary import Boundary
-from ..forces.soft import obstacle_depths
+from ..forces.obstacles import obstacle_depths
 
 
 class Limits:

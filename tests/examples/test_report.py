@@ -14,7 +14,7 @@ from common.paper_types import (
 from common.section import Finding, Picture, Section, Table, judge, png_of
 from common.settings import EXPERIMENTS, Settings, current_settings, run_experiment
 
-from openmm_cgpack.panels import blank_figure
+from openmm_cgpack.draw.style import blank_figure
 from openmm_cgpack.structures import library
 
 

@@ -100,7 +100,7 @@ def test_renders_are_tomograms_too(run):
     assert (written["relion5"] / "tilt_series" / "run-1.mrcs").is_file()
     view(run, ["chimerax", "napari"])
     assert "open renders/clean_1/tomogram.mrc id 3" in (run / "view.cxc").read_text()
-    with pytest.raises(FileNotFoundError, match="no such tomogram of this run"):
+    with pytest.raises(FileNotFoundError, match=r"renders/other/tomogram.mrc: no such file"):
         export_run(run, ["relion5"], Export(render="other"))
 
 
@@ -125,7 +125,7 @@ def test_viewers_bring_what_is_not_beside_them(tmp_path):
 def test_unknown_formats_and_folders(run, tmp_path):
     with pytest.raises(ValueError, match=r"format: wanted one of .*copick, dynamo"):
         export_run(run, ["relion3"])
-    with pytest.raises(FileNotFoundError, match=r"manifest.json: no such file; wanted the folder"):
+    with pytest.raises(FileNotFoundError, match="wanted a run's folder"):
         export_run(tmp_path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .core.arrays import frozen, positive
+from ..core.arrays import frozen, positive
 
 VIEW = (-55.0, 24.0)
 """Where pictures of balls are seen from: azimuth from x towards y and elevation, degrees."""

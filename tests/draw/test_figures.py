@@ -1,3 +1,5 @@
+"""Figures of volumes, of scenes and of a whole run."""
+
 import subprocess
 import sys
 
@@ -19,25 +21,19 @@ from openmm_cgpack import (
     single_ball,
 )
 from openmm_cgpack.core.palette import species_colours
-from openmm_cgpack.overview import _power_spectrum, plot_overview
-from openmm_cgpack.plot import (
-    fitting_width,
+from openmm_cgpack.draw import (
     plot_history,
     plot_molecules,
     plot_montage,
+    plot_overview,
     plot_planes,
     plot_slices,
     plot_steps,
-    render_balls,
+    save_figure,
 )
-from openmm_cgpack.shading import z_buffer
+from openmm_cgpack.draw.overview import power_spectrum
 
 RED, BLUE = [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]
-
-
-def is_colour(pixel: np.ndarray, channel: int) -> bool:
-    others = [int(pixel[c]) for c in range(3) if c != channel]
-    return int(pixel[channel]) > 1.5 * max(others)
 
 
 @pytest.fixture
@@ -85,113 +81,9 @@ def slices() -> dict:
     }
 
 
-def test_the_near_ball_hides_the_far_one():
-    # The viewer stands at +y (azimuth 90): the red ball is nearer.
-    picture = render_balls(
-        [[0, 5, 0], [0, -5, 0]], [3, 3], [RED, BLUE], view=(90, 0), size=60, width=10
-    )
-    assert is_colour(picture[30, 30], 0)
-    behind = render_balls(
-        [[0, 5, 0], [0, -5, 0]], [3, 3], [RED, BLUE], view=(-90, 0), size=60, width=10
-    )
-    assert is_colour(behind[30, 30], 2)
-
-
-def test_right_and_up_are_not_mirrored():
-    # Seen from above with azimuth -90, x points right and y up; from the front z points up.
-    points, colours = [[4, 0, 0], [-4, 0, 0], [0, 4, 0], [0, -4, 0]], [RED, BLUE, RED, BLUE]
-    picture = render_balls(points, [1.5] * 4, colours, view=(-90, 90), size=100, width=12)
-    column = 50 + round(4 / 12 * 100)
-    assert is_colour(picture[50, column], 0)
-    assert is_colour(picture[50, 100 - column], 2)
-    assert is_colour(picture[100 - column, 50], 0)
-    assert is_colour(picture[column, 50], 2)
-    front = render_balls([[0, 0, 4], [0, 0, -4]], [1.5] * 2, [RED, BLUE], view=(30, 0), width=12)
-    assert is_colour(front[350 - 233, 350], 0)
-    assert is_colour(front[350 + 233, 350], 2)
-
-
-def test_a_ball_covers_its_disc():
-    picture = render_balls([[7, 8, 9]], [3], [RED], size=200, width=10)
-    drawn = (picture < 250).any(axis=2)
-    assert drawn.sum() == pytest.approx(np.pi * (3 / 10 * 200) ** 2, rel=0.02)
-    rows, columns = np.nonzero(drawn)
-    assert rows.mean() == pytest.approx(99.5, abs=0.5)
-    assert columns.mean() == pytest.approx(99.5, abs=0.5)
-
-
-def test_balls_that_cut_each_other_meet_halfway():
-    picture = render_balls(
-        [[-1, 0, 0], [1, 0, 0]], [2, 2], [RED, BLUE], view=(-90, 90), size=200, width=8
-    )
-    assert is_colour(picture[100, 95], 0)
-    assert is_colour(picture[100, 105], 2)
-
-
-def test_touching_balls_of_one_colour_stay_apart():
-    points, radii, colours = [[-1.5, 0, 0], [1.5, 0, 0]], [2, 2], [RED, RED]
-    options = {"view": (-90, 90), "size": 200, "width": 10}
-    two = render_balls(points, radii, colours, **options)
-    one = render_balls(points, radii, colours, groups=[0, 0], **options)
-    seam_two, seam_one = two[100, 98:102].min(axis=0)[0], one[100, 98:102].min(axis=0)[0]
-    body = two[100, 70][0]
-    assert seam_two < seam_one < body
-
-
-def test_light_comes_from_above():
-    picture = render_balls([[0, 0, 0]], [3], [RED], size=100, width=8, view=(0, 0)).astype(int)
-    assert picture[35, 45, 0] > picture[65, 55, 0] + 20
-
-
-def test_everything_fits_and_a_ball_outside_is_no_error():
-    rng = np.random.default_rng(0)
-    points, radii = rng.uniform(-50, 50, (200, 3)), rng.uniform(1, 6, 200)
-    picture = render_balls(points, radii, rng.random((200, 3)), size=150)
-    frame = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    assert (frame == 255).all()
-    assert (picture < 250).any(axis=2).mean() > 0.3
-    close = render_balls(points, radii, rng.random((200, 3)), size=50, width=20)
-    assert close.shape == (50, 50, 3)
-    empty = render_balls(points, radii, rng.random((200, 3)), size=20, width=5, centre=[900, 0, 0])
-    assert (empty == 255).all()
-
-
-def test_the_z_buffer_equals_a_ray_through_every_ball():
-    # A second route: the nearest of all balls along the ray of each pixel's centre.
-    rng = np.random.default_rng(4)
-    spheres, radii = rng.uniform(-10, 110, (60, 3)), rng.uniform(0.5, 25, 60)
-    depth, owner = z_buffer(spheres, radii, 100)
-    column, row = np.meshgrid(np.arange(100) + 0.5, np.arange(100) + 0.5)
-    square = radii**2 - (column[..., None] - spheres[:, 0]) ** 2
-    square -= (row[..., None] - spheres[:, 1]) ** 2
-    front = np.where(square > 0, spheres[:, 2] + np.sqrt(np.maximum(square, 0)), -np.inf)
-    np.testing.assert_allclose(depth, front.max(axis=-1))
-    hit = np.isfinite(front.max(axis=-1))
-    np.testing.assert_array_equal(owner, np.where(hit, front.argmax(axis=-1), -1))
-    assert 0.3 < hit.mean() < 1.0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (([], [], []), "positions: wanted at least one ball, got none"),
-        (([[0, 0, 0]], [0.0], [RED]), "radii: wanted positive numbers, got 0 for ball 0"),
-        (([[0, 0, np.nan]], [1.0], [RED]), "positions: wanted finite numbers, got nan"),
-        (([[0, 0, 0]], [1.0, 1.0], [RED]), r"radii: wanted shape \(1\), got \(2,\)"),
-    ],
-)
-def test_bad_balls(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        render_balls(*arguments)
-
-
-def test_fitting_width_of_one_ball():
-    assert fitting_width([[5, 5, 5]], [2.0]) == pytest.approx(4.0, rel=0.05)
-
-
 def test_overview_is_a_whole_png_with_the_same_bytes(packed, slices, tmp_path):
     for name in ("first.png", "second.png"):
-        plot_overview(tmp_path / name, packed=packed, **slices)
+        save_figure(tmp_path / name, plot_overview(packed, **slices))
     first, second = ((tmp_path / name).read_bytes() for name in ("first.png", "second.png"))
     assert first[:8] == b"\x89PNG\r\n\x1a\n"
     assert first.rstrip().endswith(b"IEND\xaeB`\x82")
@@ -202,7 +94,7 @@ def test_overview_is_a_whole_png_with_the_same_bytes(packed, slices, tmp_path):
 def test_overview_shows_species_in_their_colours(packed, slices, tmp_path):
     from matplotlib.image import imread
 
-    plot_overview(tmp_path / "overview.png", packed=packed, **slices)
+    save_figure(tmp_path / "overview.png", plot_overview(packed, **slices))
     picture = imread(tmp_path / "overview.png")[..., :3]
     labels = picture[picture.shape[0] // 2 :, picture.shape[1] // 3 : 2 * picture.shape[1] // 3]
     for colour in species_colours(2):
@@ -216,7 +108,8 @@ def test_semantic_labels_are_coloured_by_name(packed, slices, tmp_path):
     named = LabelVolume(
         data=data, voxel_size=1.0, origin=(0, 0, 0), names=("a dot with a rather long name",)
     )
-    plot_overview(tmp_path / "overview.png", packed=packed, **(slices | {"labels": named}))
+    figure = plot_overview(packed, **(slices | {"labels": named}))
+    save_figure(tmp_path / "overview.png", figure)
     picture = imread(tmp_path / "overview.png")[..., :3]
     labels = picture[picture.shape[0] // 2 :, picture.shape[1] // 3 : 2 * picture.shape[1] // 3]
     assert (np.abs(labels - species_colours(2)[1]).max(axis=2) < 0.01).sum() > 1000
@@ -246,9 +139,8 @@ def test_overview_of_many_species_and_an_empty_volume(slices, tmp_path):
     )
     packed = PackedScene(scene=scene, positions=scene.positions, boundary=Open(), history=history)
     flat = Volume(data=np.zeros((4, 40, 6)), voxel_size=0.5, origin=(0, 0, 0))
-    plot_overview(
-        tmp_path / "o.png", packed=packed, **(slices | {"density": flat, "tomogram": flat})
-    )
+    figure = plot_overview(packed, **(slices | {"density": flat, "tomogram": flat}))
+    save_figure(tmp_path / "o.png", figure)
     assert (tmp_path / "o.png").stat().st_size > 10_000
 
 
@@ -368,31 +260,9 @@ def test_a_montage_goes_from_the_first_to_the_last_plane_that_holds_something():
         plot_montage(Volume(data=data, voxel_size=2.0, origin=(0, 0, 0)), n=0)
 
 
-def test_seams_between_balls_of_one_body_can_be_left_out():
-    points, options = [[-1, 0, 0], [1, 0, 0]], {"size": 101, "width": 6, "view": (-90, 90)}
-    arguments = points, [1.5, 1.5], [RED, RED]
-    lined = render_balls(*arguments, groups=[0, 0], **options)
-    smooth = render_balls(*arguments, groups=[0, 0], seams=0.0, **options)
-    assert int(lined[50, 50, 0]) + 15 < int(smooth[50, 50, 0])
-    np.testing.assert_array_equal(lined[50, 30], smooth[50, 30])
-
-
-def test_relief_darkens_pits_wider_than_a_ball():
-    x, y = (axis.ravel() for axis in np.meshgrid(np.arange(-9.0, 10), np.arange(-9.0, 10)))
-    pit = np.hypot(x, y) < 3.5
-    points = np.stack([x, y, np.where(pit, -4.0, 0.0)], 1)
-    arguments = points, np.ones(len(x)), np.full((len(x), 3), 0.5)
-    options = {"size": 152, "view": (-90, 90), "width": 19.0, "groups": np.zeros(len(x), int)}
-    contrast = []
-    for relief in (1.0, 4.0):
-        picture = render_balls(*arguments, **options, relief=relief).astype(float)
-        contrast.append(picture[70:82, 70:82].mean() / picture[70:82, 10:22].mean())
-    assert contrast[1] < contrast[0] - 0.05
-
-
 def test_matplotlib_is_loaded_on_use_and_no_backend_is_chosen():
     code = (
-        "import sys, openmm_cgpack.plot as plot\n"
+        "import sys, openmm_cgpack.draw as plot\n"
         "assert 'matplotlib' not in sys.modules\n"
         "import numpy as np, openmm_cgpack as c\n"
         "plot.plot_slices(c.Volume(data=np.eye(4)[None] * np.ones((4, 4, 4)), voxel_size=1.0,"
@@ -410,7 +280,7 @@ def test_the_power_spectrum_shows_a_wave_where_it_is():
     series = TiltSeries(
         images=images, angles=[-0.5, 0.0, 0.5], pixel_size=0.5, dose_e_per_a2=[1.0, 1.0, 1.0]
     )
-    spectrum, highest = _power_spectrum(series)
+    spectrum, highest = power_spectrum(series)
     middle = spectrum.shape[0] // 2
     row, column = np.unravel_index(spectrum.argmax(), spectrum.shape)
     found = abs(column - middle) / middle * highest
@@ -432,6 +302,6 @@ def test_a_tilt_series_adds_two_rows(tmp_path, packed, slices):
     heights = []
     for extra in ({}, {"series": series}):
         path = tmp_path / "overview.png"
-        plot_overview(path, packed=packed, **slices, **extra)
+        save_figure(path, plot_overview(packed, **slices, **extra))
         heights.append(imread(path).shape[0])
     assert heights[1] == pytest.approx(2 * heights[0], abs=2)

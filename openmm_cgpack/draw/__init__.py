@@ -1,0 +1,23 @@
+"""Pictures: one style and one palette; all functions return figures, made without pyplot."""
+
+from ..core.palette import species_colours
+from .overview import plot_overview
+from .scenes import plot_history, plot_molecules, plot_steps
+from .shading import VIEW, fitting_width, render_balls
+from .style import save_figure
+from .volumes import plot_montage, plot_planes, plot_slices
+
+__all__ = [
+    "VIEW",
+    "fitting_width",
+    "plot_history",
+    "plot_molecules",
+    "plot_montage",
+    "plot_overview",
+    "plot_planes",
+    "plot_slices",
+    "plot_steps",
+    "render_balls",
+    "save_figure",
+    "species_colours",
+]

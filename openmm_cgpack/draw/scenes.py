@@ -1,0 +1,332 @@
+"""Figures of scenes: bonds, balls, the molecules themselves, and the history of a packing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.palette import INK, species_colours
+from ..core.scene import PackedScene, Scene
+from ..density.points import shape_points
+from ..poses import extract_transforms
+from .shading import VIEW, camera_axes, fitting_width, render_balls
+from .style import TITLE, blank_figure, dress_axes, dress_panel, show_picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SHAPE_SPACING = 0.8
+"""Distance of the balls that filaments and membranes are drawn with, nm."""
+_HIDDEN = 8.0
+"""Points this much behind the foremost one of their column, nm, are not drawn."""
+_LEGEND_ROWS = 24
+
+
+def plot_history(packed: PackedScene) -> Figure:
+    """Return a figure of what a packing measured on its way.
+
+    Parameters
+    ----------
+    packed : PackedScene
+        The packing.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Radius of gyration and deepest overlap against the step.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament, pack_scene, place
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
+    >>> packed = pack_scene(scene, seed=1, platform="Reference", max_steps=100, relax_steps=0)
+    >>> [axes.get_xlabel() for axes in plot_history(packed).axes]
+    ['', 'step']
+    """
+    figure = blank_figure((6.0, 4.0))
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    draw_history(upper, lower, packed)
+    figure.subplots_adjust(left=0.14, right=0.97, top=0.96, bottom=0.14, hspace=0.12)
+    return figure
+
+
+def plot_steps(
+    scene: Scene,
+    frames: Sequence[np.ndarray],
+    titles: Sequence[str],
+    *,
+    views: Sequence[str] = ("bonds", "balls"),
+    colours: np.ndarray | None = None,
+    view: tuple[float, float] = VIEW,
+    size: int = 500,
+) -> Figure:
+    """Return a figure of a scene at several times: one column a time, one row a kind of view.
+
+    All pictures have one centre and one scale, so that they show what moved.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    frames : sequence of (b, 3) arrays
+        Ball centres at each time, nm.
+    titles : sequence of str
+        A title for each time.
+    views : sequence of {"bonds", "balls"}, optional
+        Wireframes of the bonds, or shaded balls.
+    colours : (s, 3) array, optional
+        A colour for each species; those of `species_colours` when left out.
+    view : tuple of float, optional
+        Azimuth and elevation of the viewer, degrees; see `render_balls`.
+    size : int, optional
+        Edge of each picture of balls, pixels.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        There is no frame, or not one title for each; an unknown view.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
+    >>> frames = [scene.positions, scene.positions / 2]
+    >>> figure = plot_steps(scene, frames, ["before", "after"], views=("bonds",))
+    >>> len(figure.axes)
+    2
+    """
+    if not len(frames) or len(frames) != len(titles):
+        raise ValueError(
+            f"titles: wanted one for each of at least one frame, got {len(titles)} for "
+            f"{len(frames)} frames"
+        )
+    unknown = set(views) - {"bonds", "balls"}
+    if unknown or not views:
+        raise ValueError(f"views: wanted 'bonds' and 'balls', got {list(views)}")
+    if colours is None:
+        colours = species_colours(len(scene.species))
+    everything = np.concatenate([np.asarray(frame, dtype=np.float64) for frame in frames])
+    reach = np.tile(scene.radii, len(frames))[:, None]
+    centre = ((everything - reach).min(axis=0) + (everything + reach).max(axis=0)) / 2
+    # Room for the scale bar below.
+    width = 1.1 * fitting_width(everything, reach[:, 0], centre=centre, view=view)
+    inches = 3.3
+    figure = blank_figure((inches * len(frames), (inches + 0.3) * len(views)))
+    panels = np.reshape(figure.subplots(len(views), len(frames)), (len(views), len(frames)))
+    of_ball = colours[scene.species_index[scene.instance_of_ball]]
+    for row, kind in enumerate(views):
+        for axes, frame, title in zip(panels[row], frames, titles, strict=True):
+            positions = np.asarray(frame, dtype=np.float64)
+            if kind == "bonds":
+                draw_bonds(axes, positions - centre, scene, of_ball, view, width)
+            else:
+                picture = render_balls(
+                    positions,
+                    scene.radii,
+                    of_ball,
+                    groups=scene.instance_of_ball,
+                    size=size,
+                    view=view,
+                    centre=centre,
+                    width=width,
+                )
+                show_picture(axes, picture)
+            dress_panel(axes, title if row == 0 else "", width=width, frame=False)
+    figure.subplots_adjust(left=0.005, right=0.995, bottom=0.01, top=0.94, wspace=0.02, hspace=0.06)
+    return figure
+
+
+def plot_molecules(
+    packed: PackedScene,
+    *,
+    colours: np.ndarray | None = None,
+    view: tuple[float, float] = VIEW,
+    size: int = 900,
+    title: str = "",
+) -> Figure:
+    """Return a picture of the molecules themselves, each type in its colour, with a legend.
+
+    Every atom (or point that stands for several) is a ball of the volume that it has in the
+    molecule's envelope, a little larger so that they close to a surface; filaments are tubes and
+    membranes are sheets. What stands behind others is not drawn.
+
+    Parameters
+    ----------
+    packed : PackedScene
+        The packing.
+    colours : (s, 3) array, optional
+        A colour for each species; those of `species_colours` when left out.
+    view : tuple of float, optional
+        Azimuth and elevation of the viewer, degrees; see `render_balls`.
+    size : int, optional
+        Edge of the picture, pixels.
+    title : str, optional
+        Title of the legend; what is in the scene when left out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from openmm_cgpack import as_packed, Filament, place
+    >>> packed = as_packed(place([(Filament(n_balls=5).build(), 3)], seed=1))
+    >>> figure = plot_molecules(packed, size=100)
+    >>> figure.savefig("molecules.png")
+    """
+    scene = packed.scene
+    if colours is None:
+        colours = species_colours(len(scene.species))
+    positions, radii, instance = _surface(packed, view)
+    width = fitting_width(positions, radii, view=view)
+    picture = render_balls(
+        positions,
+        radii,
+        colours[scene.species_index[instance]],
+        groups=instance,
+        size=size,
+        view=view,
+        width=width,
+        seams=0.0,
+        relief=1.5,
+    )
+    figure = blank_figure((11.0, 7.6))
+    axes = figure.add_axes((0.005, 0.01, 0.685, 0.97))
+    show_picture(axes, picture)
+    dress_panel(axes, "", width=width, frame=False)
+    draw_legend(figure, packed, colours, left=0.7, right=0.99, bottom=0.08, top=0.94, title=title)
+    return figure
+
+
+def _surface(
+    packed: PackedScene, view: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return points of everything in a scene that may be seen, their radii and instances."""
+    scene = packed.scene
+    transforms = extract_transforms(packed).transforms
+    positions, radii, instances = [], [], []
+    for i in range(scene.n_instances):
+        model = scene.model(i)
+        if model.structure is not None:
+            structure = model.structure
+            points = transforms[i].apply(structure.positions)[0]
+            share = model.volume * structure.atoms / structure.n_atoms
+            radius = 1.3 * np.cbrt(3 / (4 * np.pi) * share)
+        elif model.geometry is not None:
+            balls = packed.positions[scene.balls(i)]
+            points = shape_points(model, balls, spacing=_SHAPE_SPACING).positions
+            radius = np.full(len(points), _SHAPE_SPACING)
+        else:
+            points, radius = packed.positions[scene.balls(i)], model.radii
+        positions.append(points)
+        radii.append(radius)
+        instances.append(np.full(len(points), i))
+    points, radius = np.concatenate(positions), np.concatenate(radii)
+    instance = np.concatenate(instances)
+    seen = points @ camera_axes(*view).T
+    cell = np.floor(seen[:, :2]).astype(np.int64)
+    _, column = np.unique(cell, axis=0, return_inverse=True)
+    column = column.ravel()
+    front = np.full(column.max() + 1, -np.inf)
+    np.maximum.at(front, column, seen[:, 2])
+    keep = seen[:, 2] > front[column] - _HIDDEN
+    return points[keep], radius[keep], instance[keep]
+
+
+def draw_bonds(
+    axes: Axes,
+    positions: np.ndarray,
+    scene: Scene,
+    colours: np.ndarray,
+    view: tuple[float, float],
+    width: float,
+) -> None:
+    """Draw the bonds as lines, near ones over far ones; balls without bonds as dots."""
+    from matplotlib.collections import LineCollection
+
+    seen = positions @ camera_axes(*view).T
+    low, high = seen[:, 2].min(), seen[:, 2].max()
+
+    def fogged(which: np.ndarray, depth: np.ndarray) -> np.ndarray:
+        fog = 0.6 * ((high - depth) / max(high - low, 1e-9))[:, None]
+        return colours[which] * (1 - fog) + fog
+
+    bonds = scene.bonds
+    if len(bonds):
+        depth = seen[bonds, 2].mean(axis=1)
+        order = np.argsort(depth)
+        lines = LineCollection(
+            list(seen[bonds[order], :2]),
+            colors=fogged(bonds[order, 0], depth[order]),
+            linewidths=1.0 if scene.n_balls > 300 else 2.2,
+        )
+        axes.add_collection(lines)
+    lone = np.setdiff1d(np.arange(scene.n_balls), bonds)
+    if len(lone):
+        lone = lone[np.argsort(seen[lone, 2])]
+        x, y, depth = seen[lone].T
+        axes.scatter(x, y, s=9, c=fogged(lone, depth), linewidths=0)
+    axes.set_xlim(-width / 2, width / 2)
+    axes.set_ylim(-width / 2, width / 2)
+    axes.set_aspect("equal")
+
+
+def draw_history(upper: Axes, lower: Axes, packed: PackedScene) -> None:
+    """Draw radius of gyration and deepest overlap against the step."""
+    history = packed.history
+    for axes, values, name in (
+        (upper, history.radius_of_gyration, "radius of\ngyration (nm)"),
+        (lower, 100 * history.overlap, "deepest\noverlap (%)"),
+    ):
+        axes.plot(history.step, values, color=INK, linewidth=1.2)
+        dress_axes(axes, across="step" if axes is lower else "", up=name)
+        axes.set_ylim(bottom=0)
+    upper.tick_params(labelbottom=False)
+
+
+def draw_legend(
+    figure: Figure,
+    packed: PackedScene,
+    colours: np.ndarray,
+    *,
+    left: float,
+    right: float,
+    bottom: float,
+    top: float,
+    title: str = "",
+) -> None:
+    """Draw the species of a scene with their colours and numbers, in a part of a figure."""
+    scene = packed.scene
+    counts = np.bincount(scene.species_index, minlength=len(scene.species))
+    axes = figure.add_axes((left, bottom, right - left, top - bottom))
+    axes.set_axis_off()
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    shown = [s for s in range(len(scene.species)) if counts[s]]
+    left_out = len(shown) - _LEGEND_ROWS
+    shown = shown[:_LEGEND_ROWS]
+    columns = 1 if top - bottom > 0.5 else 2 if len(shown) <= 16 else 3
+    rows = max(8, -(-len(shown) // columns))
+    for place, s in enumerate(shown):
+        x, y = (place // rows) / columns, 1 - (place % rows + 0.5) / rows
+        axes.plot(
+            x + 0.012, y, "o", color=colours[s], markersize=8, markeredgecolor="none", clip_on=False
+        )
+        name = scene.species[s].name
+        name = name if len(name) <= 18 else name[:17] + "…"
+        axes.text(x + 0.035, y, name, va="center", fontsize=9.5, color=INK)
+        axes.text(
+            x + 0.80 / columns, y, str(counts[s]), va="center", ha="right", fontsize=9.5, color=INK
+        )
+    species = len(shown) + max(left_out, 0)
+    title = title or f"{scene.n_instances} bodies of {species} species, {scene.n_balls} balls"
+    if left_out > 0:
+        title += f" ({left_out} species more)"
+    axes.set_title(title, fontsize=TITLE, color=INK, loc="left", pad=4)
