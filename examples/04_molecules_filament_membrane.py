@@ -22,10 +22,10 @@ from common import (
     structures_of,
 )
 from common.measures import BENDING_HEAD, KEPT, measure_bending
+from openmm_cgpack.plot import VIEW
 
 import openmm_cgpack as cgp
 from openmm_cgpack.core.palette import species_colours
-from openmm_cgpack.plot import VIEW
 
 settings = current_settings()
 types = paper_types("1A1S", "1BXR", "1EQR", "1F1B", "1GYT")

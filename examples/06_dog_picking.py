@@ -17,10 +17,10 @@ import math
 import numpy as np
 from common import PAPER_TYPES, Section, charts, current_settings, judge, replacements
 from common.scenes import MICROSCOPE, crowded_scene, dense_series, tilt_series
+from openmm_cgpack.panels import dress_panel, show_image
 
 import openmm_cgpack as cgp
 from openmm_cgpack import evaluation as ev
-from openmm_cgpack.panels import dress_panel, show_image
 
 settings = current_settings()
 seed = settings.seed_of("noise")

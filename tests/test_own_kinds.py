@@ -12,8 +12,13 @@ import openmm_cgpack as cgp
 from openmm_cgpack.cli import main
 from openmm_cgpack.core.settings import families
 from openmm_cgpack.core.tables import from_table, to_table
-from openmm_cgpack.testing import check_force_term, check_format, check_protocol
-from openmm_cgpack.testing import check_stage, check_structure
+from openmm_cgpack.testing import (
+    check_force_term,
+    check_format,
+    check_protocol,
+    check_stage,
+    check_structure,
+)
 
 OWN = Path(__file__).resolve().parents[1] / "examples" / "own"
 FILES = ("ring", "tether", "settle", "vignette", "xyz")

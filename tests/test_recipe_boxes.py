@@ -107,7 +107,7 @@ def test_what_does_not_go_together_is_said(recipe_of, text, message):
 @pytest.mark.parametrize(
     ("fractions", "text", "message"),
     [
-        ("[0.1]", "", "Periodic or Slab"),
+        ("[0.1]", "", 'wanted kind = "dense"'),
         ("[0.1]", SLAB + "box = 50\n" + DENSE, "stand in place of the box"),
         ("[0.1]", SLAB + DENSE + "fraction = 0.2\n", "stand in place of the box"),
         ("[0.2, 0.1]", SLAB + DENSE, r"rising numbers, got \[0.2, 0.1\]"),

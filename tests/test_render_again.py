@@ -7,8 +7,8 @@ import mrcfile
 import numpy as np
 import pytest
 
-from openmm_cgpack.cli import main
 from openmm_cgpack import Pull, Run, SwitchedLennardJones, preset
+from openmm_cgpack.cli import main
 from openmm_cgpack.core.tables import from_table
 from openmm_cgpack.imaging import Imaging
 from openmm_cgpack.io import read_mrc
@@ -160,7 +160,10 @@ def test_a_render_is_not_overwritten_unasked(finished, tmp_path):
         ("[imaging]\ngold = 3\n", "[imaging.gold]: wanted a table, got 3"),
         ('[imaging]\npreset = "clean"\nsnr = 3\n', "[imaging]: "),
         ('[imaging]\npreset = "krios"\n', "preset: wanted one of paper, titan_krios_k3, clean"),
-        ("[imaging.microscope.scheme]\ntilt_min_deg = 70\n", "[imaging.microscope.scheme]: tilt_min"),
+        (
+            "[imaging.microscope.scheme]\ntilt_min_deg = 70\n",
+            "[imaging.microscope.scheme]: tilt_min",
+        ),
         ("[imaging\n", "not a TOML file"),
     ],
 )

@@ -162,17 +162,13 @@ def test_a_dense_run_cut_off_between_stages_writes_the_same_bytes(tmp_path, plat
     assert len(stages) >= 2
     for number, stage in enumerate(stages):
 
-        def cut(block, stage=stage):
+        def cut(block, stage=stage, done=tuple(stages[:number])):
+            assert block.stage not in done
             if block.finished and block.stage == stage:
                 raise Cut
 
-        done = []
         with pytest.raises(Cut):
-            if number == 0:
-                run(recipe, out, watch=cut)
-            else:
-                resume(out, watch=lambda block: (done.append(block.stage), cut(block)))
-        assert not set(done) & set(stages[:number])
+            resume(out, watch=cut) if number else run(recipe, out, watch=cut)
     resume(out, watch=lambda block: pytest.fail("all of the packing was kept"))
     assert content(out) == content(tmp_path / "whole")
     assert dynamics(out) == dynamics(tmp_path / "whole")
@@ -224,7 +220,10 @@ def test_later_tables_may_be_set_by_command(tmp_path, capsys):
 
 def test_a_packing_that_fails_keeps_its_best_state(tmp_path, caplog):
     text = DENSE.format(platform="CPU").replace("fraction = 0.3", "fraction = 0.9")
-    recipe, out = written(tmp_path, text + "[pack.compression]\nmax_steps = 300\n"), tmp_path / "out"
+    recipe, out = (
+        written(tmp_path, text + "[pack.compression]\nmax_steps = 300\n"),
+        tmp_path / "out",
+    )
     with pytest.raises(PackingError, match="was not reached"):
         run(recipe, out)
     best = load_packed(work_folder(out) / BEST)
@@ -373,7 +372,7 @@ def test_a_dense_run_killed_in_every_stage(tmp_path, platform):
 
 
 def stages_kept(out):
-    """Return how far an unfinished run is: -1 before its scene is placed, 1 from a checkpoint on."""
+    """Return how far an unfinished run is: -1 without a scene, 1 from a checkpoint on."""
     folder = work_folder(out)
     if not (folder / SCENE).exists():
         return -1

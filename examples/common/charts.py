@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from openmm_cgpack.panels import INK, blank_figure
 
 if TYPE_CHECKING:

@@ -9,8 +9,15 @@ from openmm_cgpack.core.seeds import integer_seed
 from openmm_cgpack.core.settings import kind, setting
 from openmm_cgpack.forces import HarmonicAngles, HarmonicBonds, SoftRepulsion, Walls
 from openmm_cgpack.models import SHAPE_COVER
-from openmm_cgpack.packing import Block, Protocol, Stop, as_packed, choose_platform, create_system
-from openmm_cgpack.packing import to_topology
+from openmm_cgpack.packing import (
+    Block,
+    Protocol,
+    Stop,
+    as_packed,
+    choose_platform,
+    create_system,
+    to_topology,
+)
 
 
 @kind("settle")
@@ -31,9 +38,9 @@ class Settle(Protocol):
         import openmm.app
         import openmm.unit
 
-        repulsion = SoftRepulsion(k=self.stiffness)
+        apart = (SoftRepulsion(k=self.stiffness), Walls(k=self.stiffness))
         # `self.forces` are the user's own terms: they act in every protocol.
-        terms = (repulsion, Walls(k=self.stiffness), HarmonicBonds(), HarmonicAngles(), *self.forces)
+        terms = (*apart, HarmonicBonds(), HarmonicAngles(), *self.forces)
         system = create_system(scene, forces=terms, rigidity="constraints")
         integrator = openmm.LangevinMiddleIntegrator(self.temperature, 1.0, self.timestep)
         integrator.setRandomNumberSeed(integer_seed(np.random.SeedSequence(seed)))

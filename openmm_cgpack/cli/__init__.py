@@ -17,7 +17,16 @@ from typing import Any, NoReturn
 
 from .. import __version__
 from ..core import PackingError, PlacementError
-from . import auditing, checking, coarse_graining, exporting, listing, rendering, scoring, simulating
+from . import (
+    auditing,
+    checking,
+    coarse_graining,
+    exporting,
+    listing,
+    rendering,
+    scoring,
+    simulating,
+)
 
 BAD_INPUT = 2
 """Exit code for input that is not good, and for runs that failed for it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import add_settings, from_options
 from ..export import Export, Format, export_run, view
+from .options import add_settings, from_options
 
 
 def add(commands: Any) -> None:

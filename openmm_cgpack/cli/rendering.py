@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
         "--imaging",
         required=True,
         metavar="TOML",
-        help="a file with [imaging], which changes what it names of the run's, and a seed where wanted",
+        help="a file with [imaging], which changes what it names of the run's, and a seed",
     )
     render.add_argument("--name", metavar="NAME", help="of the render; else the file's")
     render.add_argument("--force", action="store_true", help="replace a render of that name")

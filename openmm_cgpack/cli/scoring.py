@@ -8,9 +8,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .options import add_settings, from_options
 from ..core.tables import to_table
 from ..evaluation import MatchingRule, PaperRule
+from .options import add_settings, from_options
 
 if TYPE_CHECKING:
     import numpy as np

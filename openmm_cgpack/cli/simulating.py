@@ -119,9 +119,7 @@ def _resume(options: argparse.Namespace) -> None:
     recipe = None
     if options.recipe is not None or options.changes:
         found = load_unfinished(options.resume)
-        recipe = _changed(
-            found if options.recipe is None else load_recipe(options.recipe), options
-        )
+        recipe = _changed(found if options.recipe is None else load_recipe(options.recipe), options)
     manifest = resume(
         options.resume, recipe, force=options.force, progress=_shows_progress(options)
     )

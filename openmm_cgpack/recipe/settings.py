@@ -14,15 +14,13 @@ from ..density import MapSettings
 from ..imaging import Imaging, OneStep, preset
 from ..io.toml import read_toml, toml_text
 from ..models import Structure
-from ..packing import Protocol, Pull, Run, Start
+from ..packing import Dense, Protocol, Pull, Run, Start
 
 
 class Files(Settings):
     """What is written, beyond what every run writes."""
 
-    frame_interval: int = setting(
-        "steps between frames of the trajectory", default=250, minimum=1
-    )
+    frame_interval: int = setting("steps between frames of the trajectory", default=250, minimum=1)
     atoms: bool = setting(
         "atoms.cif: all atoms of all molecules at their final places; wants molecules from files "
         "or downloads, since the library's have none",
@@ -98,6 +96,10 @@ class Recipe(Settings):
                 raise ValueError(
                     "fractions: stand in place of the box of [start] and the fraction of [pack], "
                     "not beside them"
+                )
+            if not isinstance(self.pack, Dense):
+                raise ValueError(
+                    f'fractions: wanted kind = "dense" in [pack], got "{self.pack.kind}"'
                 )
             if not self.fractions or any(b <= a for a, b in pairwise(self.fractions)):
                 raise ValueError(f"fractions: wanted rising numbers, got {list(self.fractions)}")

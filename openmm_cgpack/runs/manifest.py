@@ -17,8 +17,8 @@ import numpy as np
 from ..core import BallModel
 from ..core.seeds import STAGES, stage_seed
 from ..core.tables import to_table
-from ..io.masks import mask_name
 from ..imaging import Imaging, Rendered
+from ..io.masks import fits_mrc
 from ..recipe import Recipe
 from .folder import INSTANCES, MANIFEST
 from .pipeline import Simulated
@@ -222,7 +222,7 @@ def _density(simulated: Simulated) -> dict[str, Any]:
         "origin_in_scene_nm": density.origin.tolist(),
         "mass_da": float(density.data.sum(dtype=np.float64) * density.voxel_size**3),
         "expected_mass_da": float(masses[scene.species_index].sum()),
-        "instances_file": mask_name(INSTANCES, simulated.labels.instances),
+        "instances_file": INSTANCES + (".mrc" if fits_mrc(simulated.labels.instances) else ".zarr"),
         "labelled_instances": len(np.unique(simulated.labels.instances.data)) - 1,
     }
 

@@ -18,7 +18,7 @@ from ..core.seeds import stage_seed
 from ..density import Labels, particle_table, render_density, render_labels
 from ..imaging import Rendered, render
 from ..io.scenes import load_scene, save_scene
-from ..packing import FrameReporter, crowding_series, pack_scene
+from ..packing import Dense, FrameReporter, crowding_series, pack_scene
 from ..packing.protocols import Watch
 from ..poses import Poses, extract_transforms
 from ..recipe import Recipe
@@ -283,6 +283,7 @@ def simulate_series(
     made = Simulated(recipe=recipe, work=folder, watch=watch, progress=progress)
     _run(made, ("models", "placement"), hook)
     with timed(made.seconds, "packing"):
+        assert isinstance(recipe.pack, Dense)
         series = crowding_series(
             made.scene,
             recipe.fractions,

@@ -15,6 +15,7 @@ from ..core.tables import check_names, from_table, to_table
 from ..imaging import Imaging, render
 from ..io.atomic import atomic_folder, atomic_path
 from ..io.toml import read_toml, toml_text
+from ..packing.protocols import Watch
 from ..recipe import Recipe, dump_recipe, load_recipe
 from .folder import IMAGING, MANIFEST, RECIPE, RENDERS, RunFolder, read_manifest
 from .manifest import (
@@ -25,7 +26,6 @@ from .manifest import (
     write_manifest,
 )
 from .outputs import write_outputs, write_rendered
-from ..packing.protocols import Watch
 from .pipeline import Hook, Simulated, simulate, simulate_series, timed
 from .work import begun, check_free, forget, load_unfinished, was_moved, whole_folder
 
