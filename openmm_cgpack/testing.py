@@ -183,7 +183,7 @@ def check_force_term(term: ForceTerm) -> None:
 
     _check_settings(term)
     chain = Filament(n_balls=4).build()
-    for boundary in (Open(), Periodic(box=400.0), Slab(box=400.0)):
+    for boundary in (Open(), Periodic(box=(400.0,) * 3), Slab(box=(400.0,) * 3)):
         scene = place([(chain, 2)], boundary=boundary, seed=1)
         system = create_system(scene, forces=(HarmonicBonds(), term))
         if system.getNumForces() < 2:

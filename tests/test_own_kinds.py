@@ -10,7 +10,7 @@ import pytest
 
 import openmm_cgpack as cgp
 from openmm_cgpack.cli import main
-from openmm_cgpack.core.settings import families
+from openmm_cgpack.core.reference import families
 from openmm_cgpack.core.tables import from_table, to_table
 from openmm_cgpack.testing import (
     check_force_term,

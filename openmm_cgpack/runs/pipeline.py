@@ -120,7 +120,7 @@ def _packing(made: Simulated) -> None:
     if hasattr(protocol, "fraction"):
         # Counts are whole: the box is exact, and the fraction what they make in it.
         fraction = recipe.start.reached(made.scene, protocol.fraction)
-        protocol = dataclasses.replace(protocol, fraction=fraction)
+        protocol = dataclasses.replace(protocol, fraction=fraction)  # type: ignore[call-arg]
     packed = pack_scene(
         made.scene,
         protocol,

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ..core.seeds import stage_seed
-from ..core.tables import check_names, from_table, to_table
+from ..core.tables import check_names, to_table
 from ..imaging import Imaging, render
 from ..io.atomic import atomic_folder, atomic_path
 from ..io.toml import read_toml, toml_text
 from ..packing.protocols import Watch
-from ..recipe import Recipe, dump_recipe, load_recipe
+from ..recipe import Recipe, dump_recipe, load_recipe, recipe_from
 from .folder import IMAGING, MANIFEST, RECIPE, RENDERS, RunFolder, read_manifest
 from .manifest import (
     describe,
@@ -298,7 +298,7 @@ def load_imaging(path: Path, recipe: Recipe) -> tuple[Imaging, int]:
     document = read_toml(path)
     try:
         check_names(document, ["seed", "imaging"], "")
-        changed = from_table(Recipe, document, base=recipe)
+        changed = recipe_from(document, base=recipe)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{path}: {error}") from None
     return changed.imaging, changed.seed
