@@ -1,6 +1,6 @@
 """The paper's first scene: 20 types of macromolecules, 20 of each, dispersed in 120 nm."""
 
-from openmm_cgpack import coarse_grain, library, place
+from openmm_cgpack import Placement, coarse_grain, library, place
 
 # Stand-ins for the types whose entries the library lacks are those of docs/library.md.
 TYPES = (
@@ -34,4 +34,6 @@ def paper_models(**options):
 
 def paper_scene(copies=20, *, extent=120.0, **options):
     """Return the scene at its start; the box grows where the molecules do not fit."""
-    return place([(model, copies) for model in paper_models(**options)], extent=extent, seed=1)
+    return place(
+        [(model, copies) for model in paper_models(**options)], Placement(extent=extent), seed=1
+    )

@@ -97,8 +97,8 @@ def contacts(packed):
     poses = extract_transforms(packed).transforms
     found = atom_contacts(packed.scene, poses, packed.boundary, distances=(0.25, 0.15))
     if found is None:
-        tidied = packed.provenance.get("clash_removal", {})
-        return {"points too close": tidied.get("points_too_close", "not tidied")}
+        cleared = packed.provenance.get("clash_removal", {})
+        return {"points too close": cleared.get("points_too_close", "not removed")}
     near, nearer = found.within
     return {
         "atoms < 2.5 Å, %": f"{100 * near.atoms / found.atoms:.4f}",

@@ -22,7 +22,7 @@ models = {
     "filament": cgp.Filament(n_balls=9).build(),
     "membrane": cgp.Membrane(shape=(6, 6)).build(),
 }
-repeats = settings.by_size(small=2, quick=3, full=10)
+repeats = 10 if settings.full else 3
 relax_steps = 1_000
 
 
@@ -37,11 +37,9 @@ def packing(model, index):
     reporter = cgp.FrameReporter(20)
     packed = cgp.pack_scene(
         cgp.Scene(species=(model,), species_index=[0], transforms=pose),
+        cgp.Pull(max_steps=2_000, relax_steps=relax_steps),
+        run=settings.run,
         seed=settings.seed_of("dynamics", index),
-        max_steps=2_000,
-        relax_steps=relax_steps,
-        platform=settings.platform,
-        threads=settings.threads,
         reporters=[reporter],
     )
     return PackingRun(packed, reporter)
@@ -58,59 +56,44 @@ section = Section(
 )
 
 # %%
-# The first filament through time, seen from its side.
+# The first filament through time, seen from its side, and 36 slices of it at the start, half way
+# and at the end. It is 17 nm high at times, less than 36 voxels of 1 nm.
+
+colours = {"filament": (0.93, 0.75, 0.16), "membrane": (0.45, 0.74, 0.94)}
 
 
-def steps_picture(name, figure_number):
-    """Draw a deformable through time."""
+def through_time(name, figure_number, *, n, columns, voxel_size):
+    """Draw the first run of a deformable, and slices of its density at three times."""
     run = runs[name][0]
     moments = run.moments(5)
     axes = np.linalg.eigh(np.cov(run.frames[0].T))[1]
     x, y, z = (axes[:, 0] + 0.5 * axes[:, 1]) / np.hypot(1, 0.5)
-    figure = cgp.plot_steps(
+    steps = cgp.plot_steps(
         run.scene,
         [run.frames[m] for m in moments],
         run.titles(moments),
         colours=np.array([colours[name]]),
         view=(np.degrees(np.arctan2(y, x)), np.degrees(np.arcsin(z))),
     )
-    return section.add_picture(
-        figure,
-        caption=f"The {name} through time, wireframe and balls.",
-        paper=f"Figure {figure_number} a: the {name}'s deformation in 3D ball-stick view.",
-    )
-
-
-def slices_picture(name, figure_number, when, *, n, columns, voxel_size):
-    """Draw slices of a deformable's density at the start (0), half way (2) or the end (-1)."""
-    run = runs[name][0]
-    moment = run.moments(5)[when]
+    caption = f"The {name} through time, wireframe and balls."
+    paper = f"Figure {figure_number} a: the {name}'s deformation in 3D ball-stick view."
+    figures = [section.add_picture(steps, caption=caption, paper=paper)]
     sampling = cgp.MapSettings(voxel_size=voxel_size, resolution=4.0)
-    density = cgp.render_density(run.at(moment), sampling)
-    return section.add_picture(
-        cgp.plot_montage(density, n=n, columns=columns),
-        caption=f"{n} slices of the {name}'s density at step {run.steps[moment]}, heights in nm.",
-        paper=f"Figure {figure_number} b: the 2D density map in {n} slices at each state.",
-    )
+    for m in (moments[0], moments[2], moments[-1]):
+        density = cgp.render_density(run.at(m), sampling)
+        slices = cgp.plot_montage(density, n=n, columns=columns)
+        caption = f"{n} slices of the {name}'s density at step {run.steps[m]}, heights in nm."
+        paper = f"Figure {figure_number} b: the 2D density map in {n} slices at each state."
+        figures.append(section.add_picture(slices, caption=caption, paper=paper))
+    return figures
 
 
-colours = {"filament": (0.93, 0.75, 0.16), "membrane": (0.45, 0.74, 0.94)}
-steps_picture("filament", 13)
-
-# %%
-# 36 slices of it at the start, half way and at the end. The filament is 17 nm high at times, less
-# than 36 voxels of 1 nm.
-
-[slices_picture("filament", 13, when, n=36, columns=9, voxel_size=0.5) for when in (0, 2, -1)]
+through_time("filament", 13, n=36, columns=9, voxel_size=0.5)
 
 # %%
 # The membrane, and 20 slices.
 
-steps_picture("membrane", 14)
-
-# %%
-
-[slices_picture("membrane", 14, when, n=20, columns=10, voxel_size=1.0) for when in (0, 2, -1)]
+through_time("membrane", 14, n=20, columns=10, voxel_size=1.0)
 
 # %%
 # Numbers that compare both, of all runs through time.
@@ -128,8 +111,8 @@ measures = {
 figure, panels = charts((10.0, 6.0), rows=2, columns=2, x="step")
 for panel, (key, label) in zip(panels, measures.items(), strict=True):
     for name, several in runs.items():
-        for run, through_time in zip(several, shapes[name], strict=True):
-            values = np.array([getattr(shape, key) for shape in through_time])
+        for run, course in zip(several, shapes[name], strict=True):
+            values = np.array([getattr(shape, key) for shape in course])
             steps = np.array(run.steps)
             pulled = steps <= steps[-1] - relax_steps
             panel.plot(steps[pulled], values[pulled], color=colours[name], linewidth=1.0)
@@ -149,7 +132,7 @@ section.add_picture(
 # %%
 # The end of every run.
 
-last = {name: [through_time[-1] for through_time in several] for name, several in shapes.items()}
+last = {name: [course[-1] for course in several] for name, several in shapes.items()}
 section.add_table(
     ("", *BENDING_HEAD),
     [
@@ -179,7 +162,7 @@ bend, departure, shrink = at_end("bend"), at_end("departure"), at_end("shrink")
 ratios = [m["membrane"].mean() / m["filament"].mean() for m in (bend, departure, shrink)]
 spread = {name: values.max() for name, values in at_end("bond_spread").items()}
 strained = {
-    name: max(shape.bond_spread for through_time in several for shape in through_time)
+    name: max(shape.bond_spread for course in several for shape in course)
     for name, several in shapes.items()
 }
 section.add_finding(

@@ -17,25 +17,28 @@ import math
 import numpy as np
 from common import PAPER_TYPES, Section, charts, current_settings, judge, replacements
 from common.scenes import MICROSCOPE, crowded_scene, dense_series, tilt_series
-from openmm_cgpack.panels import dress_panel, show_image
 
 import openmm_cgpack as cgp
 from openmm_cgpack import evaluation as ev
+from openmm_cgpack.core.palette import BLUE, GREY, ORANGE, RED
+from openmm_cgpack.draw.style import dress_panel, show_image
 
 settings = current_settings()
 seed = settings.seed_of("noise")
 made = crowded_scene(settings)
 truth = cgp.particle_table(made.run.packed, grid=made.density.grid)
-snrs = settings.by_size(
-    small=(1000, 200, 0.1), quick=(1000, 200, 0.1), full=(1000, 200, 1, 0.1, 0.02)
-)
+snrs = (1000, 200, 1, 0.1, 0.02) if settings.full else (1000, 200, 0.1)
 few = [ev.DogPicker(sigma=sigma) for sigma in (2, 3, 4, 5, 7, 10, 15)]
-pickers = settings.by_size(small=few, quick=few, full=ev.PAPER_PICKERS)
+pickers = ev.PAPER_PICKERS if settings.full else few
 sigmas = [picker.sigma for picker in pickers]
 cases = [
     ev.PickingCase(
         name=f"SNR {snr:g}, {wedge}",
-        volume=cgp.simulate_tomogram(made.density, snr=snr, tilt_max=tilt_max, seed=seed),
+        volume=cgp.render(
+            made.density,
+            cgp.OneStep(snr=snr, wedge=cgp.MissingWedge(tilt_max_deg=tilt_max)),
+            seed=seed,
+        ).tomogram,
         truth=truth,
     )
     for tilt_max, wedge in ((60, "tilts to 60°"), (90, "no wedge"))
@@ -64,7 +67,7 @@ for panel, wedge in zip(panels, ("tilts to 60°", "no wedge"), strict=True):
     for name in (case.name for case in cases if case.name.endswith(wedge)):
         curve = [(p.picker.sigma, p.scores.f) for p in points if p.case.name == name]
         panel.plot(*zip(*curve, strict=True), "o-", markersize=3, label=name.split(",")[0])
-    panel.axhline(chance, color="#999999", linestyle=":")
+    panel.axhline(chance, color=GREY, linestyle=":")
     panel.set_title(wedge, loc="left", fontsize=11)
     panel.set_ylim(0, 1)
     panel.legend(frameon=False, fontsize=8)
@@ -163,18 +166,19 @@ for whose, positions in (("DoG", picks.positions), ("true centres", truth.centre
 size, middle = tomogram.voxel_size, tomogram.data.shape[0] // 2
 height = middle * size
 figure, panels = charts((10.0, 5.3), columns=2)
-black, white = np.percentile(tomogram.data[middle], (0.5, 99.5))
 for panel, title in zip(panels, ("true centres", "picked centres"), strict=True):
-    show_image(panel, tomogram.data[middle], black, white)
+    show_image(panel, tomogram.data[middle])
     dress_panel(panel, title, width=tomogram.data.shape[2] * size)
 near = abs(truth.centre[:, 2] - height) < 6
 for (x, y, _), radius in zip(truth.centre[near] / size, truth.radius[near] / size, strict=True):
     angle = np.linspace(0, 2 * np.pi, 90)
     panels[0].plot(x, y, "ko", markersize=4)
-    panels[0].plot(x + radius * np.cos(angle), y + radius * np.sin(angle), "#4f86c6", linewidth=0.8)
+    panels[0].plot(
+        x + radius * np.cos(angle), y + radius * np.sin(angle), color=BLUE, linewidth=0.8
+    )
 hit = np.isin(np.arange(len(picks)), top.scores.pairs[:, 0])
 near = abs(picks.positions[:, 2] - height) < 6
-for right, colour in ((True, "k"), (False, "#d03030")):
+for right, colour in ((True, "k"), (False, RED)):
     x, y, _ = picks.positions[near & (hit == right)].T / size
     panels[1].plot(x, y, "o", color=colour, markersize=4)
 for panel in panels:
@@ -197,7 +201,7 @@ narrow = [picker for picker in pickers if picker.sigma <= 7]
 series = dense_series(settings)
 crowds, levels = [], []
 for scene in series:
-    volume = cgp.simulate_tomogram(scene.density, snr=snr, seed=seed)
+    volume = cgp.render(scene.density, cgp.OneStep(snr=snr), seed=seed).tomogram
     crowds.append(
         ev.PickingCase(
             name=f"{scene.fraction:.3f}",
@@ -212,8 +216,8 @@ for scene in series:
 crowding = ev.best_points(ev.picking_curve(crowds, narrow, periodic=True))
 fractions = [point.case.fraction for point in crowding]
 figure, (panel,) = charts((5.6, 3.6), x="envelope volume fraction of the box", y="F")
-panel.plot(fractions, [point.scores.f for point in crowding], "o-", color="#d9793b", label="DoG")
-panel.plot(fractions, levels, "o:", color="#999999", label="at random")
+panel.plot(fractions, [point.scores.f for point in crowding], "o-", color=ORANGE, label="DoG")
+panel.plot(fractions, levels, "o:", color=GREY, label="at random")
 panel.set_ylim(0, 1)
 panel.legend(frameon=False, fontsize=8, loc="lower right")
 section.add_picture(
@@ -242,7 +246,9 @@ section.add_table(
 densest, rendered = series[-1], tilt_series(settings)
 ratio = rendered.snr["volume"]
 images = {
-    f"one step, SNR {ratio:.2g}": cgp.simulate_tomogram(densest.density, snr=ratio, seed=seed),
+    f"one step, SNR {ratio:.2g}": cgp.render(
+        densest.density, cgp.OneStep(snr=ratio), seed=seed
+    ).tomogram,
     "tilt series": rendered.tomogram,
 }
 pair = [

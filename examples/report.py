@@ -6,7 +6,6 @@ python examples/report.py --quick -o report.html
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -36,10 +35,8 @@ def main(
     options = parser.parse_args(arguments)
     if options.structures is not None and not options.structures.is_dir():
         parser.error(f"--structures: {options.structures}: no such folder")
-    if not options.quiet:
-        logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = Settings(
-        size="quick" if options.quick else "full",
+        full=not options.quick,
         seed=options.seed,
         structures=options.structures,
         platform=options.platform,

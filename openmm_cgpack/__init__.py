@@ -6,7 +6,7 @@ particles -> tomogram. Every arrow is a function on the data types of `openmm_cg
 
 from importlib.metadata import version
 
-from .auditing import Audit, audit, write_audit
+from .auditing import Audit, AuditSettings, audit, write_audit
 from .core import (
     AtomicStructure,
     BallModel,
@@ -92,15 +92,18 @@ from .imaging import (
     render,
 )
 from .io import (
+    from_mdtraj,
     read_mrc,
     read_particles,
     read_picks,
+    to_mdtraj,
     write_atoms,
     write_bild,
     write_cmm,
     write_mrc,
     write_particles,
     write_picks,
+    write_trajectory,
 )
 from .io.scenes import load_packed, load_scene, save_packed, save_scene
 from .models import (
@@ -121,6 +124,7 @@ from .packing import (
     FrameReporter,
     Insertion,
     Packing,
+    Placement,
     Protocol,
     Pull,
     Run,
@@ -145,7 +149,6 @@ from .packing import (
     remove_clashes,
     to_topology,
     write_topology,
-    write_trajectory,
 )
 from .poses import Poses, extract_transforms
 from .recipe import Recipe, demo_recipe, dump_recipe, load_recipe
@@ -168,6 +171,7 @@ __all__ = [
     "SHAPE_COVER",
     "AtomicStructure",
     "Audit",
+    "AuditSettings",
     "BallModel",
     "Boundary",
     "CentrePull",
@@ -209,6 +213,7 @@ __all__ = [
     "Periodic",
     "PickScores",
     "Picks",
+    "Placement",
     "PlacementError",
     "Poses",
     "Protocol",
@@ -256,6 +261,7 @@ __all__ = [
     "fit_box",
     "fit_counts",
     "fourier_shell_correlation",
+    "from_mdtraj",
     "from_zyz",
     "gaussian_sigma",
     "insert",
@@ -305,6 +311,7 @@ __all__ = [
     "species_colours",
     "species_map",
     "split_tomograms",
+    "to_mdtraj",
     "to_quaternion",
     "to_topology",
     "to_zyz",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from openmm_cgpack.panels import INK, blank_figure
+
+from openmm_cgpack.draw.style import blank_figure, dress_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,10 +25,6 @@ def charts(
     figure = blank_figure(inches)
     figure.set_layout_engine("tight")
     panels = figure.subplots(rows, columns, sharex=rows > 1, sharey=share_y, squeeze=False)
-    for panel in panels.ravel():
-        panel.spines[["top", "right"]].set_visible(False)
-    for panel in panels[-1]:
-        panel.set_xlabel(x, color=INK)
-    for panel in panels[:, 0]:
-        panel.set_ylabel(y, color=INK)
+    for (row, column), panel in np.ndenumerate(panels):
+        dress_axes(panel, across=x if row == rows - 1 else "", up="" if column else y)
     return figure, panels.ravel()

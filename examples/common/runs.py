@@ -10,7 +10,15 @@ from functools import cached_property
 
 import numpy as np
 
-from openmm_cgpack import BallModel, FrameReporter, PackedScene, Scene, place, radius_of_gyration
+from openmm_cgpack import (
+    BallModel,
+    FrameReporter,
+    PackedScene,
+    Placement,
+    Scene,
+    place,
+    radius_of_gyration,
+)
 
 
 def place_in(
@@ -22,7 +30,7 @@ def place_in(
     """
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
-        scene = place(counts, extent=extent, seed=seed)
+        scene = place(counts, Placement(extent=extent), seed=seed)
     notes = "; ".join(str(w.message) for w in said if "enlarged" in str(w.message))
     return scene, f" ({notes})" if notes else ""
 

@@ -6,36 +6,35 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..auditing import AuditSettings, audit, write_audit
+from .options import add_settings, from_options
+from ..io.scenes import load_packed
+from ..runs.folder import RunFolder
+
 
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
-    audit = commands.add_parser(
+    command = commands.add_parser(
         "audit", help="measure a run: counts, density, atoms in each other, order"
     )
-    audit.add_argument("out", metavar="OUT", help="the folder of a run, or a packed scene's .npz")
-    audit.add_argument("--to", metavar="FOLDER", help="where to write; else beside the scene")
-    audit.add_argument(
-        "--voxel-size", type=float, metavar="NM", help="of the voxels that count envelopes"
-    )
-    audit.add_argument("--no-files", action="store_true", help="only print the table")
-    audit.set_defaults(action=_audit)
+    command.add_argument("out", metavar="OUT", help="the folder of a run, or a packed scene's .npz")
+    command.add_argument("--to", metavar="FOLDER", help="where to write; else beside the scene")
+    command.add_argument("--no-files", action="store_true", help="only print the table")
+    add_settings(command, AuditSettings)
+    command.set_defaults(action=_audit)
 
 
 def _audit(options: argparse.Namespace) -> None:
-    from ..auditing import audit, write_audit
-    from ..io.scenes import load_packed
-    from ..runs import RunFolder
-
+    settings = from_options(AuditSettings, options)
     path = Path(options.out)
     if path.is_dir():
         run = RunFolder(path)
-        packed, asked = run.packed(), run.asked
+        found = audit(run.packed(), settings, asked=run.asked)
     else:
-        packed, asked, path = load_packed(path), None, path.parent
-    found = audit(packed, asked=asked, voxel_size=options.voxel_size)
+        found = audit(load_packed(path), settings)
     print(found)
     if not options.no_files:
-        folder = path if options.to is None else Path(options.to)
+        beside = path if path.is_dir() else path.parent
+        folder = beside if options.to is None else Path(options.to)
         folder.mkdir(parents=True, exist_ok=True)
-        written = write_audit(folder, found)
-        print(f"wrote {', '.join(str(p) for p in written)}")
+        print(f"wrote {', '.join(str(file) for file in write_audit(folder, found))}")

@@ -82,7 +82,7 @@ def _score_picks(options: argparse.Namespace) -> None:
 
 def _score_labels(options: argparse.Namespace) -> None:
     from ..evaluation import score_labels
-    from ..io.present import present
+    from ..io.atomic import existing
 
     _check_folder(options.json)
     path = Path(options.truth)
@@ -90,7 +90,7 @@ def _score_labels(options: argparse.Namespace) -> None:
     if path.is_dir() and path.suffix != ".zarr":
         if names is None:
             names = _species_of(path)
-        path = present(path / "semantic.mrc")
+        path = existing(path / "semantic.mrc")
     scores = score_labels(_read_labels(options.labels), _read_labels(path), names=names)
     print(scores.table())
     _write_json(options.json, _labels_record(scores))

@@ -24,7 +24,7 @@ class CentrePull(ForceTerm):
 
     Examples
     --------
-        >>> from openmm_cgpack import Filament, place
+    >>> from openmm_cgpack import Filament, place
     >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
     >>> CentrePull(k=0.01).build(scene, "bonds").getNumParticles()
         15

@@ -40,11 +40,11 @@ class SwitchedLennardJones(ForceTerm):
     --------
     Bonded pairs of balls do not see each other:
 
-        >>> from openmm_cgpack import Filament, place
+    >>> from openmm_cgpack import Filament, place
     >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
     >>> term = SwitchedLennardJones(epsilon=0.5, switch=20.0, cutoff=21.0, form="custom")
     >>> force = term.build(scene, "bonds")
-        >>> force.getNumParticles(), force.getNumExclusions()
+    >>> force.getNumParticles(), force.getNumExclusions()
     (15, 12)
     """
 

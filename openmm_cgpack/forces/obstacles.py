@@ -58,10 +58,11 @@ class ObstacleWall(ForceTerm):
     --------
     Filaments that stay inside a sphere:
 
-    >>> from openmm_cgpack import Grid, Obstacle, Filament, place
+    >>> from openmm_cgpack import Filament, Grid, Obstacle, Placement, place
+    >>> tube = Filament(n_balls=5).build()
     >>> grid = Grid(shape=(40, 40, 40), voxel_size=2.0, origin=[-39] * 3)
     >>> cell = Obstacle.outside_of(lambda points: np.linalg.norm(points, axis=1) < 35, grid)
-    >>> scene = place([(Filament(n_balls=5).build(), 3)], obstacle=cell, seed=1, extent=60)
+    >>> scene = place([(tube, 3)], Placement(extent=60), obstacle=cell, seed=1)
     >>> ObstacleWall(k=1000.0).build(scene, "bonds").getNumBonds()
     15
     """

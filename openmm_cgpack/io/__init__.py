@@ -1,14 +1,15 @@
 """File formats, one file each."""
 
 from .atoms import write_atoms
-from .bild import write_bild
-from .cmm import write_cmm
+from .balls import write_bild, write_cmm
 from .mrc import read_mrc, write_mrc
 from .particles import read_particles, write_particles
 from .picks import read_picks, read_truth, write_picks
 from .scenes import load_packed, load_scene, save_packed, save_scene
+from .trajectory import from_mdtraj, to_mdtraj, write_trajectory
 
 __all__ = [
+    "from_mdtraj",
     "load_packed",
     "load_scene",
     "read_mrc",
@@ -17,10 +18,12 @@ __all__ = [
     "read_truth",
     "save_packed",
     "save_scene",
+    "to_mdtraj",
     "write_atoms",
     "write_bild",
     "write_cmm",
     "write_mrc",
     "write_particles",
     "write_picks",
+    "write_trajectory",
 ]

@@ -1,4 +1,4 @@
-"""Files that exist are whole: written beside their place and renamed."""
+"""Files that exist are whole, written beside their place and renamed; files that must exist."""
 
 from __future__ import annotations
 
@@ -71,3 +71,20 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.rename(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def existing(path: str | os.PathLike[str]) -> Path:
+    """Return a path that exists.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is nothing; the message names those of the same name one folder deeper, as a
+        crowding series has them.
+    """
+    path = Path(path)
+    if not path.exists():
+        others = sorted(other.as_posix() for other in path.parent.glob(f"*/{path.name}"))
+        there_are = f"; there are {', '.join(others)}" if others else ""
+        raise FileNotFoundError(f"{path}: no such file{there_are}")
+    return path

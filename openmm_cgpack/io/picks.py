@@ -13,9 +13,8 @@ import numpy as np
 from ..core.particles import ParticleTable, Picks
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid
-from .atomic import atomic_path
+from .atomic import atomic_path, existing
 from .particles import read_particles
-from .present import present
 from .star import read_star
 
 CSV_POSITIONS = (("x_angst", "y_angst", "z_angst"), ("x", "y", "z"))
@@ -128,9 +127,9 @@ def read_truth(path: str | os.PathLike[str]) -> ParticleTable:
     FileNotFoundError
         There is no such file.
     """
-    path = present(path)
+    path = existing(path)
     if path.is_dir() and ((path / "particles.csv").exists() or (path / "manifest.json").exists()):
-        return read_particles(present(path / "particles.csv"))
+        return read_particles(existing(path / "particles.csv"))
     if not path.is_dir() and path.suffix != ".json":
         return read_particles(path)
     picks, rotation = _read_copick(path)

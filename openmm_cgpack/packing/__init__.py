@@ -6,14 +6,14 @@ from .compression import Compression, compress
 from .dense import Dense, crowding_series
 from .fractions import fit_box, fit_counts
 from .measure import box_fraction, deepest_overlap, filled_fraction, overlaps, radius_of_gyration
-from .placement import place
+from .placement import Placement, place
 from .platforms import Run, choose_platform, platform_names
 from .protocols import Block, Packing, Protocol, Stop
 from .pull import Pull, pack, pack_scene
 from .scenes import as_packed
 from .start import Start
 from .system import create_system
-from .topology import FrameReporter, to_topology, write_topology, write_trajectory
+from .topology import FrameReporter, to_topology, write_topology
 
 __all__ = [
     "Block",
@@ -23,6 +23,7 @@ __all__ = [
     "FrameReporter",
     "Insertion",
     "Packing",
+    "Placement",
     "Protocol",
     "Pull",
     "Run",
@@ -48,5 +49,4 @@ __all__ = [
     "remove_clashes",
     "to_topology",
     "write_topology",
-    "write_trajectory",
 ]

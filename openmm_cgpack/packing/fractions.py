@@ -62,9 +62,7 @@ def fit_box(
         return np.maximum(scale * ratios, floor)
 
     def excess(scale: float) -> float:
-        box = tuple(edges(scale).tolist())
-        blocked = 0.0 if obstacle is None else obstacle.volume_in(box)
-        return float(np.prod(box)) - blocked - volume / fraction
+        return free_volume(shape.with_box(edges(scale)), obstacle) - volume / fraction
 
     high = 2 * (volume / fraction / ratios.prod()) ** (1 / 3)
     for _ in range(12):
@@ -124,8 +122,7 @@ def fit_counts(
     models = [model for model, _ in abundances]
     shares = np.array([positive(a, f"{m.name}: abundance") for m, a in abundances])
     volumes = np.array([model.volume for model in models])
-    blocked = 0.0 if obstacle is None else obstacle.volume_in(boundary.box)
-    wanted = fraction * (boundary.volume - blocked)
+    wanted = fraction * free_volume(boundary, obstacle)
     exact = shares * wanted / (shares @ volumes)
     counts = np.floor(exact).astype(np.int64)
     # Largest remainder first, as long as that brings the volume closer.
@@ -163,16 +160,22 @@ def check_fraction(
         They do not; the message shows the arithmetic.
     """
     fraction = checked_fraction(fraction)
-    blocked = 0.0 if obstacle is None else obstacle.volume_in(boundary.box)
-    got = volume / (boundary.volume - blocked)
+    free = free_volume(boundary, obstacle)
+    got = volume / free
     if abs(got - fraction) > TOLERANCE * fraction:
         edges = " x ".join(f"{edge:.4g}" for edge in boundary.box)
+        blocked = boundary.volume - free
         less = f" - {blocked:.4g} of the obstacle" if blocked else ""
         raise ValueError(
             f"counts, box and fraction contradict one another: molecules of {volume:.4g} nm^3 in "
             f"{edges} = {boundary.volume:.4g} nm^3{less} are a fraction of {got:.4g}, not "
             f"{fraction:g}; leave one of the three out"
         )
+
+
+def free_volume(boundary: Boundary, obstacle: Obstacle | None) -> float:
+    """Return the volume of a box less the obstacle in it, nm^3."""
+    return boundary.volume - (0.0 if obstacle is None else obstacle.volume_in(boundary.box))
 
 
 def checked_fraction(fraction: float) -> float:

@@ -1,4 +1,28 @@
-"""Shapes and the room between them as voxels."""
+"""Random sequential addition on a lattice: shapes, and the room between them, as voxels.
+
+**The problem.** Molecules are put into a box one after the other, each at random and without
+overlap with those before it. When the box is a quarter full, nearly every random place is taken, so
+a molecule must be tried at thousands of places; atoms against atoms that is too slow.
+
+**The idea.** The box is a lattice of voxels, each taken or free (`Lattice`). A molecule at a
+rotation is a mask of voxels (`Shape.draw`); it fits where no voxel of the mask is taken. Room is
+found in two ways:
+
+- `Lattice.random_room` tests 256 random shifts at once, a few voxels of the mask at a time. Those
+  farthest out come first, as they meet others first; most shifts drop out after 16 look-ups.
+- `Lattice.searched_room` finds *all* shifts that fit into a random block of the box, and draws one.
+  The correlation of the mask with the taken voxels says how many they share at every shift, and one
+  fast Fourier transform gives it for all shifts. This pays when random shifts hardly ever fit.
+
+**The right volume at every pose.** A mask drawn as all voxels that a molecule touches would be too
+large. So atoms are counted in voxels, and as many voxels as make up the molecule's envelope volume
+are taken, the fullest first. The volume fraction of a scene is then exact.
+
+**Cost and limits.** One byte for each voxel. A search costs a few transforms of a block of 80 or
+more voxels a side. Shapes are as coarse as the voxels, so that atoms of neighbours may still be too
+close: `remove_clashes` moves them apart. Boxes repeat by taking indices modulo the lattice; walls
+are extra layers of taken voxels.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +31,13 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import fft
 
-from ..core import BallModel, Obstacle, Slab
+from ..core import BallModel, Obstacle
 from ..core.boundary import Boundary
 
 _THIN = 0.25
+"""Edge of the cubes in which one point stands for all, nm."""
 _FIRST = (16, 80)
+"""After how many voxels of a mask the shifts that met something drop out."""
 _AT_ONCE = 256
 _BLOCK = 80
 
@@ -44,9 +70,8 @@ class Shape:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the voxels of a pose.
 
-        The points are counted in voxels, and as many voxels as have the species' volume are taken,
-        the fullest first: so the volume is right at every pose. Of voxels that are alike, and in
-        cavities, those with the fuller surroundings come first.
+        Of voxels that are equally full, and in cavities, those with the fuller surroundings come
+        first.
 
         Parameters
         ----------
@@ -106,16 +131,16 @@ class Lattice:
         inner = np.ceil(box / spacing).astype(np.int64)
         self.size = box / inner
         self.start = self.size / 2 - box / 2
-        self.shape = inner + np.where(boundary.periodic, 0, 2)
+        self.shape = inner + np.where(boundary.walls, 2, 0)
         self.taken = np.zeros(self.shape, dtype=bool)
-        if isinstance(boundary, Slab):
-            self.taken[:, :, inner[2] :] = True
+        for axis in np.flatnonzero(boundary.walls).tolist():
+            np.moveaxis(self.taken, axis, 0)[inner[axis] :] = True
         if obstacle is not None:
             for i in range(inner[0]):
                 j, k = np.indices(tuple(inner[1:].tolist())).reshape(2, -1)
                 points = self.start + np.stack([np.full(len(j), i), j, k], axis=1) * self.size
                 blocked = obstacle.contains(points).reshape(inner[1:])
-                self.taken[i, :, : inner[2]] |= blocked
+                self.taken[i, : inner[1], : inner[2]] |= blocked
 
     def index(self, point: np.ndarray) -> np.ndarray:
         """Return points (..., 3), nm, as fractional voxel indices."""
@@ -179,11 +204,7 @@ class Lattice:
         return None
 
     def searched_room(self, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
-        """Return a random one of all shifts at which a mask is free in a random block of voxels.
-
-        All shifts within the block are tried at once: the correlation of the mask with the taken
-        voxels is 0 where it is free.
-        """
+        """Return a random one of all shifts at which a mask is free in a random block of voxels."""
         block = _block(self.shape.tolist(), mask.shape)
         corner = rng.integers(self.shape)
         rows = [(c + np.arange(b)) % n for c, b, n in zip(corner, block, self.shape, strict=True)]

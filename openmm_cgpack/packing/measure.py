@@ -7,6 +7,7 @@ import numpy as np
 from ..core import Scene
 from ..core.boundary import Boundary
 from ..core.neighbours import close_pairs
+from .fractions import free_volume
 
 
 def radius_of_gyration(positions: np.ndarray) -> float:
@@ -56,9 +57,8 @@ def filled_fraction(scene: Scene, positions: np.ndarray) -> float:
     >>> round(filled_fraction(scene, scene.positions / 2) / wide, 6)
     8.0
     """
-    volumes = np.array([model.volume for model in scene.species])[scene.species_index]
     radius = np.sqrt(5 / 3) * radius_of_gyration(positions)
-    return float(volumes.sum() / (4 / 3 * np.pi * radius**3)) if radius > 0 else 0.0
+    return float(scene.volume / (4 / 3 * np.pi * radius**3)) if radius > 0 else 0.0
 
 
 def box_fraction(scene: Scene, boundary: Boundary) -> float:
@@ -85,13 +85,7 @@ def box_fraction(scene: Scene, boundary: Boundary) -> float:
     >>> round(box_fraction(scene, box), 4), round(20 * np.pi * 2**2 * 20 / 40**3, 4)
     (0.0785, 0.0785)
     """
-    return scene.volume / room(scene, boundary)
-
-
-def room(scene: Scene, boundary: Boundary) -> float:
-    """Return the volume of a box less the scene's obstacle, nm^3."""
-    blocked = 0.0 if scene.obstacle is None else scene.obstacle.volume_in(boundary.box)
-    return boundary.volume - blocked
+    return scene.volume / free_volume(boundary, scene.obstacle)
 
 
 def overlaps(

@@ -1,4 +1,9 @@
-"""A dispersed start: every instance at a random place and turn, none overlapping another."""
+"""A dispersed start: every instance at a random place and rotation, none overlapping another.
+
+Random sequential addition by balls: a molecule is tried at random places until it touches none of
+those before it. That is right for dilute starts, which the pull then draws together; see `addition`
+for boxes that start as full as random placement allows.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +14,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..core import BallModel, Obstacle, Open, PlacementError, RigidTransforms, Scene
-from ..core.arrays import frozen
 from ..core.boundary import Boundary
-from ..core.units import strip
+from ..core.settings import Settings, setting
 from .instances import Instances
 from .limits import Limits
 
@@ -22,12 +26,26 @@ _DISPERSED_FRACTION = 0.15
 _ROUNDING = 1e-9
 
 
+class Placement(Settings):
+    """Where molecules may start in an open scene."""
+
+    extent: float | tuple[float, float, float] | None = setting(
+        "edge or edges of the box, centred on 0, that holds all balls at the start; left out, the "
+        "molecules' enclosing spheres fill about 15 % of it",
+        unit="nm",
+        default=None,
+        above=0,
+    )
+    grow: bool = setting(
+        "whether a box too small is enlarged, with a warning that says so", default=True
+    )
+
+
 def place(
     counts: Sequence[tuple[BallModel, int]],
+    placement: Placement = Placement(),
     *,
-    boundary: Boundary | None = None,
-    extent: float | Sequence[float] | None = None,
-    grow: bool = True,
+    boundary: Boundary = Open(),
     poses: Sequence[tuple[BallModel, RigidTransforms]] = (),
     fixed: bool = False,
     obstacle: Obstacle | None = None,
@@ -35,23 +53,20 @@ def place(
 ) -> Scene:
     """Place instances at random, dispersed, without overlaps.
 
-    Random sequential addition, the largest first: a uniform position in the box around the
-    scene's centre and a uniform rotation, taken when no ball touches another instance's.
-    Deformables start straight or flat. Instances are numbered species by species in the order of
-    `counts`; those of `poses` follow.
+    Random sequential addition, the largest first: a uniform position in the box around 0 and a
+    uniform rotation, accepted when no ball touches another instance's. Filaments start straight and
+    membranes flat. Instances are numbered species by species in the order of `counts`; those of
+    `poses` follow.
 
     Parameters
     ----------
     counts : sequence of (BallModel, int)
         The models, and how many instances of each.
+    placement : Placement, optional
+        The box of an open scene's start.
     boundary : Open, Periodic or Slab, optional
-        Where the scene ends; Open when left out. A Periodic or Slab box is where they are placed;
-        it does not grow. Balls do not overlap others' images.
-    extent : float, (3,) array or openmm.unit.Quantity, optional
-        For Open: edges of the box, centred on 0, that holds all balls at the start, nm. Left out,
-        the box is so large that the molecules' enclosing spheres fill about 15 % of it.
-    grow : bool, optional
-        Whether a box too small is enlarged, with a warning that says so.
+        Where the scene ends. A Periodic or Slab box is where they are placed; it does not grow.
+        Balls do not overlap others' images.
     poses : sequence of (BallModel, RigidTransforms), optional
         Instances that start where the user puts them.
     fixed : bool, optional
@@ -68,8 +83,8 @@ def place(
     Raises
     ------
     ValueError
-        A count is negative or not whole, `extent` is not positive or given beside a box, or there
-        is nothing to place.
+        A count is negative or not whole, there is nothing to place, or `placement` has an extent
+        beside a boundary that is a box.
     PlacementError
         There is no room and the box may not grow, or given poses overlap.
 
@@ -81,12 +96,13 @@ def place(
     >>> scene.n_instances, scene.n_balls
     (4, 47)
     """
-    boundary = boundary or Open()
-    if extent is not None and boundary.bounded:
+    if placement.extent is not None and boundary.bounded:
         raise ValueError("extent: is for an Open boundary; a Periodic or Slab box is the extent")
     instances = Instances(counts, poses)
-    first_box = box = np.array(boundary.box) if boundary.bounded else _start_box(instances, extent)
-    grow = grow and not boundary.bounded
+    first_box = box = (
+        np.array(boundary.box) if boundary.bounded else _start_box(instances, placement.extent)
+    )
+    grow = placement.grow and not boundary.bounded
     rng = np.random.default_rng(seed)
     while True:
         placing = _Placing(instances, boundary, obstacle)
@@ -102,7 +118,7 @@ def place(
                 + (", or use insert" if boundary.bounded else "")
             )
         box = box * _GROWTH
-    if extent is not None and (box > first_box).any():
+    if placement.extent is not None and (box > first_box).any():
         warnings.warn(
             f"the molecules do not fit into {_edges(first_box)} nm without overlaps; "
             f"the start was enlarged to {_edges(box)} nm",
@@ -111,12 +127,11 @@ def place(
     return instances.scene(boundary, obstacle, fixed=fixed)
 
 
-def _start_box(instances: Instances, extent: float | Sequence[float] | None) -> np.ndarray:
+def _start_box(
+    instances: Instances, extent: float | tuple[float, float, float] | None
+) -> np.ndarray:
     if extent is not None:
-        box = np.array(frozen(np.broadcast_to(strip(extent), 3), "extent", (3,)))
-        if (box <= 0).any():
-            raise ValueError(f"extent: wanted positive lengths, got {box.min():g}")
-        return box
+        return np.array(np.broadcast_to(extent, 3))
     radii = instances.reach
     spheres = (4 / 3 * np.pi * radii**3).sum()
     return np.full(3, max((spheres / _DISPERSED_FRACTION) ** (1 / 3), 2.2 * radii.max()))

@@ -8,16 +8,16 @@ import numpy as np
 
 from ..core import BallModel, Scene
 from ..core.boundary import Boundary
-from ..core.settings import Settings, setting
-from .addition import insert
+from ..core.settings import setting
+from .addition import Insertion, insert
 from .fractions import check_fraction, fit_box, fit_counts
-from .placement import place
+from .placement import Placement, place
 
 _EASY = 0.24
 """Fraction up to which insertion is fast, and from which on packing keeps the start."""
 
 
-class Start(Settings):
+class Start(Placement):
     """Where the scene ends, and how much of everything it holds.
 
     Counts, box and volume fraction: two of them give the third.
@@ -46,19 +46,13 @@ class Start(Settings):
         "are made as fill the box to the fraction of [pack]",
         default="exact",
     )
-    extent: float | tuple[float, float, float] | None = setting(
-        "edge or edges of the box that holds all balls of an open scene at the start; left out, "
-        "the molecules' enclosing spheres fill about 15 % of it",
-        default=None,
-        unit="nm",
-        above=0,
-    )
+    insertion: Insertion = setting("how a box is filled", default=Insertion())
 
     def meaningless(self) -> dict[str, str]:
         """Return what has no use with the boundary."""
         if self.boundary == "open":
-            return dict.fromkeys(("box", "counts"), 'with boundary = "open"')
-        return {"extent": f'with boundary = "{self.boundary}"'}
+            return dict.fromkeys(("box", "counts", "insertion"), 'with boundary = "open"')
+        return dict.fromkeys(("extent", "grow"), f'with boundary = "{self.boundary}"')
 
     @property
     def shape(self) -> Boundary:
@@ -114,9 +108,9 @@ class Start(Settings):
         self.check(fraction)
         box = self.shape
         if not box.bounded:
-            return place(models, extent=self.extent, seed=seed)
+            return place(models, self, seed=seed)
         if fraction is None:
-            return insert(models, boundary=box, seed=seed)
+            return insert(models, self.insertion, boundary=box, seed=seed)
         if self.counts == "relative":
             models = fit_counts(models, fraction=fraction, boundary=box)
         volume = sum(model.volume * count for model, count in models)
@@ -125,7 +119,7 @@ class Start(Settings):
             # With whole counts the box is exact, and the fraction within half a per cent.
             fraction = volume / box.volume
         boundary = fit_box(volume, fraction=min(fraction, _EASY), shape=box)
-        return insert(models, boundary=boundary, seed=seed)
+        return insert(models, self.insertion, boundary=boundary, seed=seed)
 
     def reached(self, scene: Scene, fraction: float | None) -> float | None:
         """Return the fraction of a scene's molecules in the box, or that asked for without one."""

@@ -53,7 +53,7 @@ def create_system(
 
     Examples
     --------
-        >>> from openmm_cgpack import Filament, Pull, place
+    >>> from openmm_cgpack import Filament, Pull, place
     >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
     >>> create_system(scene, forces=Pull().terms).getNumParticles()
         10

@@ -10,7 +10,6 @@ import numpy as np
 from ..core import Scene
 from ..core.units import ANGSTROM_PER_NM
 from ..io.atomic import atomic_path
-from ..io.dcd import set_dcd_title
 
 if TYPE_CHECKING:
     import openmm
@@ -113,9 +112,9 @@ class FrameReporter:
 
     Examples
     --------
-        >>> from openmm_cgpack import Filament, Pull, Run, pack_scene, place
+    >>> from openmm_cgpack import Filament, Pull, Run, pack_scene, place
     >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
-        >>> frames = FrameReporter(50)
+    >>> frames = FrameReporter(50)
     >>> short, cpu = Pull(max_steps=100, relax_steps=0), Run(platform="CPU")
     >>> packed = pack_scene(scene, short, run=cpu, seed=1, reporters=[frames])
     >>> frames.steps, frames.frames[0].shape
@@ -141,48 +140,3 @@ class FrameReporter:
         positions = state.getPositions(asNumpy=True).value_in_unit(openmm.unit.nanometer)
         self.frames.append(positions.astype(np.float32))
         self.steps.append(simulation.currentStep)
-
-
-def write_trajectory(
-    path: str | os.PathLike[str],
-    frames: list[np.ndarray],
-    *,
-    origin: np.ndarray | tuple[float, float, float] = (0.0, 0.0, 0.0),
-) -> None:
-    """Write frames as DCD without a cell. Equal frames give equal bytes.
-
-    Parameters
-    ----------
-    path : path-like
-        The file, ``*.dcd``.
-    frames : list of (b, 3) arrays
-        Ball centres, nm.
-    origin : (3,) array, optional
-        What becomes 0 in the file, nm.
-
-    Raises
-    ------
-    ValueError
-        There is no frame.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from tempfile import TemporaryDirectory
-    >>> from mdtraj.formats import DCDTrajectoryFile
-    >>> with TemporaryDirectory() as folder:
-    ...     write_trajectory(Path(folder, "balls.dcd"), [np.zeros((10, 3)), np.ones((10, 3))])
-    ...     with DCDTrajectoryFile(str(Path(folder, "balls.dcd"))) as file:
-    ...         print(file.read()[0].shape)
-    (2, 10, 3)
-    """
-    from mdtraj.formats import DCDTrajectoryFile
-
-    if not frames:
-        raise ValueError("trajectory: wanted at least one frame, got none")
-    with atomic_path(path) as temporary:
-        with DCDTrajectoryFile(str(temporary), "w") as file:
-            for frame in frames:
-                shifted = (np.asarray(frame) - np.asarray(origin)) * ANGSTROM_PER_NM
-                file.write(shifted[None].astype(np.float32))
-        set_dcd_title(temporary)

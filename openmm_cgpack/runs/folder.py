@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core import LabelVolume, PackedScene, ParticleTable, Scene, TiltSeries, Volume
 from ..io import read_mrc, read_particles
+from ..io.atomic import existing
 from ..io.masks import mask_file, read_mask
 from ..io.scenes import load_packed, load_scene
 from ..io.tilts import load_tilts
@@ -85,12 +86,7 @@ class RunFolder:
         FileNotFoundError
             It is not; the message names those of the runs inside, as a crowding series has them.
         """
-        path = self.path / name
-        if not path.exists():
-            others = sorted(other.as_posix() for other in self.path.glob(f"*/{name}"))
-            there_are = f"; there are {', '.join(others)}" if others else ""
-            raise FileNotFoundError(f"{path}: no such file{there_are}")
-        return path
+        return existing(self.path / name)
 
     def has(self, name: str) -> bool:
         """Return whether there is a file of a name."""

@@ -9,6 +9,8 @@ from openmm_cgpack import (
     Cover,
     FrameReporter,
     Periodic,
+    Pull,
+    Run,
     coarse_grain,
     pack_scene,
     place,
@@ -69,7 +71,11 @@ def packing() -> PackingRun:
     assert "the start was enlarged" in enlarged
     reporter = FrameReporter(50)
     packed = pack_scene(
-        scene, seed=3, platform="Reference", max_steps=120, relax_steps=20, reporters=[reporter]
+        scene,
+        Pull(max_steps=120, relax_steps=20),
+        run=Run(platform="Reference"),
+        seed=3,
+        reporters=[reporter],
     )
     return PackingRun(packed, reporter)
 

@@ -7,8 +7,7 @@ import pytest
 
 from openmm_cgpack.core import BallModel, RigidTransforms, Scene
 from openmm_cgpack.core.palette import species_colours
-from openmm_cgpack.io.bild import write_bild
-from openmm_cgpack.io.cmm import write_cmm
+from openmm_cgpack.io import write_bild, write_cmm
 from openmm_cgpack.models import Filament
 
 ORIGIN = np.array([-3.0, 4.0, 1.5])

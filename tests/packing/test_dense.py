@@ -23,6 +23,7 @@ from openmm_cgpack.packing import (
     ClashRemoval,
     Compression,
     Dense,
+    Placement,
     Run,
     as_packed,
     box_fraction,
@@ -290,7 +291,7 @@ def test_placing_in_a_box_sees_images():
     with pytest.raises(PlacementError, match="or use insert"):
         place(TWO, boundary=Periodic(box=6.0), seed=1)
     with pytest.raises(ValueError, match="extent"):
-        place(TWO, boundary=Periodic(box=20.0), extent=10, seed=1)
+        place(TWO, Placement(extent=10), boundary=Periodic(box=20.0), seed=1)
 
 
 def test_overlaps_across_the_boundary_are_those_of_a_shifted_scene(start):

@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import kstest
 
 from openmm_cgpack.core import PlacementError, RigidTransforms
-from openmm_cgpack.packing import place
+from openmm_cgpack.packing import Placement, place
 
 
 def touching(scene):
@@ -19,7 +19,9 @@ def touching(scene):
 
 def test_nothing_overlaps_and_all_is_inside():
     scene = place(
-        [(body("a", 7, 1), 20), (chain(n=9), 6), (body("b", 3, 2), 10)], extent=80, seed=1
+        [(body("a", 7, 1), 20), (chain(n=9), 6), (body("b", 3, 2), 10)],
+        Placement(extent=80),
+        seed=1,
     )
     assert scene.n_instances == 36
     assert touching(scene) == 0
@@ -35,7 +37,7 @@ def test_bodies_start_undeformed():
 
 
 def test_rotations_are_uniform():
-    scene = place([(chain(n=2), 3000)], extent=300, seed=3)
+    scene = place([(chain(n=2), 3000)], Placement(extent=300), seed=3)
     rotations = scene.transforms.rotations
     # The z components of a uniformly turned vector are uniform in [-1, 1].
     for axis in range(3):
@@ -51,13 +53,13 @@ def test_one_seed_one_scene():
 
 def test_the_start_grows_with_a_message():
     with pytest.warns(UserWarning, match=r"do not fit into 12 x 12 x 12 nm.*enlarged to"):
-        scene = place([(body("a", 7, 1), 20)], extent=12, seed=1)
+        scene = place([(body("a", 7, 1), 20)], Placement(extent=12), seed=1)
     assert touching(scene) == 0
 
 
 def test_no_room_is_an_error_with_numbers():
     with pytest.raises(PlacementError, match=r"no room: \d+ of 20 instances fit into 25 x 25 x 25"):
-        place([(body("a", 7, 1), 20)], extent=25, grow=False, seed=1)
+        place([(body("a", 7, 1), 20)], Placement(extent=25, grow=False), seed=1)
 
 
 def test_given_poses_stay():
@@ -66,7 +68,7 @@ def test_given_poses_stay():
         rotations=np.tile(np.diag([1.0, -1.0, -1.0]), (2, 1, 1)),
         translations=np.array([[0.0, 0, 0], [25.0, 0, 0]]),
     )
-    scene = place([(model, 10), (chain(), 3)], poses=[(model, poses)], extent=60, seed=1)
+    scene = place([(model, 10), (chain(), 3)], Placement(extent=60), poses=[(model, poses)], seed=1)
     assert scene.n_instances == 15
     assert len(scene.species) == 2
     np.testing.assert_array_equal(scene.transforms.rotations[-2:], poses.rotations)
@@ -92,4 +94,4 @@ def test_given_poses_that_overlap_are_named():
 )
 def test_bad_arguments(counts, extent, match):
     with pytest.raises(ValueError, match=match):
-        place(counts, extent=extent, seed=1)
+        place(counts, Placement(extent=extent), seed=1)

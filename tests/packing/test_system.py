@@ -7,7 +7,7 @@ from helpers import PLATFORMS, body, chain, random_scene
 from scipy.spatial.distance import pdist
 
 from openmm_cgpack.core import BallModel, RigidTransforms, Scene
-from openmm_cgpack.packing import Pull, create_system, place
+from openmm_cgpack.packing import Placement, Pull, create_system, place
 
 PAPER = Pull().terms
 
@@ -64,7 +64,7 @@ def test_sites_stand_where_the_balls_were(platform):
 @pytest.mark.parametrize(("rigidity", "tolerance"), [("bonds", 0.02), ("constraints", 1e-4)])
 def test_bodies_stay_rigid(platform, rigidity, tolerance):
     """Distances within bodies, after dynamics under the whole force field."""
-    scene = place([(body("a", 7, 1), 3), (chain(), 1)], extent=40, seed=1)
+    scene = place([(body("a", 7, 1), 3), (chain(), 1)], Placement(extent=40), seed=1)
     system = create_system(scene, forces=PAPER, rigidity=rigidity)
     integrator = openmm.LangevinMiddleIntegrator(300, 10, 0.01)
     integrator.setRandomNumberSeed(1)

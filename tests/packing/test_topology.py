@@ -6,7 +6,8 @@ import openmm.app
 import pytest
 from helpers import random_scene
 
-from openmm_cgpack.packing import to_topology, write_topology, write_trajectory
+from openmm_cgpack.io import write_trajectory
+from openmm_cgpack.packing import to_topology, write_topology
 
 
 def test_mdtraj_takes_the_topology():
@@ -44,16 +45,3 @@ def test_trajectories_come_back_without_a_cell(tmp_path):
     read = mdtraj.load(str(tmp_path / "t.dcd"), top=str(tmp_path / "t.cif"))
     np.testing.assert_allclose(read.xyz, np.stack([x, x + 1.0]) - [0, 0, 5], atol=1e-4)
     assert read.unitcell_lengths is None
-
-
-def test_equal_frames_give_equal_bytes(tmp_path):
-    _, x = random_scene(1)
-    for name in ("a.dcd", "b.dcd"):
-        write_trajectory(tmp_path / name, [x])
-    assert (tmp_path / "a.dcd").read_bytes() == (tmp_path / "b.dcd").read_bytes()
-
-
-def test_a_trajectory_wants_frames(tmp_path):
-    with pytest.raises(ValueError, match="at least one frame"):
-        write_trajectory(tmp_path / "t.dcd", [])
-    assert not list(tmp_path.iterdir())
