@@ -210,7 +210,7 @@ def check_force_term(term: ForceTerm) -> None:
         _require(good, f"the force is not minus the gradient of the energy ({boundary.kind})")
 
 
-def check_protocol(protocol: Protocol, *, boundary: Boundary | None = None) -> None:
+def check_protocol(protocol: Protocol, *, boundary: Boundary = Open()) -> None:
     """Check a protocol: see `openmm_cgpack.packing.Protocol`.
 
     It goes to a table and back; it returns every ball at a finite place; on one thread a seed

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..auditing import AuditSettings, audit, write_audit
-from .options import add_settings, from_options
 from ..io.scenes import load_packed
 from ..runs.folder import RunFolder
+from .options import add_settings, from_options
 
 
 def add(commands: Any) -> None:

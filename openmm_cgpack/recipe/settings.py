@@ -181,9 +181,8 @@ def recipe_from(
     if isinstance(imaging, dict) and "preset" in imaging:
         rest = {key: value for key, value in imaging.items() if key != "preset"}
         chosen = preset(imaging["preset"])
-        document["imaging"] = to_table(
-            from_table(Imaging, rest, where="[imaging]", base=chosen, folder=folder)
-        )
+        changed = from_table(type(chosen), rest, where="[imaging]", base=chosen, folder=folder)
+        document["imaging"] = to_table(changed)
     return from_table(Recipe, document, folder=folder, base=base)
 
 

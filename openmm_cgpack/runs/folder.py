@@ -50,6 +50,7 @@ CHECKPOINT = "checkpoint.npz"
 BEST = "best.npz"
 """In the folder of an unfinished run: the best state of a packing that failed."""
 
+
 class RunFolder:
     """What a run has written; every part is read when it is asked for.
 

@@ -14,7 +14,8 @@ from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles
 from ..io.masks import write_mask
 from ..io.scenes import save_packed, save_scene
 from ..io.tilts import save_tilts, write_mdoc, write_rawtlt, write_xf
-from ..packing import write_topology, write_trajectory
+from ..io.trajectory import write_trajectory
+from ..packing import write_topology
 from ..recipe import dump_recipe
 from . import folder as names
 from .pipeline import Simulated
