@@ -15,9 +15,10 @@ from scipy.spatial import cKDTree
 
 from openmm_cgpack.core import BallModel
 from openmm_cgpack.models import union_volume
-from openmm_cgpack.packing import as_packed, choose_platform, insert
-from openmm_cgpack.packing.press import Press
+from openmm_cgpack.packing import Compression, Run, as_packed, insert
+from openmm_cgpack.packing.checkpoint import Checkpoint
 from openmm_cgpack.packing.scenes import moved_bodies
+from openmm_cgpack.packing.shrinking_box import ShrinkingBox
 from openmm_cgpack.packing.surfaces import atom_points
 from openmm_cgpack.poses import extract_transforms
 
@@ -52,14 +53,15 @@ def widened(model: BallModel) -> BallModel:
 
 
 def _press(packed, *, timestep, seed):
-    return Press(
+    return ShrinkingBox(
         packed,
-        stiffness=1e5,
-        gap=0.0,
-        timestep=timestep,
-        platform=choose_platform("CPU", threads=2),
+        Compression(gap=0.0, timestep=timestep),
+        forces=(),
+        run=Run(platform="CPU", threads=2),
         seed=seed,
         reporters=(),
+        checkpoint=Checkpoint(None, packed.scene, settings={}),
+        stage="prototype",
     )
 
 

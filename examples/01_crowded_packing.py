@@ -26,7 +26,7 @@ tightest = int(radius.argmin())
 n = packed.scene.n_instances
 quick = (
     ""
-    if settings.size == "full"
+    if settings.full
     else " The paper has 20 each in 120 nm; this quick run asks for the same mean density."
 )
 section = Section(
@@ -84,7 +84,7 @@ section.add_picture(
 # The molecules themselves where they ended, by type (figure 6 b).
 
 section.add_picture(
-    cgp.plot_molecules(packed, size=settings.by_size(small=600, quick=600, full=1000)),
+    cgp.plot_molecules(packed, size=1000 if settings.full else 600),
     caption="The molecules themselves at their final places, drawn by "
     + ("their atoms." if settings.structures else "the library's points."),
     paper="Figure 6 b: 3D visualisation of the final PDB file, 20 types in different colours.",

@@ -27,11 +27,9 @@ settings = current_settings()
 seed = settings.seed_of("noise")
 made = crowded_scene(settings)
 truth = cgp.particle_table(made.run.packed, grid=made.density.grid)
-snrs = settings.by_size(
-    small=(1000, 200, 0.1), quick=(1000, 200, 0.1), full=(1000, 200, 1, 0.1, 0.02)
-)
+snrs = (1000, 200, 1, 0.1, 0.02) if settings.full else (1000, 200, 0.1)
 few = [ev.DogPicker(sigma=sigma) for sigma in (2, 3, 4, 5, 7, 10, 15)]
-pickers = settings.by_size(small=few, quick=few, full=ev.PAPER_PICKERS)
+pickers = ev.PAPER_PICKERS if settings.full else few
 sigmas = [picker.sigma for picker in pickers]
 cases = [
     ev.PickingCase(
