@@ -105,7 +105,7 @@ def check_force_term(term: ForceTerm, *, scene: Scene | None = None) -> None:
     if scene is None:
         threads = [(Filament(n_balls=4, angle_k=100.0).build(), 3)]
         scene = place(threads, Placement(extent=40), seed=1)
-    for boundary in (Periodic(box=200.0), Slab(box=200.0), scene.boundary):
+    for boundary in (Periodic(box=(200.0,) * 3), Slab(box=(200.0,) * 3), scene.boundary):
         there = dataclasses.replace(scene, boundary=boundary)
         for rigidity in get_args(Rigidity):
             create_system(there, forces=[term], rigidity=rigidity)
@@ -198,11 +198,16 @@ def _check_gradient(term: ForceTerm, scene: Scene) -> None:
         step[ball, axis] = 1e-4
         slope = (energy(start + step) - energy(start - step)) / 2e-4
         good = abs(forces[ball, axis] + slope) < 1e-3 * scale
-        _require(good, f"the force on ball {ball + 1} is not minus the gradient of the energy")
+        _require(
+            bool(good), f"the force on ball {ball + 1} is not minus the gradient of the energy"
+        )
 
 
 def _check_settings(value: Settings) -> None:
-    _require(dataclasses.replace(value) == value, "a copy of it is not equal to it")
+    _require(
+        dataclasses.replace(value) == value,  # type: ignore[type-var]
+        "a copy of it is not equal to it",
+    )
     if value.kind:
         again = from_table(family_of(type(value)), to_table(value))
         _require(again == value, f"from its table comes {again}")
