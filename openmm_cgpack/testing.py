@@ -11,19 +11,22 @@ import dataclasses
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .core import PackedScene, Periodic, Scene, Slab
+from .core import Open, Periodic, Slab
+from .core.boundary import Boundary
 from .core.settings import Settings, family_of
 from .core.tables import from_table, to_table
-from .core.units import strip
-from .forces import ForceTerm, Rigidity
 from .imaging.stages import ACTS_ON, Exposure, FourierFilter, Stage
-from .models import Filament
-from .packing import Block, Packing, Placement, Protocol, Run, create_system, pack_scene, place
-from .packing.system import langevin_simulation
+
+if TYPE_CHECKING:
+    from .export import Format
+    from .export.truth import GroundTruth
+    from .forces import ForceTerm
+    from .models import Structure
+    from .packing import Protocol
 
 
 def check_stage(stage: Stage, *, exposure: Exposure | None = None) -> None:
@@ -51,8 +54,11 @@ def check_stage(stage: Stage, *, exposure: Exposure | None = None) -> None:
     >>> from openmm_cgpack.imaging import Envelope
     >>> check_stage(Envelope(cutoff=0.4))
     """
-    _check_settings(stage)
+    _check_frozen(stage)
     _require(stage.acts_on in ACTS_ON, f"acts_on: wanted one of {', '.join(ACTS_ON)}")
+    if stage.kind:
+        again = from_table(family_of(type(stage)), to_table(stage))
+        _require(again == stage, f"from its table comes {again}")
     told = exposure or Exposure(
         angle=0.5,
         pixel_size=1.5,
@@ -78,145 +84,17 @@ def check_stage(stage: Stage, *, exposure: Exposure | None = None) -> None:
             _check_filter(run, data)
 
 
-def check_force_term(term: ForceTerm, *, scene: Scene | None = None) -> None:
-    """Check a force term: see `openmm_cgpack.forces.ForceTerm`.
-
-    It is a frozen value, which goes to a table and back; it builds a force, or None, for both ways
-    to be rigid and for every boundary; its forces are minus the gradient of its energy.
-
-    Parameters
-    ----------
-    term : ForceTerm
-        The term.
-    scene : Scene, optional
-        An open scene for which it builds a force; three filaments when left out.
-
-    Raises
-    ------
-    AssertionError
-        The term does not keep the contract.
-
-    Examples
-    --------
-    >>> from openmm_cgpack import CentrePull
-    >>> check_force_term(CentrePull(radius=10))
-    """
-    _check_settings(term)
-    if scene is None:
-        threads = [(Filament(n_balls=4, angle_k=100.0).build(), 3)]
-        scene = place(threads, Placement(extent=40), seed=1)
-    for boundary in (Periodic(box=(200.0,) * 3), Slab(box=(200.0,) * 3), scene.boundary):
-        there = dataclasses.replace(scene, boundary=boundary)
-        for rigidity in get_args(Rigidity):
-            create_system(there, forces=[term], rigidity=rigidity)
-    _check_gradient(term, scene)
+def _check_frozen(stage: Any) -> None:
+    params = getattr(type(stage), "__dataclass_params__", None)
+    _require(params is not None and params.frozen, "wanted a frozen dataclass")
+    twin = dataclasses.replace(stage)
+    _require(twin == stage, "a copy of it is not equal to it")
 
 
-def check_protocol(protocol: Protocol, scene: Scene) -> None:
-    """Check a protocol on a small scene: see `openmm_cgpack.packing.Protocol`.
-
-    It is a frozen value, which goes to a table and back; equal seeds give equal packings; stepped
-    from outside it ends as in one call; cut off after its first block and gone on with it does,
-    too; it can be stopped at its first block.
-
-    Parameters
-    ----------
-    protocol : Protocol
-        The protocol, its numbers of steps small: it is run five times.
-    scene : Scene
-        A scene that it is for.
-
-    Raises
-    ------
-    AssertionError
-        The protocol does not keep the contract.
-
-    Examples
-    --------
-    >>> from openmm_cgpack import Filament, Pull, place
-    >>> scene = place([(Filament(n_balls=4).build(), 3)], seed=1)
-    >>> check_protocol(Pull(max_steps=40, relax_steps=20, block=20, checkpoint_every=20), scene)
-    """
-    _check_settings(protocol)
-    run = Run(platform="Reference")
-    blocks: list[Block] = []
-    whole = pack_scene(scene, protocol, run=run, seed=1, watch=blocks.append)
-
-    def require_same(packed: PackedScene, when: str) -> None:
-        same = np.array_equal(packed.positions, whole.positions)
-        _require(same and packed.boundary == whole.boundary, f"{when} it ends elsewhere")
-
-    _require(len(blocks) > 0, "it yields no block")
-    _require(blocks[-1].positions.shape == (scene.n_balls, 3), "a block has not all positions")
-    require_same(pack_scene(scene, protocol, run=run, seed=1), "not watched")
-    packing = Packing(protocol.steps(scene, run=run, seed=1))
-    _require([b.stage for b in packing] == [b.stage for b in blocks], "stepped, its stages differ")
-    _require(packing.result is not None, "stepped to its end it returns nothing")
-    stopped = Packing(protocol.steps(scene, run=run, seed=1)).stop()
-    _require(isinstance(stopped, PackedScene), "stopped, it returns no PackedScene")
-
-    class CutError(Exception):
-        pass
-
-    def cut(block: Block) -> None:
-        raise CutError
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "checkpoint.npz")
-        with contextlib.suppress(CutError):
-            pack_scene(scene, protocol, run=run, seed=1, checkpoint=path, watch=cut)
-        again = pack_scene(scene, protocol, run=run, seed=1, checkpoint=path)
-    require_same(again, "cut off and gone on with")
+Run = Callable[[np.ndarray, np.random.Generator | None], np.ndarray]
 
 
-def _check_gradient(term: ForceTerm, scene: Scene) -> None:
-    system = create_system(scene, forces=[term], rigidity="bonds")
-    simulation = langevin_simulation(
-        scene,
-        system,
-        temperature=0.0,
-        friction=0.0,
-        timestep=1e-3,
-        constraint_tolerance=1e-6,
-        run=Run(platform="Reference"),
-        seed=1,
-    )
-    context = simulation.context
-
-    def energy(positions: np.ndarray) -> float:
-        context.setPositions(positions)
-        return float(strip(context.getState(energy=True).getPotentialEnergy()))
-
-    # Off their resting places, or bonds and angles would have no force.
-    start = scene.positions + np.random.default_rng(1).normal(scale=0.1, size=(scene.n_balls, 3))
-    context.setPositions(start)
-    forces = np.asarray(strip(context.getState(forces=True).getForces(asNumpy=True)))
-    _require(bool(np.isfinite(forces).all()), "not all forces are finite")
-    scale = float(np.abs(forces).max()) + 1e-6
-    for ball, axis in np.ndindex(min(scene.n_balls, 5), 3):
-        step = np.zeros_like(start)
-        step[ball, axis] = 1e-4
-        slope = (energy(start + step) - energy(start - step)) / 2e-4
-        good = abs(forces[ball, axis] + slope) < 1e-3 * scale
-        _require(
-            bool(good), f"the force on ball {ball + 1} is not minus the gradient of the energy"
-        )
-
-
-def _check_settings(value: Settings) -> None:
-    _require(
-        dataclasses.replace(value) == value,  # type: ignore[type-var]
-        "a copy of it is not equal to it",
-    )
-    if value.kind:
-        again = from_table(family_of(type(value)), to_table(value))
-        _require(again == value, f"from its table comes {again}")
-
-
-_Filtered = Callable[[np.ndarray, np.random.Generator | None], np.ndarray]
-
-
-def _check_noise(run: _Filtered, data: np.ndarray) -> None:
+def _check_noise(run: Run, data: np.ndarray) -> None:
     silent = run(data, None)
     _require(bool(np.isfinite(silent).all()), "not all numbers are finite")
     _require(np.array_equal(silent, run(data, None)), "without a generator it varies")
@@ -227,7 +105,7 @@ def _check_noise(run: _Filtered, data: np.ndarray) -> None:
     _require(draws or quiet, "with a generator it differs, and yet does not draw from it")
 
 
-def _check_filter(run: _Filtered, data: np.ndarray) -> None:
+def _check_filter(run: Run, data: np.ndarray) -> None:
     first, second = data, np.roll(data[::-1], 3, axis=-1)
     alone = run(first, None)
     mixed = run(2 * first - second, None)
@@ -242,3 +120,198 @@ def _check_filter(run: _Filtered, data: np.ndarray) -> None:
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise AssertionError(message)
+
+
+def check_structure(structure: Structure) -> None:
+    """Check a kind of structure: see `openmm_cgpack.models.Structure`.
+
+    It goes to a table and back; one seed gives one model, under its label; its bonds and angles
+    can be held by forces; what it holds has a geometry to paint, or a structure.
+
+    Parameters
+    ----------
+    structure : Structure
+        The structure.
+
+    Raises
+    ------
+    AssertionError
+        It does not keep the contract.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament
+    >>> check_structure(Filament(n_balls=5))
+    """
+    _check_settings(structure)
+    model, again = structure.build(seed=1), structure.build(seed=1)
+    _require(model.name == structure.label, f"wanted the name {structure.label!r}")
+    same = np.array_equal(model.positions, again.positions)
+    _require(same and np.array_equal(model.radii, again.radii), "the same seed does not repeat")
+    drawn = model.structure is not None or model.geometry is not None
+    _require(drawn, "wanted a structure, or a geometry that painters draw")
+    lengths = np.append(model.bond_lengths, 1.0)
+    _require(bool((lengths > 0).all()), "a bond has no length")
+    _require(not len(model.bonds) or model.bond_k > 0, "wanted a bond constant for its bonds")
+
+
+def check_force_term(term: ForceTerm) -> None:
+    """Check a force term: see `openmm_cgpack.forces.ForceTerm`.
+
+    It goes to a table and back, and builds a force in scenes with and without a box; on the
+    Reference platform forces are minus the gradient of its energy.
+
+    Parameters
+    ----------
+    term : ForceTerm
+        The term. The scenes hold a filament named ``"filament"`` and single balls.
+
+    Raises
+    ------
+    AssertionError
+        It does not keep the contract.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import CentrePull
+    >>> check_force_term(CentrePull(k=1.0))
+    """
+    import openmm
+
+    from .forces import HarmonicBonds
+    from .models import Filament
+    from .packing import create_system, place
+
+    _check_settings(term)
+    chain = Filament(n_balls=4).build()
+    for boundary in (Open(), Periodic(box=(400.0,) * 3), Slab(box=(400.0,) * 3)):
+        scene = place([(chain, 2)], boundary=boundary, seed=1)
+        system = create_system(scene, forces=(HarmonicBonds(), term))
+        if system.getNumForces() < 2:
+            continue
+        context = openmm.Context(
+            system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+        )
+        rng = np.random.default_rng(1)
+        positions = scene.positions + rng.normal(scale=0.1, size=scene.positions.shape)
+        direction = rng.normal(size=positions.shape)
+        step = 1e-4
+
+        def energy(places: np.ndarray, context: openmm.Context = context) -> float:
+            context.setPositions(places)
+            state = context.getState(energy=True, groups={1})
+            return float(state.getPotentialEnergy()._value)
+
+        slope = energy(positions + step * direction) - energy(positions - step * direction)
+        context.setPositions(positions)
+        forces = context.getState(forces=True, groups={1}).getForces(asNumpy=True)._value
+        wanted = -float((forces * direction).sum())
+        scale = float(np.abs(forces * direction).sum()) + 1e-9
+        good = abs(slope / (2 * step) - wanted) < 1e-3 * scale
+        _require(good, f"the force is not minus the gradient of the energy ({boundary.kind})")
+
+
+def check_protocol(protocol: Protocol, *, boundary: Boundary = Open()) -> None:
+    """Check a protocol: see `openmm_cgpack.packing.Protocol`.
+
+    It goes to a table and back; it returns every ball at a finite place; on one thread a seed
+    repeats bit for bit, stepped from outside and cut off and gone on with, too; it stops in good
+    order where it is told to.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        The protocol, with few steps: it packs three small filaments.
+    boundary : Boundary, optional
+        Where the scene ends that it is tried on; an open one when left out.
+
+    Raises
+    ------
+    AssertionError
+        It does not keep the contract.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Pull
+    >>> check_protocol(Pull(max_steps=40, block=20, relax_steps=0))
+    """
+    from .models import Filament
+    from .packing import Block, Packing, Run, pack_scene, place
+
+    _check_settings(protocol)
+    one = Run(platform="CPU", threads=1)
+    scene = place([(Filament(n_balls=4).build(), 3)], boundary=boundary, seed=1)
+    seen: list[int] = []
+
+    def run(watch: Callable[[Block], Any], path: Path | None = None) -> np.ndarray:
+        packed = pack_scene(scene, protocol, run=one, seed=1, checkpoint=path, watch=watch)
+        return packed.positions
+
+    first = run(lambda block: seen.append(block.step))
+    _require(first.shape == scene.positions.shape, "wanted a place for every ball")
+    _require(bool(np.isfinite(first).all()), "not all places are finite")
+    _require(bool(seen), "wanted at least one block")
+    _require(np.array_equal(first, run(lambda block: False)), "the same seed does not repeat")
+    stopped = run(lambda block: True)
+    _require(bool(np.isfinite(stopped).all()), "stopped, not all places are finite")
+    packing = Packing(protocol.steps(scene, run=one, seed=1))
+    _require([block.step for block in packing] == seen, "stepped from outside, its blocks differ")
+
+    def cut(block: Block) -> None:
+        raise InterruptedError
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "checkpoint.npz")
+        with contextlib.suppress(InterruptedError):
+            run(cut, path)
+        again = run(lambda block: False, path)
+    _require(np.array_equal(first, again), "cut off and gone on with, it ends elsewhere")
+
+
+def check_format(written: Format, truth: GroundTruth | None = None) -> None:
+    """Check an export format: see `openmm_cgpack.export.Format`.
+
+    It goes to a table and back, and writes a folder that is not empty, the same twice.
+
+    Parameters
+    ----------
+    written : Format
+        The format.
+    truth : GroundTruth, optional
+        What is written; a small scene's without a tilt series when left out.
+
+    Raises
+    ------
+    AssertionError
+        It does not keep the contract.
+    """
+    _check_settings(written)
+    truth = _small_truth() if truth is None else truth
+    if written.refuses(truth) is not None:
+        return
+    held = []
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            path = written.save(Path(folder) / "out", truth)
+            held.append({p.name: p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()})
+    _require(bool(held[0]), "wanted at least one file")
+    _require(held[0] == held[1], "the same truth is not written the same twice")
+
+
+def _small_truth() -> GroundTruth:
+    from .density import MapSettings, render_density, render_labels
+    from .export import ground_truth
+    from .models import Filament
+    from .packing import as_packed, place
+
+    packed = as_packed(place([(Filament(n_balls=4).build(), 2)], seed=1))
+    settings = MapSettings(voxel_size=2.0)
+    density = render_density(packed, settings)
+    labels = render_labels(packed, settings, grid=density.grid)
+    return ground_truth(packed, labels=labels, maps={"density": density}, name="small")
+
+
+def _check_settings(value: Settings) -> None:
+    _require(bool(value.kind), "wanted a kind with a name: put kind(...) above the class")
+    back = from_table(type(value), to_table(value))
+    _require(back == value, "from its table it comes back as another value")
