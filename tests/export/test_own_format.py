@@ -6,6 +6,7 @@ import own_format
 import pytest
 import world
 
+from openmm_cgpack.cli import main
 from openmm_cgpack.core import ParticleTable
 from openmm_cgpack.export import export_truth
 
@@ -28,3 +29,10 @@ def test_from_python_by_name_and_as_a_value(tmp_path):
 
 def test_it_is_among_all_formats(tmp_path):
     assert "census" in export_truth(world.molecules()[1], tmp_path)
+
+
+def test_by_the_command(run, capsys):
+    """The command's choices are the formats that there are when it runs."""
+    assert main(["export", str(run), "--format", "census"]) == 0
+    assert capsys.readouterr().out.split() == ["census", str(run / "census")]
+    assert (run / "census" / "run-1.txt").read_text().splitlines() == COUNTED
