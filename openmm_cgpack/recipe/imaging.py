@@ -28,7 +28,7 @@ from ..imaging import (
 )
 from ..imaging.acquisition import child
 from ..io import write_mrc
-from ..io.tilts import save_tilts, write_mdoc, write_rawtlt, write_xf
+from ..io.tilts import save_tilts, write_imod
 from .sections import Recipe
 
 STACK = "tilt_series.mrcs"
@@ -175,9 +175,7 @@ def write_rendered(
     if rendered.series is not None:
         series, stack = rendered.series, folder / STACK
         save_tilts(stack, series)
-        write_rawtlt(stack.with_suffix(".rawtlt"), series)
-        write_xf(stack.with_suffix(".xf"), series)
-        write_mdoc(folder / f"{STACK}.mdoc", series, stack=STACK)
+        write_imod(stack, series)
 
 
 def describe_tomogram(recipe: Recipe, rendered: Rendered) -> dict[str, Any]:
