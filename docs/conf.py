@@ -74,6 +74,7 @@ _HEADS = {
     "evaluation": "Scores",
     "io": "Files",
     "recipe": "Recipes",
+    "runs": "Runs",
     "export": "Other programs and viewers",
     "draw": "Pictures",
 }
@@ -101,8 +102,13 @@ def _api_page() -> str:
 
 def _folders() -> list[str]:
     """Return the folders that have public names, in the order of the data's way."""
-    there = {folder for _, folder, _ in pkgutil.iter_modules(openmm_cgpack.__path__)}
-    there &= {_folder(getattr(openmm_cgpack, name)) for name in openmm_cgpack.__all__}
+    there = {
+        folder
+        for _, folder, _ in pkgutil.iter_modules(openmm_cgpack.__path__)
+        if folder != "__main__"
+        and hasattr(importlib.import_module(f"openmm_cgpack.{folder}"), "__all__")
+    }
+    there |= {_folder(getattr(openmm_cgpack, name)) for name in openmm_cgpack.__all__} - {""}
     return [f for f in _HEADS if f in there] + sorted(there - set(_HEADS))
 
 

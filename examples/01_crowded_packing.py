@@ -26,7 +26,7 @@ tightest = int(radius.argmin())
 n = packed.scene.n_instances
 quick = (
     ""
-    if settings.size == "full"
+    if settings.full
     else " The paper has 20 each in 120 nm; this quick run asks for the same mean density."
 )
 section = Section(
@@ -84,7 +84,7 @@ section.add_picture(
 # The molecules themselves where they ended, by type (figure 6 b).
 
 section.add_picture(
-    cgp.plot_molecules(packed, size=settings.by_size(small=600, quick=600, full=1000)),
+    cgp.plot_molecules(packed, size=1000 if settings.full else 600),
     caption="The molecules themselves at their final places, drawn by "
     + ("their atoms." if settings.structures else "the library's points."),
     paper="Figure 6 b: 3D visualisation of the final PDB file, 20 types in different colours.",
@@ -121,7 +121,7 @@ section.add_finding(
     f"{mean_gap:.1f} nm from the nearest molecule on average, and a ball of {largest_gap:.1f} nm "
     "radius fits into its largest hole. Shape-true balls in a periodic box bring the same "
     f"molecules to {dense.fraction:.2f}; {cleared['points_too_close']} of their points are then "
-    f"within {cleared['closest_asked']:g} nm of another molecule's.",
+    f"within {cleared['settings']['closest']:g} nm of another molecule's.",
     verdict=judge(end.inner_fraction >= CYTOPLASM[0], largest_gap < 3.0),
 )
 section.add_picture(
@@ -154,7 +154,8 @@ section.add_finding(
 
 noise = settings.seed_of("noise")
 tomograms = {
-    f"SNR {snr:g}": cgp.simulate_tomogram(density, snr=snr, seed=noise) for snr in (1000, 200, 0.1)
+    f"SNR {snr:g}": cgp.render(density, cgp.OneStep(snr=snr), seed=noise).tomogram
+    for snr in (1000, 200, 0.1)
 }
 first, second, third = (volume.data.ravel() for volume in tomograms.values())
 section.add_finding(
@@ -180,9 +181,9 @@ ratio = rendered.snr["volume"]
 section.add_picture(
     cgp.plot_planes(
         {
-            f"one step, SNR {ratio:.2g}": cgp.simulate_tomogram(
-                dense.density, snr=ratio, seed=noise
-            ),
+            f"one step, SNR {ratio:.2g}": cgp.render(
+                dense.density, cgp.OneStep(snr=ratio), seed=noise
+            ).tomogram,
             "tilt series": rendered.tomogram,
             "tilt series without noise": rendered.signal,
         }

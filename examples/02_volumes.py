@@ -32,7 +32,7 @@ structures = structures_of(PAPER_TYPES, settings.structures)
 seed = settings.seed_of("models")
 models = [cgp.coarse_grain(structure, seed=seed) for structure in structures]
 volumes = [measure_volumes(s, m) for s, m in zip(structures, models, strict=True)]
-copies = settings.by_size(small=1, quick=2, full=20)
+copies = 20 if settings.full else 2
 section = Section(
     number=2,
     title="Volume comparison, and what it buys",
@@ -230,7 +230,7 @@ covers = {
     "one ball": [cgp.single_ball(structure) for structure in structures],
     "the paper's balls": models,
 }
-for atoms in settings.by_size(small=(1000,), quick=(300,), full=(1000, 300)):
+for atoms in (1000, 300) if settings.full else (300,):
     covers[f"shape-true, {atoms} atoms a ball"] = shape_true[atoms]
 packings = [
     pack_cover(name, cover, copies, settings, index=index)
@@ -294,9 +294,8 @@ section.add_picture(
 
 def molecules(packing):
     """Draw the molecules of a packing."""
-    size = settings.by_size(small=450, quick=450, full=700)
     return section.add_picture(
-        cgp.plot_molecules(packing.packed, size=size, title=packing.name),
+        cgp.plot_molecules(packing.packed, size=700 if settings.full else 450, title=packing.name),
         caption=f"The molecules packed with {packing.name}: fraction {packing.fraction:.2f} of a "
         "cube whose molecules are drawn whole where they stand across its faces.",
     )

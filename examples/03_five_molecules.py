@@ -39,11 +39,9 @@ scene, enlarged = place_in(
 reporter = cgp.FrameReporter(25)
 packed = cgp.pack_scene(
     scene,
+    cgp.Pull(max_steps=4_000, relax_steps=2_000),
+    run=settings.run,
     seed=settings.seed_of("dynamics"),
-    max_steps=4_000,
-    relax_steps=2_000,
-    platform=settings.platform,
-    threads=settings.threads,
     reporters=[reporter],
 )
 run, history = PackingRun(packed, reporter), packed.history
@@ -127,7 +125,7 @@ section.add_picture(
 # The central slice with its masks, and the tomogram.
 
 labels = cgp.render_labels(packed, grid=density.grid)
-tomogram = cgp.simulate_tomogram(density, snr=1000, seed=settings.seed_of("noise"))
+tomogram = cgp.render(density, cgp.OneStep(snr=1000), seed=settings.seed_of("noise")).tomogram
 section.add_picture(
     cgp.plot_planes(
         {

@@ -40,11 +40,9 @@ scene, enlarged = place_in(
 reporter = cgp.FrameReporter(25)
 packed = cgp.pack_scene(
     scene,
+    cgp.Pull(max_steps=4_000, relax_steps=2_000),
+    run=settings.run,
     seed=settings.seed_of("dynamics"),
-    max_steps=4_000,
-    relax_steps=2_000,
-    platform=settings.platform,
-    threads=settings.threads,
     reporters=[reporter],
 )
 run, radius = PackingRun(packed, reporter), packed.history.radius_of_gyration
@@ -144,7 +142,7 @@ section.add_table(
 
 density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
 labels = cgp.render_labels(packed, grid=density.grid)
-tomogram = cgp.simulate_tomogram(density, snr=1000, seed=settings.seed_of("noise"))
+tomogram = cgp.render(density, cgp.OneStep(snr=1000), seed=settings.seed_of("noise")).tomogram
 section.add_picture(
     cgp.plot_planes(
         {

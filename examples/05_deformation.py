@@ -22,7 +22,7 @@ models = {
     "filament": cgp.Filament(n_balls=9).build(),
     "membrane": cgp.Membrane(shape=(6, 6)).build(),
 }
-repeats = settings.by_size(small=2, quick=3, full=10)
+repeats = 10 if settings.full else 3
 relax_steps = 1_000
 
 
@@ -37,11 +37,9 @@ def packing(model, index):
     reporter = cgp.FrameReporter(20)
     packed = cgp.pack_scene(
         cgp.Scene(species=(model,), species_index=[0], transforms=pose),
+        cgp.Pull(max_steps=2_000, relax_steps=relax_steps),
+        run=settings.run,
         seed=settings.seed_of("dynamics", index),
-        max_steps=2_000,
-        relax_steps=relax_steps,
-        platform=settings.platform,
-        threads=settings.threads,
         reporters=[reporter],
     )
     return PackingRun(packed, reporter)

@@ -27,16 +27,18 @@ settings = current_settings()
 seed = settings.seed_of("noise")
 made = crowded_scene(settings)
 truth = cgp.particle_table(made.run.packed, grid=made.density.grid)
-snrs = settings.by_size(
-    small=(1000, 200, 0.1), quick=(1000, 200, 0.1), full=(1000, 200, 1, 0.1, 0.02)
-)
+snrs = (1000, 200, 1, 0.1, 0.02) if settings.full else (1000, 200, 0.1)
 few = [ev.DogPicker(sigma=sigma) for sigma in (2, 3, 4, 5, 7, 10, 15)]
-pickers = settings.by_size(small=few, quick=few, full=ev.PAPER_PICKERS)
+pickers = ev.PAPER_PICKERS if settings.full else few
 sigmas = [picker.sigma for picker in pickers]
 cases = [
     ev.PickingCase(
         name=f"SNR {snr:g}, {wedge}",
-        volume=cgp.simulate_tomogram(made.density, snr=snr, tilt_max=tilt_max, seed=seed),
+        volume=cgp.render(
+            made.density,
+            cgp.OneStep(snr=snr, wedge=cgp.MissingWedge(tilt_max_deg=tilt_max)),
+            seed=seed,
+        ).tomogram,
         truth=truth,
     )
     for tilt_max, wedge in ((60, "tilts to 60°"), (90, "no wedge"))
@@ -199,7 +201,7 @@ narrow = [picker for picker in pickers if picker.sigma <= 7]
 series = dense_series(settings)
 crowds, levels = [], []
 for scene in series:
-    volume = cgp.simulate_tomogram(scene.density, snr=snr, seed=seed)
+    volume = cgp.render(scene.density, cgp.OneStep(snr=snr), seed=seed).tomogram
     crowds.append(
         ev.PickingCase(
             name=f"{scene.fraction:.3f}",
@@ -244,7 +246,9 @@ section.add_table(
 densest, rendered = series[-1], tilt_series(settings)
 ratio = rendered.snr["volume"]
 images = {
-    f"one step, SNR {ratio:.2g}": cgp.simulate_tomogram(densest.density, snr=ratio, seed=seed),
+    f"one step, SNR {ratio:.2g}": cgp.render(
+        densest.density, cgp.OneStep(snr=ratio), seed=seed
+    ).tomogram,
     "tilt series": rendered.tomogram,
 }
 pair = [

@@ -30,8 +30,8 @@ from openmm_cgpack.core.palette import GREY, species_colours
 settings = current_settings()
 types = paper_types("1KP8", "1KYI", "1F1B", "3DY4", "2GHO")
 snr = 1.0
-n = settings.by_size(small=3, quick=3, full=10)
-copies = settings.by_size(small=2, quick=2, full=6)
+n = 10 if settings.full else 3
+copies = 6 if settings.full else 2
 seed = settings.seed_of("models")
 contents = [
     *((cgp.coarse_grain(s, seed=seed), copies) for s in structures_of(types, settings.structures)),
@@ -45,15 +45,15 @@ def labelled_tomogram(index):
     scene = cgp.place(contents, seed=settings.seed_of("placement", index))
     packed = cgp.pack_scene(
         scene,
+        cgp.Pull(max_steps=2_000, relax_steps=1_000),
+        run=settings.run,
         seed=settings.seed_of("dynamics", index),
-        max_steps=2_000,
-        relax_steps=1_000,
-        platform=settings.platform,
-        threads=settings.threads,
     )
     density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
     labels = cgp.render_labels(packed, grid=density.grid)
-    volume = cgp.simulate_tomogram(density, snr=snr, seed=settings.seed_of("noise", index))
+    volume = cgp.render(
+        density, cgp.OneStep(snr=snr), seed=settings.seed_of("noise", index)
+    ).tomogram
     return ev.LabelledTomogram(volume=volume, labels=labels.semantic), packed
 
 
@@ -78,7 +78,7 @@ torch.set_num_threads(1)
 short = ev.Training(network=ev.Network(width=8), steps=12, max_epochs=8, patience=8)
 trained = ev.train_fcn(
     training[1:],
-    settings.by_size(small=short, quick=short, full=ev.SMALL),
+    ev.SMALL if settings.full else short,
     validation=training[:1],
     seed=seed,
     progress=settings.progress,
@@ -86,9 +86,7 @@ trained = ev.train_fcn(
 scores = [ev.score_labels(ev.predict(trained.model, t.volume), t.labels) for t in held_out]
 total = sum(scores[1:], start=scores[0])
 short_note = (
-    ""
-    if settings.size == "full"
-    else " A real training is longer: this one only shows that it runs."
+    "" if settings.full else " A real training is longer: this one only shows that it runs."
 )
 section = Section(
     number=7,

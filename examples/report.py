@@ -36,7 +36,7 @@ def main(
     if options.structures is not None and not options.structures.is_dir():
         parser.error(f"--structures: {options.structures}: no such folder")
     settings = Settings(
-        size="quick" if options.quick else "full",
+        full=not options.quick,
         seed=options.seed,
         structures=options.structures,
         platform=options.platform,

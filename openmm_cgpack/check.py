@@ -8,7 +8,7 @@ import numpy as np
 
 from .core import PackedScene, PackingError, Scene
 from .models import Cover, coarse_grain
-from .packing import pack_scene, place, platform_names
+from .packing import Pull, Run, pack_scene, place, platform_names
 from .recipe.manifest import package_versions
 from .structures import library
 
@@ -66,14 +66,16 @@ def _scene() -> Scene:
 def _fall(scene: Scene, platform: str) -> PackedScene:
     return pack_scene(
         scene,
-        platform=platform,
-        rigidity="bonds",
+        Pull(
+            rigidity="bonds",
+            temperature=0,
+            friction=1,
+            timestep=0.002,
+            max_steps=STEPS,
+            relax_steps=0,
+        ),
+        run=Run(platform=platform),
         seed=1,
-        temperature=0,
-        friction=1,
-        timestep=0.002,
-        max_steps=STEPS,
-        relax_steps=0,
     )
 
 

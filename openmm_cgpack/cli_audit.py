@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-MANIFEST = "manifest.json"
+from .auditing import AuditSettings, audit, write_audit
+from .cli_options import add_settings, from_options
+from .io.scenes import load_packed
+from .runs.folder import RunFolder
 
 
 def add_audit(commands: Any) -> None:
@@ -18,40 +20,27 @@ def add_audit(commands: Any) -> None:
     commands : argparse._SubParsersAction
         What ``add_subparsers`` returned.
     """
-    audit = commands.add_parser(
+    command = commands.add_parser(
         "audit", help="measure a run: counts, density, atoms in each other, order"
     )
-    audit.add_argument("out", metavar="OUT", help="the folder of a run, or a packed scene's .npz")
-    audit.add_argument("--to", metavar="FOLDER", help="where to write; else beside the scene")
-    audit.add_argument(
-        "--voxel-size", type=float, metavar="NM", help="of the voxels that count envelopes"
-    )
-    audit.add_argument("--no-files", action="store_true", help="only print the table")
-    audit.set_defaults(action=_audit)
+    command.add_argument("out", metavar="OUT", help="the folder of a run, or a packed scene's .npz")
+    command.add_argument("--to", metavar="FOLDER", help="where to write; else beside the scene")
+    command.add_argument("--no-files", action="store_true", help="only print the table")
+    add_settings(command, AuditSettings)
+    command.set_defaults(action=_audit)
 
 
 def _audit(options: argparse.Namespace) -> None:
-    from .auditing import audit, write_audit
-    from .io.scenes import load_packed
-
+    settings = from_options(AuditSettings, options)
     path = Path(options.out)
-    packed = path / "packed.npz" if path.is_dir() else path
-    found = audit(load_packed(packed), asked=_asked(path), voxel_size=options.voxel_size)
+    if path.is_dir():
+        run = RunFolder(path)
+        found = audit(run.packed(), settings, asked=run.asked)
+    else:
+        found = audit(load_packed(path), settings)
     print(found)
     if not options.no_files:
-        folder = packed.parent if options.to is None else Path(options.to)
+        beside = path if path.is_dir() else path.parent
+        folder = beside if options.to is None else Path(options.to)
         folder.mkdir(parents=True, exist_ok=True)
-        written = write_audit(folder, found)
-        print(f"wrote {', '.join(str(p) for p in written)}")
-
-
-def _asked(out: Path) -> dict[str, int] | None:
-    """Return what the manifest of a run says was asked for; None where there is none."""
-    manifest = out / MANIFEST
-    if not manifest.is_file():
-        return None
-    try:
-        species = json.loads(manifest.read_text(encoding="utf-8"))["species"]
-        return {str(entry["name"]): int(entry["asked"]) for entry in species}
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{manifest}: wanted the manifest of a run ({error!r})") from None
+        print(f"wrote {', '.join(str(file) for file in write_audit(folder, found))}")

@@ -1,7 +1,7 @@
 """Contract tests, for those who add parts of their own.
 
 Each function raises AssertionError where the part does not keep the contract, and is used in a
-test of one line: ``check_tilt_stage(MyStage())``.
+test of one line: ``check_stage(MyStage())``.
 """
 
 from __future__ import annotations
@@ -12,24 +12,25 @@ from typing import Any
 
 import numpy as np
 
-from .core.volume import Volume
-from .imaging.stages import FourierFilter, Stage
-from .imaging.tilt_stages import Tilt, TiltFilter, TiltStage
+from .core.settings import family_of
+from .core.tables import from_table, to_table
+from .imaging.stages import ACTS_ON, Exposure, FourierFilter, Stage
 
 
-def check_stage(stage: Stage, *, shape: tuple[int, int, int] = (12, 14, 17)) -> None:
-    """Check a stage of the one-step model: see `openmm_cgpack.imaging.Stage`.
+def check_stage(stage: Stage, *, exposure: Exposure | None = None) -> None:
+    """Check a stage of image formation: see `openmm_cgpack.imaging.Stage`.
 
-    It is a frozen value; it returns a float32 volume on the same grid, of finite numbers; it leaves
-    its input as it was; without a generator it is silent, and says the same twice; with one it
-    repeats for the same seed. A `FourierFilter` is linear and moves with the volume.
+    It is a frozen value, which goes to a table and back; it returns a float32 image of the same
+    shape, of finite numbers; it leaves its input as it was; without a generator it is silent, and
+    says the same twice; with one it repeats for the same seed. A `FourierFilter` is linear, and
+    moves with the image where that has no mirrored frame.
 
     Parameters
     ----------
     stage : Stage
-        The stage.
-    shape : tuple of int, optional
-        Voxels of the volume that it is tried on.
+        The stage; it is tried on images and volumes, as its `dimensions` say.
+    exposure : Exposure, optional
+        What it is told about the image.
 
     Raises
     ------
@@ -42,52 +43,18 @@ def check_stage(stage: Stage, *, shape: tuple[int, int, int] = (12, 14, 17)) -> 
     >>> check_stage(Envelope(cutoff=0.4))
     """
     _check_frozen(stage)
-    data = np.random.default_rng(0).random(shape, dtype=np.float32)
-    volume = Volume(data=data, voxel_size=1.5, origin=np.array([1.0, 2.0, 3.0]))
-
-    def run(values: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-        given = dataclasses.replace(volume, data=values)
-        before = given.data.copy()
-        result = stage(given, rng)
-        _require(isinstance(result, Volume), f"wanted a Volume back, got {type(result).__name__}")
-        same = result.grid.shape == shape and result.voxel_size == volume.voxel_size
-        _require(same and np.array_equal(result.origin, volume.origin), "the grid has changed")
-        _require(np.array_equal(given.data, before), "the input has been written to")
-        return result.data
-
-    _check_noise(run, data)
-    if isinstance(stage, FourierFilter):
-        _check_filter(run, data)
-
-
-def check_tilt_stage(stage: TiltStage, *, tilt: Tilt | None = None) -> None:
-    """Check a stage of tilt images: see `openmm_cgpack.imaging.TiltStage`.
-
-    As `check_stage`, for (y, x) images. A `TiltFilter` is tried without the mirrored frame, so that
-    moving the image round must move the result.
-
-    Parameters
-    ----------
-    stage : TiltStage
-        The stage.
-    tilt : Tilt, optional
-        What it is told about the image.
-
-    Raises
-    ------
-    AssertionError
-        The stage does not keep the contract.
-
-    Examples
-    --------
-    >>> from openmm_cgpack.imaging import Displacement
-    >>> check_tilt_stage(Displacement())
-    """
-    _check_frozen(stage)
-    told = tilt or Tilt(
-        angle=0.5, pixel_size=1.5, dose_e_per_a2=3.0, pre_dose_e_per_a2=20.0, path=120.0
+    _require(stage.acts_on in ACTS_ON, f"acts_on: wanted one of {', '.join(ACTS_ON)}")
+    if stage.kind:
+        again = from_table(family_of(type(stage)), to_table(stage))
+        _require(again == stage, f"from its table comes {again}")
+    told = exposure or Exposure(
+        angle=0.5,
+        pixel_size=1.5,
+        voltage_kv=300.0,
+        dose_e_per_a2=3.0,
+        pre_dose_e_per_a2=20.0,
+        path=120.0,
     )
-    data = np.random.default_rng(0).random((14, 17), dtype=np.float32)
 
     def run(values: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         given = values.copy()
@@ -98,10 +65,11 @@ def check_tilt_stage(stage: TiltStage, *, tilt: Tilt | None = None) -> None:
         _require(np.array_equal(given, values), "the input has been written to")
         return result
 
-    _check_noise(run, data)
-    if isinstance(stage, TiltFilter):
-        told = dataclasses.replace(told, padding=0.0)
-        _check_filter(run, data)
+    for dimension in stage.dimensions:
+        data = np.random.default_rng(0).random((12, 14, 17)[-dimension:], dtype=np.float32)
+        _check_noise(run, data)
+        if isinstance(stage, FourierFilter) and not told.padding:
+            _check_filter(run, data)
 
 
 def _check_frozen(stage: Any) -> None:

@@ -146,7 +146,7 @@ def test_a_render_is_not_overwritten_unasked(finished, tmp_path):
         ('[imaging]\npreset = "krios"\n', "preset: wanted"),
         (
             '[imaging]\npreset = "titan_krios_k3"\ntilt_min = 70\n',
-            "tilt_min, tilt_max: wanted -90 <= tilt_min <= tilt_max <= 90 degrees",
+            "tilt_min_deg, tilt_max_deg: wanted tilt_min_deg <= tilt_max_deg",
         ),
         ("[imaging\n", "not a TOML file"),
     ],

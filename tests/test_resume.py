@@ -9,13 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-import openmm.app
 import pytest
 
 from openmm_cgpack.cli import main
 from openmm_cgpack.io.npz import read_npz
-from openmm_cgpack.packing import dense, press
-from openmm_cgpack.packing.stages import FORMAT, FORMAT_VERSION
+from openmm_cgpack.packing.checkpoint import FORMAT, FORMAT_VERSION
 from openmm_cgpack.recipe import load_recipe, pipeline, resume, run, running, simulate
 from openmm_cgpack.recipe.unfinished import CHECKPOINT, SCENE, unfinished_folder
 
@@ -125,28 +123,29 @@ def test_a_run_cut_off_and_resumed_writes_the_same_bytes(tmp_path, monkeypatch, 
     assert manifest == json.loads((out / "manifest.json").read_text())
 
 
+def raising(error, when):
+    """Return a rule that raises at a block."""
+
+    def watch(block):
+        if when(block):
+            raise error
+
+    return watch
+
+
 @pytest.mark.parametrize("platform", ["Reference", "CPU"])
-@pytest.mark.parametrize("where", ["remove_clashes", "extract_transforms"])
-def test_a_dense_run_cut_off_between_stages_writes_the_same_bytes(
-    tmp_path, monkeypatch, platform, where
-):
+@pytest.mark.parametrize("stage", ["compression 1", "clash removal 1"])
+def test_a_dense_run_cut_off_between_stages_writes_the_same_bytes(tmp_path, platform, stage):
     recipe = write_dense(tmp_path, platform=platform)
     run(recipe, None, tmp_path / "whole")
     out = tmp_path / "out"
-
-    def cut(*args, **kwargs):
-        raise Cut
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline if where == "extract_transforms" else dense, where, cut)
-        with pytest.raises(Cut):
-            run(recipe, None, out, resumable=True)
+    watch = raising(Cut, lambda block: block.finished and block.stage == stage)
+    with pytest.raises(Cut):
+        run(recipe, None, out, resumable=True, watch=watch)
     assert (unfinished_folder(out) / CHECKPOINT).is_file()
-    monkeypatch.setattr(pipeline, "build_start", cut)
-    monkeypatch.setattr(dense, "compress", cut)
-    if where == "extract_transforms":
-        monkeypatch.setattr(dense, "remove_clashes", cut)
-    resume(out)
+    stages = []
+    resume(out, watch=lambda block: stages.append(block.stage))
+    assert stages == (["clash removal 1"] if stage == "compression 1" else [])
     assert content(out) == content(tmp_path / "whole")
     assert dynamics(out) == dynamics(tmp_path / "whole")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "recipe.toml", "whole"]
@@ -181,56 +180,21 @@ def test_an_interruption_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     assert "no unfinished run to resume" in capsys.readouterr().err
 
 
-def test_an_interruption_between_stages_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+def test_an_interruption_says_how_to_go_on_from_the_first_checkpoint_on(tmp_path):
     recipe, out = write_dense(tmp_path), tmp_path / "out"
-
-    def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
-
-    for stage, left in (("compress", False), ("remove_clashes", True)):
-        with monkeypatch.context() as patch:
-            patch.setattr(dense, stage, interrupt)
-            assert main(["simulate", str(recipe), "-o", str(out), "--quiet"]) == 130
-        said = capsys.readouterr().err
-        assert (f"cgpack simulate --resume {out}" in said) is left
-        assert unfinished_folder(out).exists() is left
+    for finished in (False, True):
+        when = raising(KeyboardInterrupt, lambda b, finished=finished: b.finished is finished)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            run(recipe, None, out, resumable=True, watch=when)
+        assert (f"cgpack simulate --resume {out}" in str(caught.value)) is finished
+        assert unfinished_folder(out).exists() is finished
 
 
-@pytest.mark.parametrize("platform", ["Reference", "CPU"])
-def test_an_interrupted_compression_goes_on_from_within(tmp_path, monkeypatch, capsys, platform):
-    monkeypatch.setattr(press, "_EVERY", 20)
-    recipe, out = write_dense(tmp_path, platform=platform), tmp_path / "out"
-    run(recipe, None, tmp_path / "whole")
-    calls, step = [], openmm.app.Simulation.step
-
-    def interrupt(self, steps):
-        calls.append(self.currentStep)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        step(self, steps)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(openmm.app.Simulation, "step", interrupt)
-        assert main(["simulate", str(recipe), "-o", str(out), "--quiet"]) == 130
-        assert f"cgpack simulate --resume {out}" in capsys.readouterr().err
-        assert not (unfinished_folder(out) / CHECKPOINT).exists()
-        assert main(["simulate", "--resume", str(out), "--quiet"]) == 0
-    # The steps of the checkpoint are not done again.
-    assert calls[1] == calls[2] > 0
-    assert content(out) == content(tmp_path / "whole")
-    assert dynamics(out) == dynamics(tmp_path / "whole")
-
-
-def test_a_checkpoint_of_another_dense_run_is_refused(tmp_path, monkeypatch, capsys):
+def test_a_checkpoint_of_another_dense_run_is_refused(tmp_path, capsys):
     out = tmp_path / "out"
-
-    def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(dense, "remove_clashes", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            run(write_dense(tmp_path), None, out, resumable=True)
+    watch = raising(KeyboardInterrupt, lambda block: block.finished)
+    with pytest.raises(KeyboardInterrupt):
+        run(write_dense(tmp_path), None, out, resumable=True, watch=watch)
     kept = unfinished_folder(out) / "recipe.toml"
     kept.write_text(kept.read_text().replace("fraction = 0.3", "fraction = 0.31"))
     assert main(["simulate", "--resume", str(out)]) == 2

@@ -108,7 +108,13 @@ def tilt_series(t=5):
         shifts=rng.normal(size=(t, 2)),
         rotations=np.radians(rng.normal(size=t) * 5),
         optics=TiltOptics(
-            defocus_um=rng.uniform(3, 4, (t, 2)), astigmatism_angle=rng.uniform(0, 1, t)
+            defocus_um=rng.uniform(3, 4, (t, 2)),
+            astigmatism_angle=rng.uniform(0, 1, t),
+            phase_shift=np.zeros(t),
+            voltage_kv=300.0,
+            cs_mm=2.7,
+            amplitude_contrast=0.07,
+            hand=-1,
         ),
     )
 

@@ -44,7 +44,7 @@ class DenseScene:
 @lru_cache(maxsize=1)
 def crowded_scene(settings: Settings) -> CrowdedScene:
     """Pull the 20 types together: 20 of each from 120 nm, or 2 of each from as dilute a box."""
-    copies = settings.by_size(small=2, quick=2, full=20)
+    copies = 20 if settings.full else 2
     extent = 120.0 * (copies / 20) ** (1 / 3)
     seed = settings.seed_of("models")
     counts = [
@@ -55,11 +55,12 @@ def crowded_scene(settings: Settings) -> CrowdedScene:
     reporter = cgp.FrameReporter(50)
     packed = cgp.pack_scene(
         scene,
+        cgp.Pull(
+            max_steps=20_000 if settings.full else 3_000,
+            relax_steps=4_000 if settings.full else 2_000,
+        ),
+        run=settings.run,
         seed=settings.seed_of("dynamics"),
-        max_steps=settings.by_size(small=3_000, quick=3_000, full=20_000),
-        relax_steps=settings.by_size(small=2_000, quick=2_000, full=4_000),
-        platform=settings.platform,
-        threads=settings.threads,
         reporters=(reporter,),
         progress=settings.progress,
     )
@@ -76,7 +77,7 @@ def crowded_scene(settings: Settings) -> CrowdedScene:
 @lru_cache(maxsize=1)
 def dense_series(settings: Settings) -> tuple[DenseScene, ...]:
     """Pack 2 or 20 of each type, as shape-true balls, to each of `FRACTIONS`."""
-    copies = settings.by_size(small=2, quick=2, full=20)
+    copies = 20 if settings.full else 2
     seed = settings.seed_of("models")
     counts = [
         (cgp.coarse_grain(structure, cgp.SHAPE_COVER, seed=seed), copies)
@@ -85,9 +86,8 @@ def dense_series(settings: Settings) -> tuple[DenseScene, ...]:
     start = cgp.insert(counts, fraction=FRACTIONS[0], seed=settings.seed_of("placement"))
     series = cgp.crowding_series(
         start,
-        fractions=FRACTIONS,
-        platform=settings.platform,
-        threads=settings.threads,
+        FRACTIONS,
+        run=settings.run,
         seed=settings.seed_of("dynamics"),
         progress=settings.progress,
     )

@@ -9,10 +9,10 @@ import os
 import runpy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
 
 import numpy as np
 
+from openmm_cgpack import Run
 from openmm_cgpack.core.seeds import stage_seed
 
 from .section import Section
@@ -21,28 +21,22 @@ EXAMPLES = Path(__file__).parents[1]
 EXPERIMENTS = {int(path.stem[:2]): path for path in sorted(EXAMPLES.glob("0[1-7]_*.py"))}
 """The examples that are experiments of the paper, by number."""
 
-Size = Literal["small", "quick", "full"]
-Value = TypeVar("Value")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How an example is run.
+    """How an example is run."""
 
-    The size is small (seconds, in the gallery), quick (minutes, in a report) or full (as large as
-    in the paper).
-    """
-
-    size: Size = "small"
+    full: bool = False  # as large as in the paper, or small
     seed: int = 0
     structures: str | os.PathLike[str] | None = None  # a folder of files, for every atom
     platform: str | None = None
     threads: int | None = None
     progress: bool = False
 
-    def by_size(self, *, small: Value, quick: Value, full: Value) -> Value:
-        """Return the value for this size."""
-        return {"small": small, "quick": quick, "full": full}[self.size]
+    @property
+    def run(self) -> Run:
+        """Where packings run."""
+        return Run(platform=self.platform, threads=self.threads)
 
     def seed_of(self, stage: str, index: int = 0) -> np.random.SeedSequence:
         """Return the seed of a stage ("models", "placement", "dynamics" or "noise")."""
@@ -60,9 +54,9 @@ def current_settings() -> Settings:
     if _given:
         return _given[-1]
     size = os.environ.get("CGPACK_EXAMPLE_SIZE", "small")
-    if size not in ("small", "quick", "full"):
-        raise ValueError(f"CGPACK_EXAMPLE_SIZE: wanted small, quick or full, got {size!r}")
-    return Settings(size=size, structures=os.environ.get("CGPACK_STRUCTURES"))  # type: ignore[arg-type]
+    if size not in ("small", "full"):
+        raise ValueError(f"CGPACK_EXAMPLE_SIZE: wanted small or full, got {size!r}")
+    return Settings(full=size == "full", structures=os.environ.get("CGPACK_STRUCTURES"))
 
 
 def run_experiment(number: int, settings: Settings) -> Section:

@@ -1,21 +1,30 @@
 """Auditing a packed scene: counts, density, overlaps, distances and orientations."""
 
 from .atoms import Contacts, Within, atom_contacts
+from .ball_overlaps import BallOverlap, ball_overlap
+from .composition import SpeciesCount
 from .distances import RadialDistribution, radial_distribution
 from .envelopes import Occupancy, occupancy
-from .measure import audit, ball_overlap
-from .orientation import NeighbourOrder, NematicOrder, Orientation, nematic_order, orientation
+from .measure import AuditSettings, audit
+from .orientations import (
+    NeighbourOrder,
+    NematicOrder,
+    OrientationOrder,
+    nematic_order,
+    orientation_order,
+)
 from .page import plot_audit, write_audit
-from .result import Audit, BallOverlap, SpeciesCount
+from .result import Audit
 
 __all__ = [
     "Audit",
+    "AuditSettings",
     "BallOverlap",
     "Contacts",
     "NeighbourOrder",
     "NematicOrder",
     "Occupancy",
-    "Orientation",
+    "OrientationOrder",
     "RadialDistribution",
     "SpeciesCount",
     "Within",
@@ -24,7 +33,7 @@ __all__ = [
     "ball_overlap",
     "nematic_order",
     "occupancy",
-    "orientation",
+    "orientation_order",
     "plot_audit",
     "radial_distribution",
     "write_audit",

@@ -57,7 +57,7 @@ class Contacts:
 
 
 def has_atoms(structure: AtomicStructure | None) -> bool:
-    """Return whether the points of a structure are real atoms."""
+    """Whether the points of a structure are real atoms."""
     return (
         structure is not None and bool((structure.atoms == 1).all()) and not structure.spread.any()
     )

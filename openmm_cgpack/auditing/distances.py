@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..core import Boundary, Open, Slab
+from ..core import Boundary
 from ..core.arrays import frozen, noun
 
 _SHELLS = 256
@@ -118,10 +118,10 @@ def radial_distribution(
     elif not 0 < r_max <= longest[0]:
         raise ValueError(f"r_max: wanted a length up to {longest[0]:g} nm, got {r_max:g}")
     edges = np.linspace(0, r_max, bins + 1)
-    if isinstance(boundary, Open):
+    if not boundary.bounded:
         expected = _by_directions(from_middle, edges)
-    elif isinstance(boundary, Slab):
-        expected = _by_heights(centres[:, 2], boundary, edges)
+    elif boundary.walls.any():
+        expected = _by_heights(centres, boundary, edges)
     else:
         expected = n * (n - 1) / 2 * np.diff(4 / 3 * np.pi * edges**3) / boundary.volume
     return RadialDistribution(
@@ -131,7 +131,7 @@ def radial_distribution(
 
 def _longest(boundary: Boundary, from_middle: np.ndarray, n: int) -> tuple[float, float]:
     """Return the longest distance that has a meaning, and the default one."""
-    if isinstance(boundary, Open):
+    if not boundary.bounded:
         limit = 2 * max(float(from_middle.max()), 1e-9)
         volume = 4 / 3 * np.pi * (np.sqrt(5 / 3 * (from_middle**2).mean())) ** 3
     else:
@@ -142,14 +142,7 @@ def _longest(boundary: Boundary, from_middle: np.ndarray, n: int) -> tuple[float
 
 
 def _pairs(centres: np.ndarray, boundary: Boundary, edges: np.ndarray) -> np.ndarray:
-    if isinstance(boundary, Open):
-        tree = cKDTree(centres)
-    else:
-        # An edge of 0 means an axis that does not repeat.
-        box = np.where(boundary.periodic, boundary.box, 0.0)
-        home = np.where(boundary.periodic, np.mod(centres, np.where(box > 0, box, 1.0)), centres)
-        # A tiny negative number modulo the box is the box itself, which the tree refuses.
-        tree = cKDTree(np.where((box > 0) & (home >= box), 0.0, home), boxsize=box)
+    tree = cKDTree(boundary.tree_points(centres), boxsize=boundary.tree_box)
     # count_neighbors counts every pair twice and each point with itself; a distance on an edge
     # belongs to the bin below it.
     below = (tree.count_neighbors(tree, edges) - len(centres)) / 2
@@ -176,8 +169,10 @@ def _by_directions(from_middle: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.diff(below)
 
 
-def _by_heights(z: np.ndarray, boundary: Slab, edges: np.ndarray) -> np.ndarray:
-    """Return pairs expected of points at these heights, anywhere along x and y."""
+def _by_heights(centres: np.ndarray, boundary: Boundary, edges: np.ndarray) -> np.ndarray:
+    """Return pairs expected of points that keep their heights and are anywhere between walls."""
+    axis = int(np.flatnonzero(boundary.walls)[0])
+    z = centres[:, axis]
     low, high = float(z.min()), float(z.max())
     step = max((high - low) / (_LEVELS - 1), 1e-12)
     counts = np.bincount(np.rint((z - low) / step).astype(int), minlength=_LEVELS).astype(float)
@@ -185,6 +180,6 @@ def _by_heights(z: np.ndarray, boundary: Slab, edges: np.ndarray) -> np.ndarray:
     apart = np.fft.irfft(np.abs(spectrum) ** 2)[:_LEVELS]
     apart[0] = (apart[0] - len(z)) / 2
     height = np.arange(_LEVELS) * step
-    area = boundary.box[0] * boundary.box[1]
+    area = boundary.volume / boundary.box[axis]
     disc = [np.pi * np.clip(r**2 - height**2, 0, None) / area for r in edges]
     return np.diff([(apart * d).sum() for d in disc])

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
-from ..core import Boundary, Obstacle, Open, RigidTransforms, Scene
+from ..core import Boundary, Obstacle, RigidTransforms, Scene
 from ..density import painter_of
 from .shapes import Mask, body_mask, deformable_cells
 
@@ -110,13 +110,13 @@ def occupancy(
         lattice.take(i, cells, scene.n_instances)
     voxel = float(np.prod(lattice.spacing))
     taken = lattice.owner != 0
-    box = lattice.box if not isinstance(boundary, Open) else lattice.extent(taken)
+    box = lattice.box if boundary.bounded else lattice.extent(taken)
     filled, ball = None, None
-    if isinstance(boundary, Open):
+    if not boundary.bounded:
         filled, ball = _filled(lattice, scene.n_instances, scene.obstacle)
     blocked, trespassing = 0.0, 0.0
     if scene.obstacle is not None:
-        if not isinstance(boundary, Open):
+        if boundary.bounded:
             blocked = scene.obstacle.volume_in(boundary.box)
         places = lattice.origin + np.argwhere(taken.reshape(lattice.shape)) * lattice.spacing
         trespassing = float(scene.obstacle.contains(places).sum()) * voxel
@@ -144,7 +144,7 @@ def _box(
     masks: dict[int, Mask],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the low corner and the edges of the box that is looked at."""
-    if not isinstance(boundary, Open):
+    if boundary.bounded:
         box = np.array(boundary.box)
         return -box / 2, box
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
@@ -185,11 +185,8 @@ class _Lattice:
             voxel_size = max(VOXEL_SIZE, float((box.prod() / MOST_VOXELS) ** (1 / 3)))
         self.box = box
         self.shape = np.maximum(1, np.ceil(box / voxel_size - 1e-9)).astype(np.int64)
-        self.repeats = np.zeros(3, bool) if isinstance(boundary, Open) else boundary.periodic
-        if isinstance(boundary, Open):
-            self.spacing = np.full(3, voxel_size)
-        else:
-            self.spacing = box / self.shape
+        self.repeats = boundary.periodic
+        self.spacing = box / self.shape if boundary.bounded else np.full(3, voxel_size)
         self.origin = low + self.spacing / 2
         # 0 is free, n + 1 is the first instance n, negative where another took it too.
         self.owner = np.zeros(int(self.shape.prod()), np.int32)

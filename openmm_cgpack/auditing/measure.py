@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from ..core import Boundary, PackedScene, Scene
-from ..packing import overlaps
+from ..core import PackedScene
+from ..core.settings import Settings, setting
 from ..poses import extract_transforms
 from .atoms import atom_contacts
+from .ball_overlaps import ball_overlap
+from .composition import species_counts, species_masses
 from .distances import radial_distribution
 from .envelopes import occupancy
-from .masses import species_masses
-from .orientation import orientation
-from .result import Audit, BallOverlap, SpeciesCount
+from .orientations import orientation_order
+from .result import Audit
 
-_DEPTHS = np.linspace(0, 1, 51)
+
+class AuditSettings(Settings):
+    """How finely an audit looks."""
+
+    distances: tuple[float, ...] = setting(
+        "distances between heavy atoms of two molecules that are counted",
+        default=(0.25, 0.15),
+        unit="nm",
+        above=0,
+    )
+    voxel_size: float | None = setting(
+        "edge of the voxels in which envelopes are counted; left out, 0.4, or more where that "
+        "would take more than 100 million voxels",
+        default=None,
+        unit="nm",
+        above=0,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.distances:
+            raise ValueError("distances: wanted one or more, got none")
+
+
+_SETTINGS = AuditSettings()
 
 
 def audit(
     packed: PackedScene,
+    settings: AuditSettings = _SETTINGS,
     *,
     asked: Mapping[str, int] | None = None,
-    distances: Sequence[float] = (0.25, 0.15),
-    voxel_size: float | None = None,
 ) -> Audit:
     """Measure what a packed scene holds, how tight it is, and whether it is clean.
 
@@ -33,13 +57,10 @@ def audit(
     packed : PackedScene
         The scene. Its balls may lie in any image of a box, but each rigid body and each filament
         in one piece.
+    settings : AuditSettings, optional
+        How finely to look.
     asked : mapping of str to int, optional
         How many instances of each species were asked for, by name.
-    distances : sequence of float, optional
-        Distances between heavy atoms of two molecules that are counted, nm.
-    voxel_size : float, optional
-        Edge of the voxels in which envelopes are counted, nm; 0.4 when left out, or more where
-        that would take more than 100 million voxels.
 
     Returns
     -------
@@ -49,80 +70,31 @@ def audit(
     Raises
     ------
     ValueError
-        `asked` names a species that is not there, or a length is not positive.
+        `asked` names a species that is not there.
 
     Examples
     --------
-    >>> from openmm_cgpack import Filament, pack_scene, place
-    >>> from openmm_cgpack.auditing import audit
-    >>> scene = place([(Filament(n_balls=5).build(), 4)], seed=1)
-    >>> packed = pack_scene(scene, seed=1, platform="CPU", max_steps=500, relax_steps=100)
+    >>> from openmm_cgpack import Filament, as_packed, place
+    >>> packed = as_packed(place([(Filament(n_balls=5).build(), 4)], seed=1))
     >>> found = audit(packed, asked={"filament": 4})
     >>> found.n_instances, found.boundary, 0 < found.fraction < 1
     (4, 'open', True)
     """
-    lengths = [*distances, *([] if voxel_size is None else [voxel_size])]
-    if not distances or not all(np.isfinite(v) and v > 0 for v in lengths):
-        raise ValueError(f"distances, voxel_size: wanted positive lengths, got {lengths}")
     scene, boundary = packed.scene, packed.boundary
     poses = extract_transforms(packed)
-    counts = _counts(scene, asked)
     masses = np.array([species_masses(model) for model in scene.species])[scene.species_index]
     mass, with_hydrogens = masses.sum(axis=0).tolist()
     centres = poses.transforms.translations[poses.rigid]
     return Audit(
-        boundary=type(boundary).__name__.lower(),
-        species=counts,
+        boundary=boundary.kind,
+        species=species_counts(scene, asked),
         occupancy=occupancy(
-            scene, packed.positions, poses.transforms, boundary, voxel_size=voxel_size
+            scene, packed.positions, poses.transforms, boundary, voxel_size=settings.voxel_size
         ),
         mass=mass,
         mass_with_hydrogens=with_hydrogens,
-        contacts=atom_contacts(scene, poses.transforms, boundary, distances=distances),
+        contacts=atom_contacts(scene, poses.transforms, boundary, distances=settings.distances),
         balls=ball_overlap(scene, packed.positions, boundary),
         radial=radial_distribution(centres, boundary) if len(centres) > 1 else None,
-        orientation=orientation(scene, packed.positions, poses.transforms, boundary),
-    )
-
-
-def ball_overlap(scene: Scene, positions: np.ndarray, boundary: Boundary) -> BallOverlap:
-    """Return how deep balls of different instances, or of two images of one, overlap.
-
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    positions : (b, 3) array
-        Ball centres, nm.
-    boundary : Open, Periodic or Slab
-        The boundary at the end.
-    """
-    pairs, depth = overlaps(scene, positions, boundary=boundary)
-    where = ""
-    if len(depth):
-        first, second = pairs[np.argmax(depth)].tolist()
-        where = f"{scene.ball_name(first)}, {scene.ball_name(second)}"
-    return BallOverlap(
-        deepest=float(depth.max(initial=0.0)),
-        where=where,
-        edges=_DEPTHS,
-        pairs=np.histogram(depth, _DEPTHS)[0],
-    )
-
-
-def _counts(scene: Scene, asked: Mapping[str, int] | None) -> tuple[SpeciesCount, ...]:
-    names = [model.name for model in scene.species]
-    for name in asked or ():
-        if name not in names:
-            raise ValueError(f"asked: no species is called {name!r}, only {', '.join(names)}")
-    placed = np.bincount(scene.species_index, minlength=len(names))
-    return tuple(
-        SpeciesCount(
-            name=model.name,
-            asked=None if asked is None else int(asked.get(model.name, 0)),
-            placed=int(placed[s]),
-            volume=model.volume,
-            mass=species_masses(model)[0],
-        )
-        for s, model in enumerate(scene.species)
+        orientation=orientation_order(scene, packed.positions, poses.transforms, boundary),
     )

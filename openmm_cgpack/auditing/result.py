@@ -1,76 +1,26 @@
-"""What an audit finds."""
+"""What an audit finds, and its table."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..core.arrays import frozen, noun
+from ..core.arrays import noun
 from .atoms import Contacts
+from .ball_overlaps import BallOverlap
+from .composition import SpeciesCount
 from .distances import RadialDistribution
 from .envelopes import Occupancy
-from .orientation import Orientation
+from .orientations import OrientationOrder
 
 MG_PER_ML = 1.66053907
 """One Da/nm^3 in mg/mL."""
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
-
-@dataclass(frozen=True, kw_only=True)
-class SpeciesCount:
-    """How many instances of a species there are.
-
-    Parameters
-    ----------
-    name : str
-        Name of the species.
-    asked : int or None
-        How many were asked for; None where that is not known.
-    placed : int
-        How many there are.
-    volume : float
-        Envelope volume of one, nm^3.
-    mass : float
-        Mass of the heavy atoms of one, Da.
-    """
-
-    name: str
-    asked: int | None
-    placed: int
-    volume: float
-    mass: float
-
-
-@noun
-class BallOverlap:
-    """Overlaps of balls of different instances.
-
-    Parameters
-    ----------
-    deepest : float
-        ``1 - distance / (sum of radii)`` of the deepest: 0 is touching, 1 the same place.
-    where : str
-        The two balls, in words; empty where nothing overlaps.
-    edges : (k + 1,) array
-        Edges of the bins of depth.
-    pairs : (k,) int array
-        Overlapping pairs of balls in each.
-    """
-
-    deepest: float
-    where: str
-    edges: np.ndarray
-    pairs: np.ndarray
-
-    def __post_init__(self) -> None:
-        edges = frozen(self.edges, "edges", (None,))
-        object.__setattr__(self, "edges", edges)
-        pairs = frozen(self.pairs, "pairs", (len(edges) - 1,), np.int64)
-        object.__setattr__(self, "pairs", pairs)
+Row = tuple[str, str]
 
 
 @noun
@@ -93,7 +43,7 @@ class Audit:
         Overlaps of the balls.
     radial : RadialDistribution or None
         Of the centres of the rigid molecules; None for fewer than two.
-    orientation : Orientation or None
+    orientation : OrientationOrder or None
         Of the rigid molecules and filaments; None for fewer than two molecules.
 
     Examples
@@ -112,7 +62,7 @@ class Audit:
     contacts: Contacts | None
     balls: BallOverlap
     radial: RadialDistribution | None
-    orientation: Orientation | None
+    orientation: OrientationOrder | None
 
     @property
     def n_instances(self) -> int:
@@ -155,75 +105,116 @@ class Audit:
         """Edge of the cube that one instance has to itself, nm."""
         return (self.region_volume / self.n_instances) ** (1 / 3)
 
+    @property
+    def order_beyond_two_spacings(self) -> float | None:
+        """`RadialDistribution.order_beyond` of two mean spacings; None without a distribution."""
+        return None if self.radial is None else self.radial.order_beyond(2 * self.mean_spacing)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return everything in plain JSON types."""
-        occupancy = self.occupancy
-        record: dict[str, Any] = {
-            "format": "openmm_cgpack audit",
-            "format_version": FORMAT_VERSION,
-            "boundary": self.boundary,
-            "instances": self.n_instances,
-            "species": [dataclasses.asdict(species) for species in self.species],
-            "box_nm": list(occupancy.box),
-            "box_volume_nm3": occupancy.box_volume,
-            "filled_volume_nm3": occupancy.filled,
-            "filled_ball_nm": occupancy.ball,
-            "envelope_volume_nm3": occupancy.union,
-            "obstacle_volume_nm3": occupancy.blocked,
-            "envelopes_in_obstacle_nm3": occupancy.trespassing,
-            "fraction": self.fraction,
-            "fraction_of_box": self.fraction_of_box,
-            "nominal_fraction": self.nominal_fraction,
-            "mass_heavy_atoms_da": self.mass,
-            "mass_with_hydrogens_da": self.mass_with_hydrogens,
-            "mg_per_ml_heavy_atoms": self.mg_per_ml,
-            "mg_per_ml_with_hydrogens": self.mg_per_ml_with_hydrogens,
-            "mean_spacing_nm": self.mean_spacing,
-            "shared": {
-                "voxel_size_nm": occupancy.voxel_size,
-                "voxels": occupancy.shared_voxels,
-                "volume_nm3": occupancy.shared,
-                "instances": occupancy.sharing,
-                "largest_share_of_one": occupancy.largest_share,
-            },
-            "atoms": None,
-            "balls": {
-                "deepest_overlap": self.balls.deepest,
-                "where": self.balls.where,
-                "depth_edges": self.balls.edges.tolist(),
-                "pairs": self.balls.pairs.tolist(),
-            },
-            "radial_distribution": None,
-            "orientation": None,
+        """Return everything in plain JSON types, by the names of fields; lengths in nm."""
+        record = {"format": "openmm_cgpack audit", "format_version": FORMAT_VERSION}
+        derived = {
+            name: getattr(self, name)
+            for name, member in vars(Audit).items()
+            if isinstance(member, property)
         }
-        if self.contacts is not None:
-            record["atoms"] = {
-                "heavy_atoms": self.contacts.atoms,
-                "molecules": self.contacts.molecules,
-                "closest_nm": self.contacts.closest,
-                "within": [
-                    {
-                        "distance_nm": within.distance,
-                        "atoms": within.atoms,
-                        "atoms_fraction": within.atoms / self.contacts.atoms,
-                        "molecules": within.molecules,
-                        "molecules_fraction": within.molecules / self.contacts.molecules,
-                    }
-                    for within in self.contacts.within
-                ],
-            }
-        if self.radial is not None:
-            record["radial_distribution"] = {
-                "edges_nm": self.radial.edges.tolist(),
-                "pairs": self.radial.pairs.tolist(),
-                "expected_pairs": self.radial.expected.tolist(),
-                "order_beyond_two_spacings": self.radial.order_beyond(2 * self.mean_spacing),
-            }
-        if self.orientation is not None:
-            record["orientation"] = dataclasses.asdict(self.orientation)
-        return record
+        return record | derived | _plain(self)
 
     def __str__(self) -> str:
-        from .table import table
+        return _table(self)
 
-        return table(self)
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(member) for member in value]
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _table(audit: Audit) -> str:
+    """Return one finding a line."""
+    rows = [*_counts(audit), *_volumes(audit), *_contacts(audit), *_order(audit)]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in rows)
+
+
+def _counts(audit: Audit) -> list[Row]:
+    known = all(species.asked is not None for species in audit.species)
+    asked = sum(species.asked or 0 for species in audit.species)
+    number = f"{asked} asked" if known else "asked not known"
+    rows = [("instances", f"{audit.n_instances} of {len(audit.species)} species, {number}")]
+    missing = [s for s in audit.species if s.asked is not None and s.asked != s.placed]
+    return rows + [(f"  {s.name}", f"{s.placed} of {s.asked} asked") for s in missing]
+
+
+def _volumes(audit: Audit) -> list[Row]:
+    occupancy = audit.occupancy
+    edges = " x ".join(f"{edge:.1f}" for edge in occupancy.box)
+    rows = [("boundary", audit.boundary)]
+    if occupancy.filled is None:
+        less = " less the obstacle" if occupancy.blocked > 0 else ""
+        rows += [
+            ("box", f"{edges} nm"),
+            ("envelope volume fraction", f"{audit.fraction:.4f} of the box{less}"),
+        ]
+    else:
+        rows += [
+            ("box around everything", f"{edges} nm"),
+            ("filled region", f"{occupancy.filled:.0f} nm^3, by a ball of {occupancy.ball:.1f} nm"),
+            ("envelope volume fraction", f"{audit.fraction:.4f} of the filled region"),
+            ("", f"{audit.fraction_of_box:.4f} of the box around everything"),
+        ]
+    if occupancy.trespassing:
+        rows.append(("envelopes in the obstacle", f"{occupancy.trespassing:.1f} nm^3"))
+    part, most = occupancy.shared / occupancy.union, occupancy.largest_share
+    size = f"{occupancy.shared_voxels} voxels of {occupancy.voxel_size:.2g} nm"
+    return [
+        *rows,
+        ("concentration", f"{audit.mg_per_ml:.0f} mg/mL of heavy atoms"),
+        ("", f"{audit.mg_per_ml_with_hydrogens:.0f} mg/mL with hydrogens, estimated"),
+        ("envelopes shared", f"{100 * part:.3f} % of their volume, {size}"),
+        ("", f"by {occupancy.sharing} instances, at most {100 * most:.2f} % of one"),
+    ]
+
+
+def _contacts(audit: Audit) -> list[Row]:
+    rows, contacts = [], audit.contacts
+    if contacts is not None:
+        title = "heavy atoms near others'"
+        for near in contacts.within:
+            part = f"{near.atoms} of {contacts.atoms} ({100 * near.atoms / contacts.atoms:.2g} %)"
+            molecules = f"{near.molecules} of {contacts.molecules} molecules"
+            rows.append((title, f"within {10 * near.distance:g} Å: {part}, in {molecules}"))
+            title = ""
+        if contacts.closest is not None:
+            rows.append(("", f"closest {10 * contacts.closest:.2f} Å"))
+    deepest = f"{audit.balls.deepest:.3f} of the contact distance"
+    rows.append(("deepest overlap of balls", deepest))
+    return rows + ([("", audit.balls.where)] if audit.balls.where else [])
+
+
+def _order(audit: Audit) -> list[Row]:
+    rows, radial, found = [], audit.radial, audit.orientation
+    if radial is not None:
+        expected = radial.expected >= 5
+        if expected.any():
+            peak = int(expected.nonzero()[0][radial.g[expected].argmax()])
+            value = f"highest {radial.g[peak]:.2f} at {radial.r[peak]:.1f} nm"
+            rows.append(("radial distribution", value))
+        order = audit.order_beyond_two_spacings
+        if order is not None:
+            rows.append(("", f"beyond two spacings {order:.2f} of the error of chance (1: none)"))
+    if found is None:
+        return rows
+    for number, nematic in enumerate(found.nematic):
+        if number == 0 or nematic.deviation > 4:
+            chance = f"random {nematic.random:.3f} ± {nematic.random_spread:.3f}"
+            value = f"{nematic.order:.3f}, {chance} ({nematic.name}, {nematic.n})"
+            rows.append(("nematic order" if number == 0 else "", value))
+    near = found.neighbours
+    if near is not None:
+        chance = f"random 0 ± {near.random_spread:.3f} ({near.pairs} pairs)"
+        rows.append(("nearest neighbours", f"{near.order:+.3f}, {chance}"))
+    even = f"p {found.polar_p:.2g} (vectors), {found.axial_p:.2g} (tensors)"
+    return [*rows, ("evenness of rotations", even)]

@@ -100,18 +100,9 @@ def deformable_cells(
 ) -> np.ndarray:
     """Return the cells (k, 3) of a lattice that a filament or membrane takes.
 
-    A tube of the curve's radius around the line through the balls, a radius longer at both ends
-    and cut flat; a sheet of the mesh's thickness over its triangles; the union of the balls for
-    anything else.
-
-    Parameters
-    ----------
-    model : BallModel
-        The model.
-    balls : (b, 3) array
-        Its final ball centres, nm.
-    origin, spacing : (3,) array
-        Centre of cell 0 and edges of a cell, nm.
+    What its painter draws is thick around a line or a surface: the cells within reach of it, cut
+    where it ends. The union of the balls stands for anything else. Cell 0 has its centre at
+    `origin`, and the cells have the edges `spacing`, both (3,) nm.
     """
     geometry, found = model.geometry, None
     if geometry is not None:

@@ -16,31 +16,31 @@ class TiltOptics:
     ----------
     defocus_um : (t, 2) array
         Underfocus of the rotation centre along the two axes of the astigmatism, µm.
-    astigmatism_angle : (t,) array, optional
+    astigmatism_angle : (t,) array
         Angle from the image's x axis to the axis of the first defocus, towards y, rad.
-    phase_shift : (t,) array, optional
+    phase_shift : (t,) array
         Additional phase shift, rad.
-    voltage_kv, cs_mm, amplitude_contrast : float, optional
+    voltage_kv, cs_mm, amplitude_contrast : float
         Acceleration voltage, kV; spherical aberration, mm; fraction of amplitude contrast.
-    hand : {-1, 1}, optional
+    hand : {-1, 1}
         Sign with which the depth ``-x sin(tilt) + z cos(tilt)`` adds to the defocus; RELION's
         ``rlnTomoHand``.
     """
 
     defocus_um: np.ndarray
-    astigmatism_angle: np.ndarray | None = None
-    phase_shift: np.ndarray | None = None
-    voltage_kv: float = 300.0
-    cs_mm: float = 2.7
-    amplitude_contrast: float = 0.07
-    hand: int = -1
+    astigmatism_angle: np.ndarray
+    phase_shift: np.ndarray
+    voltage_kv: float
+    cs_mm: float
+    amplitude_contrast: float
+    hand: int
 
     def __post_init__(self) -> None:
         defocus = frozen(self.defocus_um, "optics: defocus_um", (None, 2))
         object.__setattr__(self, "defocus_um", defocus)
         for name in ("astigmatism_angle", "phase_shift"):
-            value = np.zeros(len(defocus)) if getattr(self, name) is None else getattr(self, name)
-            object.__setattr__(self, name, frozen(value, f"optics: {name}", (len(defocus),)))
+            value = frozen(getattr(self, name), f"optics: {name}", (len(defocus),))
+            object.__setattr__(self, name, value)
         if self.hand not in (-1, 1):
             raise ValueError(f"optics: hand: wanted -1 or 1, got {self.hand}")
 

@@ -75,27 +75,11 @@ def gaussian_sigma(resolution: float, convention: str = "situs") -> float:
 
 
 def trilinear_variance(fractions: np.ndarray, masses: np.ndarray) -> np.ndarray:
-    """Return the variance that trilinear projection adds along each axis, in squared lattice steps.
+    """Return the variance that trilinear projection adds, (3,) in squared lattice steps.
 
     A point at the fraction f between two lattice points becomes two masses 1 - f and f, whose
     variance is f (1 - f): 1/6 on average where all fractions are as likely, which is a third of
-    Situs' ``varp`` = 0.5 in three dimensions.
-
-    Parameters
-    ----------
-    fractions : (3, p) array
-        Fractional parts of the points' indices on the lattice.
-    masses : (p,) array
-        Their masses.
-
-    Returns
-    -------
-    (3,) array
-
-    Examples
-    --------
-    >>> trilinear_variance(np.full((3, 1), 0.5), np.ones(1))
-    array([0.25, 0.25, 0.25])
+    Situs' ``varp`` = 0.5 in three dimensions. `fractions` are (3, p), `masses` (p,).
     """
     return (fractions * (1 - fractions)) @ masses / masses.sum()
 
@@ -103,26 +87,10 @@ def trilinear_variance(fractions: np.ndarray, masses: np.ndarray) -> np.ndarray:
 def lattice_factor(sigma: float, voxel_size: float) -> int:
     """Return how many times finer than the voxels the lattice of the projection has to be.
 
-    Parameters
-    ----------
-    sigma : float
-        Standard deviation of the map's Gaussian along one axis, nm.
-    voxel_size : float
-        Edge of a voxel, nm.
-
-    Returns
-    -------
-    int
-
     Raises
     ------
     ValueError
-        The Gaussian is too narrow for the voxels.
-
-    Examples
-    --------
-    >>> lattice_factor(1.1547, 1.0), lattice_factor(1.1547, 0.5)
-    (2, 1)
+        The Gaussian, of `sigma` nm along one axis, is too narrow for voxels of `voxel_size` nm.
     """
     if sigma < COARSEST * voxel_size:
         raise ValueError(
@@ -136,23 +104,10 @@ def lattice_factor(sigma: float, voxel_size: float) -> int:
 def kernel(sigma: float, *, factor: int = 1, cut: float = CUT) -> np.ndarray:
     """Return a sampled Gaussian that takes masses from a fine lattice to a coarse one.
 
-    Parameters
-    ----------
-    sigma : float
-        Standard deviation in points of the fine lattice.
-    factor : int, optional
-        Points of the fine lattice to one of the coarse lattice.
-    cut : float, optional
-        Half-width in sigma.
+    `sigma` is in points of the fine lattice, `factor` of which make one of the coarse lattice, and
+    `cut` is the half-width in sigma. Every `factor`-th of the (2 r + 1,) samples sum to one,
+    wherever one starts, so that each point of the fine lattice gives away just its mass.
 
-    Returns
-    -------
-    (2 r + 1,) array
-        Samples at -r ... r on the fine lattice. Every `factor`-th of them sum to one, wherever
-        one starts, so that each point of the fine lattice gives away its mass, no more, no less.
-
-    Examples
-    --------
     >>> kernel(1.0).size, float(kernel(2.0, factor=2)[::2].sum().round(12))
     (9, 1.0)
     """
@@ -171,24 +126,11 @@ def band(
     in_size: int,
     factor: int = 1,
 ) -> np.ndarray:
-    """Return the matrix that convolves one axis with a kernel, from a fine to a coarse range.
+    """Return the (out_size, in_size) float32 matrix that convolves one axis with a kernel.
 
-    Small boxes are blurred fastest by three matrix products, which also grow or crop the box.
-
-    Parameters
-    ----------
-    values : (2 r + 1,) array
-        The kernel.
-    out_start, out_size : int
-        First index and length of the range that is wanted, on the coarse lattice.
-    in_start, in_size : int
-        First index and length of the range that is given, on the fine lattice.
-    factor : int, optional
-        Points of the fine lattice to one of the coarse lattice.
-
-    Returns
-    -------
-    (out_size, in_size) float32 array
+    Small boxes are blurred fastest by three matrix products, which also grow or crop the box. The
+    range wanted is given by its first index and length on the coarse lattice, the range that is
+    there by those on the fine one.
     """
     half = len(values) // 2
     wanted = (np.arange(out_size) + out_start) * factor

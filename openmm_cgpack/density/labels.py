@@ -147,24 +147,10 @@ def render_labels(
 def mask_threshold(
     model: BallModel, *, voxel_size: float, sigma: float, deformables: str = "smooth"
 ) -> float:
-    """Return the mass per voxel above which a map's mask has its species' volume.
+    """Return the mass per voxel, Da, above which a map's mask has its species' volume.
 
-    Parameters
-    ----------
-    model : BallModel
-        The species.
-    voxel_size : float
-        Edge of a voxel, nm.
-    sigma : float
-        Standard deviation of the maps' Gaussian along one axis, nm.
-    deformables : {"smooth", "balls"}, optional
-        How models with a geometry are drawn.
-
-    Returns
-    -------
-    float
-        Da per voxel: above it, the mean over lattices of different offsets of the mask's volume
-        is that of the species.
+    It is the volume's mean over lattices of different offsets; `sigma` is that of the maps'
+    Gaussian along one axis, nm.
     """
     points = model_points(model, model.positions, sigma=sigma, deformables=deformables)
     if model.geometry is None or model.structure is not None:

@@ -62,17 +62,7 @@ class ScenePoints:
     def images(self, instance: int, grid: Grid) -> Iterator[WeightedPoints]:
         """Yield an instance's points, and those of its images, as far as their maps meet a grid.
 
-        Parameters
-        ----------
-        instance : int
-            Number of the instance, from 0.
-        grid : Grid
-            The grid.
-
-        Yields
-        ------
-        WeightedPoints
-            In the scene's frame; of an open scene once, whether it meets the grid or not.
+        Of an open scene they come once, whether they meet the grid or not.
         """
         points = self[instance]
         boundary = self.packed.boundary
@@ -99,20 +89,8 @@ def model_points(
 ) -> WeightedPoints:
     """Return what a model's map is made of: its structure in the body frame, or its drawn shape.
 
-    Parameters
-    ----------
-    model : BallModel
-        The model.
-    centres : (b, 3) array
-        Where its balls are, nm; of no matter where it has a structure.
-    sigma : float
-        Standard deviation along one axis of the Gaussian that will blur the points, nm.
-    deformables : {"smooth", "balls"}, optional
-        How to draw a model that has a geometry and no structure.
-
-    Returns
-    -------
-    WeightedPoints
+    The points are as close as a Gaussian of `sigma` nm along one axis needs. Where the balls are,
+    `centres` (b, 3), is of no matter to a model with a structure.
     """
     if model.structure is not None:
         return structure_points(model.structure, spacing=ATOM_SPACING * sigma)
@@ -120,22 +98,11 @@ def model_points(
 
 
 def structure_points(structure: AtomicStructure, *, spacing: float) -> WeightedPoints:
-    """Return a molecule's masses, those that share a small cube as one point.
+    """Return a molecule's masses in its body frame, those that share a small cube as one point.
 
     Each point lies at its atoms' centre of mass, so that mass and centre are kept; the variance
-    inside the cubes goes with the points, and a map's Gaussian is made that much wider.
-
-    Parameters
-    ----------
-    structure : AtomicStructure
-        The molecule.
-    spacing : float
-        Edge of the cubes, nm; 0.43 sigma of the map's Gaussian keeps the map within 0.2 %.
-
-    Returns
-    -------
-    WeightedPoints
-        In the body frame.
+    inside the cubes goes with the points, and a map's Gaussian is made that much wider. Cubes with
+    edges (`spacing`, nm) of 0.43 sigma of the map's Gaussian keep the map within 0.2 %.
     """
     positions, masses = structure.positions, structure.masses
     inner = structure.point_variance
@@ -154,24 +121,7 @@ def structure_points(structure: AtomicStructure, *, spacing: float) -> WeightedP
 def ball_points(
     centres: np.ndarray, radii: np.ndarray, *, density: float, spacing: float
 ) -> WeightedPoints:
-    """Return uniform solid spheres as points.
-
-    Parameters
-    ----------
-    centres : (b, 3) array
-        Ball centres, nm.
-    radii : (b,) array
-        Their radii, nm.
-    density : float
-        Mass density inside them, Da/nm^3.
-    spacing : float
-        Distance between points, nm.
-
-    Returns
-    -------
-    WeightedPoints
-        Each ball has the mass of its whole sphere, also where balls overlap.
-    """
+    """Return solid spheres as points on a lattice, each with the mass of its whole sphere."""
     positions, masses = [], []
     for centre, radius in zip(centres, radii, strict=True):
         half = int(np.ceil(radius / spacing))
@@ -186,24 +136,10 @@ def ball_points(
 def shape_points(
     model: BallModel, centres: np.ndarray, *, spacing: float, deformables: str = "smooth"
 ) -> WeightedPoints:
-    """Return the points of a model that is drawn from where its balls are.
+    """Return the points of a model that is drawn from where its balls are, (b, 3) nm.
 
-    Parameters
-    ----------
-    model : BallModel
-        A model with a `geometry`.
-    centres : (b, 3) array
-        Its ball centres, nm, in any frame.
-    spacing : float
-        Distance between points, nm.
-    deformables : {"smooth", "balls"}, optional
-        As the geometry's painter draws it, or each ball as a uniform solid sphere with the
-        geometry's density.
-
-    Returns
-    -------
-    WeightedPoints
-        In the frame of `centres`.
+    `deformables` is ``"smooth"``, as the geometry's painter draws it, or ``"balls"``, each as a
+    uniform solid sphere with the geometry's density.
 
     Raises
     ------

@@ -44,24 +44,10 @@ class _Blur:
 
 
 def splat(indices: np.ndarray, masses: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Project masses trilinearly on a lattice.
+    """Project masses (p,) trilinearly on a lattice of a shape (z, y, x), as float32.
 
-    Parameters
-    ----------
-    indices : (3, p) array
-        Fractional indices i, j, k (x first), from 0 to less than the last point of the lattice.
-    masses : (p,) array
-        Masses.
-    shape : three ints
-        Points along z, y and x.
+    The fractional `indices` (3, p), x first, go from 0 to less than the last point of the lattice.
 
-    Returns
-    -------
-    (z, y, x) float32 array
-        Mass at each point of the lattice.
-
-    Examples
-    --------
     >>> splat(np.array([[0.25], [0.0], [0.0]]), np.array([4.0]), (2, 2, 2))[0, 0]
     array([3., 1.], dtype=float32)
     """
@@ -181,16 +167,7 @@ def overlap(
 ) -> tuple[tuple[slice, ...], tuple[slice, ...]] | None:
     """Return the slices of a volume and of a box where both are, or None where they do not meet.
 
-    Parameters
-    ----------
-    corner : (3,) int array
-        Index [k, j, i] in the volume of the box's first voxel.
-    box_shape, shape : three ints
-        Shapes of the box and of the volume.
-
-    Returns
-    -------
-    tuple of two tuples of slice, or None
+    `corner` is the index [k, j, i] in the volume of the box's first voxel.
     """
     low = np.maximum(corner, 0)
     high = np.minimum(corner + np.array(box_shape), shape)

@@ -133,6 +133,19 @@ def best_points(points: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
     -------
     tuple of CurvePoint
         In the order in which the cases first appear.
+
+    Examples
+    --------
+    >>> truth = ParticleTable(
+    ...     instance=[1], species=["a"], centre=[(4, 4, 4)], radius=[2], rotation=[np.eye(3)]
+    ... )
+    >>> data = np.zeros((9, 9, 9))
+    >>> data[3:6, 3:6, 3:6] = -1
+    >>> volume = Volume(data=data, voxel_size=1, origin=(0, 0, 0))
+    >>> case = PickingCase(name="clean", volume=volume, truth=truth)
+    >>> points = picking_curve([case], [DogPicker(sigma=2), DogPicker(sigma=1)])
+    >>> [(point.picker.sigma, point.scores.f) for point in best_points(points)]
+    [(1.0, 1.0)]
     """
     best: dict[int, CurvePoint] = {id(point.case): point for point in points}
     for point in sorted(points, key=lambda point: (-point.scores.f, point.picker.sigma))[::-1]:

@@ -1,4 +1,4 @@
-"""Label volumes against the truth, voxel by voxel."""
+"""Pixel accuracy, IoU and Dice of segmentations."""
 
 from __future__ import annotations
 
@@ -50,14 +50,12 @@ def confusion_matrix(
         raise ValueError(
             f"prediction: wanted the truth's shape {truth.shape}, got {prediction.shape}"
         )
-    highest = 0
     for name, labels in (("truth", truth), ("prediction", prediction)):
         if labels.dtype.kind not in "iub":
             raise TypeError(f"{name}: wanted whole numbers, got {labels.dtype}")
-        if labels.size:
-            if labels.min() < 0:
-                raise ValueError(f"{name}: wanted labels >= 0, got {labels.min()}")
-            highest = max(highest, int(labels.max()))
+        if labels.min(initial=0) < 0:
+            raise ValueError(f"{name}: wanted labels >= 0, got {labels.min()}")
+    highest = int(max(truth.max(initial=0), prediction.max(initial=0)))
     c = highest + 1 if n_classes is None else n_classes
     if highest >= c:
         raise ValueError(f"n_classes: wanted more than the highest label {highest}, got {c}")
@@ -69,8 +67,8 @@ def confusion_matrix(
 class SegmentationScores:
     """A segmentation against the truth; class 0 is the background.
 
-    A class that neither the truth nor the prediction holds has no IoU and no Dice: NaN, left
-    out of means. Add two to pool the voxels of two tomograms.
+    A class that neither the truth nor the prediction holds has the IoU and Dice NaN, which means
+    leave out. The sum of two pools the voxels of two tomograms.
 
     Parameters
     ----------
@@ -133,25 +131,24 @@ class SegmentationScores:
 
     @property
     def precision(self) -> np.ndarray:
-        """Share of the voxels said to be of a class that are, (c,); NaN where none is."""
+        """Share of the voxels predicted as a class that are of it, (c,); NaN where none is."""
         return _divide(np.diag(self.confusion), self.confusion.sum(axis=0))
 
     @property
     def recall(self) -> np.ndarray:
-        """Share of the voxels of a class that are said to be, (c,); NaN where none is."""
-        return _divide(np.diag(self.confusion), self.confusion.sum(axis=1))
+        """Share of the voxels of a class that are predicted so, (c,); NaN where none is."""
+        return _divide(np.diag(self.confusion), self.support)
 
     @property
     def iou(self) -> np.ndarray:
         """Intersection over union, ``TP / (TP + FP + FN)``, of each class, (c,)."""
         hit = np.diag(self.confusion)
-        return _divide(hit, self.confusion.sum(axis=0) + self.confusion.sum(axis=1) - hit)
+        return _divide(hit, self.confusion.sum(axis=0) + self.support - hit)
 
     @property
     def dice(self) -> np.ndarray:
         """Dice coefficient, ``2 TP / (2 TP + FP + FN)``, of each class, (c,)."""
-        hit = np.diag(self.confusion)
-        return _divide(2 * hit, self.confusion.sum(axis=0) + self.confusion.sum(axis=1))
+        return _divide(2 * np.diag(self.confusion), self.confusion.sum(axis=0) + self.support)
 
     @property
     def mean_iou(self) -> float:
@@ -191,7 +188,7 @@ def score_labels(
     volume: Volume | None = None,
     names: Sequence[str] | None = None,
 ) -> SegmentationScores:
-    """Compare labels, or whatever makes them from a tomogram, with the truth.
+    """Compare labels, or a segmenter that makes them from a tomogram, with the truth.
 
     Parameters
     ----------

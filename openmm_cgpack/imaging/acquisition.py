@@ -2,222 +2,31 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
-from ..core.arrays import positive
-from ..core.tilts import TiltOptics, TiltSeries
-from ..core.volume import Volume
-from .materials import interaction_constant
-from .optics import electron_wavelength
-from .project import REPEATS, joseph_matrix, slab_matrix
-from .scheme import TiltScheme
-from .specimen import Specimen, in_ice
-from .tilt_stages import Tilt, TiltStage, TiltTransfer, run_tilt_stages
+from ..core.arrays import frozen
+from ..core.progress import in_threads
+from ..core.tilts import TiltSeries
+from .microscope import Microscope
+from .projection import REPEATS, Border, joseph_matrix
+from .specimen import Specimen
+from .stages import Exposure, run_stages
 
-GRADIENTS = (None, "across", "through")
-"""How the defocus may change within an image; see `Projection`."""
+Place = Literal["before", "after"]
+"""Where white noise comes in: before the contrast transfer, as the signal does, or after it."""
 
-DEPTH_ERROR = 0.1
-"""Error of the CTF's phase, rad, at Nyquist frequency, that slabs and strips may make."""
+_PLACES = ("before", "after")
 
-
-@dataclass(frozen=True, kw_only=True)
-class Projection:
-    """Projection of the specimen's potential to the phase of the electrons.
-
-    Parameters
-    ----------
-    voltage_kv : float, optional
-        Acceleration voltage, kV.
-    border : {"mirror", "periodic", "vacuum"}, optional
-        What a tilted beam meets beyond the borders of the volume in x: the specimen continued as
-        in a mirror or by repetition, up to 3 times on either side and in ice of the same
-        thickness, or nothing, as around a pillar.
-    gradient : {None, "across", "through"}, optional
-        Whether the defocus changes within an image. ``"across"``: along x, as the middle plane of
-        the tilted specimen rises and falls. ``"through"``: with the depth of all matter, which
-        includes the other and costs one projection for each slab.
-    depth_step : float, optional
-        Difference in depth of neighbouring strips or slabs, nm; by default as much as changes
-        the CTF's phase by 0.1 rad at Nyquist frequency from the middle of a slab to its face.
-
-    Raises
-    ------
-    ValueError
-        An argument is out of its range.
-    """
-
-    voltage_kv: float = 300.0
-    border: str = "mirror"
-    gradient: str | None = None
-    depth_step: float | None = None
-
-    def __post_init__(self) -> None:
-        positive(self.voltage_kv, "voltage_kv")
-        if self.gradient not in GRADIENTS:
-            raise ValueError(f"gradient: wanted None, 'across' or 'through', got {self.gradient!r}")
-        if self.depth_step is not None:
-            positive(self.depth_step, "depth_step")
-
-    def step(self, voxel_size: float) -> float:
-        """Return `depth_step`, nm, or its default."""
-        if self.depth_step is not None:
-            return self.depth_step
-        nyquist = 0.5 / voxel_size
-        wavelength = electron_wavelength(self.voltage_kv)
-        return 2 * DEPTH_ERROR / (np.pi * wavelength * nyquist**2)
-
-    def __call__(
-        self, planes: np.ndarray, shape: tuple[int, int], voxel_size: float, angle: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the phase image of one tilt, in slabs.
-
-        Parameters
-        ----------
-        planes : (nz * nx, ny) float32 array
-            Potential, V.
-        shape : tuple of int
-            nz and nx.
-        voxel_size : float
-            Edge of a voxel, nm.
-        angle : float
-            Tilt, rad.
-
-        Returns
-        -------
-        slabs : (s, ny, nx) float32 array
-            Phase, rad.
-        depths : (s,) array
-            Depth of each slab, nm.
-        """
-        factor = np.float32(interaction_constant(self.voltage_kv) * voxel_size)
-        depths = np.zeros(1)
-        if self.gradient == "through":
-            step = self.step(voxel_size) / voxel_size
-            matrix, depths = slab_matrix(shape, angle, depth_step=step, border=self.border)
-        else:
-            matrix = joseph_matrix(shape, angle, border=self.border)
-        phase = (matrix @ planes) * factor
-        slabs = phase.reshape(len(depths), shape[1], -1).transpose(0, 2, 1)
-        if self.gradient == "across":
-            weights, depths = strips(shape[1], angle, step=self.step(voxel_size) / voxel_size)
-            slabs = slabs * weights[:, None, :]
-        return slabs, depths * voxel_size
+_WEAK = 0.01
+"""Contrast of white noise while the stages act on it: far from zero electrons, where they cut."""
 
 
-def strips(n_pixels: int, angle: float, *, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Divide an image into strips of like depth of the tilted middle plane.
-
-    Parameters
-    ----------
-    n_pixels : int
-        Pixels along x.
-    angle : float
-        Tilt, rad.
-    step : float
-        Difference in depth between neighbours, pixels.
-
-    Returns
-    -------
-    weights : (s, n_pixels) float32 array
-        The part that each strip has in each column: triangles that add up to 1.
-    depths : (s,) array
-        Their depths, ``-u tan(angle)``, pixels.
-    """
-    # Beyond 89 degrees the plane is seen from its edge and has no depth of its own.
-    slope = np.tan(np.clip(angle, -np.deg2rad(89), np.deg2rad(89)))
-    depth = -(np.arange(n_pixels) - n_pixels // 2) * slope
-    low = np.floor(depth.min() / step) * step
-    count = int(np.ceil((depth.max() - low) / step - 1e-9)) + 1
-    depths = low + step * np.arange(count)
-    weights = np.clip(1 - np.abs(depth[None, :] - depths[:, None]) / step, 0, None)
-    return weights.astype(np.float32), depths
-
-
-@dataclass(frozen=True, kw_only=True)
-class TiltErrors:
-    """Standard deviations of what goes wrong between tilts; each is drawn for every tilt.
-
-    Parameters
-    ----------
-    shift : float, optional
-        Of the specimen's place in the image, nm, along x and along y.
-    rotation_deg : float, optional
-        Of its turn in the image, degrees.
-    angle_deg : float, optional
-        Of the tilt itself, degrees. The tilt series has the nominal angles.
-    defocus_um : float, optional
-        Of the defocus, µm.
-    """
-
-    shift: float = 0.0
-    rotation_deg: float = 0.0
-    angle_deg: float = 0.0
-    defocus_um: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("shift", "rotation_deg", "angle_deg", "defocus_um"):
-            positive(getattr(self, name), name, zero=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Microscope:
-    """How a tilt series is taken: scheme, projection, and the stages of every image.
-
-    Parameters
-    ----------
-    scheme : TiltScheme, optional
-        Angles, order, dose.
-    projection : Projection, optional
-        From potential to phase.
-    stages : tuple of TiltStage, optional
-        What happens to each image, in order.
-    errors : TiltErrors, optional
-        What goes wrong.
-    ice_grain : float, optional
-        Graininess of the ice of densities that are given without a `Specimen`.
-    padding : float, optional
-        Width of the mirrored frame around images while filters act, nm.
-    """
-
-    scheme: TiltScheme = field(default_factory=TiltScheme)
-    projection: Projection = Projection()
-    stages: tuple[TiltStage, ...] = (TiltTransfer(),)
-    errors: TiltErrors = TiltErrors()
-    ice_grain: float = 1.0
-    padding: float = 16.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "stages", tuple(self.stages))
-        positive(self.ice_grain, "ice_grain", zero=True)
-        positive(self.padding, "padding", zero=True)
-
-    def optics(self, defocus_error_um: np.ndarray) -> TiltOptics | None:
-        """Return the optics of all tilts, as the first `TiltTransfer` has them."""
-        for stage in self.stages:
-            if isinstance(stage, TiltTransfer):
-                n = len(defocus_error_um)
-                mean = stage.defocus_um + defocus_error_um
-                half = stage.astigmatism_um / 2
-                return TiltOptics(
-                    defocus_um=np.stack([mean + half, mean - half], axis=1),
-                    astigmatism_angle=np.full(n, stage.astigmatism_angle),
-                    phase_shift=np.full(n, stage.phase_shift),
-                    voltage_kv=stage.voltage_kv,
-                    cs_mm=stage.cs_mm,
-                    amplitude_contrast=stage.amplitude_contrast,
-                    hand=stage.hand,
-                )
-        return None
-
-
-def image(
-    specimen: Specimen | Volume,
+def acquire(
+    specimen: Specimen,
     microscope: Microscope,
     *,
     noise: bool = True,
@@ -229,8 +38,8 @@ def image(
 
     Parameters
     ----------
-    specimen : Specimen or Volume
-        The specimen, or a density in Da/nm³, which is put into ice by `in_ice`.
+    specimen : Specimen
+        The specimen.
     microscope : Microscope
         How it is taken.
     noise : bool, optional
@@ -249,31 +58,35 @@ def image(
     TiltSeries
         In electrons per pixel.
 
-    Raises
-    ------
-    ValueError
-        An argument is out of its range.
-
     Examples
     --------
+    >>> from openmm_cgpack import Volume
+    >>> from openmm_cgpack.imaging import Ice, TiltScheme, in_ice
     >>> data = np.zeros((8, 16, 32), np.float32)
-    >>> data[3:6, 6:9, 12:15] = 800
-    >>> density = Volume(data=data, voxel_size=1.0, origin=(0, 0, 0))
-    >>> series = image(density, Microscope(scheme=TiltScheme(tilt_step=30)), seed=1)
+    >>> data[3:6, 6:9, 12:15] = 4
+    >>> potential = Volume(data=data, voxel_size=1.0, origin=(0, 0, 0))
+    >>> scope = Microscope(scheme=TiltScheme(tilt_step_deg=30))
+    >>> series = acquire(in_ice(potential, Ice()), scope, seed=1)
     >>> series.images.shape, np.rad2deg(series.angles).round().tolist()
     ((5, 16, 32), [-60.0, -30.0, 0.0, 30.0, 60.0])
     """
-    (series,) = image_fractions(
-        specimen, microscope, noise=noise, seed=seed, threads=threads, progress=progress
+    (series,) = acquire_fractions(
+        specimen,
+        microscope,
+        fractions=1,
+        noise=noise,
+        seed=seed,
+        threads=threads,
+        progress=progress,
     )
     return series
 
 
-def image_fractions(
-    specimen: Specimen | Volume,
+def acquire_fractions(
+    specimen: Specimen,
     microscope: Microscope,
     *,
-    fractions: int = 1,
+    fractions: int,
     noise: bool = True,
     seed: int | np.random.SeedSequence,
     threads: int | None = None,
@@ -286,77 +99,59 @@ def image_fractions(
 
     Parameters
     ----------
-    specimen, microscope, noise, seed, threads, progress
-        As for `image`.
-    fractions : int, optional
+    fractions : int
         Number of fractions.
+    specimen, microscope, noise, seed, threads, progress
+        The same as in `acquire`.
 
     Returns
     -------
     tuple of TiltSeries
-
-    Raises
-    ------
-    ValueError
-        An argument is out of its range.
     """
     if fractions < 1:
         raise ValueError(f"fractions: wanted 1 or more, got {fractions}")
-    if isinstance(specimen, Volume):
-        specimen = in_ice(specimen, grain=microscope.ice_grain)
     scheme, volume = microscope.scheme, specimen.potential
     nz, ny, nx = volume.data.shape
-    tilts = planned_tilts(specimen, microscope, seed)
+    exposures = planned_exposures(specimen, microscope, seed)
     planes = _planes(specimen, child(seed, 1) if noise else None)
-    images = np.empty((fractions, len(tilts), ny, nx), np.float32)
-    dose = scheme.dose / fractions
+    images = np.empty((fractions, len(exposures), ny, nx), np.float32)
+    stages = (*microscope.to_contrast, *microscope.to_counts)
 
     def take(i: int) -> None:
-        angle = tilts[i].angle
-        slabs, depths = microscope.projection(planes, (nz, nx), volume.voxel_size, angle)
-        tilt = replace(tilts[i], depths=depths, dose_e_per_a2=dose[i])
-        for f in range(fractions):
-            now = replace(tilt, pre_dose_e_per_a2=tilt.pre_dose_e_per_a2 + f * dose[i])
+        slabs, depths = microscope.projection.project(
+            planes,
+            (nz, nx),
+            voxel_size=volume.voxel_size,
+            voltage_kv=microscope.voltage_kv,
+            angle=exposures[i].angle,
+        )
+        depths_um = microscope.hand * depths * 1e-3
+        for f, exposure in enumerate(_fractions_of(exposures[i], fractions)):
             rng = np.random.default_rng(child(seed, 2, i, f)) if noise else None
-            images[f, i] = run_tilt_stages(slabs, now, microscope.stages, rng)
+            images[f, i] = run_stages(slabs, exposure, stages, rng, defocus_depths_um=depths_um)
 
-    over_tilts(take, len(tilts), threads=threads, progress=progress, label="tilts")
+    in_threads(take, range(len(exposures)), threads=threads, name="tilts", show=progress)
     images.flags.writeable = False
     return tuple(
         TiltSeries(
             images=part,
             angles=scheme.angles,
             pixel_size=volume.voxel_size,
-            dose_e_per_a2=dose,
+            dose_e_per_a2=scheme.dose / fractions,
             order=scheme.acquired,
-            shifts=np.array([tilt.shift for tilt in tilts]),
-            rotations=np.array([tilt.rotation for tilt in tilts]),
-            optics=microscope.optics(np.array([tilt.defocus_error_um for tilt in tilts])),
+            shifts=np.array([exposure.shift for exposure in exposures]),
+            rotations=np.array([exposure.rotation for exposure in exposures]),
+            optics=microscope.optics(np.array([e.defocus_error_um for e in exposures])),
             grid=volume.grid,
         )
         for part in images
     )
 
 
-def planned_tilts(
+def planned_exposures(
     specimen: Specimen, microscope: Microscope, seed: int | np.random.SeedSequence
-) -> list[Tilt]:
-    """Return the tilts of a series with the errors that a seed makes, each with all of its dose.
-
-    Parameters
-    ----------
-    specimen : Specimen
-        Whose ice the beam goes through.
-    microscope : Microscope
-        How the series is taken.
-    seed : int or numpy.random.SeedSequence
-        Seed of the series.
-
-    Returns
-    -------
-    list of Tilt
-        Their depths are those of an image in one slab.
-    """
+) -> list[Exposure]:
+    """Return the exposures of a series, with the errors that a seed makes and each tilt's dose."""
     scheme, errors, t = microscope.scheme, microscope.errors, len(microscope.scheme)
     rng = np.random.default_rng(child(seed, 0))
     shifts = rng.standard_normal((t, 2)) * errors.shift
@@ -364,9 +159,10 @@ def planned_tilts(
     angles = scheme.angles + rng.standard_normal(t) * np.deg2rad(errors.angle_deg)
     defocus_error = rng.standard_normal(t) * errors.defocus_um
     return [
-        Tilt(
-            angle=angles[i],
+        Exposure(
             pixel_size=specimen.potential.voxel_size,
+            voltage_kv=microscope.voltage_kv,
+            angle=angles[i],
             dose_e_per_a2=scheme.dose[i],
             pre_dose_e_per_a2=scheme.dose_before[i],
             path=_path(specimen, microscope.projection.border, angles[i]),
@@ -379,51 +175,164 @@ def planned_tilts(
     ]
 
 
+def _fractions_of(exposure: Exposure, fractions: int) -> list[Exposure]:
+    dose, before = exposure.dose_e_per_a2 / fractions, exposure.pre_dose_e_per_a2
+    return [
+        replace(exposure, dose_e_per_a2=dose, pre_dose_e_per_a2=before + f * dose)
+        for f in range(fractions)
+    ]
+
+
+def white_images(
+    specimen: Specimen,
+    microscope: Microscope,
+    place: Place,
+    *,
+    fractions: int,
+    draw: int,
+    seed: int | np.random.SeedSequence,
+    threads: int | None,
+) -> np.ndarray:
+    """Return what the stages make of white Gaussian noise alone, without a specimen.
+
+    The noise has variance 1 in units of contrast, ``I / I0``, independent from pixel to pixel and
+    from tilt to tilt; the stages themselves draw nothing.
+
+    Parameters
+    ----------
+    specimen, microscope
+        Whose grid, thickness, tilts, errors and stages the images have.
+    place : {"before", "after"}
+        Where the noise comes in: before or right after the contrast transfer.
+    fractions : int
+        Number of fractions of each tilt's dose, each with noise of its own and so much more of
+        it that the mean over all has variance 1.
+    draw : int
+        Number of the draw: others share the tilts' errors and no noise.
+    seed : int or numpy.random.SeedSequence
+        Seed of the noise and of the tilts' errors.
+    threads : int or None
+        Threads to use; all cores with None.
+
+    Returns
+    -------
+    (fractions, t, y, x) float32 array
+        Electrons per pixel, about 0.
+    """
+    before = microscope.to_contrast if place == "before" else ()
+    stages = (*before, *microscope.to_counts)
+    _, ny, nx = specimen.potential.data.shape
+    exposures = planned_exposures(specimen, microscope, seed)
+    images = np.empty((fractions, len(exposures), ny, nx), np.float32)
+    deviation = np.float32(np.sqrt(fractions) * _WEAK)
+
+    def take(i: int) -> None:
+        for f, exposure in enumerate(_fractions_of(exposures[i], fractions)):
+            rng = np.random.default_rng(child(seed, 3 + _PLACES.index(place), draw, i, f))
+            noise = deviation * rng.standard_normal((ny, nx), np.float32)
+            images[f, i] = run_stages(noise, exposure, stages)
+            images[f, i] -= run_stages(np.zeros_like(noise), exposure, stages)
+            images[f, i] /= np.float32(_WEAK)
+
+    in_threads(take, range(len(exposures)), threads=threads)
+    return images
+
+
+def add_fractions(fractions: Sequence[TiltSeries]) -> TiltSeries:
+    """Return the sum of tilt series of one specimen, image by image.
+
+    Parameters
+    ----------
+    fractions : sequence of TiltSeries
+        With the same angles.
+
+    Returns
+    -------
+    TiltSeries
+        With the sum of the doses.
+
+    Raises
+    ------
+    ValueError
+        There are none, or their angles or shapes differ.
+    """
+    if not fractions:
+        raise ValueError("fractions: wanted at least one tilt series, got none")
+    first = fractions[0]
+    total = np.zeros(first.images.shape, np.float32)
+    for i, part in enumerate(fractions):
+        if part.images.shape != total.shape or not np.array_equal(part.angles, first.angles):
+            raise ValueError(f"fractions: wanted the same tilts in all, number {i} has others")
+        total += part.images
+    dose = np.sum([part.dose_e_per_a2 for part in fractions], axis=0)
+    return replace(
+        first, images=frozen(total, "images", total.shape, np.float32), dose_e_per_a2=dose
+    )
+
+
+def split_tilts(series: TiltSeries) -> tuple[TiltSeries, TiltSeries]:
+    """Return every other tilt, and the rest: halves that share no noise.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        Two tilts or more.
+
+    Returns
+    -------
+    even, odd : TiltSeries
+        Images 0, 2, 4, ... and 1, 3, 5, ...; what the other half's exposures did to the specimen
+        is forgotten: `order` counts within the half.
+
+    Raises
+    ------
+    ValueError
+        There are fewer than two tilts.
+    """
+    if len(series) < 2:
+        raise ValueError(f"series: wanted two tilts or more, got {len(series)}")
+    return select_tilts(series, slice(0, None, 2)), select_tilts(series, slice(1, None, 2))
+
+
+def select_tilts(series: TiltSeries, chosen: slice | np.ndarray) -> TiltSeries:
+    """Return some of the tilts of a series.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        The series.
+    chosen : slice or array
+        Index of the tilts, ascending.
+
+    Returns
+    -------
+    TiltSeries
+    """
+    optics = series.optics
+    if optics is not None:
+        optics = replace(
+            optics,
+            defocus_um=optics.defocus_um[chosen],
+            astigmatism_angle=np.asarray(optics.astigmatism_angle)[chosen],
+            phase_shift=np.asarray(optics.phase_shift)[chosen],
+        )
+    return replace(
+        series,
+        images=series.images[chosen],
+        angles=series.angles[chosen],
+        dose_e_per_a2=series.dose_e_per_a2[chosen],
+        order=np.argsort(np.argsort(np.asarray(series.order)[chosen])),
+        shifts=np.asarray(series.shifts)[chosen],
+        rotations=np.asarray(series.rotations)[chosen],
+        optics=optics,
+    )
+
+
 def child(seed: int | np.random.SeedSequence, *key: int) -> np.random.SeedSequence:
     """Return a child of a seed by number, without counting on the children made before."""
     if not isinstance(seed, np.random.SeedSequence):
         seed = np.random.SeedSequence(seed)
     return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *key))
-
-
-def over_tilts(
-    function: Callable[[int], None],
-    n: int,
-    *,
-    threads: int | None = None,
-    progress: bool = False,
-    label: str = "tilts",
-) -> None:
-    """Call a function on every number below `n`, on several threads, with a progress bar.
-
-    Parameters
-    ----------
-    function : callable
-        What is called.
-    n : int
-        How many times.
-    threads : int, optional
-        Threads to use; all cores when left out.
-    progress : bool, optional
-        Whether to show a progress bar.
-    label : str, optional
-        What the bar says.
-
-    Raises
-    ------
-    ValueError
-        `threads` is less than 1.
-    """
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads: wanted 1 or more, got {threads}")
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        done = pool.map(function, range(n))
-        if progress:
-            from tqdm.auto import tqdm
-
-            done = tqdm(done, total=n, desc=label)
-        for _ in done:
-            pass
 
 
 def _planes(specimen: Specimen, seed: np.random.SeedSequence | None) -> np.ndarray:
@@ -439,7 +348,7 @@ def _planes(specimen: Specimen, seed: np.random.SeedSequence | None) -> np.ndarr
     return planes.reshape(-1, data.shape[1])
 
 
-def _path(specimen: Specimen, border: str, angle: float) -> np.ndarray:
+def _path(specimen: Specimen, border: Border, angle: float) -> np.ndarray:
     """Return the length of the beam's path through the ice in each column of the image, nm."""
     nz, _, nx = specimen.potential.data.shape
     voxel = specimen.potential.voxel_size

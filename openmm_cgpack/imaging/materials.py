@@ -7,9 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ..core.arrays import positive
 from ..core.volume import Volume
-from .optics import electron_wavelength
 
 SCATTERING = MappingProxyType(
     {"H": 0.528, "C": 2.507, "N": 2.210, "O": 1.982, "P": 5.482, "S": 5.156, "Au": 10.558}
@@ -159,29 +157,6 @@ def potential(density: Volume, *, material: str = "protein") -> Volume:
     data = density.data * factor
     data.flags.writeable = False
     return Volume(data=data, voxel_size=density.voxel_size, origin=density.origin)
-
-
-def interaction_constant(voltage_kv: float) -> float:
-    """Return the phase that a potential gives to electrons, rad/(V nm).
-
-    Parameters
-    ----------
-    voltage_kv : float
-        Acceleration voltage, kV.
-
-    Returns
-    -------
-    float
-        ``2 pi / (lambda V) (m c² + e V) / (2 m c² + e V)``.
-
-    Examples
-    --------
-    >>> round(interaction_constant(300.0), 6)
-    0.006526
-    """
-    volts, rest = positive(voltage_kv, "voltage_kv") * 1e3, 510998.95
-    wavelength = electron_wavelength(voltage_kv)
-    return 2 * np.pi / (wavelength * volts) * (rest + volts) / (2 * rest + volts)
 
 
 def ice_grain(voxel_size: float, material: Material = ICE) -> float:

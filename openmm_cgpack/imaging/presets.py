@@ -1,28 +1,46 @@
-"""Imaging by name."""
+"""From a density to a tomogram: one entry for every way, and ways by name."""
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import numpy as np
 
-from .acquisition import Microscope, Projection, TiltErrors
-from .detector import camera_named
-from .rendering import OneStep
-from .scheme import TiltScheme
+from ..core.volume import Volume
+from .detection import Illumination
+from .microscope import Microscope
+from .one_step import OneStep
+from .optics import ContrastTransfer
+from .projection import Projection
+from .rendering import Imaging, Rendered
+from .specimen import Ice, Specimen
 from .tilt_imaging import TiltImaging
-from .tilt_stages import (
-    Detector,
-    Displacement,
-    Illumination,
-    RadiationDamage,
-    TiltStage,
-    TiltTransfer,
+
+IDEAL_TRANSFER = ContrastTransfer(
+    defocus_um=0.0, cs_mm=0.0, amplitude_contrast=0.0, phase_shift_deg=90.0
 )
+"""An ideal phase plate in focus: contrast is minus twice the phase."""
 
-PRESETS = ("paper", "titan_krios_k3", "clean")
-"""Names of the presets; see `preset`."""
+IDEAL_MICROSCOPE = Microscope(
+    projection=Projection(gradient="none"),
+    damage=None,
+    transfer=IDEAL_TRANSFER,
+    illumination=Illumination(energy_filter=False),
+    detector=None,
+)
+"""Ideal phase contrast, and nothing that takes or adds."""
+
+PRESETS: MappingProxyType[str, Imaging] = MappingProxyType(
+    {
+        "paper": OneStep(),
+        "titan_krios_k3": TiltImaging(),
+        "clean": TiltImaging(ice=Ice(grain=0.0), microscope=IDEAL_MICROSCOPE),
+    }
+)
+"""Ways of imaging by name; see `preset`."""
 
 
-def preset(name: str) -> OneStep | TiltImaging:
+def preset(name: str) -> Imaging:
     """Return imaging by its name.
 
     ``"paper"``
@@ -30,7 +48,7 @@ def preset(name: str) -> OneStep | TiltImaging:
     ``"titan_krios_k3"``
         300 kV, Cs 2.7 mm, 4 µm underfocus with its gradient through the specimen, 41 tilts in
         dose-symmetric order with 120 e/Å² in all, damage, energy filter, a camera in the manner of
-        a K3, grainy ice; weighted back-projection.
+        a K3, grainy ice; weighted back-projection: `TiltImaging`.
     ``"clean"``
         The same tilts by an ideal phase contrast without noise: what geometry alone does.
 
@@ -43,7 +61,7 @@ def preset(name: str) -> OneStep | TiltImaging:
 
     Returns
     -------
-    OneStep or TiltImaging
+    Imaging
 
     Raises
     ------
@@ -57,141 +75,51 @@ def preset(name: str) -> OneStep | TiltImaging:
     >>> noisier.microscope.scheme.total_dose_e_per_a2
     120.0
     """
-    if name == "paper":
-        return OneStep()
-    if name == "titan_krios_k3":
-        return TiltImaging(microscope=microscope())
-    if name == "clean":
-        return TiltImaging(microscope=ideal_microscope(), noise=False)
-    raise ValueError(f"preset: wanted one of {', '.join(PRESETS)}, got {name!r}")
+    if name not in PRESETS:
+        raise ValueError(f"preset: wanted one of {', '.join(PRESETS)}, got {name!r}")
+    return PRESETS[name]
 
 
-def ideal_contrast() -> TiltTransfer:
-    """Return the transfer of an ideal phase plate in focus: contrast is minus twice the phase."""
-    return TiltTransfer(defocus_um=0.0, cs_mm=0.0, amplitude_contrast=0.0, phase_shift=np.pi / 2)
-
-
-def ideal_microscope(*, scheme: TiltScheme | None = None, border: str = "mirror") -> Microscope:
-    """Return a microscope with ideal phase contrast, and nothing that takes or adds.
-
-    Parameters
-    ----------
-    scheme : TiltScheme, optional
-        Angles, order and dose; the default of `TiltScheme` when left out.
-    border : str, optional
-        As for `Projection`.
-
-    Returns
-    -------
-    Microscope
-    """
-    return Microscope(
-        scheme=scheme or TiltScheme(),
-        projection=Projection(border=border),
-        stages=(ideal_contrast(), Displacement(), Illumination(mean_free_path=None)),
-        ice_grain=0.0,
-    )
-
-
-def microscope(
+def render(
+    specimen: Volume | Specimen,
+    imaging: Imaging | str,
     *,
-    scheme: TiltScheme | None = None,
-    defocus_um: float = 4.0,
-    astigmatism_um: float = 0.0,
-    astigmatism_angle: float = 0.0,
-    voltage_kv: float = 300.0,
-    cs_mm: float = 2.7,
-    amplitude_contrast: float = 0.07,
-    phase_shift: float = 0.0,
-    gradient: str | None = "through",
-    border: str = "mirror",
-    damage: bool = True,
-    mean_free_path: float | None = None,
-    camera: str = "k3",
-    camera_pixel_size: float = 0.2,
-    ice_grain: float = 1.0,
-    errors: TiltErrors | None = None,
-) -> Microscope:
-    """Return a microscope with all physical stages; the defaults are a Titan Krios with a K3.
+    seed: int | np.random.SeedSequence,
+    threads: int | None = None,
+    progress: bool = False,
+) -> Rendered:
+    """Make a tomogram from a density.
 
     Parameters
     ----------
-    scheme : TiltScheme, optional
-        Angles, order and dose; -60 to 60 degrees in steps of 3, dose-symmetric, 120 e/Å².
-    defocus_um, astigmatism_um, astigmatism_angle, cs_mm, amplitude_contrast, phase_shift
-        As for `TiltTransfer`.
-    voltage_kv : float, optional
-        Acceleration voltage, kV, for wavelength, interaction, damage and mean free path alike.
-    gradient, border
-        As for `Projection`.
-    damage : bool, optional
-        Whether dose takes contrast: `RadiationDamage`.
-    mean_free_path : float, optional
-        As for `Illumination`; 310 nm at 300 kV, and at other voltages in proportion to the
-        square of the electrons' speed.
-    camera : {"k3", "falcon4", "scintillator", "perfect"}, optional
-        A model of the camera: `CAMERAS`.
-    camera_pixel_size : float, optional
-        Edge of its physical pixel at the specimen, nm.
-    ice_grain, errors
-        As for `Microscope`.
+    specimen : Volume or Specimen
+        Density, Da/nm³, or a specimen with ice, gold, carbon of its own.
+    imaging : Imaging or str
+        A `OneStep`, a `TiltImaging`, another kind of imaging, or the name of a `preset`.
+    seed : int or numpy.random.SeedSequence
+        Seed of everything random. The same seed gives the same bytes on any number of threads.
+    threads : int, optional
+        Threads to use; all cores when left out.
+    progress : bool, optional
+        Whether to show progress bars.
 
     Returns
     -------
-    Microscope
+    Rendered
 
     Raises
     ------
     ValueError
-        An argument is out of its range.
-    """
-    transfer = TiltTransfer(
-        defocus_um=defocus_um,
-        astigmatism_um=astigmatism_um,
-        astigmatism_angle=astigmatism_angle,
-        voltage_kv=voltage_kv,
-        cs_mm=cs_mm,
-        amplitude_contrast=amplitude_contrast,
-        phase_shift=phase_shift,
-    )
-    slower = squared_speed(voltage_kv) / squared_speed(300.0)
-    if mean_free_path is None:
-        mean_free_path = 310.0 * slower
-    stages: list[TiltStage] = [RadiationDamage(scale=slower)] if damage else []
-    stages += [
-        transfer,
-        Displacement(),
-        Illumination(mean_free_path=mean_free_path),
-        Detector(camera=camera_named(camera), pixel_size=camera_pixel_size),
-    ]
-    return Microscope(
-        scheme=scheme or TiltScheme(),
-        projection=Projection(voltage_kv=voltage_kv, border=border, gradient=gradient),
-        stages=tuple(stages),
-        errors=errors or TiltErrors(),
-        ice_grain=ice_grain,
-    )
-
-
-def squared_speed(voltage_kv: float) -> float:
-    """Return the square of the electrons' speed over that of light.
-
-    Cross sections of energy loss, and so damage and mean free path, go with it: at 200 kV it is
-    0.80 of what it is at 300 kV, Grant and Grigorieff's ratio of critical doses.
-
-    Parameters
-    ----------
-    voltage_kv : float
-        Acceleration voltage, kV.
-
-    Returns
-    -------
-    float
+        Unknown preset, or a density or tomogram that is constant.
 
     Examples
     --------
-    >>> round(squared_speed(200.0) / squared_speed(300.0), 2)
-    0.8
+    >>> data = np.zeros((16, 32, 32), np.float32)
+    >>> data[6:10, 14:18, 14:18] = 800
+    >>> density = Volume(data=data, voxel_size=1.0, origin=(0, 0, 0))
+    >>> rendered = render(density, "clean", seed=1)
+    >>> rendered.series.images.shape, rendered.tomogram.data.shape
+    ((41, 32, 32), (16, 32, 32))
     """
-    gamma = 1 + voltage_kv / 510.99895
-    return 1 - 1 / gamma**2
+    made = preset(imaging) if isinstance(imaging, str) else imaging
+    return made(specimen, seed=seed, threads=threads, progress=progress)

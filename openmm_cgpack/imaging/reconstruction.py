@@ -3,36 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import fft, sparse
 
-from ..core.arrays import positive
-from ..core.tilts import TiltOptics, TiltSeries
+from ..core.progress import in_threads
+from ..core.settings import Settings, setting
+from ..core.tilts import TiltSeries
 from ..core.volume import Grid, Volume
-from .acquisition import over_tilts, strips
-from .project import Projector, by_planes
-from .tilt_stages import ctf_2d, displaced
+from .detection import displaced
+from .optics import ctf
+from .projection import Projector, on_planes, strips
+from .stages import frequencies
 
-METHODS = ("wbp", "sirt")
-FILTERS = ("ramp", "exact", "none")
+Filter = Literal["ramp", "exact", "none"]
+"""Weights of weighted back-projection: see `tilt_weights`."""
+
 SIRT_REACH = 4
 """How many times wider than the images the volume is, at most, in which SIRT works."""
+
+Solve = Callable[[np.ndarray], np.ndarray]
+"""Planes of constant y of the tomogram, as (z, y, x), from those of the images, (t, y, x)."""
 
 _BLOCK = 32
 
 
+class Reconstruction(Settings):
+    """How a tomogram is made of a tilt series: see `reconstruct`.
+
+    Examples
+    --------
+    >>> Reconstruction(method="sirt", iterations=30).iterations
+    30
+    """
+
+    method: Literal["wbp", "sirt"] = setting(
+        "weighted back-projection, or SIRT from an empty start", default="wbp"
+    )
+    filter: Filter = setting("weights of wbp", default="ramp")
+    iterations: int = setting("iterations of sirt", default=20, minimum=1)
+    ctf: Literal["none", "flip"] = setting(
+        "whether phases are flipped to undo the signs of the CTF", default="none"
+    )
+    depth_step: float | None = setting(
+        "with flipped phases, strips of which difference in depth follow the defocus across tilted "
+        "images; left out, it is taken as one",
+        unit="nm",
+        default=None,
+        above=0,
+    )
+    align: bool = setting(
+        "whether the shifts and rotations that the series lists are undone, or ignored",
+        default=True,
+    )
+    dark: bool = setting("whether mass is dark, as in the images, or bright", default=True)
+
+    def meaningless(self) -> dict[str, str]:
+        """Return what means nothing beside the other values."""
+        names = {"filter" if self.method == "sirt" else "iterations": f'with "{self.method}"'}
+        if self.ctf == "none":
+            names["depth_step"] = 'with ctf = "none"'
+        return names
+
+
 def reconstruct(
     series: TiltSeries,
+    reconstruction: Reconstruction,
     *,
-    method: str = "wbp",
     grid: Grid | None = None,
-    filter: str = "ramp",
-    iterations: int = 20,
-    ctf: str = "none",
-    depth_step: float | None = None,
-    align: bool = True,
-    dark: bool = True,
     threads: int | None = None,
     progress: bool = False,
 ) -> Volume:
@@ -45,24 +85,11 @@ def reconstruct(
     ----------
     series : TiltSeries
         The tilt series.
-    method : {"wbp", "sirt"}, optional
-        Weighted back-projection, or SIRT from an empty start.
+    reconstruction : Reconstruction
+        How it is made.
     grid : Grid, optional
         Where to reconstruct: the images' rows and columns and pixel size, with any number of
         planes. By default the grid of the specimen.
-    filter : {"ramp", "exact", "none"}, optional
-        Weights of ``"wbp"``: see `tilt_weights`.
-    iterations : int, optional
-        Iterations of ``"sirt"``.
-    ctf : {"none", "flip"}, optional
-        Whether phases are flipped to undo the signs of the CTF.
-    depth_step : float, optional
-        Whether ``"flip"`` takes the defocus gradient across tilted images into account, and in
-        strips of which difference in defocus, nm.
-    align : bool, optional
-        Whether the shifts and rotations that the series lists are undone, or ignored.
-    dark : bool, optional
-        Whether mass is dark, as in the images, or bright.
     threads : int, optional
         Threads to use, without effect on the result; all cores when left out.
     progress : bool, optional
@@ -76,7 +103,7 @@ def reconstruct(
     Raises
     ------
     ValueError
-        An argument is out of its range, or the series has no optics or grid where it needs them.
+        The series has no optics or grid where it needs them.
 
     Examples
     --------
@@ -92,11 +119,13 @@ def reconstruct(
     ...     dose_e_per_a2=np.ones(41),
     ...     grid=Grid(shape=ball.shape, voxel_size=1.0, origin=(0, 0, 0)),
     ... )
-    >>> tomogram = reconstruct(series)
+    >>> tomogram = reconstruct(series, Reconstruction())
     >>> [int(i) for i in np.unravel_index(tomogram.data.argmin(), ball.shape)]
     [10, 4, 20]
     """
-    _check(series, method, filter, ctf, iterations)
+    how = reconstruction
+    if how.ctf == "flip" and series.optics is None:
+        raise ValueError("ctf: wanted a series with optics, to flip phases; this one has none")
     grid = grid if grid is not None else series.grid
     if grid is None:
         raise ValueError("grid: wanted one, as the series has none of its own")
@@ -109,33 +138,44 @@ def reconstruct(
     weights = tilt_weights(
         series.angles,
         series.images.shape[2],
-        filter=filter if method == "wbp" else "none",
+        filter=how.filter if how.method == "wbp" else "none",
         thickness=grid.shape[0],
     )
-    sign = np.float32(1 if dark else -1)
+    sign = np.float32(1 if how.dark else -1)
 
     def prepare(i: int) -> None:
         contrast = _contrast(series.images[i])
-        if align:
+        if how.align:
             contrast = _aligned(contrast, series, i)
-        if ctf == "flip":
-            contrast = _flipped(contrast, series, i, depth_step)
-        if method == "wbp":
+        if how.ctf == "flip":
+            contrast = _flipped(contrast, series, i, how.depth_step)
+        if how.method == "wbp":
             contrast = _weighted(contrast, weights[i])
         images[i] = sign * contrast
 
-    over_tilts(prepare, len(images), threads=threads, progress=progress, label="filter")
-    if method == "wbp":
-        data = _back_projection(images, series.angles, grid, threads, progress)
+    in_threads(prepare, range(len(images)), threads=threads, name="filter", show=progress)
+    nz, _, nx = grid.shape
+    if how.method == "wbp":
+        matrix = interpolation_matrix((nz, nx), series.angles)
+        solve: Solve = partial(on_planes, matrix, first=nz)
     else:
-        data = _sirt(images, series.angles, grid, iterations, threads, progress)
+        solve = _sirt(series.angles, (nz, nx), how.iterations)
+    data = np.empty(grid.shape, np.float32)
+
+    def block(start: int) -> None:
+        # Planes of constant y know nothing of each other: each block runs through on its own.
+        rows = slice(start, start + _BLOCK)
+        data[:, rows] = solve(images[:, rows])
+
+    starts = range(0, grid.shape[1], _BLOCK)
+    in_threads(block, starts, threads=threads, name=how.method, show=progress)
     data /= np.float32(series.pixel_size)
     data.flags.writeable = False
     return Volume(data=data, voxel_size=grid.voxel_size, origin=grid.origin)
 
 
 def tilt_weights(
-    angles: np.ndarray, n_pixels: int, *, filter: str = "ramp", thickness: float | None = None
+    angles: np.ndarray, n_pixels: int, *, filter: Filter = "ramp", thickness: float | None = None
 ) -> np.ndarray:
     """Return the weights of the images' frequencies along x, for weighted back-projection.
 
@@ -193,7 +233,7 @@ def tilt_weights(
             ]
         )
     if filter != "ramp":
-        raise ValueError(f"filter: wanted one of {', '.join(FILTERS)}, got {filter!r}")
+        raise ValueError(f"filter: wanted one of {', '.join(get_args(Filter))}, got {filter!r}")
     kernel = np.zeros(length)
     offset = np.arange(1, length // 2 + 1, 2)
     kernel[0] = 0.25
@@ -207,19 +247,6 @@ def _steps(angles: np.ndarray) -> np.ndarray:
         return np.ones(1)
     gaps = np.diff(angles)
     return np.concatenate([[gaps[0]], (gaps[:-1] + gaps[1:]) / 2, [gaps[-1]]])
-
-
-def _check(series: TiltSeries, method: str, filter: str, ctf: str, iterations: int) -> None:
-    if method not in METHODS:
-        raise ValueError(f"method: wanted one of {', '.join(METHODS)}, got {method!r}")
-    if filter not in FILTERS:
-        raise ValueError(f"filter: wanted one of {', '.join(FILTERS)}, got {filter!r}")
-    if ctf not in ("none", "flip"):
-        raise ValueError(f"ctf: wanted 'none' or 'flip', got {ctf!r}")
-    if ctf == "flip" and series.optics is None:
-        raise ValueError("ctf: wanted a series with optics, to flip phases; this one has none")
-    if iterations < 1:
-        raise ValueError(f"iterations: wanted 1 or more, got {iterations}")
 
 
 def _contrast(image: np.ndarray) -> np.ndarray:
@@ -240,23 +267,20 @@ def _aligned(image: np.ndarray, series: TiltSeries, i: int) -> np.ndarray:
 
 
 def _flipped(image: np.ndarray, series: TiltSeries, i: int, depth_step: float | None) -> np.ndarray:
-    optics: TiltOptics = series.optics  # type: ignore[assignment]
-    ky = fft.fftfreq(image.shape[0], series.pixel_size)[:, None]
-    kx = fft.rfftfreq(image.shape[1], series.pixel_size)[None, :]
+    optics, pixel = series.optics, series.pixel_size
+    assert optics is not None
     spectrum = fft.rfft2(image)
     weights, depths = np.ones((1, image.shape[1]), np.float32), np.zeros(1)
     if depth_step is not None:
-        step = positive(depth_step, "depth_step") / series.pixel_size
-        weights, depths = strips(image.shape[1], series.angles[i], step=step)
+        weights, depths = strips(image.shape[1], series.angles[i], step=depth_step / pixel)
     result = np.zeros_like(image)
-    for weight, depth in zip(weights, depths * series.pixel_size, strict=True):
+    for weight, depth in zip(weights, depths * pixel, strict=True):
         first, second = optics.defocus_um[i] + optics.hand * depth * 1e-3
-        values = ctf_2d(
-            ky,
-            kx,
+        values = ctf(
+            frequencies(image.shape, pixel),
             defocus_um=(first, second),
-            astigmatism_angle=float(np.asarray(optics.astigmatism_angle)[i]),
-            phase_shift=float(np.asarray(optics.phase_shift)[i]),
+            astigmatism_angle=float(optics.astigmatism_angle[i]),
+            phase_shift=float(optics.phase_shift[i]),
             voltage_kv=optics.voltage_kv,
             cs_mm=optics.cs_mm,
             amplitude_contrast=optics.amplitude_contrast,
@@ -287,19 +311,6 @@ def _extended(image: np.ndarray, length: int) -> np.ndarray:
     mirrored = np.pad(image, [(0, 0), (before + after, 0)], mode="symmetric")[:, : after + before]
     padded[:, n:] = (1 - ramp) * tail + ramp * mirrored
     return padded
-
-
-def _back_projection(
-    images: np.ndarray,
-    angles: np.ndarray,
-    grid: Grid,
-    threads: int | None,
-    progress: bool,
-) -> np.ndarray:
-    matrix = interpolation_matrix((grid.shape[0], grid.shape[2]), angles)
-    return _blocks(
-        images, grid, lambda part: _apply(matrix, part, grid), threads, progress, "back-project"
-    )
 
 
 def interpolation_matrix(shape: tuple[int, int], angles: np.ndarray) -> sparse.csr_array:
@@ -341,21 +352,8 @@ def interpolation_matrix(shape: tuple[int, int], angles: np.ndarray) -> sparse.c
     return sparse.coo_array((np.concatenate(weights), entries), shape=size).tocsr()
 
 
-def _apply(matrix: sparse.csr_array, part: np.ndarray, grid: Grid) -> np.ndarray:
-    out = np.empty((grid.shape[0], part.shape[1], grid.shape[2]), np.float32)
-    by_planes(matrix, part, out)
-    return out
-
-
-def _sirt(
-    images: np.ndarray,
-    angles: np.ndarray,
-    grid: Grid,
-    iterations: int,
-    threads: int | None,
-    progress: bool,
-) -> np.ndarray:
-    nz, _, nx = grid.shape
+def _sirt(angles: np.ndarray, shape: tuple[int, int], iterations: int) -> Solve:
+    nz, nx = shape
     # Tilted beams cross matter beyond the borders in x, which must have its place to go to.
     steep = float(np.abs(angles).max())
     reach = nx / max(np.cos(steep), 1e-12) + nz * np.tan(min(steep, np.deg2rad(89)))
@@ -369,7 +367,6 @@ def _sirt(
     rows[~np.isfinite(rows)] = columns[~np.isfinite(columns)] = 0
 
     def solve(part: np.ndarray) -> np.ndarray:
-        # Planes of constant y know nothing of each other: each block runs through on its own.
         measured = part.transpose(0, 2, 1).reshape(len(rows), -1)
         guess = np.zeros((len(columns), measured.shape[1]), np.float32)
         for _ in range(iterations):
@@ -378,23 +375,4 @@ def _sirt(
             guess += columns[:, None] * (transposed @ residual)
         return guess.reshape(nz, wide, -1)[:, middle].transpose(0, 2, 1)
 
-    return _blocks(images, grid, solve, threads, progress, "sirt")
-
-
-def _blocks(
-    images: np.ndarray,
-    grid: Grid,
-    solve: Callable[[np.ndarray], np.ndarray],
-    threads: int | None,
-    progress: bool,
-    label: str,
-) -> np.ndarray:
-    data = np.empty(grid.shape, np.float32)
-    starts = range(0, grid.shape[1], _BLOCK)
-
-    def block(i: int) -> None:
-        rows = slice(starts[i], starts[i] + _BLOCK)
-        data[:, rows] = solve(images[:, rows])
-
-    over_tilts(block, len(starts), threads=threads, progress=progress, label=label)
-    return data
+    return solve

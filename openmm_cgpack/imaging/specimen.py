@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from ..core.arrays import frozen, positive
+from ..core.settings import Settings, setting
 from ..core.volume import LabelVolume, Volume
-from .materials import MATERIALS, ice_grain, potential
+from .materials import MATERIALS, ice_grain
+
+
+class Ice(Settings):
+    """Vitreous ice around the specimen."""
+
+    thickness: float | None = setting(
+        "thickness; left out, that of the box", unit="nm", default=None, above=0
+    )
+    grain: float = setting("graininess: 1 is amorphous ice, 0 is smooth", default=1.0, minimum=0)
+
+
+class Gold(Settings):
+    """Gold fiducials in the ice, which do not meet each other.
+
+    Their labels are the number of the bead, from 1, in voxels of which it fills half or more.
+    """
+
+    count: int = setting("number of beads", minimum=1)
+    diameter: float = setting("their diameter", unit="nm", default=10.0, above=0)
+    place: Literal["faces", "inside"] = setting(
+        "just inside the two faces of the ice, or anywhere in it", default="faces"
+    )
+
+
+class Carbon(Settings):
+    """The edge of a hole in a carbon film, on the lower face of the ice.
+
+    The film reaches in from the side of low x, and is grainy as ice is, by its own inner potential.
+    """
+
+    edge: float = setting("how far the film reaches into the box at most", unit="nm", above=0)
+    thickness: float = setting("thickness of the film", unit="nm", default=20.0, above=0)
+    hole_radius: float | None = setting(
+        "radius of the hole; left out, the edge is straight", unit="nm", default=None, above=0
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,14 +62,14 @@ class Specimen:
         Electrostatic potential above that of ice, V.
     thickness : float
         Thickness of the ice, nm.
-    grain : float, optional
+    grain : float
         Standard deviation of the ice's potential in a voxel as a multiple of `ice_grain`; 0 is
         smooth ice.
     """
 
     potential: Volume
     thickness: float
-    grain: float = 0.0
+    grain: float
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "thickness", positive(self.thickness, "thickness"))
@@ -60,92 +97,64 @@ class Specimen:
         return self.grain * ice_grain(self.potential.voxel_size) * float(more)
 
 
-def in_ice(
-    density: Volume,
-    *,
-    material: str = "protein",
-    thickness: float | None = None,
-    grain: float = 1.0,
-) -> Specimen:
-    """Return a density in a slab of vitreous ice.
+def in_ice(potential: Volume, ice: Ice) -> Specimen:
+    """Return a potential in a slab of vitreous ice.
 
     Parameters
     ----------
-    density : Volume
-        Mass of heavy atoms, Da/nm³.
-    material : str, optional
-        What it is made of: see `potential`.
-    thickness : float, optional
-        Thickness of the ice, nm; that of the volume when left out.
-    grain : float, optional
-        Graininess of the ice: 1 is the model of `ice_grain`, 0 is smooth ice.
+    potential : Volume
+        Electrostatic potential above that of ice, V: see `openmm_cgpack.imaging.potential`.
+    ice : Ice
+        The ice.
 
     Returns
     -------
     Specimen
 
-    Raises
-    ------
-    ValueError
-        An argument is out of its range.
+    Examples
+    --------
+    >>> nothing = Volume(data=np.zeros((40, 8, 8)), voxel_size=1.0, origin=(0, 0, 0))
+    >>> in_ice(nothing, Ice()).thickness, in_ice(nothing, Ice(thickness=20.0)).ice_planes
+    (40.0, slice(10, 30, None))
     """
-    if thickness is None:
-        thickness = float(density.grid.size[2])
-    return Specimen(
-        potential=potential(density, material=material), thickness=thickness, grain=grain
-    )
+    thickness = float(potential.grid.size[2]) if ice.thickness is None else ice.thickness
+    return Specimen(potential=potential, thickness=thickness, grain=ice.grain)
 
 
 def add_gold(
-    specimen: Specimen,
-    *,
-    count: int,
-    diameter: float = 10.0,
-    place: str = "faces",
-    seed: int | np.random.SeedSequence,
+    specimen: Specimen, gold: Gold, *, seed: int | np.random.SeedSequence
 ) -> tuple[Specimen, LabelVolume]:
-    """Put gold fiducials into the ice.
+    """Put gold fiducials into the ice; what was in their place is gone.
 
     Parameters
     ----------
     specimen : Specimen
         The specimen.
-    count : int
-        Number of beads.
-    diameter : float, optional
-        Their diameter, nm.
-    place : {"faces", "inside"}, optional
-        Just inside the two faces of the ice, or anywhere in it. Beads do not meet each other;
-        what was in their place is gone.
+    gold : Gold
+        The beads.
     seed : int or numpy.random.SeedSequence
         Seed of their places.
 
     Returns
     -------
     specimen : Specimen
-        With the beads' potential in place of what was there.
+        With the beads' potential.
     labels : LabelVolume
-        Number of the bead, from 1, in voxels of which it fills half or more.
+        Number of the bead in its voxels.
 
     Raises
     ------
     ValueError
-        The beads do not fit, or an argument is out of its range.
+        The beads do not fit into the ice.
 
     Examples
     --------
     >>> nothing = Volume(data=np.zeros((40, 40, 40)), voxel_size=1.0, origin=(0, 0, 0))
-    >>> specimen, labels = add_gold(in_ice(nothing), count=2, diameter=8.0, seed=1)
+    >>> specimen, labels = add_gold(in_ice(nothing, Ice()), Gold(count=2, diameter=8.0), seed=1)
     >>> np.unique(labels.data).tolist()
     [0, 1, 2]
-    >>> bool(specimen.potential.data[labels.data > 0].min() > 0)
-    True
     """
-    radius = positive(diameter, "diameter") / 2
-    if place not in ("faces", "inside"):
-        raise ValueError(f"place: wanted 'faces' or 'inside', got {place!r}")
-    if count < 0:
-        raise ValueError(f"count: wanted 0 or more, got {count}")
+    count, radius, inside = gold.count, gold.diameter / 2, gold.place == "inside"
     volume = specimen.potential
     voxel, (_, ny, nx) = volume.voxel_size, volume.data.shape
     planes = specimen.ice_planes
@@ -153,7 +162,7 @@ def add_gold(
     if high < low:
         raise ValueError(
             f"diameter: wanted gold thinner than the ice, {specimen.thickness:g} nm, got "
-            f"{diameter:g} nm"
+            f"{gold.diameter:g} nm"
         )
     rng = np.random.default_rng(seed)
     centres = np.empty((0, 3))
@@ -161,15 +170,15 @@ def add_gold(
         if len(centres) == count:
             break
         x, y = rng.uniform(0, [(nx - 1) * voxel, (ny - 1) * voxel])
-        z = rng.uniform(low, high) if place == "inside" else (low, high)[rng.integers(2)]
+        z = rng.uniform(low, high) if inside else (low, high)[rng.integers(2)]
         point = np.array([x, y, z])
-        if (np.linalg.norm(centres - point, axis=1) >= diameter).all():
+        if (np.linalg.norm(centres - point, axis=1) >= gold.diameter).all():
             centres = np.vstack([centres, point])
     if len(centres) < count:
-        raise ValueError(f"count: {count} beads of {diameter:g} nm do not fit into the ice")
+        raise ValueError(f"count: {count} beads of {gold.diameter:g} nm do not fit into the ice")
     data = volume.data.copy()
     labels = np.zeros(data.shape, np.uint16 if count < 65536 else np.uint32)
-    gold = np.float32(MATERIALS["gold"].contrast)
+    contrast = np.float32(MATERIALS["gold"].contrast)
     for i, centre in enumerate(centres):
         start = np.maximum(np.floor((centre - radius) / voxel).astype(int) - 1, 0)
         stop = np.ceil((centre + radius) / voxel).astype(int) + 2
@@ -184,34 +193,22 @@ def add_gold(
         )
         # Voxels that the surface cuts are filled in part.
         part = np.clip(0.5 + (radius - distance) / voxel, 0, 1).astype(np.float32)
-        data[box] += part * (gold - data[box])
+        data[box] += part * (contrast - data[box])
         labels[box][part >= 0.5] = i + 1
     return _with(specimen, data), _labels(volume, labels, ())
 
 
 def add_carbon(
-    specimen: Specimen,
-    *,
-    edge: float,
-    thickness: float = 20.0,
-    hole_radius: float | None = None,
-    seed: int | np.random.SeedSequence,
+    specimen: Specimen, carbon: Carbon, *, seed: int | np.random.SeedSequence
 ) -> tuple[Specimen, LabelVolume]:
-    """Put the edge of a hole in a carbon film under the ice.
-
-    The film reaches in from the side of low x; it lies on the lower face of the ice, and is
-    grainy as ice is, by its own inner potential.
+    """Put the edge of a carbon film under the ice.
 
     Parameters
     ----------
     specimen : Specimen
         The specimen.
-    edge : float
-        How far the film reaches into the volume at most, nm.
-    thickness : float, optional
-        Thickness of the film, nm.
-    hole_radius : float, optional
-        Radius of the hole, nm; the edge is straight when left out.
+    carbon : Carbon
+        The film.
     seed : int or numpy.random.SeedSequence
         Seed of the grain.
 
@@ -222,41 +219,36 @@ def add_carbon(
     labels : LabelVolume
         1 in the film.
 
-    Raises
-    ------
-    ValueError
-        An argument is out of its range.
-
     Examples
     --------
     A film of 5 nm along one side, its edge straight:
 
     >>> nothing = Volume(data=np.zeros((20, 40, 40)), voxel_size=1.0, origin=(0, 0, 0))
-    >>> specimen, labels = add_carbon(in_ice(nothing), edge=10.0, thickness=5.0, seed=1)
+    >>> film = Carbon(edge=10.0, thickness=5.0)
+    >>> specimen, labels = add_carbon(in_ice(nothing, Ice()), film, seed=1)
     >>> labels.names, labels.data.any(axis=(1, 2)).sum().item(), labels.data[0, 0].sum().item()
     (('carbon',), 5, 11)
     """
-    edge, thickness = positive(edge, "edge"), positive(thickness, "thickness")
-    volume = specimen.potential
+    volume, edge = specimen.potential, carbon.edge
     voxel, (nz, ny, nx) = volume.voxel_size, volume.data.shape
     y = (np.arange(ny)[:, None] - (ny - 1) / 2) * voxel
     x = np.arange(nx)[None, :] * voxel
-    if hole_radius is None:
+    if carbon.hole_radius is None:
         inside = np.broadcast_to(edge - x, (ny, nx))
     else:
         # The hole's centre lies so that the film is widest half way up the volume.
-        radius = positive(hole_radius, "hole_radius")
+        radius = carbon.hole_radius
         inside = np.sqrt((x - edge - radius) ** 2 + y**2) - radius
         inside = np.where(x > edge + radius, -voxel, inside)
     part = np.clip(0.5 + inside / voxel, 0, 1).astype(np.float32)
     first = specimen.ice_planes.start
-    planes = slice(first, min(nz, first + max(1, round(thickness / voxel))))
+    planes = slice(first, min(nz, first + max(1, round(carbon.thickness / voxel))))
     data = volume.data.copy()
-    carbon = MATERIALS["carbon"]
+    material = MATERIALS["carbon"]
     rng = np.random.default_rng(seed)
     grain = rng.standard_normal(data[planes].shape, np.float32)
-    grain *= np.float32(ice_grain(voxel, carbon))
-    grain += np.float32(carbon.contrast)
+    grain *= np.float32(ice_grain(voxel, material))
+    grain += np.float32(material.contrast)
     data[planes] += part * (grain - data[planes])
     labels = np.zeros(data.shape, np.uint16)
     labels[planes] = part >= 0.5
@@ -267,7 +259,7 @@ def _with(specimen: Specimen, data: np.ndarray) -> Specimen:
     volume = specimen.potential
     data.flags.writeable = False
     changed = Volume(data=data, voxel_size=volume.voxel_size, origin=volume.origin)
-    return Specimen(potential=changed, thickness=specimen.thickness, grain=specimen.grain)
+    return replace(specimen, potential=changed)
 
 
 def _labels(volume: Volume, labels: np.ndarray, names: tuple[str, ...]) -> LabelVolume:

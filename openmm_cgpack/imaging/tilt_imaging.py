@@ -2,79 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
-from ..core.arrays import positive
+from ..core.settings import kind, setting
 from ..core.tilts import TiltSeries
-from ..core.volume import Volume
-from .acquisition import Microscope, image_fractions
-from .noise import SNR_DEFINITIONS, measure_series_snr, measure_snr, variance
-from .parts import add_fractions, split_tilts
-from .rendering import Reconstruction, Rendered, measured
-from .specimen import Specimen, in_ice
-from .white import PLACES, white_images
-
-HALVES = (None, "tilts", "dose")
-"""How two halves of one tilt series may be made; see `TiltImaging`."""
+from ..core.volume import LabelVolume, Volume
+from .acquisition import Place, acquire_fractions, add_fractions, child, split_tilts, white_images
+from .materials import potential
+from .measures import SnrDefinition, measure_series_snr, measure_snr, measured_snr, variance
+from .microscope import Microscope
+from .reconstruction import Reconstruction, reconstruct
+from .rendering import Imaging, Rendered, check_varies
+from .specimen import Carbon, Gold, Ice, Specimen, add_carbon, add_gold, in_ice
 
 ENOUGH = 2_000_000
 """Pixels of noise, over all tilts and draws, from which the gains of ``"pei2016"`` are taken."""
 
 MOST_DRAWS = 16
 
+_CARBON_SEED, _GOLD_SEED = 10, 11
+"""Numbers of the seed's children; those below are of the acquisition."""
 
-@dataclass(frozen=True, kw_only=True)
-class TiltImaging:
-    """A tilt series and its reconstruction.
 
-    Parameters
-    ----------
-    microscope : Microscope, optional
-        How the tilt series is taken.
-    reconstruction : Reconstruction, optional
-        How the tomogram is made of it.
-    snr : float, optional
-        Signal-to-noise ratio to which the noise of all stages, and the grain of the ice, is scaled
-        after it is drawn. Left out, the noise is what ice and dose make it.
-    snr_definition : {"volume", "projection", "pei2016"}, optional
-        Where `snr` is measured: in the reconstruction by `measure_snr`, or in the images by
-        `measure_series_snr`. ``"pei2016"`` says what the noise is, too: white noise in the images,
-        half of its variance before the CTF and half after it, in place of grain and counting. The
-        ratio is that of the reconstruction, ``(var(s) / L) / (var(n) / G)``: see `gains`.
-    noise : bool, optional
-        Whether there is any noise.
-    halves : {None, "tilts", "dose"}, optional
-        Whether two tomograms that share no noise are made as well, of even and odd tilts, or of
-        the first and second half of every tilt's dose, which then is the whole tilt series.
+@kind("tilt_series")
+class TiltImaging(Imaging):
+    """A tilt series through a whole microscope, and its reconstruction.
 
-    Raises
-    ------
-    ValueError
-        An argument is out of its range, or halves of a clean series are asked for.
+    Noise is what ice, dose and camera make it, or is scaled to an SNR after it is drawn: that of
+    all stages and of the grain of the ice. The definition ``"projection"`` is measured in the
+    images by `measure_series_snr`, the others in the reconstruction by `measure_snr`.
+    ``"pei2016"`` with an SNR says what the noise is, too: white noise in the images, half of its
+    variance before the contrast transfer and half after it, in place of grain and counting.
+
+    Examples
+    --------
+    >>> data = np.zeros((16, 32, 32), np.float32)
+    >>> data[6:10, 14:18, 14:18] = 800
+    >>> density = Volume(data=data, voxel_size=1.0, origin=(0, 0, 0))
+    >>> rendered = TiltImaging(snr=0.1, gold=Gold(count=1, diameter=4.0))(density, seed=1)
+    >>> rendered.series.images.shape, sorted(rendered.additions), round(rendered.snr["volume"], 2)
+    ((41, 32, 32), ['gold'], 0.1)
     """
 
-    microscope: Microscope = field(default_factory=Microscope)
-    reconstruction: Reconstruction = field(default_factory=Reconstruction)
-    snr: float | None = None
-    snr_definition: str = "volume"
-    noise: bool = True
-    halves: str | None = None
+    ice: Ice = setting("ice around the specimen", default=Ice())
+    gold: Gold | None = setting("fiducials", default=None)
+    carbon: Carbon | None = setting("edge of a carbon film", default=None)
+    microscope: Microscope = setting("how the tilt series is taken", default=Microscope())
+    reconstruction: Reconstruction = setting(
+        "how the tomogram is made of it", default=Reconstruction()
+    )
+    snr: float | None = setting(
+        "signal-to-noise ratio to which the noise is scaled; left out, what the dose makes it",
+        default=None,
+        above=0,
+    )
+    snr_definition: SnrDefinition = setting("what the ratio means", default="volume")
+    halves: Literal["none", "tilts", "dose"] = setting(
+        "two more tomograms that share no noise, of even and odd tilts, or of the first and second "
+        "half of every tilt's dose, which then is the whole tilt series",
+        default="none",
+    )
 
-    def __post_init__(self) -> None:
-        if self.snr is not None:
-            positive(self.snr, "snr")
-        if self.snr_definition not in SNR_DEFINITIONS:
-            raise ValueError(
-                f"snr_definition: wanted one of {', '.join(SNR_DEFINITIONS)}, got "
-                f"{self.snr_definition!r}"
-            )
-        if self.halves not in HALVES:
-            raise ValueError(f"halves: wanted None, 'tilts' or 'dose', got {self.halves!r}")
-        if not self.noise and (self.snr is not None or self.halves is not None):
-            raise ValueError("noise: wanted True where an snr or halves are asked for, got False")
+    def meaningless(self) -> dict[str, str]:
+        """Return what means nothing beside the other values."""
+        if self._draws or (self.snr is not None and self.snr_definition == "pei2016"):
+            return {}
+        names = ("snr", "snr_definition", "halves")
+        return dict.fromkeys(names, "where nothing makes noise: no ice grain, detector, stages")
 
     def __call__(
         self,
@@ -85,47 +83,92 @@ class TiltImaging:
         progress: bool = False,
     ) -> Rendered:
         """Return the tomogram and its tilt series."""
-        specimen = self._in_ice(specimen)
-        how = _How(seed=seed, threads=threads, progress=progress)
-
-        def made(series: TiltSeries) -> Volume:
-            return self.reconstruction(series, threads=threads, progress=progress)
-
-        clean_parts = self._taken(specimen, how, noise=False)
-        clean = _added(clean_parts)
-        signal = made(clean)
-        if not self.noise:
-            return Rendered(tomogram=signal, signal=signal, series=clean, series_signal=clean)
-        gains = None
-        if self.snr_definition == "pei2016":
-            gains = self._gains(specimen, how, clean, signal, made)
-        if gains is not None and self.snr is not None:
-            parts = self._with_white(specimen, how, clean_parts)
-        else:
-            parts = self._taken(specimen, how, noise=True)
+        specimen, additions = self.prepare(specimen, seed=seed)
+        work = _Work(self, specimen, seed, threads, progress)
+        clean, signal = work.clean, work.signal
+        if not self._draws and self.snr is None:
+            return Rendered(
+                imaging=self,
+                tomogram=signal,
+                signal=signal,
+                series=clean,
+                series_signal=clean,
+                additions=additions,
+            )
+        gains = work.gains() if self.snr_definition == "pei2016" else None
+        parts = work.with_white() if gains and self.snr is not None else work.take(noise=True)
         if self.snr is not None:
-            parts = _to_snr(self.snr, self.snr_definition, parts, clean_parts, signal, gains, made)
-        series = _added(parts)
-        tomogram = made(series)
-        halves: tuple[TiltSeries, ...] = ()
-        if self.halves is not None:
-            halves = parts if self.halves == "dose" else split_tilts(series)
-        snr = measured(tomogram, signal)
+            parts = work.scaled(parts, self.snr, gains)
+        series = _sum(parts)
+        tomogram = work.made(series)
+        halves: tuple[TiltSeries, ...] = parts if self.halves == "dose" else ()
+        if self.halves == "tilts":
+            halves = split_tilts(series)
+        snr = measured_snr(tomogram, signal, gains=gains)
         snr["projection"] = measure_series_snr(series, clean)
-        if gains is not None:
-            snr["pei2016"] = measure_snr(tomogram, signal, definition="pei2016", gains=gains)
         return Rendered(
+            imaging=self,
             tomogram=tomogram,
             signal=signal,
             series=series,
             series_signal=clean,
-            halves=tuple(made(half) for half in halves),
+            halves=tuple(work.made(half) for half in halves),
+            additions=additions,
             snr=snr,
         )
 
+    def prepare(
+        self, density: Volume | Specimen, *, seed: int | np.random.SeedSequence
+    ) -> tuple[Specimen, dict[str, LabelVolume]]:
+        """Return a density's specimen, in ice, with gold and carbon.
+
+        Parameters
+        ----------
+        density : Volume or Specimen
+            Density, Da/nm³, or a specimen that is as it shall be.
+        seed : int or numpy.random.SeedSequence
+            Seed of the rendering.
+
+        Returns
+        -------
+        specimen : Specimen
+            What stands in the beam.
+        additions : dict
+            Masks of ``"carbon"`` and ``"gold"``, where they are asked for.
+
+        Raises
+        ------
+        ValueError
+            The density is constant, or a specimen comes with ice, gold or carbon in the settings.
+
+        Examples
+        --------
+        >>> density = Volume(data=np.eye(16)[None] * np.ones((8, 1, 1)), voxel_size=1.0,
+        ...                  origin=(0, 0, 0))
+        >>> TiltImaging(ice=Ice(thickness=20.0)).prepare(density, seed=1)[0].thickness
+        20.0
+        """
+        if isinstance(density, Specimen):
+            if self.ice != Ice() or self.gold or self.carbon:
+                raise ValueError("ice, gold, carbon: mean nothing for a specimen that has its own")
+            check_varies(density.potential)
+            return density, {}
+        check_varies(density)
+        specimen = in_ice(potential(density), self.ice)
+        additions: dict[str, LabelVolume] = {}
+        if self.carbon is not None:
+            specimen, additions["carbon"] = add_carbon(
+                specimen, self.carbon, seed=child(seed, _CARBON_SEED)
+            )
+        if self.gold is not None:
+            specimen, additions["gold"] = add_gold(
+                specimen, self.gold, seed=child(seed, _GOLD_SEED)
+            )
+        return specimen, additions
+
     def gains(
         self,
-        specimen: Volume | Specimen,
+        density: Volume | Specimen,
         *,
         seed: int | np.random.SeedSequence,
         threads: int | None = None,
@@ -137,7 +180,7 @@ class TiltImaging:
 
         Parameters
         ----------
-        specimen : Volume or Specimen
+        density : Volume or Specimen
             What is imaged.
         seed : int or numpy.random.SeedSequence
             Seed of the noise: the numbers are mean variances of renders of it, good to 1 %.
@@ -153,11 +196,6 @@ class TiltImaging:
             signal does, with variance 1 in units of contrast. G: the mean of L and of the same
             for noise that comes in after the CTF. Both in the tomogram's units squared.
 
-        Raises
-        ------
-        ValueError
-            The microscope has no `TiltTransfer`.
-
         Examples
         --------
         >>> data = np.zeros((16, 32, 32), np.float32)
@@ -167,112 +205,117 @@ class TiltImaging:
         >>> bool(0 < loss < 2 * gain)
         True
         """
-        specimen = self._in_ice(specimen)
-        how = _How(seed=seed, threads=threads, progress=progress)
-
-        def made(series: TiltSeries) -> Volume:
-            return self.reconstruction(series, threads=threads, progress=progress)
-
-        clean = _added(self._taken(specimen, how, noise=False))
-        return self._gains(specimen, how, clean, made(clean), made)
+        specimen, _ = self.prepare(density, seed=seed)
+        return _Work(self, specimen, seed, threads, progress).gains()
 
     @property
-    def _fractions(self) -> int:
-        return 2 if self.halves == "dose" else 1
-
-    def _in_ice(self, specimen: Volume | Specimen) -> Specimen:
-        if isinstance(specimen, Specimen):
-            return specimen
-        return in_ice(specimen, grain=self.microscope.ice_grain)
-
-    def _taken(self, specimen: Specimen, how: _How, *, noise: bool) -> tuple[TiltSeries, ...]:
-        return image_fractions(
-            specimen, self.microscope, fractions=self._fractions, noise=noise, **vars(how)
-        )
-
-    def _white(self, specimen: Specimen, how: _How, place: str, draw: int) -> np.ndarray:
-        return white_images(
-            specimen,
-            self.microscope,
-            place,
-            fractions=self._fractions,
-            draw=draw,
-            seed=how.seed,
-            threads=how.threads,
-        )
-
-    def _gains(
-        self,
-        specimen: Specimen,
-        how: _How,
-        clean: TiltSeries,
-        signal: Volume,
-        made: Callable[[TiltSeries], Volume],
-    ) -> tuple[float, float]:
-        """Return L and G from draws that share nothing with the noise of the images, draw 0."""
-        draws = int(np.clip(np.ceil(ENOUGH / clean.images.size), 1, MOST_DRAWS))
-
-        def left(place: str) -> float:
-            total = 0.0
-            for draw in range(1, draws + 1):
-                noise = self._white(specimen, how, place, draw).sum(axis=0)
-                total += variance(made(_with(clean, noise)).data, signal.data)
-            return total / draws
-
-        before, after = (left(place) for place in PLACES)
-        return before, (before + after) / 2
-
-    def _with_white(
-        self, specimen: Specimen, how: _How, clean_parts: tuple[TiltSeries, ...]
-    ) -> tuple[TiltSeries, ...]:
-        """Return images with white noise of variance 1, half of it at each of the places."""
-        before, after = (self._white(specimen, how, place, 0) for place in PLACES)
-        both = (before + after) * np.float32(np.sqrt(0.5))
-        return tuple(_with(part, noise) for part, noise in zip(clean_parts, both, strict=True))
+    def _draws(self) -> bool:
+        scope = self.microscope
+        return self.ice.grain > 0 or scope.detector is not None or bool(scope.stages)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _How:
+@dataclass(frozen=True)
+class _Work:
+    """One rendering: what all of its steps need."""
+
+    imaging: TiltImaging
+    specimen: Specimen
     seed: int | np.random.SeedSequence
     threads: int | None
     progress: bool
 
+    @property
+    def fractions(self) -> int:
+        return 2 if self.imaging.halves == "dose" else 1
 
-def _to_snr(
-    wanted: float,
-    definition: str,
-    parts: tuple[TiltSeries, ...],
-    clean_parts: tuple[TiltSeries, ...],
-    signal: Volume,
-    gains: tuple[float, float] | None,
-    made: Callable[[TiltSeries], Volume],
-) -> tuple[TiltSeries, ...]:
-    """Return the images with their noise scaled, so that the ratio is the one asked for."""
-    if definition == "projection":
-        found = measure_series_snr(_added(parts), _added(clean_parts))
-    else:
-        found = measure_snr(made(_added(parts)), signal, definition=definition, gains=gains)
-    if not np.isfinite(found) or found == 0:
-        raise ValueError(
-            "snr: wanted stages that make noise and a density that varies, to scale to "
-            f"{wanted:g}; the ratio as it stands is {found:g}"
+    def take(self, *, noise: bool) -> tuple[TiltSeries, ...]:
+        return acquire_fractions(
+            self.specimen,
+            self.imaging.microscope,
+            fractions=self.fractions,
+            noise=noise,
+            seed=self.seed,
+            threads=self.threads,
+            progress=self.progress,
         )
-    scale = np.sqrt(found / wanted)
-    pairs = zip(parts, clean_parts, strict=True)
-    return tuple(_scaled(part, clean, scale) for part, clean in pairs)
+
+    def made(self, series: TiltSeries) -> Volume:
+        how = self.imaging.reconstruction
+        return reconstruct(series, how, threads=self.threads, progress=self.progress)
+
+    @cached_property
+    def clean_parts(self) -> tuple[TiltSeries, ...]:
+        return self.take(noise=False)
+
+    @cached_property
+    def clean(self) -> TiltSeries:
+        return _sum(self.clean_parts)
+
+    @cached_property
+    def signal(self) -> Volume:
+        return self.made(self.clean)
+
+    def white(self, place: Place, draw: int) -> np.ndarray:
+        return white_images(
+            self.specimen,
+            self.imaging.microscope,
+            place,
+            fractions=self.fractions,
+            draw=draw,
+            seed=self.seed,
+            threads=self.threads,
+        )
+
+    def gains(self) -> tuple[float, float]:
+        """Return L and G from draws that share nothing with the noise of the images, draw 0."""
+        draws = int(np.clip(np.ceil(ENOUGH / self.clean.images.size), 1, MOST_DRAWS))
+
+        def left(place: Place) -> float:
+            total = 0.0
+            for draw in range(1, draws + 1):
+                noise = self.white(place, draw).sum(axis=0)
+                noisy = replace(self.clean, images=self.clean.images + noise)
+                total += variance(self.made(noisy).data, self.signal.data)
+            return total / draws
+
+        before, after = left("before"), left("after")
+        return before, (before + after) / 2
+
+    def with_white(self) -> tuple[TiltSeries, ...]:
+        """Return images with white noise of variance 1, half of it at each of the places."""
+        both = (self.white("before", 0) + self.white("after", 0)) * np.float32(np.sqrt(0.5))
+        pairs = zip(self.clean_parts, both, strict=True)
+        return tuple(replace(part, images=part.images + noise) for part, noise in pairs)
+
+    def scaled(
+        self, parts: tuple[TiltSeries, ...], wanted: float, gains: tuple[float, float] | None
+    ) -> tuple[TiltSeries, ...]:
+        """Return the images with their noise scaled, so that the ratio is the one asked for."""
+        definition = self.imaging.snr_definition
+        if definition == "projection":
+            found = measure_series_snr(_sum(parts), self.clean)
+        else:
+            tomogram = self.made(_sum(parts))
+            found = measure_snr(tomogram, self.signal, definition=definition, gains=gains)
+        if not np.isfinite(found) or found == 0:
+            raise ValueError(
+                "snr: wanted stages that make noise and a density that varies, to scale to "
+                f"{wanted:g}; the ratio as it stands is {found:g}"
+            )
+        scale = np.float32(np.sqrt(found / wanted))
+        return tuple(
+            _noise_times(part, clean, scale)
+            for part, clean in zip(parts, self.clean_parts, strict=True)
+        )
 
 
-def _with(series: TiltSeries, noise: np.ndarray) -> TiltSeries:
-    return replace(series, images=series.images + noise)
-
-
-def _added(parts: tuple[TiltSeries, ...]) -> TiltSeries:
-    return parts[0] if len(parts) == 1 else add_fractions(parts)
-
-
-def _scaled(part: TiltSeries, clean: TiltSeries, scale: float) -> TiltSeries:
+def _noise_times(part: TiltSeries, clean: TiltSeries, scale: np.float32) -> TiltSeries:
     images = np.empty(part.images.shape, np.float32)
     for i, (noisy, signal) in enumerate(zip(part.images, clean.images, strict=True)):
-        images[i] = signal + np.float32(scale) * (noisy - signal)
+        images[i] = signal + scale * (noisy - signal)
     images.flags.writeable = False
     return replace(part, images=images)
+
+
+def _sum(parts: tuple[TiltSeries, ...]) -> TiltSeries:
+    return parts[0] if len(parts) == 1 else add_fractions(parts)

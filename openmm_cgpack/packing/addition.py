@@ -1,4 +1,10 @@
-"""Inserting molecules one after another into a box, where their real shapes have room."""
+"""Random sequential addition into a box, by the molecules' real shapes.
+
+Molecules are added one after another, the largest first, each at a random rotation and a random
+place where its shape has room. While most places are free, random ones are tried; later, all free
+places in a block of the box are found at once and one of them is drawn. See `lattice` for how room
+is found. Beyond a volume fraction near 0.3 hardly any place is left, and `compress` goes on.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +21,9 @@ from .instances import Instances
 from .lattice import Lattice, Shape
 
 _EASY = 6
+"""Turns in which random places are tried, while they are found."""
 _HARD = 80
+"""Turns in which all places in a block are searched, before there is no room."""
 
 
 class Insertion(Settings):
@@ -37,10 +45,9 @@ def insert(
 ) -> Scene:
     """Insert instances into a box at random, where their real shapes have room.
 
-    Random sequential addition on a lattice of voxels, the largest first, each at a uniform
-    rotation: first at random places; where these are taken, at a random one of all the free places
-    in a block of the box, which a correlation finds at once. Fast and without overlaps up to a
-    fraction near 0.3; `pack_scene` goes on from there. Instances are numbered as by `place`.
+    Random sequential addition on a lattice of voxels, without overlaps but for the coarseness of
+    the voxels. It is fast up to a fraction near 0.3; `pack_scene` goes on from there. Instances are
+    numbered as by `place`.
 
     Parameters
     ----------

@@ -36,11 +36,12 @@ from scipy.spatial.transform import Rotation
 
 from ..core import BallModel, PackedScene, RigidTransforms
 from ..core.settings import Settings, setting
+from ..core.tables import to_table
 from ..poses import extract_transforms
 from .limits import Limits
 from .repulsion import Overlaps, Repulsion
 from .scenes import Packable, as_packed, joined, measured, moved_bodies, wrapped
-from .surfaces import Surface, fine_points, rigid_points
+from .surfaces import Surface, atom_points, ball_points
 
 _SKIN = 0.4
 _WIDE_SKIN = 0.8
@@ -95,9 +96,9 @@ def remove_clashes(scene: Packable, removal: ClashRemoval = ClashRemoval()) -> P
     Returns
     -------
     PackedScene
-        Its provenance says under ``"clash_removal"`` how many atoms (or points) are closer than
-        `closest` to another body's at the end, how many bodies have one, the distance of the
-        closest two, and the steps.
+        Its provenance has under ``"clash_removal"`` the settings, how many atoms (or points) are
+        closer than wanted to another body's at the end, how many bodies have one, the distance of
+        the closest two in nm (`distance` where none are closer), and the number of steps.
 
     Examples
     --------
@@ -115,7 +116,7 @@ def remove_clashes(scene: Packable, removal: ClashRemoval = ClashRemoval()) -> P
     positions = wrapped(start, positions, boundary)
     row = measured(start, positions, boundary, step=relaxation.steps, energy=left.energy)
     record = {
-        "closest_asked": removal.closest,
+        "settings": to_table(removal),
         "closest": round(removal.distance - left.deepest, 6),
         "points_too_close": left.points,
         "bodies_too_close": left.bodies,
@@ -140,7 +141,7 @@ class _Relaxation:
         self.poses = extract_transforms(packed).transforms
         atoms, balls = (
             _surfaces(packed, self.poses, rigid, distance, points)
-            for points in (rigid_points, fine_points)
+            for points in (atom_points, ball_points)
         )
         self.reach = np.array([surface.reach for surface in atoms])
         largest = max(surface.largest for surface in (*atoms, *balls))

@@ -35,7 +35,9 @@ from ..core import BallModel, Obstacle
 from ..core.boundary import Boundary
 
 _THIN = 0.25
+"""Edge of the cubes in which one point stands for all, nm."""
 _FIRST = (16, 80)
+"""After how many voxels of a mask the shifts that met something drop out."""
 _AT_ONCE = 256
 _BLOCK = 80
 

@@ -1,4 +1,4 @@
-"""Scenes on their way from one protocol to the next."""
+"""Scenes on their way from one protocol to the next: history, wrapping, moved bodies."""
 
 from __future__ import annotations
 
@@ -48,25 +48,7 @@ def as_packed(scene: Packable) -> PackedScene:
 def measured(
     scene: Scene, positions: np.ndarray, boundary: Boundary, *, step: int, energy: float
 ) -> History:
-    """Return one row of history.
-
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    positions : (b, 3) array
-        Ball centres, nm.
-    boundary : Open, Periodic or Slab
-        Where the scene ends now.
-    step : int
-        Step of the dynamics.
-    energy : float
-        Potential energy, kJ/mol.
-
-    Returns
-    -------
-    History
-    """
+    """Return one row of history: balls (b, 3) in nm at a step, their energy in kJ/mol."""
     if boundary.bounded:
         fraction = box_fraction(scene, boundary)
     else:
@@ -113,19 +95,7 @@ def wrapped(scene: Scene, positions: np.ndarray, boundary: Boundary) -> np.ndarr
 def moved_bodies(
     scene: Scene, positions: np.ndarray, moved: np.ndarray, poses: RigidTransforms
 ) -> np.ndarray:
-    """Return ball centres with some bodies at new poses, (b, 3) nm.
-
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    positions : (b, 3) array
-        Ball centres before, nm.
-    moved : (n,) bool array
-        Which bodies are taken from `poses`.
-    poses : RigidTransforms
-        The new poses.
-    """
+    """Return ball centres (b, 3) in nm with some bodies, `moved` (n,) bool, at new poses."""
     positions = np.array(positions)
     for s, model in enumerate(scene.species):
         members = np.flatnonzero((scene.species_index == s) & moved)

@@ -16,8 +16,8 @@ larger one's frame and looked up in its distance map: whole clusters drop out by
 The points of the clusters that are left are looked up the same way. Only what is still left, a few
 dozen points as a rule, is searched in the larger body's tree.
 
-**The data.** Points come from `rigid_points` (atoms, or a library species' points that stand for
-several atoms each) or from `fine_points` (balls of about forty atoms).
+**The data.** Points come from `atom_points` (atoms, or a library species' points that stand for
+several atoms each) or from `ball_points` (balls of about forty atoms).
 
 **Cost and limits.** One pair costs about as many look-ups as a body has clusters. The map is built
 once for each species and takes its bounding box in voxels. It is read at the nearest voxel, so its
@@ -141,8 +141,8 @@ class Surface:
         return np.stack([mine[touching], theirs[touching]], axis=1), 0.0
 
 
-def rigid_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the points of a molecule: its atoms, or the points that stand for several.
+def atom_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a molecule's atoms, or the points that stand for several atoms each.
 
     Parameters
     ----------
@@ -153,12 +153,11 @@ def rigid_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndar
 
     Returns
     -------
-    points : (p, 3) array
-        In the body frame, nm.
-    radii : (p,) array
-        What each keeps from others', nm. Atoms keep half the distance. Points of several atoms
-        are balls whose union has the envelope's volume, and may overlap by as much as the
-        envelopes of atoms that touch. A body without a structure has its balls.
+    points, radii : (p, 3) and (p,) arrays
+        Points in the body frame, and how close others' may come to each, nm. Atoms keep half the
+        distance. Points of several atoms are balls whose union has the envelope's volume, and may
+        overlap by as much as the envelopes of atoms that touch. A body without a structure has its
+        balls.
     """
     from ..structures.envelope import ATOM_RADIUS
 
@@ -175,8 +174,8 @@ def rigid_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndar
     return structure.positions, radii - (ATOM_RADIUS - distance / 2)
 
 
-def fine_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return a molecule as balls of about forty atoms that hold all of them.
+def ball_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a molecule as balls of about forty atoms each, which together hold all of them.
 
     Parameters
     ----------
@@ -187,13 +186,11 @@ def fine_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarr
 
     Returns
     -------
-    points : (p, 3) array
-        In the body frame, nm.
-    radii : (p,) array
-        A ball for the points in each cube of 0.9 nm, which reaches as far beyond the outermost of
-        them as that does itself, nm. Balls lead out of a body where its single atoms lead nowhere.
+    points, radii : (p, 3) and (p,) arrays
+        Centres in the body frame and radii, nm: one ball for the atoms in each cube of 0.9 nm, as
+        small as holds all of them.
     """
-    points, keep = rigid_points(model, distance)
+    points, keep = atom_points(model, distance)
     cells = np.floor(points / _FINE).astype(np.int64)
     _, group = np.unique(cells, axis=0, return_inverse=True)
     group = group.reshape(-1)

@@ -6,8 +6,8 @@ import numpy as np
 
 from ..core import BallModel, Periodic, Scene, Slab
 from ..core.seeds import stage_seed
-from ..forces import ForceTerm, paper_forces
-from ..packing import Placement, fit_box, fit_counts, insert, place
+from ..forces import CentrePull, SwitchedLennardJones
+from ..packing import Dense, Placement, Protocol, Pull, fit_box, fit_counts, insert, place
 from ..packing.fractions import check_fraction
 from .sections import Recipe
 
@@ -37,16 +37,31 @@ def build_models(recipe: Recipe, *, index: int = 0) -> list[tuple[BallModel, int
     ]
 
 
-def build_forces(recipe: Recipe) -> tuple[ForceTerm, ...]:
-    """Return the force terms of a recipe."""
-    forces = recipe.forces
-    return paper_forces(
-        epsilon=forces.epsilon,
-        pull_k=forces.pull_k,
-        pull_radius=forces.pull_radius,
-        switch=forces.switch,
-        cutoff=forces.cutoff,
-        lennard_jones=forces.lennard_jones,
+def build_protocol(recipe: Recipe) -> Protocol:
+    """Return the protocol of a recipe: for a box the defaults, but for the fraction."""
+    if recipe.scene.boundary != "open":
+        return Dense()
+    forces, pack = recipe.forces, recipe.pack
+    return Pull(
+        lennard_jones=SwitchedLennardJones(
+            epsilon=forces.epsilon,
+            switch=forces.switch,
+            cutoff=forces.cutoff,
+            form=forces.lennard_jones,
+        ),
+        centre_pull=CentrePull(k=forces.pull_k, radius=forces.pull_radius)
+        if forces.pull_k
+        else None,
+        rigidity=pack.rigidity,
+        max_steps=pack.max_steps,
+        block=pack.block,
+        tolerance=pack.tolerance,
+        patience=pack.patience,
+        relax_steps=pack.relax_steps,
+        timestep=pack.timestep,
+        friction=pack.friction,
+        temperature=pack.temperature,
+        checkpoint_every=pack.checkpoint_every,
     )
 
 

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..core import LabelVolume, Volume
 from ..core.seeds import stage_seed
 from ..imaging import (
+    IDEAL_MICROSCOPE,
+    Carbon,
+    ContrastTransfer,
+    Detector,
+    Envelope,
+    Gold,
+    Ice,
+    Microscope,
+    MissingWedge,
     OneStep,
+    Projection,
+    RadiationDamage,
     Reconstruction,
     Rendered,
     TiltErrors,
     TiltImaging,
     TiltScheme,
-    add_carbon,
-    add_gold,
-    ideal_microscope,
-    in_ice,
-    measure_snr,
-    microscope,
-    one_step_stages,
     render,
 )
-from ..imaging.acquisition import child
 from ..io import write_mrc
 from ..io.tilts import save_tilts, write_imod
 from .sections import Recipe
@@ -39,65 +41,83 @@ def build_imaging(recipe: Recipe) -> OneStep | TiltImaging:
     """Return the imaging of a recipe."""
     settings = recipe.imaging
     if settings.preset == "paper":
-        tomogram = recipe.tomogram
-        return OneStep(
-            snr=tomogram.snr,
-            snr_definition=tomogram.snr_definition,
-            tilt_max=tomogram.tilt_max,
-            defocus_um=tomogram.defocus_um,
-            voltage_kv=tomogram.voltage_kv,
-            cs_mm=tomogram.cs_mm,
-            amplitude_contrast=tomogram.amplitude_contrast,
-            envelope=tomogram.envelope,
-        )
+        return _one_step(recipe)
     scheme = TiltScheme(
-        tilt_min=settings.tilt_min,
-        tilt_max=settings.tilt_max,
-        tilt_step=settings.tilt_step,
+        tilt_min_deg=settings.tilt_min,
+        tilt_max_deg=settings.tilt_max,
+        tilt_step_deg=settings.tilt_step,
         order=settings.order,
         total_dose_e_per_a2=settings.total_dose,
     )
-    reconstruction = Reconstruction(
-        method=settings.method,
-        filter=settings.filter,
-        iterations=settings.iterations,
-        ctf=settings.ctf,
-        align=settings.align,
-        dark=settings.dark,
+    clean = settings.preset == "clean"
+    carbon = None
+    if settings.carbon_edge is not None:
+        carbon = Carbon(edge=settings.carbon_edge, thickness=settings.carbon_thickness)
+    gold = None
+    if settings.gold:
+        gold = Gold(count=settings.gold, diameter=settings.gold_diameter, place=settings.gold_place)
+    return TiltImaging(
+        ice=Ice(thickness=settings.ice_thickness, grain=0.0 if clean else settings.ice_grain),
+        gold=gold,
+        carbon=carbon,
+        microscope=_ideal(recipe, scheme) if clean else _microscope(recipe, scheme),
+        reconstruction=Reconstruction(
+            method=settings.method,
+            filter=settings.filter,
+            iterations=settings.iterations,
+            ctf=settings.ctf,
+            align=settings.align,
+            dark=settings.dark,
+        ),
+        snr=settings.snr,
+        snr_definition=settings.snr_definition,
+        halves=settings.halves,
     )
-    if settings.preset == "clean":
-        return TiltImaging(
-            microscope=ideal_microscope(scheme=scheme, border=settings.border),
-            reconstruction=reconstruction,
-            noise=False,
-        )
-    scope = microscope(
-        scheme=scheme,
-        defocus_um=settings.defocus_um,
-        astigmatism_um=settings.astigmatism_um,
-        astigmatism_angle=np.deg2rad(settings.astigmatism_angle),
+
+
+def _one_step(recipe: Recipe) -> OneStep:
+    settings = recipe.tomogram
+    return OneStep(
         voltage_kv=settings.voltage_kv,
-        cs_mm=settings.cs_mm,
-        amplitude_contrast=settings.amplitude_contrast,
-        phase_shift=np.deg2rad(settings.phase_shift),
-        gradient=_or_none(settings.gradient),
-        border=settings.border,
-        damage=settings.damage,
-        camera=settings.camera,
-        camera_pixel_size=settings.camera_pixel_size,
+        transfer=ContrastTransfer(
+            defocus_um=settings.defocus_um,
+            cs_mm=settings.cs_mm,
+            amplitude_contrast=settings.amplitude_contrast,
+        ),
+        envelope=None if settings.envelope is None else Envelope(cutoff=settings.envelope),
+        wedge=MissingWedge(tilt_max_deg=settings.tilt_max),
+        snr=settings.snr,
+        snr_definition=settings.snr_definition,
+    )
+
+
+def _ideal(recipe: Recipe, scheme: TiltScheme) -> Microscope:
+    border = replace(IDEAL_MICROSCOPE.projection, border=recipe.imaging.border)
+    return replace(IDEAL_MICROSCOPE, scheme=scheme, projection=border)
+
+
+def _microscope(recipe: Recipe, scheme: TiltScheme) -> Microscope:
+    settings = recipe.imaging
+    return Microscope(
+        voltage_kv=settings.voltage_kv,
+        scheme=scheme,
+        projection=Projection(border=settings.border, gradient=settings.gradient),
+        damage=RadiationDamage() if settings.damage else None,
+        transfer=ContrastTransfer(
+            defocus_um=settings.defocus_um,
+            astigmatism_um=settings.astigmatism_um,
+            astigmatism_angle_deg=settings.astigmatism_angle,
+            cs_mm=settings.cs_mm,
+            amplitude_contrast=settings.amplitude_contrast,
+            phase_shift_deg=settings.phase_shift,
+        ),
+        detector=Detector(camera=settings.camera, pixel_size=settings.camera_pixel_size),
         errors=TiltErrors(
             shift=settings.shift_error,
             rotation_deg=settings.rotation_error,
             angle_deg=settings.angle_error,
             defocus_um=settings.defocus_error,
         ),
-    )
-    return TiltImaging(
-        microscope=scope,
-        reconstruction=reconstruction,
-        snr=settings.snr,
-        snr_definition=settings.snr_definition,
-        halves=_or_none(settings.halves),
     )
 
 
@@ -122,30 +142,9 @@ def render_recipe(
     additions : dict
         ``"gold"`` and ``"carbon"`` where the specimen has them: their masks.
     """
-    settings = recipe.imaging
     seed = stage_seed(recipe.seed, "noise", recipe.index)
-    imaging = build_imaging(recipe)
-    if settings.preset == "paper":
-        return render(density, imaging, seed=seed, progress=progress), {}
-    grain = 0.0 if settings.preset == "clean" else settings.ice_grain
-    specimen = in_ice(density, thickness=settings.ice_thickness, grain=grain)
-    additions: dict[str, LabelVolume] = {}
-    if settings.carbon_edge is not None:
-        specimen, additions["carbon"] = add_carbon(
-            specimen,
-            edge=settings.carbon_edge,
-            thickness=settings.carbon_thickness,
-            seed=child(seed, 10),
-        )
-    if settings.gold:
-        specimen, additions["gold"] = add_gold(
-            specimen,
-            count=settings.gold,
-            diameter=settings.gold_diameter,
-            place=settings.gold_place,
-            seed=child(seed, 11),
-        )
-    return render(specimen, imaging, seed=seed, progress=progress), additions
+    rendered = render(density, build_imaging(recipe), seed=seed, progress=progress)
+    return rendered, dict(rendered.additions)
 
 
 def write_rendered(
@@ -194,35 +193,15 @@ def describe_tomogram(recipe: Recipe, rendered: Rendered) -> dict[str, Any]:
         The preset, and the signal-to-noise ratio as asked for and as measured; None where there
         is none.
     """
-    if recipe.imaging.preset != "paper":
-        settings = recipe.imaging
-        return {
-            "preset": settings.preset,
-            "snr_definition": settings.snr_definition,
-            "snr_asked": settings.snr,
-            "snr_measured": rendered.snr.get(settings.snr_definition),
-            "snr_all": rendered.snr,
-            "tilts": 0 if rendered.series is None else len(rendered.series),
-        }
-    tomogram = recipe.tomogram
-    stages = one_step_stages(
-        tilt_max=tomogram.tilt_max,
-        defocus_um=tomogram.defocus_um,
-        voltage_kv=tomogram.voltage_kv,
-        cs_mm=tomogram.cs_mm,
-        amplitude_contrast=tomogram.amplitude_contrast,
-        envelope=tomogram.envelope,
-    )
-    measured = measure_snr(
-        rendered.tomogram, rendered.signal, definition=tomogram.snr_definition, stages=stages
-    )
-    return {
-        "preset": "paper",
-        "snr_definition": tomogram.snr_definition,
-        "snr_asked": tomogram.snr,
-        "snr_measured": measured,
+    one_step = recipe.imaging.preset == "paper"
+    settings = recipe.tomogram if one_step else recipe.imaging
+    record: dict[str, Any] = {
+        "preset": recipe.imaging.preset,
+        "snr_definition": settings.snr_definition,
+        "snr_asked": settings.snr,
+        "snr_measured": rendered.snr.get(settings.snr_definition),
     }
-
-
-def _or_none(word: str) -> str | None:
-    return None if word == "none" else word
+    if not one_step:
+        record["snr_all"] = dict(rendered.snr)
+        record["tilts"] = 0 if rendered.series is None else len(rendered.series)
+    return record

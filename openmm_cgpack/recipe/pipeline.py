@@ -29,14 +29,16 @@ from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles,
 from ..io.masks import write_mask
 from ..io.scenes import load_scene, save_packed, save_scene
 from ..packing import (
+    Dense,
     FrameReporter,
+    Run,
     crowding_series,
     pack_scene,
     write_topology,
 )
-from ..packing.checkpoint import EVERY
+from ..packing.protocols import Watch
 from ..poses import Poses, extract_transforms
-from .build import build_forces, build_models, build_start, target_fraction
+from .build import build_models, build_protocol, build_start, target_fraction
 from .imaging import render_recipe, write_rendered
 from .sections import Recipe
 from .toml import dump_recipe
@@ -96,7 +98,11 @@ class Simulated:
 
 
 def simulate(
-    recipe: Recipe, *, work: str | os.PathLike[str] | None = None, progress: bool = False
+    recipe: Recipe,
+    *,
+    work: str | os.PathLike[str] | None = None,
+    watch: Watch | None = None,
+    progress: bool = False,
 ) -> Simulated:
     """Run a recipe, and keep what it makes in memory.
 
@@ -107,6 +113,8 @@ def simulate(
     work : path-like, optional
         Folder for the scene as it was placed and for checkpoints; what is there already is gone
         on from.
+    watch : callable, optional
+        See `pack_scene`.
     progress : bool, optional
         Whether to show progress bars on standard error.
 
@@ -145,26 +153,18 @@ def simulate(
     scene = _start(recipe, work, seconds)
     with stage(seconds, "packing"):
         reporter = FrameReporter(recipe.pack.frame_interval)
+        protocol = build_protocol(recipe)
+        if isinstance(protocol, Dense):
+            fraction = target_fraction(recipe, scene.volume)
+            protocol = dataclasses.replace(protocol, fraction=fraction)
         packed = pack_scene(
             scene,
-            fraction=target_fraction(recipe, scene.volume),
-            forces=build_forces(recipe),
-            rigidity=recipe.pack.rigidity,
-            platform=recipe.run.platform,
-            threads=recipe.run.threads,
+            protocol,
+            run=Run(platform=recipe.run.platform, threads=recipe.run.threads),
             seed=stage_seed(recipe.seed, "dynamics", recipe.index),
-            temperature=recipe.pack.temperature,
-            friction=recipe.pack.friction,
-            timestep=recipe.pack.timestep,
-            max_steps=recipe.pack.max_steps,
-            block=recipe.pack.block,
-            tolerance=recipe.pack.tolerance,
-            patience=recipe.pack.patience,
-            relax_steps=recipe.pack.relax_steps,
-            # Also where nothing is kept: on one thread checkpoints decide the last digits.
-            checkpoint_every=recipe.pack.checkpoint_every or EVERY,
             checkpoint=None if work is None else Path(work) / CHECKPOINT,
             reporters=[reporter],
+            watch=watch,
             progress=progress,
         )
     frames = _frames(packed, reporter)
@@ -172,7 +172,11 @@ def simulate(
 
 
 def simulate_series(
-    recipe: Recipe, *, work: str | os.PathLike[str] | None = None, progress: bool = False
+    recipe: Recipe,
+    *,
+    work: str | os.PathLike[str] | None = None,
+    watch: Watch | None = None,
+    progress: bool = False,
 ) -> Iterator[Simulated]:
     """Run a recipe with ``fractions``, and yield what it makes of the same molecules at each.
 
@@ -183,7 +187,7 @@ def simulate_series(
     ----------
     recipe : Recipe
         The recipe.
-    work : path-like, optional
+    work, watch
         See `simulate`.
     progress : bool, optional
         Whether to show progress bars on standard error.
@@ -222,11 +226,11 @@ def simulate_series(
     with stage(seconds, "packing"):
         series = crowding_series(
             scene,
-            fractions=fractions,
-            platform=recipe.run.platform,
-            threads=recipe.run.threads,
+            fractions,
+            run=Run(platform=recipe.run.platform, threads=recipe.run.threads),
             seed=stage_seed(recipe.seed, "dynamics", recipe.index),
             checkpoint=None if work is None else Path(work) / CHECKPOINT,
+            watch=watch,
             progress=progress,
         )
     for number, packed in enumerate(series, start=1):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..packing.protocols import Watch
 from .folder import MANIFEST, check_free, whole_folder
 from .manifest import describe, describe_series, write_manifest
 from .pipeline import Simulated, simulate, simulate_series, stage, write_outputs
@@ -24,6 +25,7 @@ def run(
     *,
     force: bool = False,
     resumable: bool = False,
+    watch: Watch | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
     """Run a recipe and write everything into a folder.
@@ -47,6 +49,8 @@ def run(
     resumable : bool, optional
         Whether to keep checkpoints in the folder ``OUT.unfinished`` until `out` is there, for
         `resume` to go on from.
+    watch : callable, optional
+        See `pack_scene`.
     progress : bool, optional
         Whether to show progress bars on standard error.
 
@@ -79,13 +83,17 @@ def run(
     if index is not None:
         recipe = dataclasses.replace(recipe, index=index)
     if not resumable:
-        return _run(recipe, out, force=force, progress=progress)
+        return _run(recipe, out, force=force, watch=watch, progress=progress)
     with started(out, recipe, force=force) as work:
-        return _run(recipe, out, force=force, progress=progress, work=work)
+        return _run(recipe, out, force=force, watch=watch, progress=progress, work=work)
 
 
 def resume(
-    out: str | os.PathLike[str], *, force: bool = False, progress: bool = False
+    out: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    watch: Watch | None = None,
+    progress: bool = False,
 ) -> dict[str, Any]:
     """Go on with a run that did not come to its end.
 
@@ -98,6 +106,8 @@ def resume(
         The folder that the run was to make.
     force : bool, optional
         Whether a folder that an earlier run wrote is replaced.
+    watch : callable, optional
+        See `pack_scene`.
     progress : bool, optional
         Whether to show progress bars on standard error.
 
@@ -121,18 +131,24 @@ def resume(
         return dict(json.loads((out / MANIFEST).read_text(encoding="utf-8")))
     check_free(out, force=force)
     with started(out, recipe, resume=True) as work:
-        return _run(recipe, out, force=force, progress=progress, work=work)
+        return _run(recipe, out, force=force, watch=watch, progress=progress, work=work)
 
 
 def _run(
-    recipe: Recipe, out: Path, *, force: bool, progress: bool, work: Path | None = None
+    recipe: Recipe,
+    out: Path,
+    *,
+    force: bool,
+    watch: Watch | None,
+    progress: bool,
+    work: Path | None = None,
 ) -> dict[str, Any]:
     with whole_folder(out, force=force, inside=work) as folder:
         if recipe.scene.fractions is None:
-            simulated = simulate(recipe, work=work, progress=progress)
+            simulated = simulate(recipe, work=work, watch=watch, progress=progress)
             manifest = _written(simulated, folder, final=out)
         else:
-            series = simulate_series(recipe, work=work, progress=progress)
+            series = simulate_series(recipe, work=work, watch=watch, progress=progress)
             manifest = _series_written(series, recipe.scene.fractions, folder, final=out)
         if work is not None:
             mark_moving(work, folder)

@@ -129,9 +129,9 @@ class Pack(Settings):
     )
     temperature: float = setting("temperature", default=300.0, unit="K", minimum=0)
     frame_interval: int = setting("steps between frames of the trajectory", default=250, minimum=1)
-    checkpoint_every: int | None = setting(
-        "steps between checkpoints, from which an unfinished run goes on; left out, 2500",
-        default=None,
+    checkpoint_every: int = setting(
+        "steps between checkpoints, from which an unfinished run goes on",
+        default=2500,
         minimum=1,
     )
 

@@ -7,8 +7,8 @@ import pytest
 from helpers import body, chain, random_scene
 
 from openmm_cgpack import place
-from openmm_cgpack.auditing import audit, ball_overlap
-from openmm_cgpack.auditing.masses import structure_masses
+from openmm_cgpack.auditing import AuditSettings, audit, ball_overlap
+from openmm_cgpack.auditing.composition import structure_masses
 from openmm_cgpack.core import (
     AtomicStructure,
     BallModel,
@@ -24,6 +24,7 @@ from openmm_cgpack.packing import overlaps
 from openmm_cgpack.structures import load_structure
 
 NOTHING = History(step=[], radius_of_gyration=[], fraction=[], overlap=[], energy=[])
+COARSE = AuditSettings(voxel_size=1.0)
 BOUNDARIES = [Open(), Periodic(box=60), Slab(box=60)]
 
 
@@ -43,33 +44,34 @@ def scene():
 
 @pytest.mark.parametrize("boundary", BOUNDARIES, ids=lambda b: type(b).__name__)
 def test_everything_is_json_and_text(scene, boundary):
-    found = audit(
-        packed_of(scene, boundary=boundary), asked={"a": 6, "b": 7, "chain": 2}, voxel_size=1.0
-    )
+    packed = packed_of(scene, boundary=boundary)
+    found = audit(packed, COARSE, asked={"a": 6, "b": 7, "chain": 2})
     record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert record["instances"] == 15
+    assert record["n_instances"] == 15
     assert record["boundary"] == type(boundary).__name__.lower()
     assert [(s["asked"], s["placed"]) for s in record["species"]] == [(6, 6), (7, 7), (2, 2)]
-    assert record["atoms"] is None
+    assert record["contacts"] is None
     text = str(found)
     assert f"{found.fraction:.4f}" in text
     assert "15 of 3 species, 15 asked" in text
 
 
 def test_what_is_missing_is_named(scene):
-    found = audit(packed_of(scene), asked={"a": 9, "b": 7, "chain": 2}, voxel_size=1.0)
+    found = audit(packed_of(scene), COARSE, asked={"a": 9, "b": 7, "chain": 2})
     assert "6 of 9 asked" in str(found)
     assert "7 of 7" not in str(found)
-    assert "asked not known" in str(audit(packed_of(scene), voxel_size=1.0))
+    assert "asked not known" in str(audit(packed_of(scene), COARSE))
 
 
 def test_bad_arguments(scene):
     with pytest.raises(ValueError, match="asked: no species is called 'c', only a, b, chain"):
         audit(packed_of(scene), asked={"c": 1})
-    with pytest.raises(ValueError, match="wanted positive lengths"):
-        audit(packed_of(scene), voxel_size=0.0)
-    with pytest.raises(ValueError, match="wanted positive lengths"):
-        audit(packed_of(scene), distances=())
+    with pytest.raises(ValueError, match="voxel_size: wanted a number > 0, got 0"):
+        AuditSettings(voxel_size=0.0)
+    with pytest.raises(ValueError, match="distances: wanted a list of numbers > 0, got -1"):
+        AuditSettings(distances=(0.2, -1))
+    with pytest.raises(ValueError, match="distances: wanted one or more, got none"):
+        AuditSettings(distances=())
 
 
 def test_the_boundary_is_that_at_the_end(scene):

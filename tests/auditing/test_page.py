@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 from helpers import body, chain
 
-from openmm_cgpack import pack_scene, place, save_packed
-from openmm_cgpack.auditing import audit, write_audit
+from openmm_cgpack import Pull, Run, pack_scene, place, save_packed
+from openmm_cgpack.auditing import AuditSettings, audit, write_audit
 from openmm_cgpack.cli import main
 
 
 @pytest.fixture(scope="module")
 def packed():
     scene = place([(body("a", 7, 1), 6), (body("b", 3, 2), 7), (chain(n=7), 2)], seed=1)
-    return pack_scene(scene, seed=1, platform="CPU", max_steps=200, relax_steps=0)
+    return pack_scene(scene, Pull(max_steps=200, relax_steps=0), run=Run(platform="CPU"), seed=1)
 
 
 def test_three_files(packed, tmp_path):
-    found = audit(packed, voxel_size=1.0)
+    found = audit(packed, AuditSettings(voxel_size=1.0))
     written = write_audit(tmp_path, found)
     assert [path.name for path in written] == ["audit.txt", "audit.json", "audit.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(p.name for p in written)
@@ -39,7 +39,7 @@ def test_the_command(packed, tmp_path, capsys):
     text = capsys.readouterr().out
     assert "15 of 3 species, 16 asked" in text
     assert "7 of 8 asked" in text
-    assert json.loads((out / "audit.json").read_text())["instances"] == 15
+    assert json.loads((out / "audit.json").read_text())["n_instances"] == 15
     assert (out / "audit.txt").read_text() in text
     elsewhere = tmp_path / "elsewhere"
     command = ["audit", str(out / "packed.npz"), "--to", str(elsewhere), "--voxel-size", "1"]

@@ -1,8 +1,23 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from openmm_cgpack.core import TiltOptics, TiltSeries
 from openmm_cgpack.core.tilts import dose_before
+
+
+def optics(t):
+    """Return the optics of some tilts."""
+    return TiltOptics(
+        defocus_um=np.ones((t, 2)),
+        astigmatism_angle=np.zeros(t),
+        phase_shift=np.zeros(t),
+        voltage_kv=300.0,
+        cs_mm=2.7,
+        amplitude_contrast=0.07,
+        hand=-1,
+    )
 
 
 def series(**changes):
@@ -39,7 +54,7 @@ def test_it_is_frozen_and_has_defaults():
         ({"pixel_size": 0}, "tilt series: pixel_size: wanted a positive number, got 0"),
         ({"shifts": np.ones((2, 2))}, r"tilt series: shifts: wanted shape \(3, 2\)"),
         (
-            {"optics": TiltOptics(defocus_um=np.ones((2, 2)))},
+            {"optics": optics(2)},
             "tilt series: optics: wanted 3 tilts, got 2",
         ),
     ],
@@ -51,4 +66,4 @@ def test_what_does_not_fit(change, message):
 
 def test_hand():
     with pytest.raises(ValueError, match="optics: hand: wanted -1 or 1, got 0"):
-        TiltOptics(defocus_um=np.ones((2, 2)), hand=0)
+        replace(optics(2), hand=0)

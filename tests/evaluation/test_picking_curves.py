@@ -16,7 +16,7 @@ from openmm_cgpack.evaluation import (
     picking_curve,
     random_picks,
 )
-from openmm_cgpack.imaging import simulate_tomogram
+from openmm_cgpack.imaging import MissingWedge, OneStep, render
 
 RADIUS = 4.0
 
@@ -41,7 +41,9 @@ def scene(gap, n=3):
 
 
 def noisy(density, snr, *, seed, tilt_max=60):
-    return simulate_tomogram(density, snr=snr, tilt_max=tilt_max, seed=seed)
+    return render(
+        density, OneStep(snr=snr, wedge=MissingWedge(tilt_max_deg=tilt_max)), seed=seed
+    ).tomogram
 
 
 def pickers(*sigmas, **options):

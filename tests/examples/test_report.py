@@ -136,18 +136,18 @@ def test_every_experiment_has_its_example():
 def test_an_example_alone_takes_its_settings_from_the_environment(monkeypatch):
     monkeypatch.delenv("CGPACK_EXAMPLE_SIZE", raising=False)
     monkeypatch.setenv("CGPACK_STRUCTURES", "files")
-    assert current_settings() == Settings(size="small", structures="files")
+    assert current_settings() == Settings(structures="files")
     monkeypatch.setenv("CGPACK_EXAMPLE_SIZE", "full")
-    assert current_settings().by_size(small=1, quick=2, full=3) == 3
+    assert current_settings().full
     monkeypatch.setenv("CGPACK_EXAMPLE_SIZE", "huge")
-    with pytest.raises(ValueError, match="wanted small, quick or full, got 'huge'"):
+    with pytest.raises(ValueError, match="wanted small or full, got 'huge'"):
         current_settings()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [3, 4, 5])
 def test_experiments_find_what_the_paper_says(number):
-    section = run_experiment(number, Settings(size="quick", platform="CPU", threads=1))
+    section = run_experiment(number, Settings(platform="CPU", threads=1))
     assert section.number == number
     assert section.pictures
     assert section.tables

@@ -23,7 +23,7 @@ def test_options_reach_the_experiments(tmp_path, capsys):
     words = ["--quick", "--only", "3,1", "--seed", "5", "--platform", "CPU", "--threads", "1"]
     assert main([*words, "-o", str(out), "--markdown", str(notes)], run=run) == 0
     assert [number for number, _ in run.seen] == [1, 3]
-    assert run.seen[0][1] == Settings(size="quick", seed=5, platform="CPU", threads=1)
+    assert run.seen[0][1] == Settings(seed=5, platform="CPU", threads=1)
     assert "examples/report.py --quick --only 1,3 --seed 5" in out.read_text("utf-8")
     assert "| it holds | it does | holds |" in notes.read_text("utf-8")
     assert f"wrote {out}" in capsys.readouterr().out

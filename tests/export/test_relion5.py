@@ -135,7 +135,7 @@ def test_particles_are_where_relions_matrices_see_them(tmp_path):
     alignment = pytest.importorskip("cryoet_alignment")
     from cryoet_alignment.io.relion.alignment import projection_matrix
 
-    from openmm_cgpack.imaging.project import Projector
+    from openmm_cgpack.imaging.projection import Projector
 
     packed, _ = world.molecules()
     one = make_packed(

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from openmm_cgpack import Volume
+from openmm_cgpack.imaging import Exposure, Ice, in_ice, potential
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,16 @@ def lumps() -> Volume:
             - (x - centre[2]) ** 2 / width[2] ** 2
         ).astype(np.float32)
     return Volume(data=data * 800, voxel_size=1.0, origin=(-36.0, -30.0, -24.0))
+
+
+def exposure(**changes) -> Exposure:
+    """Return an exposure at 300 kV with pixels of 1 nm, unless told otherwise."""
+    return Exposure(**{"pixel_size": 1.0, "voltage_kv": 300.0, **changes})
+
+
+def smooth(density: Volume, **changes):
+    """Return a density in ice without grain, unless told otherwise."""
+    return in_ice(potential(density), Ice(**{"grain": 0.0, **changes}))
 
 
 def as_volume(data: np.ndarray, voxel_size: float = 1.0) -> Volume:

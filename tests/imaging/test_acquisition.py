@@ -4,33 +4,30 @@ import numpy as np
 import pytest
 
 from openmm_cgpack.imaging import (
-    Displacement,
-    Illumination,
+    IDEAL_MICROSCOPE,
+    ContrastTransfer,
+    Detector,
     Microscope,
     Projection,
     TiltErrors,
     TiltScheme,
-    TiltTransfer,
+    acquire,
+    acquire_fractions,
     add_fractions,
-    ideal_contrast,
-    image,
-    image_fractions,
-    in_ice,
     interaction_constant,
-    microscope,
     potential,
     split_tilts,
 )
 
-from .conftest import as_volume
+from .conftest import as_volume, smooth
 
-FEW = TiltScheme(tilt_step=30)
+FEW = TiltScheme(tilt_step_deg=30)
+VACUUM = Projection(border="vacuum", gradient="none")
 
 
 def bare(**changes):
-    stages = (ideal_contrast(), Displacement(), Illumination(mean_free_path=None))
-    settings = {"scheme": FEW, "stages": stages, "ice_grain": 0.0, "padding": 0.0}
-    return Microscope(**{**settings, **changes})
+    """Return an ideal microscope; filters act without a frame."""
+    return replace(IDEAL_MICROSCOPE, **{"scheme": FEW, "padding": 0.0, **changes})
 
 
 def blob(shape, centre, width=2.0):
@@ -49,8 +46,8 @@ def middle_of(image):
 
 def test_a_blob_is_dark_and_falls_where_geometry_says():
     volume = blob((48, 40, 64), (30, 14, 38))
-    scope = bare(projection=Projection(border="vacuum"))
-    series = image(volume, scope, noise=False, seed=0)
+    scope = bare(projection=VACUUM)
+    series = acquire(smooth(volume), scope, noise=False, seed=0)
     for picture, angle in zip(series.images, series.angles, strict=True):
         u = 6 * np.cos(angle) + 6 * np.sin(angle) + 32
         np.testing.assert_allclose(middle_of(picture), [u, 14], atol=0.1)
@@ -58,7 +55,7 @@ def test_a_blob_is_dark_and_falls_where_geometry_says():
 
 def test_contrast_is_twice_the_phase():
     volume = as_volume(np.full((20, 8, 8), 100.0, np.float32))
-    series = image(volume, bare(), noise=False, seed=0)
+    series = acquire(smooth(volume), bare(), noise=False, seed=0)
     electrons = 100 * FEW.dose[2]
     phase = interaction_constant(300.0) * 20 * potential(volume).data[0, 0, 0]
     np.testing.assert_allclose(series.images[2], electrons * (1 - 2 * phase), rtol=1e-4)
@@ -67,8 +64,8 @@ def test_contrast_is_twice_the_phase():
 def test_tilts_out_of_place_are_drawn_and_told():
     errors = TiltErrors(shift=2.0, rotation_deg=3.0)
     volume = blob((48, 60, 64), (24, 40, 32))
-    scope = bare(errors=errors, projection=Projection(border="vacuum"))
-    series = image(volume, scope, noise=False, seed=5)
+    scope = bare(errors=errors, projection=VACUUM)
+    series = acquire(smooth(volume), scope, noise=False, seed=5)
     assert np.abs(series.shifts).min() > 0
     for picture, shift, turn in zip(series.images, series.shifts, series.rotations, strict=True):
         expected = np.array([-10 * np.sin(turn), 10 * np.cos(turn)]) + shift + [32, 30]
@@ -76,8 +73,9 @@ def test_tilts_out_of_place_are_drawn_and_told():
 
 
 def test_doses_and_optics_are_told():
-    scope = microscope(scheme=FEW, astigmatism_um=0.4, errors=TiltErrors(defocus_um=0.2))
-    series = image(as_volume(np.zeros((8, 16, 16))), scope, seed=1)
+    transfer = ContrastTransfer(astigmatism_um=0.4)
+    scope = Microscope(scheme=FEW, transfer=transfer, errors=TiltErrors(defocus_um=0.2))
+    series = acquire(smooth(as_volume(np.zeros((8, 16, 16))), grain=1.0), scope, seed=1)
     assert series.dose_e_per_a2.sum() == pytest.approx(120)
     np.testing.assert_allclose(series.pre_dose_e_per_a2, FEW.dose_before)
     defocus = series.optics.defocus_um
@@ -88,9 +86,14 @@ def test_doses_and_optics_are_told():
 
 @pytest.mark.parametrize("border", ["mirror", "vacuum"])
 def test_tilted_ice_takes_more_electrons(border):
-    empty = in_ice(as_volume(np.zeros((40, 16, 200))), thickness=40.0, grain=0.0)
-    scope = replace(microscope(scheme=FEW, border=border, camera="perfect"), padding=0.0)
-    series = image(empty, scope, noise=False, seed=0)
+    empty = smooth(as_volume(np.zeros((40, 16, 200))), thickness=40.0)
+    scope = Microscope(
+        scheme=FEW,
+        projection=Projection(border=border),
+        detector=Detector(camera="perfect"),
+        padding=0.0,
+    )
+    series = acquire(empty, scope, noise=False, seed=0)
     middle = series.images[:, 8, 100]
     assert middle[4] / middle[2] == pytest.approx(np.exp(-40 / 310), rel=0.01)
     assert middle[2] == pytest.approx(100 * 120 / 5 * np.exp(-40 / 310), rel=1e-3)
@@ -100,33 +103,34 @@ def test_tilted_ice_takes_more_electrons(border):
 
 
 def test_ninety_degrees():
-    scheme = TiltScheme(tilt_min=-90, tilt_max=90, tilt_step=45)
+    scheme = TiltScheme(tilt_min_deg=-90, tilt_max_deg=90, tilt_step_deg=45)
     volume = blob((32, 16, 32), (20, 8, 16))
-    series = image(volume, bare(scheme=scheme, projection=Projection(border="vacuum")), seed=1)
+    series = acquire(smooth(volume), bare(scheme=scheme, projection=VACUUM), seed=1)
     assert np.isfinite(series.images).all()
     np.testing.assert_allclose(middle_of(series.images[4]), [16 + 4, 8], atol=0.05)
     for gradient in ("across", "through"):
         for border in ("mirror", "vacuum"):
-            scope = microscope(scheme=scheme, gradient=gradient, border=border)
-            assert np.isfinite(image(volume, scope, seed=1).images).all()
+            projection = Projection(gradient=gradient, border=border)
+            scope = Microscope(scheme=scheme, projection=projection)
+            grainy = smooth(volume, grain=1.0)
+            assert np.isfinite(acquire(grainy, scope, seed=1).images).all()
 
 
 def test_depth_changes_the_defocus_as_relion_has_it():
     # A thin blob off the middle at a tilt: its depth is -x sin + z cos, its own rings follow.
     volume = blob((64, 64, 128), (50, 32, 90), width=1.5)
-    scheme = TiltScheme(tilt_min=40, tilt_max=40)
+    scheme = TiltScheme(tilt_min_deg=40, tilt_max_deg=40)
     depth = -26 * np.sin(np.deg2rad(40)) + 18 * np.cos(np.deg2rad(40))
-    light = Illumination(mean_free_path=None)
 
-    def taken(optics, gradient):
-        projection = Projection(gradient=gradient, depth_step=0.5, border="vacuum")
-        scope = bare(scheme=scheme, projection=projection, stages=(optics, light))
-        return image(volume, scope, noise=False, seed=0).images[0]
+    def taken(defocus_um, projection):
+        transfer = ContrastTransfer(defocus_um=defocus_um)
+        scope = bare(scheme=scheme, projection=projection, transfer=transfer, hand=-1)
+        return acquire(smooth(volume), scope, noise=False, seed=0).images[0]
 
     # Little defocus, so that 3 nm of depth are a good part of it.
-    slabs = taken(TiltTransfer(defocus_um=0.1, hand=-1), "through")
-    flat = taken(TiltTransfer(defocus_um=0.1 - depth * 1e-3), None)
-    other = taken(TiltTransfer(defocus_um=0.1 + depth * 1e-3), None)
+    slabs = taken(0.1, Projection(gradient="through", depth_step=0.5, border="vacuum"))
+    flat = taken(0.1 - depth * 1e-3, VACUUM)
+    other = taken(0.1 + depth * 1e-3, VACUUM)
     assert np.abs(slabs - flat).max() < 0.15 * np.abs(other - flat).max()
 
 
@@ -135,35 +139,38 @@ def test_strips_and_slabs_agree_for_a_thin_specimen():
     data = np.zeros((9, 48, 192), np.float32)
     data[4] = 300 * rng.random((48, 192))
     volume = as_volume(data)
-    scheme = TiltScheme(tilt_min=50, tilt_max=50)
-    light = Illumination(mean_free_path=None)
+    scheme = TiltScheme(tilt_min_deg=50, tilt_max_deg=50)
 
-    def taken(gradient):
-        projection = Projection(gradient=gradient, depth_step=4.0)
-        stages = (TiltTransfer(defocus_um=1.0), light)
-        scope = bare(scheme=scheme, projection=projection, stages=stages, padding=16.0)
-        return image(volume, scope, noise=False, seed=0).images[0]
+    def taken(**settings):
+        scope = bare(
+            scheme=scheme,
+            projection=Projection(**settings),
+            transfer=ContrastTransfer(defocus_um=1.0),
+            padding=16.0,
+        )
+        return acquire(smooth(volume), scope, noise=False, seed=0).images[0]
 
-    none, across, through = (taken(g) for g in (None, "across", "through"))
+    none = taken(gradient="none")
+    across, through = (taken(gradient=g, depth_step=4.0) for g in ("across", "through"))
     assert np.std(across - through) < 0.15 * np.std(across - none)
 
 
 def test_the_same_seed_repeats_on_any_number_of_threads():
-    volume = blob((16, 20, 24), (8, 10, 12))
-    scope = microscope(scheme=FEW, errors=TiltErrors(shift=1.0))
-    one, two = (image(volume, scope, seed=3, threads=n).images for n in (1, 3))
+    specimen = smooth(blob((16, 20, 24), (8, 10, 12)), grain=1.0)
+    scope = Microscope(scheme=FEW, errors=TiltErrors(shift=1.0))
+    one, two = (acquire(specimen, scope, seed=3, threads=n).images for n in (1, 3))
     assert one.tobytes() == two.tobytes()
-    assert one.tobytes() != image(volume, scope, seed=4).images.tobytes()
+    assert one.tobytes() != acquire(specimen, scope, seed=4).images.tobytes()
     sequence = np.random.SeedSequence(3)
     sequence.spawn(2)
-    assert one.tobytes() == image(volume, scope, seed=sequence).images.tobytes()
+    assert one.tobytes() == acquire(specimen, scope, seed=sequence).images.tobytes()
 
 
 def test_dose_fractions_add_up():
-    volume = blob((16, 20, 24), (8, 10, 12))
-    scope = microscope(scheme=FEW)
-    whole = image(volume, scope, noise=False, seed=3)
-    parts = image_fractions(volume, scope, fractions=3, noise=False, seed=3)
+    specimen = smooth(blob((16, 20, 24), (8, 10, 12)))
+    scope = Microscope(scheme=FEW)
+    whole = acquire(specimen, scope, noise=False, seed=3)
+    parts = acquire_fractions(specimen, scope, fractions=3, noise=False, seed=3)
     total = add_fractions(parts)
     np.testing.assert_allclose(total.images, whole.images, rtol=2e-5)
     np.testing.assert_allclose(total.dose_e_per_a2, whole.dose_e_per_a2)
@@ -177,9 +184,8 @@ def correlation(a, b):
 
 
 def test_fractions_share_no_noise_and_neither_do_tilts():
-    volume = as_volume(np.zeros((8, 128, 128)))
-    scope = replace(microscope(scheme=FEW, camera="k3"), ice_grain=0.0)
-    first, second = image_fractions(volume, scope, fractions=2, seed=3)
+    volume = smooth(as_volume(np.zeros((8, 128, 128))))
+    first, second = acquire_fractions(volume, Microscope(scheme=FEW), fractions=2, seed=3)
     n = first.images.size
     noise = [part.images - part.images.mean(axis=(1, 2), keepdims=True) for part in (first, second)]
     assert abs(correlation(*noise)) < 4 / np.sqrt(n)
@@ -194,10 +200,9 @@ def test_fractions_share_no_noise_and_neither_do_tilts():
 
 
 def test_the_grain_of_the_ice_is_one_for_all_tilts_and_white():
-    empty = as_volume(np.zeros((16, 96, 96)))
-    series = image(
-        empty, bare(ice_grain=1.0, scheme=TiltScheme(tilt_step=1, tilt_max=1, tilt_min=0)), seed=1
-    )
+    empty = smooth(as_volume(np.zeros((16, 96, 96))), grain=1.0)
+    two = TiltScheme(tilt_step_deg=1, tilt_max_deg=1, tilt_min_deg=0)
+    series = acquire(empty, bare(scheme=two), seed=1)
     assert correlation(*series.images) > 0.9
     flat = series.images[0] / series.images[0].mean() - 1
     expected = 2 * interaction_constant(300.0) * 0.19972 * 4
@@ -205,19 +210,25 @@ def test_the_grain_of_the_ice_is_one_for_all_tilts_and_white():
     power = np.abs(np.fft.fft2(flat)) ** 2
     halves = power[:, 5:24].mean(), power[:, 24:48].mean()
     assert halves[0] == pytest.approx(halves[1], rel=0.1)
-    silent = image(empty, bare(ice_grain=1.0), noise=False, seed=1)
+    silent = acquire(empty, bare(), noise=False, seed=1)
     assert np.ptp(silent.images[0]) == 0
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Projection(gradient="up"), "gradient: wanted None, 'across' or 'through'"),
-        (lambda: Projection(depth_step=0), "depth_step: wanted a positive number, got 0"),
+        (lambda: Projection(gradient="up"), 'gradient: wanted "none" or "across" or "through"'),
+        (lambda: Projection(depth_step=0), "depth_step: wanted a number > 0, got 0"),
+        (
+            lambda: Projection(gradient="none", depth_step=1),
+            'depth_step: means nothing with gradient = "none"',
+        ),
         (lambda: TiltErrors(shift=-1), "shift: wanted a number >= 0, got -1"),
-        (lambda: microscope(camera="film"), "camera: wanted one of perfect, k3, falcon4"),
         (lambda: add_fractions([]), "fractions: wanted at least one tilt series, got none"),
-        (lambda: image(as_volume(np.zeros((4, 4, 4))), bare(), seed=0, threads=0), "threads: "),
+        (
+            lambda: acquire(smooth(as_volume(np.zeros((4, 4, 4)))), bare(), seed=0, threads=0),
+            "threads: wanted 1 or more, got 0",
+        ),
     ],
 )
 def test_bad_arguments(make, message):

@@ -1,7 +1,23 @@
 import numpy as np
 import pytest
 
-from openmm_cgpack.imaging import ctf, electron_wavelength
+from openmm_cgpack.imaging import ContrastTransfer, electron_wavelength
+from openmm_cgpack.imaging import ctf as general_ctf
+
+from .conftest import exposure
+
+
+def ctf(frequency, *, defocus_um, amplitude_contrast=0.07, phase_shift=0.0):
+    """Return the CTF of a 300 kV microscope with a Cs of 2 mm, without astigmatism."""
+    return general_ctf(
+        (frequency,),
+        defocus_um=(defocus_um, defocus_um),
+        astigmatism_angle=0.0,
+        phase_shift=phase_shift,
+        voltage_kv=300.0,
+        cs_mm=2.0,
+        amplitude_contrast=amplitude_contrast,
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,16 +65,26 @@ def test_a_quarter_wave_phase_plate_turns_sine_into_cosine():
     np.testing.assert_allclose(plain**2 + plate**2, 1.0, atol=1e-12)
 
 
+def test_the_settings_are_the_function():
+    k = np.linspace(0, 0.4, 30)
+    optics = ContrastTransfer(defocus_um=5.0, cs_mm=2.0, phase_shift_deg=30.0)
+    expected = ctf(k, defocus_um=5.3, phase_shift=np.pi / 6)
+    told = exposure(defocus_error_um=0.2, defocus_depth_um=0.1)
+    np.testing.assert_allclose(optics.transfer((0 * k, k), told), expected, rtol=1e-12)
+    np.testing.assert_allclose(optics.transfer((0 * k, 0.6 * k, 0.8 * k), told), expected)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"voltage_kv": 0.0}, "voltage_kv: wanted a positive number, got 0"),
         ({"cs_mm": -1.0}, "cs_mm: wanted a number >= 0, got -1"),
-        ({"defocus_um": np.nan}, "defocus_um: wanted a finite number, got nan"),
-        ({"amplitude_contrast": 1.0}, "amplitude_contrast: wanted a number from 0 to below 1"),
-        ({"phase_shift": np.inf}, "phase_shift: wanted a finite number, got inf"),
+        ({"defocus_um": np.nan}, "defocus_um: wanted a number >= 0, finite, got nan"),
+        ({"defocus_um": -3}, "defocus_um: wanted a number >= 0, got -3"),
+        ({"amplitude_contrast": 1.0}, "amplitude_contrast: wanted a number >= 0 and < 1, got 1"),
+        ({"phase_shift_deg": np.inf}, "phase_shift_deg: wanted a number, finite, got inf"),
+        ({"astigmatism_angle_deg": 9}, "astigmatism_angle_deg: means nothing where astigmatism_um"),
     ],
 )
 def test_bad_optics(change, message):
     with pytest.raises(ValueError, match=message):
-        ctf(0.1, **({"defocus_um": 5.0} | change))
+        ContrastTransfer(**change)

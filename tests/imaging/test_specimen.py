@@ -3,6 +3,9 @@ import pytest
 
 from openmm_cgpack.imaging import (
     MATERIALS,
+    Carbon,
+    Gold,
+    Ice,
     Specimen,
     add_carbon,
     add_gold,
@@ -43,22 +46,22 @@ def test_interaction_constant(kv, known):
 
 def test_ice_slab_planes():
     volume = as_volume(np.zeros((20, 4, 4)), voxel_size=2.0)
-    assert in_ice(volume).thickness == 40
-    assert in_ice(volume).ice_planes == slice(0, 20)
-    assert in_ice(volume, thickness=20.0).ice_planes == slice(5, 15)
-    assert in_ice(volume, thickness=100.0).ice_planes == slice(0, 20)
+    assert in_ice(volume, Ice()).thickness == 40
+    assert in_ice(volume, Ice()).ice_planes == slice(0, 20)
+    assert in_ice(volume, Ice(thickness=20.0)).ice_planes == slice(5, 15)
+    assert in_ice(volume, Ice(thickness=100.0)).ice_planes == slice(0, 20)
 
 
 def test_thicker_ice_than_the_volume_is_as_grainy_as_all_of_it():
     volume = as_volume(np.zeros((20, 4, 4)))
-    assert in_ice(volume).grain_deviation == pytest.approx(ice_grain(1.0))
-    thick = in_ice(volume, thickness=80.0)
+    assert in_ice(volume, Ice()).grain_deviation == pytest.approx(ice_grain(1.0))
+    thick = in_ice(volume, Ice(thickness=80.0))
     assert thick.grain_deviation == pytest.approx(2 * ice_grain(1.0))
 
 
 def test_gold_lies_at_the_faces_and_its_labels_count_the_beads():
-    empty = in_ice(as_volume(np.zeros((60, 80, 90))), thickness=40.0)
-    specimen, labels = add_gold(empty, count=12, diameter=10.0, seed=4)
+    empty = in_ice(as_volume(np.zeros((60, 80, 90))), Ice(thickness=40.0))
+    specimen, labels = add_gold(empty, Gold(count=12, diameter=10.0), seed=4)
     assert set(np.unique(labels.data)) == set(range(13))
     gold = MATERIALS["gold"].contrast
     assert specimen.potential.data.max() == pytest.approx(gold)
@@ -78,18 +81,18 @@ def test_gold_lies_at_the_faces_and_its_labels_count_the_beads():
 
 
 def test_gold_that_does_not_fit():
-    empty = in_ice(as_volume(np.zeros((12, 20, 20))))
+    empty = in_ice(as_volume(np.zeros((12, 20, 20))), Ice())
     with pytest.raises(ValueError, match="count: 50 beads of 10 nm do not fit into the ice"):
-        add_gold(empty, count=50, place="inside", seed=1)
+        add_gold(empty, Gold(count=50, place="inside"), seed=1)
     with pytest.raises(ValueError, match="diameter: wanted gold thinner than the ice, 12 nm"):
-        add_gold(empty, count=1, diameter=20.0, seed=1)
-    with pytest.raises(ValueError, match="place: wanted 'faces' or 'inside', got 'top'"):
-        add_gold(empty, count=1, place="top", seed=1)
+        add_gold(empty, Gold(count=1, diameter=20.0), seed=1)
+    with pytest.raises(ValueError, match='place: wanted "faces" or "inside", got "top"'):
+        Gold(count=1, place="top")
 
 
 def test_a_straight_carbon_edge():
-    empty = in_ice(as_volume(np.zeros((40, 30, 50))))
-    specimen, labels = add_carbon(empty, edge=12.0, thickness=8.0, seed=2)
+    empty = in_ice(as_volume(np.zeros((40, 30, 50))), Ice())
+    specimen, labels = add_carbon(empty, Carbon(edge=12.0, thickness=8.0), seed=2)
     expected = np.zeros((40, 30, 50), bool)
     expected[:8, :, :13] = True
     np.testing.assert_array_equal(labels.data > 0, expected)
@@ -101,8 +104,8 @@ def test_a_straight_carbon_edge():
 
 
 def test_the_edge_of_a_round_hole():
-    empty = in_ice(as_volume(np.zeros((10, 101, 60))))
-    _, labels = add_carbon(empty, edge=5.0, thickness=4.0, hole_radius=60.0, seed=2)
+    empty = in_ice(as_volume(np.zeros((10, 101, 60))), Ice())
+    _, labels = add_carbon(empty, Carbon(edge=5.0, thickness=4.0, hole_radius=60.0), seed=2)
     y, x = np.indices((101, 60))
     hole = (x - 65.0) ** 2 + (y - 50.0) ** 2 < 60.0**2
     film = labels.data[0] > 0
@@ -116,6 +119,6 @@ def test_bad_arguments():
     with pytest.raises(ValueError, match="material: wanted one of protein, nucleic_acid, lipid"):
         potential(volume, material="wood")
     with pytest.raises(ValueError, match="thickness: wanted a positive number, got 0"):
-        Specimen(potential=volume, thickness=0.0)
+        Specimen(potential=volume, thickness=0.0, grain=1.0)
     with pytest.raises(ValueError, match="grain: wanted a number >= 0, got -1"):
-        in_ice(volume, grain=-1.0)
+        Ice(grain=-1.0)

@@ -4,7 +4,12 @@ from scipy import ndimage
 
 from openmm_cgpack.imaging import MissingWedge, sampled_by_tilts, wedge_mask
 
-from .conftest import as_volume
+from .conftest import as_volume, exposure
+
+
+def wedge_of(volume, tilt_max):
+    """Return the data of a volume without what no tilt sees."""
+    return MissingWedge(tilt_max_deg=tilt_max)(volume.data, exposure())
 
 
 def test_a_frequency_is_sampled_where_a_tilt_reaches_it():
@@ -34,8 +39,8 @@ def test_the_mask_of_a_long_box_is_in_real_angles():
 
 
 def test_nothing_is_left_outside_the_sampled_range(lumps):
-    image = MissingWedge(tilt_max=50.0)(lumps)
-    power = np.abs(np.fft.rfftn(image.data.astype(np.float64))) ** 2
+    image = wedge_of(lumps, 50.0)
+    power = np.abs(np.fft.rfftn(image.astype(np.float64))) ** 2
     missing = np.broadcast_to(~wedge_mask(lumps.data.shape, 50.0), power.shape)
     assert power[missing].sum() < 1e-12 * power.sum()
     before = np.abs(np.fft.rfftn(lumps.data.astype(np.float64))) ** 2
@@ -46,8 +51,8 @@ def test_nothing_is_left_outside_the_sampled_range(lumps):
 
 def test_a_ball_is_drawn_out_along_the_beam():
     z, y, x = np.indices((48, 48, 48)) - 24
-    image = MissingWedge(tilt_max=60.0)(as_volume((z**2 + y**2 + x**2 < 25).astype(np.float32)))
-    half = image.data > image.data.max() / 2
+    image = wedge_of(as_volume((z**2 + y**2 + x**2 < 25).astype(np.float32)), 60.0)
+    half = image > image.max() / 2
     span = [int(np.ptp(np.nonzero(half)[axis])) for axis in range(3)]
     assert span[0] >= span[1] + 2
     assert span[0] >= span[2] + 2
@@ -63,7 +68,7 @@ def test_a_rod_across_the_beam_and_axis_keeps_what_a_rod_along_the_beam_keeps_no
         where[axis] = slice(4, 44)
         rod[tuple(where)] = 1
         rod -= rod.mean()
-        kept.append((MissingWedge(tilt_max=60.0)(as_volume(rod)).data ** 2).sum() / (rod**2).sum())
+        kept.append((wedge_of(as_volume(rod), 60.0) ** 2).sum() / (rod**2).sum())
     along_z, along_y, along_x = kept
     assert along_z > 0.9
     assert along_y == pytest.approx(2 / 3, abs=0.08)
@@ -76,7 +81,7 @@ def test_projections_at_sampled_tilts_survive_and_others_do_not():
     data = np.zeros(x.shape)
     for cx, cz, width in [(9, 4, 3.0), (-7, 8, 2.5), (2, -10, 3.5)]:
         data += np.exp(-((x - cx) ** 2 + (z - cz) ** 2) / (2 * width**2))
-    image = MissingWedge(tilt_max=40.0)(as_volume(data.astype(np.float32))).data
+    image = wedge_of(as_volume(data.astype(np.float32)), 40.0)
 
     def project(volume, tilt):
         c, s = np.cos(np.deg2rad(tilt)), np.sin(np.deg2rad(tilt))
@@ -111,5 +116,5 @@ def test_the_mask_is_the_sum_of_the_central_slices():
 
 @pytest.mark.parametrize("tilt", [0.0, -60.0, 90.5, np.nan])
 def test_bad_tilts(tilt):
-    with pytest.raises(ValueError, match="tilt_max: wanted degrees over 0 and up to 90, got"):
-        MissingWedge(tilt_max=tilt)
+    with pytest.raises(ValueError, match="tilt_max_deg: wanted a number > 0 and <= 90"):
+        MissingWedge(tilt_max_deg=tilt)

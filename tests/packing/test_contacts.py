@@ -10,7 +10,7 @@ from openmm_cgpack.packing import ClashRemoval, remove_clashes
 from openmm_cgpack.packing.contacts import ContactList
 from openmm_cgpack.packing.limits import Limits
 from openmm_cgpack.packing.repulsion import Repulsion
-from openmm_cgpack.packing.surfaces import Surface, rigid_points
+from openmm_cgpack.packing.surfaces import Surface, atom_points
 from openmm_cgpack.poses import extract_transforms
 
 BOX = 9.0
@@ -125,7 +125,7 @@ def test_clash_removal_moves_those_that_overlap_and_lets_the_others_be():
 
 def test_walls_are_listed_before_a_body_reaches_them():
     boundary = Slab(box=(20.0, 20.0, 8.0))
-    surface = Surface(*rigid_points(blob("a"), 0.28), cutoff=1.2)
+    surface = Surface(*atom_points(blob("a"), 0.28), cutoff=1.2)
     limits = Limits(boundary, None, 1.0)
     reach, moving = surface.reach, np.ones(1, bool)
     # Its farthest point upwards.

@@ -3,7 +3,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from openmm_cgpack.imaging import Projector, joseph_matrix
-from openmm_cgpack.imaging.project import by_planes, slab_matrix
+from openmm_cgpack.imaging.projection import by_planes, slab_matrix
 
 ANGLES = tuple(np.deg2rad([-90, -89, -63, -45, -20, 0, 7, 45, 60, 89, 90]))
 
@@ -90,5 +90,5 @@ def test_threads_change_nothing():
 
 
 def test_unknown_border():
-    with pytest.raises(ValueError, match="border: wanted one of vacuum, mirror, periodic, got"):
+    with pytest.raises(ValueError, match="border: wanted one of mirror, periodic, vacuum, got"):
         joseph_matrix((4, 4), 0.0, border="ice")

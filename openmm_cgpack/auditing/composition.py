@@ -1,10 +1,13 @@
-"""Masses of species, and what their hydrogens would add."""
+"""What a scene holds: counts of species, their masses, and what their hydrogens would add."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
-from ..core import AtomicStructure, BallModel
+from ..core import AtomicStructure, BallModel, Scene
 from .atoms import heavy_atoms
 
 _PROTEIN = (13.22, 1.01)
@@ -13,6 +16,56 @@ _NUCLEIC = (14.57, 0.55)
 (C 4.9, N 1.35, O 1.47, S 0.04, H 7.86) and of RNA (C 9.5, N 3.75, O 7, P 1, H 11.6)."""
 
 _HYDROGEN = 1.008
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeciesCount:
+    """How many instances of a species there are.
+
+    Parameters
+    ----------
+    name : str
+        Name of the species.
+    asked : int or None
+        How many were asked for; None where that is not known.
+    placed : int
+        How many there are.
+    volume : float
+        Envelope volume of one, nm^3.
+    mass : float
+        Mass of the heavy atoms of one, Da.
+    """
+
+    name: str
+    asked: int | None
+    placed: int
+    volume: float
+    mass: float
+
+
+def species_counts(scene: Scene, asked: Mapping[str, int] | None) -> tuple[SpeciesCount, ...]:
+    """Return what was asked for, by name, beside what a scene holds.
+
+    Raises
+    ------
+    ValueError
+        `asked` names a species that is not there.
+    """
+    names = [model.name for model in scene.species]
+    for name in asked or ():
+        if name not in names:
+            raise ValueError(f"asked: no species is called {name!r}, only {', '.join(names)}")
+    placed = np.bincount(scene.species_index, minlength=len(names))
+    return tuple(
+        SpeciesCount(
+            name=model.name,
+            asked=None if asked is None else int(asked.get(model.name, 0)),
+            placed=int(placed[s]),
+            volume=model.volume,
+            mass=species_masses(model)[0],
+        )
+        for s, model in enumerate(scene.species)
+    )
 
 
 def species_masses(model: BallModel) -> tuple[float, float]:

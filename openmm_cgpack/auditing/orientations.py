@@ -9,8 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.stats import chi2
 
-from ..core import BallModel, Boundary, Open, RigidTransforms, Scene
-from ..core.neighbours import close_pairs
+from ..core import BallModel, Boundary, RigidTransforms, Scene
 
 _DRAWS = 2000
 _MANY = 200
@@ -72,7 +71,7 @@ class NeighbourOrder:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Orientation:
+class OrientationOrder:
     """Orientations of the rigid molecules and of the filaments.
 
     Parameters
@@ -94,9 +93,9 @@ class Orientation:
     axial_p: float
 
 
-def orientation(
+def orientation_order(
     scene: Scene, positions: np.ndarray, transforms: RigidTransforms, boundary: Boundary
-) -> Orientation | None:
+) -> OrientationOrder | None:
     """Return the order of a packed scene's orientations, with the level of chance.
 
     Parameters
@@ -112,7 +111,7 @@ def orientation(
 
     Returns
     -------
-    Orientation or None
+    OrientationOrder or None
         None where fewer than two instances are rigid.
     """
     rigid = np.array([model.is_rigid for model in scene.species])[scene.species_index]
@@ -129,7 +128,7 @@ def orientation(
         if len(directions) >= 5:
             nematic.append(nematic_order(model.name, directions))
     polar, axial = uniformity(poses.rotations)
-    return Orientation(
+    return OrientationOrder(
         nematic=tuple(nematic),
         neighbours=neighbour_order(poses.translations, axes, boundary),
         polar_p=polar,
@@ -231,22 +230,10 @@ _TENSORS = _tensors()
 
 def _nearest(centres: np.ndarray, boundary: Boundary) -> np.ndarray:
     """Return the nearest other centre of each, (n,), over all images."""
-    if isinstance(boundary, Open):
-        return cKDTree(centres).query(centres, k=2)[1][:, 1]
-    # Half of the nearest distance in the home box as radius: every nearer image is then a pair.
-    radii = np.full(
-        len(centres),
-        cKDTree(boundary.wrap(centres)).query(boundary.wrap(centres), k=2)[0][:, 1].max(),
-    )
-    first, second, shift = close_pairs(boundary, centres, radii / 2, gap=1e-9)
-    distance = np.linalg.norm(centres[second] + shift - centres[first], axis=1)
-    order = np.argsort(distance, kind="stable")[::-1]
-    order = order[first[order] != second[order]]
-    nearest = np.zeros(len(centres), np.int64)
-    # Later writes win: the shortest distance is written last.
-    for i, j in zip(first[order], second[order], strict=True):
-        nearest[i], nearest[j] = j, i
-    return nearest
+    places = boundary.tree_points(centres)
+    _, two = cKDTree(places, boxsize=boundary.tree_box).query(places, k=2)
+    # Of two centres in one place the first may be the other one.
+    return np.where(two[:, 0] == np.arange(len(places)), two[:, 1], two[:, 0])
 
 
 def _end_to_end(scene: Scene, positions: np.ndarray, species: int) -> np.ndarray:

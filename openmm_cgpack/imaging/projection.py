@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import sparse
 
 from ..core.arrays import frozen
+from ..core.progress import in_threads
+from ..core.settings import Settings, setting
+from .optics import electron_wavelength, interaction_constant
 
-BORDERS = ("vacuum", "mirror", "periodic")
+Border = Literal["mirror", "periodic", "vacuum"]
 """What lies beyond the specimen's borders in x; see `joseph_matrix`."""
+
+DEPTH_ERROR = 0.1
+"""Error of the CTF's phase, rad, at Nyquist frequency, that slabs and strips may make."""
 
 REPEATS = 3
 """How many times a specimen is continued on either side; beyond, nothing is."""
@@ -26,7 +31,7 @@ def joseph_matrix(
     angle: float,
     *,
     n_pixels: int | None = None,
-    border: str = "vacuum",
+    border: Border = "vacuum",
 ) -> sparse.csr_array:
     """Return the matrix that projects one x-z plane at one tilt.
 
@@ -80,7 +85,7 @@ def slab_matrix(
     *,
     depth_step: float,
     n_pixels: int | None = None,
-    border: str = "vacuum",
+    border: Border = "vacuum",
 ) -> tuple[sparse.csr_array, np.ndarray]:
     """Return the matrix that projects a plane in slabs across the beam.
 
@@ -90,7 +95,7 @@ def slab_matrix(
     Parameters
     ----------
     shape, angle, n_pixels, border
-        As for `joseph_matrix`.
+        The same as in `joseph_matrix`.
     depth_step : float
         Thickness of a slab, voxels.
 
@@ -113,11 +118,11 @@ def slab_matrix(
 
 
 def _samples(
-    shape: tuple[int, int], angle: float, n_pixels: int | None, border: str
+    shape: tuple[int, int], angle: float, n_pixels: int | None, border: Border
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return pixel, voxel, weight and depth of every term of the sums."""
-    if border not in BORDERS:
-        raise ValueError(f"border: wanted one of {', '.join(BORDERS)}, got {border!r}")
+    if border not in get_args(Border):
+        raise ValueError(f"border: wanted one of {', '.join(get_args(Border))}, got {border!r}")
     nz, nx = shape
     n_pixels = nx if n_pixels is None else n_pixels
     cosine, sine = float(np.cos(angle)), float(np.sin(angle))
@@ -159,7 +164,7 @@ def _samples(
     return rows, columns, weights, depths
 
 
-def _folded(index: np.ndarray, n: int, border: str) -> np.ndarray:
+def _folded(index: np.ndarray, n: int, border: Border) -> np.ndarray:
     if border == "periodic":
         return index % n
     index = index % (2 * n)
@@ -193,7 +198,7 @@ class Projector:
     shape: tuple[int, int]
     angles: tuple[float, ...]
     n_pixels: int | None = None
-    border: str = "vacuum"
+    border: Border = "vacuum"
 
     @property
     def width(self) -> int:
@@ -277,20 +282,129 @@ def by_planes(
     size = max(1, min(_BLOCK, -(-n // threads)))
 
     def block(start: int) -> None:
-        part = source[:, start : start + size]
-        flat = np.ascontiguousarray(part.transpose(0, 2, 1)).reshape(-1, part.shape[1])
-        result = (matrix @ flat).reshape(target.shape[0], target.shape[2], -1)
-        target[:, start : start + size] = result.transpose(0, 2, 1)
+        part = slice(start, start + size)
+        target[:, part] = on_planes(matrix, source[:, part], target.shape[0])
 
-    in_threads(block, range(0, n, size), threads)
+    in_threads(block, range(0, n, size), threads=threads)
 
 
-def in_threads(function: Callable[[int], None], items: range, threads: int) -> None:
-    """Call a function on every item, on several threads."""
-    if threads <= 1 or len(items) <= 1:
-        for item in items:
-            function(item)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(function, items):
-            pass
+def on_planes(matrix: sparse.csr_array, source: np.ndarray, first: int) -> np.ndarray:
+    """Return what a matrix makes of all planes of constant y; see `by_planes`, a is `first`."""
+    flat = np.ascontiguousarray(source.transpose(0, 2, 1)).reshape(-1, source.shape[1])
+    return (matrix @ flat).reshape(first, -1, source.shape[1]).transpose(0, 2, 1)
+
+
+class Projection(Settings):
+    """Projection of the specimen's potential to the phase of the electrons.
+
+    Examples
+    --------
+    A tilted beam is nowhere in vacuum; the defocus is that of the depth of all matter:
+
+    >>> Projection().border, Projection().gradient
+    ('mirror', 'through')
+    """
+
+    border: Border = setting(
+        "what a tilted beam meets beyond the borders of the box in x: the specimen as in a mirror "
+        "or repeated, up to 3 times on either side and in ice of the same thickness, or nothing, "
+        "as around a pillar",
+        default="mirror",
+    )
+    gradient: Literal["none", "across", "through"] = setting(
+        "whether the defocus is one for all of an image, changes across it in strips, as the "
+        "middle plane of the tilted specimen rises and falls, or with the depth of all matter, in "
+        "slabs, each of which costs a projection",
+        default="through",
+    )
+    depth_step: float | None = setting(
+        "difference in depth of neighbouring strips or slabs; left out, as much as changes the "
+        "CTF's phase by 0.1 rad at Nyquist frequency from the middle of a slab to its face",
+        unit="nm",
+        default=None,
+        above=0,
+    )
+
+    def meaningless(self) -> dict[str, str]:
+        """Return what means nothing beside the other values."""
+        return {"depth_step": 'with gradient = "none"'} if self.gradient == "none" else {}
+
+    def step(self, voxel_size: float, voltage_kv: float) -> float:
+        """Return `depth_step`, nm, or its default."""
+        if self.depth_step is not None:
+            return self.depth_step
+        nyquist = 0.5 / voxel_size
+        return 2 * DEPTH_ERROR / (np.pi * electron_wavelength(voltage_kv) * nyquist**2)
+
+    def project(
+        self,
+        planes: np.ndarray,
+        shape: tuple[int, int],
+        *,
+        voxel_size: float,
+        voltage_kv: float,
+        angle: float,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return twice the phase of one tilt, in slabs.
+
+        Parameters
+        ----------
+        planes : (nz * nx, ny) float32 array
+            Potential, V.
+        shape : tuple of int
+            nz and nx.
+        voxel_size : float
+            Edge of a voxel, nm.
+        voltage_kv : float
+            Acceleration voltage, kV.
+        angle : float
+            Tilt, rad.
+
+        Returns
+        -------
+        slabs : (s, ny, nx) float32 array
+            Twice the phase, rad.
+        depths : (s,) array
+            Depth of each slab, nm.
+        """
+        factor = np.float32(interaction_constant(voltage_kv) * voxel_size) * np.float32(2)
+        step, depths = self.step(voxel_size, voltage_kv) / voxel_size, np.zeros(1)
+        if self.gradient == "through":
+            matrix, depths = slab_matrix(shape, angle, depth_step=step, border=self.border)
+        else:
+            matrix = joseph_matrix(shape, angle, border=self.border)
+        phase = (matrix @ planes) * factor
+        slabs = phase.reshape(len(depths), shape[1], -1).transpose(0, 2, 1)
+        if self.gradient == "across":
+            weights, depths = strips(shape[1], angle, step=step)
+            slabs = slabs * weights[:, None, :]
+        return slabs, depths * voxel_size
+
+
+def strips(n_pixels: int, angle: float, *, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Divide an image into strips of like depth of the tilted middle plane.
+
+    Parameters
+    ----------
+    n_pixels : int
+        Pixels along x.
+    angle : float
+        Tilt, rad.
+    step : float
+        Difference in depth between neighbours, pixels.
+
+    Returns
+    -------
+    weights : (s, n_pixels) float32 array
+        The part that each strip has in each column: triangles that add up to 1.
+    depths : (s,) array
+        Their depths, ``-u tan(angle)``, pixels.
+    """
+    # Beyond 89 degrees the plane is seen from its edge and has no depth of its own.
+    slope = np.tan(np.clip(angle, -np.deg2rad(89), np.deg2rad(89)))
+    depth = -(np.arange(n_pixels) - n_pixels // 2) * slope
+    low = np.floor(depth.min() / step) * step
+    count = int(np.ceil((depth.max() - low) / step - 1e-9)) + 1
+    depths = low + step * np.arange(count)
+    weights = np.clip(1 - np.abs(depth[None, :] - depths[:, None]) / step, 0, None)
+    return weights.astype(np.float32), depths

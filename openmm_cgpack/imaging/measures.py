@@ -1,25 +1,24 @@
-"""What a signal-to-noise ratio means, by name, and how it is measured."""
+"""How good a tomogram is: signal-to-noise ratios by name, and Fourier shell correlation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
+from scipy import fft
 
 from ..core.tilts import TiltSeries
 from ..core.volume import Volume
-from .stages import GaussianNoise, Stage, on_grid_of, run_stages
 
-SNR_DEFINITIONS = ("volume", "projection", "pei2016")
-"""Names of the definitions; see `measure_snr`."""
+SnrDefinition = Literal["volume", "projection", "pei2016"]
+"""What a signal-to-noise ratio means: see `measure_snr`."""
 
 
 def measure_snr(
     tomogram: Volume,
     signal: Volume,
     *,
-    definition: str = "volume",
-    stages: Sequence[Stage] = (),
+    definition: SnrDefinition = "volume",
     gains: tuple[float, float] | None = None,
 ) -> float:
     """Return the signal-to-noise ratio of a tomogram whose noise-free render is known.
@@ -45,10 +44,8 @@ def measure_snr(
         Its noise-free render.
     definition : {"volume", "projection", "pei2016"}, optional
         What the ratio means.
-    stages : sequence of Stage, optional
-        The stages of the one-step model that made both; wanted for ``"pei2016"``.
     gains : tuple of two floats, optional
-        L and G, in place of `stages`: for a tilt series, `TiltImaging.gains` has them.
+        L and G, wanted for ``"pei2016"``: `OneStep.gains` and `TiltImaging.gains` have them.
 
     Returns
     -------
@@ -58,7 +55,7 @@ def measure_snr(
     Raises
     ------
     ValueError
-        Unknown definition, different shapes, or no noise stages for ``"pei2016"``.
+        Unknown definition, different shapes, or no gains for ``"pei2016"``.
 
     References
     ----------
@@ -76,19 +73,37 @@ def measure_snr(
     >>> measure_snr(tomogram, signal)
     4.0
     """
+    if definition not in get_args(SnrDefinition):
+        raise ValueError(
+            f"definition: wanted one of {', '.join(get_args(SnrDefinition))}, got {definition!r}"
+        )
     if tomogram.data.shape != signal.data.shape:
         raise ValueError(
             f"signal: wanted the tomogram's shape {tomogram.data.shape}, got {signal.data.shape}"
         )
-    signal_variance, noise = variances(tomogram.data, signal.data, definition)
-    if noise == 0:
+    if definition == "pei2016" and gains is None:
+        raise ValueError("gains: wanted L and G for 'pei2016', got None")
+    above, below = variances(tomogram.data, signal.data, definition)
+    if below == 0:
         return np.inf
-    if gains is not None and definition == "pei2016":
-        return signal_variance / noise * gains[1] / gains[0]
-    return signal_variance / noise / snr_factor(signal, stages, definition)
+    if definition == "pei2016":
+        loss, gain = gains  # type: ignore[misc]
+        return above / below * gain / loss
+    return above / below
 
 
-def variances(data: np.ndarray, signal: np.ndarray | None, definition: str) -> tuple[float, float]:
+def measured_snr(
+    tomogram: Volume, signal: Volume, *, gains: tuple[float, float] | None = None
+) -> dict[str, float]:
+    """Return the ratio by each definition, ``"pei2016"`` where there are gains for it."""
+    names: list[SnrDefinition] = ["volume", "projection"]
+    names += [] if gains is None else ["pei2016"]
+    return {name: measure_snr(tomogram, signal, definition=name, gains=gains) for name in names}
+
+
+def variances(
+    data: np.ndarray, signal: np.ndarray | None, definition: SnrDefinition
+) -> tuple[float, float]:
     """Return the variances of the signal and of the noise where a definition has them.
 
     Parameters
@@ -150,68 +165,6 @@ def measure_series_snr(series: TiltSeries, signal: TiltSeries) -> float:
     return above / below if below else np.inf
 
 
-def snr_factor(volume: Volume, stages: Sequence[Stage], definition: str) -> float:
-    """Return the ratio of `variances` for an SNR of 1 by a definition.
-
-    Parameters
-    ----------
-    volume : Volume
-        Any volume on the grid of interest.
-    stages : sequence of Stage
-        The stages; those that are not noise must be linear and the same everywhere.
-    definition : {"volume", "projection", "pei2016"}
-        What the ratio means.
-
-    Returns
-    -------
-    float
-        1 for ``"volume"`` and ``"projection"``, L / G for ``"pei2016"``: see `measure_snr`.
-
-    Raises
-    ------
-    ValueError
-        Unknown definition, or no noise stages for ``"pei2016"``.
-    """
-    if definition not in SNR_DEFINITIONS:
-        raise ValueError(
-            f"snr_definition: wanted one of {', '.join(SNR_DEFINITIONS)}, got {definition!r}"
-        )
-    if definition != "pei2016":
-        return 1.0
-    sources = [
-        (stage.variance, white_gain(volume, stages[i + 1 :]))
-        for i, stage in enumerate(stages)
-        if isinstance(stage, GaussianNoise)
-    ]
-    if not sources:
-        raise ValueError("stages: wanted at least one GaussianNoise for 'pei2016', got none")
-    gain = sum(share * left for share, left in sources) / sum(share for share, _ in sources)
-    return white_gain(volume, stages) / gain
-
-
-def white_gain(volume: Volume, stages: Sequence[Stage]) -> float:
-    """Return the part of white noise's variance that noise-free stages leave.
-
-    It is the sum of squares of the stages' response to one bright voxel (Parseval), less the
-    mean, which is no part of a variance.
-
-    Parameters
-    ----------
-    volume : Volume
-        Any volume on the grid of interest.
-    stages : sequence of Stage
-        Linear stages that are the same everywhere.
-
-    Returns
-    -------
-    float
-    """
-    point = np.zeros(volume.data.shape, dtype=np.float32)
-    point[0, 0, 0] = 1.0
-    response = run_stages(on_grid_of(volume, point), stages)
-    return variance(response.data) * response.data.size
-
-
 def variance(data: np.ndarray, minus: np.ndarray | None = None) -> float:
     """Return the variance of `data`, or of ``data - minus``, summed in double precision.
 
@@ -238,3 +191,75 @@ def variance(data: np.ndarray, minus: np.ndarray | None = None) -> float:
         mean += shift * values.size / total
         count = total
     return squares / count
+
+
+def fourier_shell_correlation(
+    first: Volume, second: Volume, *, width: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the correlation of two volumes in shells of like frequency.
+
+    Parameters
+    ----------
+    first, second : Volume
+        On grids of the same shape and voxel size.
+    width : float, optional
+        Width of a shell, 1/nm; that of one frequency of the shortest axis when left out.
+
+    Returns
+    -------
+    frequency : (s,) array
+        Middle of each shell up to Nyquist frequency, 1/nm.
+    correlation : (s,) array
+        ``Re sum(F1 F2*) / sqrt(sum |F1|² sum |F2|²)``, from -1 to 1; 0 where one is empty.
+
+    Raises
+    ------
+    ValueError
+        The grids differ.
+
+    References
+    ----------
+    .. [1] G. Harauz, M. van Heel, "Exact filters for general geometry three dimensional
+       reconstruction", Optik 73, 146 (1986).
+
+    Examples
+    --------
+    >>> data = np.random.default_rng(0).random((16, 16, 16), dtype=np.float32)
+    >>> volume = Volume(data=data, voxel_size=1.0, origin=(0, 0, 0))
+    >>> fourier_shell_correlation(volume, volume)[1].round(6).tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+    shape, voxel = first.data.shape, first.voxel_size
+    if second.data.shape != shape or not np.isclose(second.voxel_size, voxel):
+        raise ValueError(
+            f"second: wanted the grid of the first, {shape} of {voxel:g} nm, got "
+            f"{second.data.shape} of {second.voxel_size:g} nm"
+        )
+    width = 1 / (min(shape) * voxel) if width is None else width
+    n_shells = max(1, round(0.5 / voxel / width))
+    a = fft.rfftn(first.data, workers=-1)
+    b = fft.rfftn(second.data, workers=-1)
+    ky = fft.fftfreq(shape[1], voxel)[:, None]
+    kx = fft.rfftfreq(shape[2], voxel)[None, :]
+    # Frequencies of the half spectrum stand for two, but for the first and last plane.
+    twice = np.full(kx.shape, 2.0)
+    twice[:, 0] = 1
+    if shape[2] % 2 == 0:
+        twice[:, -1] = 1
+    sums = np.zeros((3, n_shells + 1))
+    for plane_a, plane_b, kz in zip(a, b, fft.fftfreq(shape[0], voxel), strict=True):
+        shell = np.rint(np.sqrt(kz**2 + ky**2 + kx**2) / width).astype(np.int64)
+        shell = np.minimum(shell, n_shells + 1).ravel()
+        for i, product in enumerate(
+            (
+                (plane_a * plane_b.conj()).real,
+                np.abs(plane_a) ** 2,
+                np.abs(plane_b) ** 2,
+            )
+        ):
+            weights = (twice * product).ravel()
+            sums[i] += np.bincount(shell, weights, n_shells + 2)[: n_shells + 1]
+    cross, power_a, power_b = sums[:, 1:]
+    norm = np.sqrt(power_a * power_b)
+    found = np.divide(cross, norm, out=np.zeros_like(cross), where=norm > 0)
+    return width * np.arange(1, n_shells + 1), found

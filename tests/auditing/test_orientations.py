@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from openmm_cgpack import Filament
-from openmm_cgpack.auditing import nematic_order, orientation
-from openmm_cgpack.auditing.orientation import long_axis, neighbour_order, uniformity
+from openmm_cgpack.auditing import nematic_order, orientation_order
+from openmm_cgpack.auditing.orientations import long_axis, neighbour_order, uniformity
 from openmm_cgpack.core import BallModel, Open, Periodic, RigidTransforms, Scene
 
 
@@ -92,7 +92,7 @@ def test_neighbours_side_by_side():
     translations = np.repeat(rng.uniform(-60, 60, (60, 3)), 2, axis=0)
     translations[1::2] += [0.0, 0.5, 0.0]
     scene = scene_of(rotations, translations)
-    found = orientation(scene, scene.positions, scene.transforms, Open())
+    found = orientation_order(scene, scene.positions, scene.transforms, Open())
     assert found.neighbours.order == pytest.approx(1)
     assert found.neighbours.pairs == 60
     # The two of a pair are one draw: chance is that of 60 axes.
@@ -129,7 +129,7 @@ def test_filaments_by_their_ends():
     turn = Rotation.from_euler("y", 1.0).as_matrix()
     n = 12
     scene = scene_of(np.tile(turn, (n, 1, 1)), np.arange(3 * n).reshape(n, 3) * 9.0, (chain, rod()))
-    found = orientation(scene, scene.positions, scene.transforms, Open())
+    found = orientation_order(scene, scene.positions, scene.transforms, Open())
     by_name = {nematic.name: nematic for nematic in found.nematic}
     assert by_name["chain"].order == pytest.approx(1)
     assert by_name["chain"].n == 6
@@ -138,4 +138,4 @@ def test_filaments_by_their_ends():
 
 def test_fewer_than_two_molecules_have_no_order():
     scene = scene_of(np.eye(3)[None], np.zeros((1, 3)))
-    assert orientation(scene, scene.positions, scene.transforms, Open()) is None
+    assert orientation_order(scene, scene.positions, scene.transforms, Open()) is None
