@@ -1,12 +1,13 @@
 """A format of a user's own module is one as all others."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import own_format
 import pytest
 import world
 
-from openmm_cgpack.cli import main
 from openmm_cgpack.core import ParticleTable
 from openmm_cgpack.export import export_truth
 
@@ -31,8 +32,10 @@ def test_it_is_among_all_formats(tmp_path):
     assert "census" in export_truth(world.molecules()[1], tmp_path)
 
 
-def test_by_the_command(run, capsys):
+def test_by_the_command(run):
     """The command's choices are the formats that there are when it runs."""
-    assert main(["export", str(run), "--format", "census"]) == 0
-    assert capsys.readouterr().out.split() == ["census", str(run / "census")]
+    words = ["--import", own_format.__file__, "export", str(run), "--format", "census"]
+    command = [sys.executable, "-m", "openmm_cgpack", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["census", str(run / "census")], done.stderr
     assert (run / "census" / "run-1.txt").read_text().splitlines() == COUNTED
