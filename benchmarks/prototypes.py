@@ -15,10 +15,11 @@ from scipy.spatial import cKDTree
 
 from openmm_cgpack.core import BallModel
 from openmm_cgpack.models import union_volume
-from openmm_cgpack.packing import as_packed, choose_platform, insert
-from openmm_cgpack.packing.press import Press
+from openmm_cgpack.packing import Compression, Run, as_packed, insert
+from openmm_cgpack.packing.checkpoint import Checkpoint
 from openmm_cgpack.packing.scenes import moved_bodies
-from openmm_cgpack.packing.surfaces import atom_points
+from openmm_cgpack.packing.shrinking_box import ShrinkingBox
+from openmm_cgpack.packing.surfaces import rigid_points
 from openmm_cgpack.poses import extract_transforms
 
 ATOMS = 40
@@ -52,14 +53,15 @@ def widened(model: BallModel) -> BallModel:
 
 
 def _press(packed, *, timestep, seed):
-    return Press(
+    return ShrinkingBox(
         packed,
-        stiffness=1e5,
-        gap=0.0,
-        timestep=timestep,
-        platform=choose_platform("CPU", threads=2),
+        Compression(gap=0.0, timestep=timestep),
+        forces=(),
+        run=Run(platform="CPU", threads=2),
         seed=seed,
         reporters=(),
+        checkpoint=Checkpoint(None, packed.scene, settings={}),
+        stage="prototype",
     )
 
 
@@ -98,7 +100,7 @@ def prototype_b(packed, *, steps=300, seed):
 
 
 def _fine(model: BallModel) -> BallModel:
-    points = atom_points(model, 0.0)[0]
+    points = rigid_points(model, 0.0)[0]
     edge = (ATOMS * model.volume / len(points)) ** (1 / 3)
     _, group = np.unique(np.floor(points / edge).astype(int), axis=0, return_inverse=True)
     group = group.reshape(-1)

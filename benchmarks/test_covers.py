@@ -11,11 +11,11 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 from test_dense import full_structures
 
-from openmm_cgpack import Cover, as_packed, coarse_grain, insert, library
+from openmm_cgpack import Compression, Cover, Run, as_packed, coarse_grain, insert, library
 from openmm_cgpack.auditing.shapes import body_mask
 from openmm_cgpack.models.union import scaled_radii, union_volume
-from openmm_cgpack.packing.platforms import choose_platform
-from openmm_cgpack.packing.press import Press
+from openmm_cgpack.packing.checkpoint import Checkpoint
+from openmm_cgpack.packing.shrinking_box import ShrinkingBox
 from openmm_cgpack.structures.envelope import envelope_mask
 
 FULL = ("3hhb", "1u6g", "3d2f", "1w6t", "1yg6", "4v4r_30S")
@@ -220,14 +220,15 @@ def costs(scenes, *, rounds, steps=20):
     All take turns, as what else the machine does must meet all of them alike.
     """
     presses = {
-        name: Press(
+        name: ShrinkingBox(
             as_packed(scene),
-            stiffness=1e5,
-            gap=0.2,
-            timestep=0.1,
-            platform=choose_platform("CPU"),
+            Compression(timestep=0.1),
+            forces=(),
+            run=Run(platform="CPU"),
             seed=1,
             reporters=(),
+            checkpoint=Checkpoint(None, scene, settings={}),
+            stage="costs",
         )
         for name, scene in scenes.items()
     }

@@ -2,7 +2,6 @@
 
 import resource
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,12 @@ from prototypes import prototype_a, prototype_b, voxel_envelope
 
 from openmm_cgpack import (
     SHAPE_COVER,
+    Dense,
+    Packing,
     PackingError,
     PlacementError,
     Reading,
+    Run,
     as_packed,
     audit,
     box_fraction,
@@ -28,7 +30,6 @@ from openmm_cgpack import (
     remove_clashes,
 )
 from openmm_cgpack.auditing import atom_contacts
-from openmm_cgpack.packing import dense
 
 FULL = (
     "3h84",
@@ -123,29 +124,24 @@ class Clock:
         """Time of the driver over that of bare steps."""
         return self.whole / self.steps - 1 if self.steps else np.nan
 
+    def pack(self, scene, protocol):
+        """Pack a scene block by block; measured are compressions and every call to step."""
+        packing = Packing(protocol.steps(scene, run=Run(platform="CPU"), seed=1))
+        plain_step = openmm.app.Simulation.step
 
-@contextmanager
-def driving():
-    """Yield a clock of all compressions; measured are the compression and every call to step."""
-    clock = Clock()
-    plain_step, plain_compress = openmm.app.Simulation.step, dense.compress
+        def step(simulation, steps):
+            begin = time.perf_counter()
+            plain_step(simulation, steps)
+            self.steps += time.perf_counter() - begin
 
-    def step(self, steps):
-        begin = time.perf_counter()
-        plain_step(self, steps)
-        clock.steps += time.perf_counter() - begin
-
-    def compress(*args, **kwargs):
-        begin = time.perf_counter()
-        try:
-            return plain_compress(*args, **kwargs)
-        finally:
-            clock.whole += time.perf_counter() - begin
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(openmm.app.Simulation, "step", step)
-        patch.setattr(dense, "compress", compress)
-        yield clock
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(openmm.app.Simulation, "step", step)
+            begin = time.perf_counter()
+            for block in packing:
+                now = time.perf_counter()
+                self.whole += now - begin if block.stage.startswith("compression") else 0.0
+                begin = now
+        return packing.result
 
 
 @pytest.mark.slow
@@ -159,7 +155,7 @@ def test_dense_fractions(models, full, record):
 
     def row(protocol, packed, seconds, clock=None):
         reached = box_fraction(packed.scene, packed.boundary)
-        steps = packed.provenance.get("compress", {}).get("steps", 0) if clock else 0
+        steps = packed.provenance.get("compression", {}).get("steps", 0) if clock else 0
         rows.append(
             {
                 "protocol": protocol,
@@ -185,11 +181,11 @@ def test_dense_fractions(models, full, record):
     for fraction in asked:
         start = insert(counts, fraction=0.1, seed=1)
         begin, protocol = time.perf_counter(), "`pack_scene`"
-        with driving() as clock:
-            try:
-                packed = pack_scene(start, fraction=fraction, seed=1, platform="CPU")
-            except PackingError as error:
-                packed, protocol = error.best, f"{protocol} to {fraction:.2f}: PackingError"
+        clock = Clock()
+        try:
+            packed = clock.pack(start, Dense(fraction=fraction))
+        except PackingError as error:
+            packed, protocol = error.best, f"{protocol} to {fraction:.2f}: PackingError"
         reached.append(row(protocol, packed, time.perf_counter() - begin, clock) / fraction)
     if full:
         slow, seconds = timed(lambda: prototype_a(counts, 0.45, seed=1))
@@ -214,7 +210,7 @@ def test_dense_scaling(models, full, record):
             n = copies * len(models)
             scene, inserting = timed(lambda c=counts, f=easy: insert(c, fraction=f, seed=1))
             packed, compressing = timed(
-                lambda s=scene, f=fraction: compress(s, fraction=f, seed=1, platform="CPU")
+                lambda s=scene, f=fraction: compress(s, fraction=f, seed=1, run=Run(platform="CPU"))
             )
             packed, removing = timed(lambda p=packed: remove_clashes(p))
             whole = inserting + compressing + removing
@@ -268,7 +264,7 @@ def test_dense_order(models, full, record):
 
     row("`insert` alone", as_packed(start))
     for fraction in (0.3, 0.39) if full else (0.3,):
-        deviation, p = row("`pack_scene`", pack_scene(start, fraction=fraction, seed=1))
+        deviation, p = row("`pack_scene`", pack_scene(start, Dense(fraction=fraction), seed=1))
         assert deviation < 5
         assert p > 1e-6
     record(rows, note=f"{start.n_instances} molecules of {len(models)} species.")

@@ -5,13 +5,11 @@ import time
 import warnings
 
 import numpy as np
-import openmm
-import openmm.app
 import pytest
 from paper_scene import paper_scene
 
-from openmm_cgpack import create_system, extract_transforms, pack, pack_scene, paper_forces
-from openmm_cgpack.packing import choose_platform, overlaps, to_topology
+from openmm_cgpack import Pull, Run, SwitchedLennardJones, extract_transforms, pack, pack_scene
+from openmm_cgpack.packing import overlaps
 
 KCAL = 4.184
 
@@ -24,16 +22,8 @@ def scene(full):
 
 
 def simulation_of(scene, *, lennard_jones="standard", rigidity="constraints"):
-    system = create_system(
-        scene, forces=paper_forces(lennard_jones=lennard_jones), rigidity=rigidity
-    )
-    integrator = openmm.LangevinMiddleIntegrator(300, 10, 0.02)
-    integrator.setRandomNumberSeed(1)
-    simulation = openmm.app.Simulation(
-        to_topology(scene), system, integrator, *choose_platform("CPU")
-    )
-    simulation.context.setPositions(scene.positions)
-    return simulation
+    protocol = Pull(lennard_jones=SwitchedLennardJones(form=lennard_jones), rigidity=rigidity)
+    return protocol.simulation(scene, run=Run(platform="CPU"), seed=1)
 
 
 @pytest.mark.slow
@@ -56,7 +46,8 @@ def test_driver_overhead(scene, full, record):
 
         simulation.integrator.step = timed_step
         start = time.perf_counter()
-        pack(simulation, scene, max_steps=steps, tolerance=0, patience=steps, relax_steps=0)
+        protocol = Pull(max_steps=steps, tolerance=0, patience=steps, relax_steps=0)
+        pack(simulation, scene, protocol)
         ratios.append((time.perf_counter() - start) / sum(stepping))
         rates.append(steps / sum(stepping))
         assert simulation.currentStep == steps
@@ -81,8 +72,8 @@ def test_epsilon(scene, full, record):
     """Epsilon against the overlap that a packing leaves."""
     rows = []
     for epsilon in (1, 50, 500, 2000, 10_000, 50_000) if full else (1, 2000):
-        forces = paper_forces(epsilon=epsilon * KCAL, lennard_jones="standard")
-        packed = pack_scene(scene, forces=forces, platform="CPU", seed=1)
+        term = SwitchedLennardJones(epsilon=epsilon * KCAL, form="standard")
+        packed = pack_scene(scene, Pull(lennard_jones=term), run=Run(platform="CPU"), seed=1)
         history = packed.history
         tightest = int(np.argmin(history.radius_of_gyration))
         _, depth = overlaps(scene, packed.positions)
@@ -111,7 +102,7 @@ def test_rigidity(full, record):
         for form in ("custom", "standard"):
             simulation = simulation_of(scene, rigidity=rigidity, lennard_jones=form)
             start = time.perf_counter()
-            packed = pack(simulation, scene, relax_steps=8000)
+            packed = pack(simulation, scene, Pull(relax_steps=8000))
             seconds = time.perf_counter() - start
             poses = extract_transforms(packed)
             sizes = np.array([scene.model(i).radius_of_gyration for i in range(scene.n_instances)])

@@ -28,7 +28,7 @@ for model, count in molecules:
 # centre until it no longer tightens, and then lets go.
 
 scene = cgp.place(molecules + deformables, seed=1)
-packed = cgp.pack_scene(scene, seed=1, max_steps=3_000)
+packed = cgp.pack_scene(scene, cgp.Pull(max_steps=3_000), seed=1)
 
 radius = packed.history.radius_of_gyration
 print(f"radius of gyration {radius[0]:.1f} nm, then {radius[-1]:.1f} nm")

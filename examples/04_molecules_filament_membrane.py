@@ -40,11 +40,9 @@ scene, enlarged = place_in(
 reporter = cgp.FrameReporter(25)
 packed = cgp.pack_scene(
     scene,
+    cgp.Pull(max_steps=4_000, relax_steps=2_000),
+    run=settings.run,
     seed=settings.seed_of("dynamics"),
-    max_steps=4_000,
-    relax_steps=2_000,
-    platform=settings.platform,
-    threads=settings.threads,
     reporters=[reporter],
 )
 run, radius = PackingRun(packed, reporter), packed.history.radius_of_gyration

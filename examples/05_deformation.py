@@ -37,11 +37,9 @@ def packing(model, index):
     reporter = cgp.FrameReporter(20)
     packed = cgp.pack_scene(
         cgp.Scene(species=(model,), species_index=[0], transforms=pose),
+        cgp.Pull(max_steps=2_000, relax_steps=relax_steps),
+        run=settings.run,
         seed=settings.seed_of("dynamics", index),
-        max_steps=2_000,
-        relax_steps=relax_steps,
-        platform=settings.platform,
-        threads=settings.threads,
         reporters=[reporter],
     )
     return PackingRun(packed, reporter)

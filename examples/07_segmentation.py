@@ -45,11 +45,9 @@ def labelled_tomogram(index):
     scene = cgp.place(contents, seed=settings.seed_of("placement", index))
     packed = cgp.pack_scene(
         scene,
+        cgp.Pull(max_steps=2_000, relax_steps=1_000),
+        run=settings.run,
         seed=settings.seed_of("dynamics", index),
-        max_steps=2_000,
-        relax_steps=1_000,
-        platform=settings.platform,
-        threads=settings.threads,
     )
     density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
     labels = cgp.render_labels(packed, grid=density.grid)

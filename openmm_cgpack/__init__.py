@@ -31,6 +31,7 @@ from .core import (
     TiltSeries,
     Volume,
 )
+from .core.settings import Settings, kind, setting
 from .core.transforms import from_zyz, to_quaternion, to_zyz
 from .density import (
     Labels,
@@ -68,13 +69,13 @@ from .evaluation import (
 from .export import Export, Format, export_run, view
 from .forces import (
     CentrePull,
+    ForceTerm,
     HarmonicAngles,
     HarmonicBonds,
     ObstacleWall,
     SoftRepulsion,
     SwitchedLennardJones,
     Walls,
-    paper_forces,
 )
 from .imaging import (
     ContrastTransfer,
@@ -118,9 +119,16 @@ from .models import (
 )
 from .packing import (
     ClashRemoval,
+    Compression,
+    Dense,
     FrameReporter,
     Insertion,
+    Packing,
     Placement,
+    Protocol,
+    Pull,
+    Run,
+    Start,
     as_packed,
     box_fraction,
     choose_platform,
@@ -143,15 +151,8 @@ from .packing import (
     write_topology,
 )
 from .poses import Poses, extract_transforms
-from .recipe import (
-    Recipe,
-    demo_recipe,
-    dump_recipe,
-    load_recipe,
-    run,
-    simulate,
-    simulate_series,
-)
+from .recipe import Recipe, demo_recipe, dump_recipe, load_recipe
+from .runs import RunFolder, render_again, resume, run, simulate, simulate_series
 from .structures import (
     Library,
     LibraryEntry,
@@ -175,12 +176,15 @@ __all__ = [
     "Boundary",
     "CentrePull",
     "ClashRemoval",
+    "Compression",
     "ContrastTransfer",
     "Cover",
     "Curve",
+    "Dense",
     "DogPicker",
     "Export",
     "Filament",
+    "ForceTerm",
     "Format",
     "FrameReporter",
     "Grid",
@@ -203,6 +207,7 @@ __all__ = [
     "OneStep",
     "Open",
     "PackedScene",
+    "Packing",
     "PackingError",
     "ParticleTable",
     "Periodic",
@@ -211,15 +216,21 @@ __all__ = [
     "Placement",
     "PlacementError",
     "Poses",
+    "Protocol",
+    "Pull",
     "Reading",
     "Recipe",
     "Reconstruction",
     "RigidTransforms",
+    "Run",
+    "RunFolder",
     "Sampling",
     "Scene",
     "SegmentationScores",
+    "Settings",
     "Slab",
     "SoftRepulsion",
+    "Start",
     "Structure",
     "StructureError",
     "SwitchedLennardJones",
@@ -254,6 +265,7 @@ __all__ = [
     "from_zyz",
     "gaussian_sigma",
     "insert",
+    "kind",
     "library",
     "load_packed",
     "load_recipe",
@@ -264,7 +276,6 @@ __all__ = [
     "overlaps",
     "pack",
     "pack_scene",
-    "paper_forces",
     "particle_table",
     "place",
     "platform_names",
@@ -285,12 +296,15 @@ __all__ = [
     "reduce_structure",
     "remove_clashes",
     "render",
+    "render_again",
     "render_density",
     "render_labels",
+    "resume",
     "run",
     "save_packed",
     "save_scene",
     "score_labels",
+    "setting",
     "simulate",
     "simulate_series",
     "single_ball",

@@ -55,11 +55,12 @@ def crowded_scene(settings: Settings) -> CrowdedScene:
     reporter = cgp.FrameReporter(50)
     packed = cgp.pack_scene(
         scene,
+        cgp.Pull(
+            max_steps=20_000 if settings.full else 3_000,
+            relax_steps=4_000 if settings.full else 2_000,
+        ),
+        run=settings.run,
         seed=settings.seed_of("dynamics"),
-        max_steps=20_000 if settings.full else 3_000,
-        relax_steps=4_000 if settings.full else 2_000,
-        platform=settings.platform,
-        threads=settings.threads,
         reporters=(reporter,),
         progress=settings.progress,
     )
@@ -85,9 +86,8 @@ def dense_series(settings: Settings) -> tuple[DenseScene, ...]:
     start = cgp.insert(counts, fraction=FRACTIONS[0], seed=settings.seed_of("placement"))
     series = cgp.crowding_series(
         start,
-        fractions=FRACTIONS,
-        platform=settings.platform,
-        threads=settings.threads,
+        FRACTIONS,
+        run=settings.run,
         seed=settings.seed_of("dynamics"),
         progress=settings.progress,
     )

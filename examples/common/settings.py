@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from openmm_cgpack import Run
 from openmm_cgpack.core.seeds import stage_seed
 
 from .section import Section
@@ -31,6 +32,11 @@ class Settings:
     platform: str | None = None
     threads: int | None = None
     progress: bool = False
+
+    @property
+    def run(self) -> Run:
+        """Where packings run."""
+        return Run(platform=self.platform, threads=self.threads)
 
     def seed_of(self, stage: str, index: int = 0) -> np.random.SeedSequence:
         """Return the seed of a stage ("models", "placement", "dynamics" or "noise")."""

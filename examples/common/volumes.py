@@ -104,7 +104,7 @@ def pack_cover(
         packed=packed,
         fraction=cgp.box_fraction(packed.scene, packed.boundary),
         filled=copies * sum(union_of(model) for model in models) / packed.boundary.volume,
-        overlap=packed.provenance["compress"]["rms_overlap_nm"],
+        overlap=packed.provenance["compression"]["rms_overlap_nm"],
         deepest=float(depth.max(initial=0.0)),
         clash=clash_share(packed),
     )
@@ -124,13 +124,9 @@ def tightest(
         # Balls keep no distance beyond their radii: that would cost small ones more than large.
         return cgp.compress(
             start,
+            cgp.Compression(acceptable=TOLERANCE, limit=TOLERANCE, gap=0.0, max_steps=max_steps),
             fraction=fraction,
-            acceptable=TOLERANCE,
-            limit=TOLERANCE,
-            gap=0.0,
-            max_steps=max_steps,
-            platform=settings.platform,
-            threads=settings.threads,
+            run=settings.run,
             seed=seed.spawn(1)[0],
             progress=settings.progress,
         )

@@ -7,8 +7,7 @@ from .distances import RadialDistribution, radial_distribution
 from .envelopes import Occupancy, occupancy
 from .measure import AuditSettings, audit
 from .orientations import (
-    NeighbourOrder,
-    NematicOrder,
+    OrderParameter,
     OrientationOrder,
     nematic_order,
     orientation_order,
@@ -21,9 +20,8 @@ __all__ = [
     "AuditSettings",
     "BallOverlap",
     "Contacts",
-    "NeighbourOrder",
-    "NematicOrder",
     "Occupancy",
+    "OrderParameter",
     "OrientationOrder",
     "RadialDistribution",
     "SpeciesCount",

@@ -16,21 +16,23 @@ _MANY = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class NematicOrder:
-    """Order of axes that have no head: 1 where all are parallel.
+class OrderParameter:
+    """How parallel axes are that have no head, beside what chance alone gives.
 
     Parameters
     ----------
     name : str
         What was looked at.
     n : int
-        Number of axes.
+        Number of axes, or of pairs of axes.
     order : float
-        Largest eigenvalue of the mean of ``(3 u u^T - 1) / 2``.
+        Of axes, the largest eigenvalue of the mean of ``(3 u u^T - 1) / 2``: 1 where all are
+        parallel. Of pairs, the mean of ``(3 cos^2 - 1) / 2`` of the angle between the two: 1
+        parallel, -1/2 at right angles.
     random : float
-        Mean of the order of as many random axes.
+        Mean of the order of as many random axes, or pairs: 0 for pairs.
     random_spread : float
-        Standard deviation of it.
+        Standard deviation of it; ``1 / sqrt(5 n)`` for pairs.
     """
 
     name: str
@@ -46,40 +48,15 @@ class NematicOrder:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeighbourOrder:
-    """How parallel the long axes of nearest neighbours are.
-
-    Parameters
-    ----------
-    pairs : int
-        Pairs of nearest neighbours.
-    order : float
-        Mean of ``(3 cos^2 - 1) / 2`` of the angle between them: 1 parallel, -1/2 at right angles,
-        0 random.
-    random_spread : float
-        Standard deviation of it for random axes, ``1 / sqrt(5 pairs)``.
-    """
-
-    pairs: int
-    order: float
-    random_spread: float
-
-    @property
-    def deviation(self) -> float:
-        """How many standard deviations the order is from that of random axes."""
-        return self.order / self.random_spread
-
-
-@dataclass(frozen=True, kw_only=True)
 class OrientationOrder:
     """Orientations of the rigid molecules and of the filaments.
 
     Parameters
     ----------
-    nematic : tuple of NematicOrder
+    nematic : tuple of OrderParameter
         Of the long axes of all molecules, of those of each species that has 5 or more, and of the
         end-to-end directions of each species of filaments that has 5 or more.
-    neighbours : NeighbourOrder or None
+    neighbours : OrderParameter or None
         Of nearest neighbours among the molecules; None for fewer than 2.
     polar_p, axial_p : float
         Probability that rotations drawn evenly have as large a mean of their vectors (``l = 1``)
@@ -87,8 +64,8 @@ class OrientationOrder:
         says that some orientation is preferred.
     """
 
-    nematic: tuple[NematicOrder, ...]
-    neighbours: NeighbourOrder | None
+    nematic: tuple[OrderParameter, ...]
+    neighbours: OrderParameter | None
     polar_p: float
     axial_p: float
 
@@ -146,7 +123,7 @@ def long_axis(model: BallModel) -> np.ndarray:
     return np.linalg.eigh((weights[:, None] * centred).T @ centred)[1][:, -1]
 
 
-def nematic_order(name: str, axes: np.ndarray) -> NematicOrder:
+def nematic_order(name: str, axes: np.ndarray) -> OrderParameter:
     """Return the nematic order of unit vectors (n, 3), and that of as many random ones.
 
     Examples
@@ -157,7 +134,7 @@ def nematic_order(name: str, axes: np.ndarray) -> NematicOrder:
     n = len(axes)
     mean, spread = _random_level(n)
     tensor = (3 * axes.T @ axes / n - np.eye(3)) / 2
-    return NematicOrder(
+    return OrderParameter(
         name=name,
         n=n,
         order=float(np.linalg.eigvalsh(tensor)[-1]),
@@ -184,16 +161,18 @@ def _random_level(n: int) -> tuple[float, float]:
 
 def neighbour_order(
     centres: np.ndarray, axes: np.ndarray, boundary: Boundary
-) -> NeighbourOrder | None:
+) -> OrderParameter | None:
     """Return how parallel the axes (n, 3) of nearest neighbours are; None for fewer than two."""
     if len(centres) < 2:
         return None
     nearest = _nearest(centres, boundary)
     pairs = np.unique(np.sort(np.stack([np.arange(len(centres)), nearest], axis=1)), axis=0)
     cosine = (axes[pairs[:, 0]] * axes[pairs[:, 1]]).sum(axis=1)
-    return NeighbourOrder(
-        pairs=len(pairs),
+    return OrderParameter(
+        name="nearest neighbours",
+        n=len(pairs),
         order=float((1.5 * cosine**2 - 0.5).mean()),
+        random=0.0,
         random_spread=float(1 / np.sqrt(5 * len(pairs))),
     )
 

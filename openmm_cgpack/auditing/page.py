@@ -216,7 +216,7 @@ def _draw_numbers(axes: Axes, audit: Audit) -> None:
         near = found.neighbours
         lines += [
             f"nearest neighbours' order {near.order:+.3f}",
-            f"   (random 0 ± {near.random_spread:.3f}, {near.pairs} pairs)",
+            f"   (random 0 ± {near.random_spread:.3f}, {near.n} pairs)",
             f"rotations even: p {found.polar_p:.2g} (vectors), {found.axial_p:.2g} (tensors)",
         ]
     occupancy = audit.occupancy

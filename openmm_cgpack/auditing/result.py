@@ -214,7 +214,7 @@ def _order(audit: Audit) -> list[Row]:
             rows.append(("nematic order" if number == 0 else "", value))
     near = found.neighbours
     if near is not None:
-        chance = f"random 0 ± {near.random_spread:.3f} ({near.pairs} pairs)"
+        chance = f"random 0 ± {near.random_spread:.3f} ({near.n} pairs)"
         rows.append(("nearest neighbours", f"{near.order:+.3f}, {chance}"))
     even = f"p {found.polar_p:.2g} (vectors), {found.axial_p:.2g} (tensors)"
     return [*rows, ("evenness of rotations", even)]

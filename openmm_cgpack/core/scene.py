@@ -226,9 +226,9 @@ class PackedScene:
 
     Examples
     --------
-    >>> from openmm_cgpack import Filament, pack_scene, place
+    >>> from openmm_cgpack import Filament, Pull, pack_scene, place
     >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
-    >>> packed = pack_scene(scene, seed=1, platform="CPU", max_steps=100, relax_steps=50)
+    >>> packed = pack_scene(scene, Pull(max_steps=100, relax_steps=50), seed=1)
     >>> packed.positions.shape, packed.boundary
     ((15, 3), Open())
     >>> bool(np.array_equal(packed.scene.positions, scene.positions))

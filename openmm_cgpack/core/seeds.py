@@ -36,3 +36,8 @@ def stage_seed(seed: int, stage: str, index: int = 0) -> np.random.SeedSequence:
 def integer_seed(sequence: np.random.SeedSequence) -> int:
     """Return a positive 31-bit integer drawn from `sequence`, for libraries that want one."""
     return int(sequence.generate_state(1)[0] % (2**31 - 1)) + 1
+
+
+def seed_sequence(seed: int | np.random.SeedSequence) -> np.random.SeedSequence:
+    """Return a seed as a sequence; one that is a sequence already as it is."""
+    return seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)

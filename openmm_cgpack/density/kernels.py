@@ -84,17 +84,18 @@ def trilinear_variance(fractions: np.ndarray, masses: np.ndarray) -> np.ndarray:
     return (fractions * (1 - fractions)) @ masses / masses.sum()
 
 
-def lattice_factor(sigma: float, voxel_size: float) -> int:
+def lattice_factor(sigma: float, voxel_size: float, *, name: str = "resolution") -> int:
     """Return how many times finer than the voxels the lattice of the projection has to be.
 
     Raises
     ------
     ValueError
-        The Gaussian, of `sigma` nm along one axis, is too narrow for voxels of `voxel_size` nm.
+        The Gaussian, of `sigma` nm along one axis, is too narrow for voxels of `voxel_size` nm; the
+        message begins with `name`.
     """
     if sigma < COARSEST * voxel_size:
         raise ValueError(
-            f"resolution: wanted a Gaussian with sigma >= {COARSEST * voxel_size:.3g} nm for "
+            f"{name}: wanted a Gaussian with sigma >= {COARSEST * voxel_size:.3g} nm for "
             f"voxels of {voxel_size:g} nm, got {sigma:.3g} nm; make the voxels smaller or the "
             "resolution coarser"
         )

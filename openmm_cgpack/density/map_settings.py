@@ -70,7 +70,8 @@ class MapSettings(Sampling):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.label_resolution is not None:
-            lattice_factor(gaussian_sigma(self.label_resolution), self.voxel_size)
+            sigma = gaussian_sigma(self.label_resolution)
+            lattice_factor(sigma, self.voxel_size, name="label_resolution")
 
     def grid(self, packed: PackedScene) -> Grid:
         """Return where a scene is drawn: the box of voxels, or else `bounding_grid`."""

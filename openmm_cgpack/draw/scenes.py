@@ -40,9 +40,9 @@ def plot_history(packed: PackedScene) -> Figure:
 
     Examples
     --------
-    >>> from openmm_cgpack import Filament, pack_scene, place
+    >>> from openmm_cgpack import Filament, Pull, pack_scene, place
     >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
-    >>> packed = pack_scene(scene, seed=1, platform="Reference", max_steps=100, relax_steps=0)
+    >>> packed = pack_scene(scene, Pull(max_steps=100, relax_steps=0), seed=1)
     >>> [axes.get_xlabel() for axes in plot_history(packed).axes]
     ['', 'step']
     """

@@ -1,17 +1,14 @@
-"""Frozen force terms, each of which builds one OpenMM force for a scene."""
+"""Force terms: settings, each of which builds one OpenMM force for a scene."""
 
 from .bonded import HarmonicAngles, HarmonicBonds
 from .external import PULL_SCALE, CentrePull
-from .nonbonded import LENNARD_JONES_SCALE, SwitchedLennardJones
-from .presets import DEFAULT_EPSILON, PAPER_PULL_K, ForceTerm, paper_forces
-from .rigidity import Rigidity, body_numbers
-from .soft import BOX_EDGES, SLAB_HEIGHT, ObstacleWall, SoftRepulsion, Walls
+from .nonbonded import LENNARD_JONES_SCALE, SoftRepulsion, SwitchedLennardJones
+from .obstacles import ObstacleWall, Walls
+from .terms import BOX_EDGES, SLAB_HEIGHT, ForceTerm, Rigidity, body_numbers
 
 __all__ = [
     "BOX_EDGES",
-    "DEFAULT_EPSILON",
     "LENNARD_JONES_SCALE",
-    "PAPER_PULL_K",
     "PULL_SCALE",
     "SLAB_HEIGHT",
     "CentrePull",
@@ -24,5 +21,4 @@ __all__ = [
     "SwitchedLennardJones",
     "Walls",
     "body_numbers",
-    "paper_forces",
 ]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core import Scene
-from .rigidity import Rigidity, flexible_bonds
+from ..core.settings import kind
+from .terms import ForceTerm, Rigidity, flexible_bonds
 
 if TYPE_CHECKING:
     import openmm
 
 
-@dataclass(frozen=True, kw_only=True)
-class HarmonicBonds:
+@kind("harmonic_bonds")
+class HarmonicBonds(ForceTerm):
     """Bond stretching, the paper's eq. 10: ``U = k/2 (r - r0)^2``.
 
     Constants and rest lengths are those of the models. OpenMM's form has the factor 1/2 that the
@@ -52,8 +52,8 @@ class HarmonicBonds:
         return force
 
 
-@dataclass(frozen=True, kw_only=True)
-class HarmonicAngles:
+@kind("harmonic_angles")
+class HarmonicAngles(ForceTerm):
     """Angle bending, the paper's eq. 11: ``U = k/2 (theta - theta0)^2``.
 
     The vertex is the middle ball of the model's triples. Species whose ``angle_k`` is 0 bend

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..core import Scene
-from ..core.arrays import frozen, positive
-from .rigidity import Rigidity
+from ..core.settings import kind, setting
+from .terms import ForceTerm, Rigidity
 
 if TYPE_CHECKING:
     import openmm
@@ -16,53 +15,29 @@ PULL_SCALE = "pull_scale"
 """Global parameter of the Context that scales the centre pull: 1 is all of it, 0 none."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CentrePull:
+@kind("centre_pull")
+class CentrePull(ForceTerm):
     """The paper's eq. 8: a force towards the centre, ``k r`` up to `radius`, constant beyond.
 
     Its potential is ``k/2 min(r^2, R^2) + k R (sqrt(max(r^2, R^2)) - R)``, which has no square
-    root near the centre.
-
-    Parameters
-    ----------
-    k : float
-        Force constant, kJ/mol/nm^2.
-    radius : float
-        Where the force stops growing, nm.
-    centre : tuple of float, optional
-        The centre, nm.
-
-    Raises
-    ------
-    ValueError
-        `k` is negative, or the radius is not positive.
+    root near the centre. The default constant is the paper's 10 kcal/mol/Å².
 
     Examples
     --------
     >>> from openmm_cgpack import Filament, place
     >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
-    >>> CentrePull(k=0.01, radius=30.0).build(scene, "bonds").getNumParticles()
-    15
-    >>> CentrePull(k=0.0).build(scene, "bonds") is None
-    True
+    >>> CentrePull(k=0.01).build(scene, "bonds").getNumParticles()
+        15
     """
 
-    k: float
-    radius: float = 30.0
-    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    k: float = setting("force constant", unit="kJ/mol/nm²", default=4184.0, above=0)
+    radius: float = setting("where the force stops growing", unit="nm", default=30.0, above=0)
+    centre: tuple[float, float, float] = setting("the centre", unit="nm", default=(0.0, 0.0, 0.0))
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "k", positive(self.k, "pull k", zero=True))
-        object.__setattr__(self, "radius", positive(self.radius, "pull radius"))
-        centre = tuple(frozen(self.centre, "pull centre", (3,)).tolist())
-        object.__setattr__(self, "centre", centre)
-
-    def build(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomExternalForce | None:
-        """Return the force on all balls, or None without a pull."""
+    def build(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomExternalForce:
+        """Return the force on all balls."""
         import openmm
 
-        if self.k == 0:
-            return None
         x, y, z = self.centre
         force = openmm.CustomExternalForce(
             f"{PULL_SCALE}*(0.5*pull_k*min(r2, pull_radius^2)"

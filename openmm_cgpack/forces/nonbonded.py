@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..core import Open, Scene
-from ..core.arrays import positive
-from .rigidity import Rigidity, body_numbers, flexible_bonds, rigid_pairs
+from ..core import Scene
+from ..core.settings import kind, setting
+from .terms import ForceTerm, Rigidity, body_numbers, flexible_bonds, rigid_pairs
 
 if TYPE_CHECKING:
     import openmm
@@ -21,34 +21,20 @@ LENNARD_JONES_SCALE = "lennard_jones_scale"
 """Global parameter of the Context that scales the Lennard-Jones energy: 1 is all of it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SwitchedLennardJones:
+@kind("lennard_jones")
+class SwitchedLennardJones(ForceTerm):
     """The paper's eq. 12: ``U = epsilon ((Rmin/r)^12 - 2 (Rmin/r)^6)``, switched off at the cutoff.
 
     ``Rmin`` of a pair is the sum of the two radii. Bonded pairs are left out, and so are pairs
     within a rigid body. The switch is OpenMM's quintic between `switch` and `cutoff`; the paper
-    only says that the force "drops evenly" there.
+    only says that the force "drops evenly" there. It names no epsilon either: docs/forces.md has
+    the table behind the default.
 
-    Parameters
-    ----------
-    epsilon : float
-        Depth of the well, kJ/mol.
-    switch : float
-        Where the switching begins, nm.
-    cutoff : float
-        Where the potential has become zero, nm.
-    form : {"custom", "standard", "auto"}
-        ``"custom"`` builds a CustomNonbondedForce, which under ``rigidity="constraints"`` knows
-        the pairs within a body by a body number and so stays cheap for bodies of many balls.
-        ``"standard"`` builds the same potential as a NonbondedForce without charges: about four
-        times faster on the CPU platform, but every pair within a body is an exception, so it is
-        for models of few balls. ``"auto"`` takes that form for scenes of such models and the
-        other for others.
-
-    Raises
-    ------
-    ValueError
-        A number is not positive, the switch is not below the cutoff, or the form is unknown.
+    The form ``"custom"`` is a CustomNonbondedForce, which under ``rigidity="constraints"`` knows
+    the pairs within a body by a body number and so stays cheap for bodies of many balls.
+    ``"standard"`` is the same potential as a NonbondedForce without charges: about four times
+    faster on the CPU platform, but every pair within a body is an exception, so it is for models
+    of few balls. ``"auto"`` takes that form for scenes of such models and the other for others.
 
     Examples
     --------
@@ -56,25 +42,29 @@ class SwitchedLennardJones:
 
     >>> from openmm_cgpack import Filament, place
     >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
-    >>> force = SwitchedLennardJones(epsilon=0.5, switch=20.0, cutoff=21.0).build(scene, "bonds")
+    >>> term = SwitchedLennardJones(epsilon=0.5, switch=20.0, cutoff=21.0, form="custom")
+    >>> force = term.build(scene, "bonds")
     >>> force.getNumParticles(), force.getNumExclusions()
     (15, 12)
     """
 
-    epsilon: float
-    switch: float = 60.0
-    cutoff: float = 61.0
-    form: Literal["custom", "standard", "auto"] = "custom"
+    epsilon: float = setting("depth of the well", unit="kJ/mol", default=8368.0, above=0)
+    switch: float = setting(
+        "where the potential begins to be switched off", unit="nm", default=60.0, above=0
+    )
+    cutoff: float = setting("where it has become zero", unit="nm", default=61.0, above=0)
+    form: Literal["auto", "custom", "standard"] = setting(
+        "OpenMM force that holds it: a CustomNonbondedForce, a NonbondedForce without charges, "
+        "or the one that is faster for the scene",
+        default="auto",
+    )
 
     def __post_init__(self) -> None:
-        for key in ("epsilon", "switch", "cutoff"):
-            object.__setattr__(self, key, positive(getattr(self, key), key))
+        super().__post_init__()
         if self.switch >= self.cutoff:
             raise ValueError(
                 f"switch: wanted less than the cutoff {self.cutoff:g}, got {self.switch:g}"
             )
-        if self.form not in ("custom", "standard", "auto"):
-            raise ValueError(f"form: wanted 'custom', 'standard' or 'auto', got {self.form!r}")
 
     def build(self, scene: Scene, rigidity: Rigidity) -> openmm.Force:
         """Return the CustomNonbondedForce or the NonbondedForce."""
@@ -84,28 +74,9 @@ class SwitchedLennardJones:
         return self._standard(scene) if standard else self._custom(scene, rigidity)
 
     def _custom(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomNonbondedForce:
-        import openmm
-
         energy = f"{LENNARD_JONES_SCALE}*epsilon*(x^2 - 2*x); x = ((radius1 + radius2)/r)^6"
-        by_body = rigidity == "constraints"
-        if by_body:
-            # A list of exclusions would grow with the square of a body's balls.
-            energy = "min(1, abs(body1 - body2))*" + energy
-        force = openmm.CustomNonbondedForce(energy)
-        force.addGlobalParameter(LENNARD_JONES_SCALE, 1.0)
-        force.addGlobalParameter("epsilon", self.epsilon)
-        force.addPerParticleParameter("radius")
-        parameters = scene.radii[:, None]
-        if by_body:
-            force.addPerParticleParameter("body")
-            parameters = np.column_stack([scene.radii, body_numbers(scene)])
-        for row in parameters.tolist():
-            force.addParticle(row)
-        excluded = scene.bonds[flexible_bonds(scene)] if by_body else scene.bonds
-        for first, second in excluded.tolist():
-            force.addExclusion(first, second)
-        periodic = not isinstance(scene.boundary, Open)
-        force.setNonbondedMethod(force.CutoffPeriodic if periodic else force.CutoffNonPeriodic)
+        constants = {LENNARD_JONES_SCALE: 1.0, "epsilon": self.epsilon}
+        force = pair_force(scene, rigidity, energy, constants=constants, radii=scene.radii)
         force.setUseSwitchingFunction(True)
         force.setSwitchingDistance(self.switch)
         force.setCutoffDistance(self.cutoff)
@@ -123,10 +94,93 @@ class SwitchedLennardJones:
         excluded = np.concatenate([np.sort(scene.bonds, axis=1), rigid_pairs(scene)])
         for first, second in np.unique(excluded, axis=0).tolist():
             force.addException(first, second, 0.0, 1.0, 0.0)
-        periodic = not isinstance(scene.boundary, Open)
+        periodic = scene.boundary.bounded
         force.setNonbondedMethod(force.CutoffPeriodic if periodic else force.CutoffNonPeriodic)
         force.setUseSwitchingFunction(True)
         force.setSwitchingDistance(self.switch)
         force.setCutoffDistance(self.cutoff)
         force.setUseDispersionCorrection(False)
         return force
+
+
+@kind("soft_repulsion")
+class SoftRepulsion(ForceTerm):
+    """Balls of different bodies push each other apart: ``U = k/2 (r1 + r2 + gap - r)^2``.
+
+    Zero where they do not touch, and bounded where they do, so that no start is too bad. Pairs
+    within a rigid body are known by a body number, and bonded pairs of deformables are excluded.
+
+    Examples
+    --------
+    Nothing farther apart than two of the largest balls is looked at:
+
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5, radius=2.0).build(), 3)], seed=1)
+    >>> SoftRepulsion(k=1000.0, gap=0.5).build(scene, "bonds").getCutoffDistance()._value
+    4.5
+    """
+
+    k: float = setting("stiffness of a contact", unit="kJ/mol/nm²", default=10_000.0, above=0)
+    gap: float = setting(
+        "distance that is kept between the surfaces of balls; negative lets them overlap",
+        unit="nm",
+        default=0.0,
+    )
+
+    def build(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomNonbondedForce:
+        """Return the force; its cutoff is where the two largest balls touch."""
+        energy = "0.5*soft_k*max(0, radius1 + radius2 - r)^2"
+        radii = scene.radii + self.gap / 2
+        force = pair_force(scene, rigidity, energy, constants={"soft_k": self.k}, radii=radii)
+        force.setCutoffDistance(2 * float(radii.max()))
+        return force
+
+
+def pair_force(
+    scene: Scene,
+    rigidity: Rigidity,
+    energy: str,
+    *,
+    constants: Mapping[str, float],
+    radii: np.ndarray,
+) -> openmm.CustomNonbondedForce:
+    """Return a force between all pairs of balls that are neither bonded nor of one rigid body.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    rigidity : {"bonds", "constraints"}
+        With constraints, pairs of one body are told by a body number in the energy: a list of
+        exclusions would grow with the square of a body's balls.
+    energy : str
+        OpenMM's expression of ``r``, ``radius1`` and ``radius2``, kJ/mol.
+    constants : mapping of floats
+        Its global parameters.
+    radii : (b,) array
+        The balls' radii, nm.
+
+    Returns
+    -------
+    openmm.CustomNonbondedForce
+        With a cutoff, whose distance is the caller's to set.
+    """
+    import openmm
+
+    by_body = rigidity == "constraints"
+    force = openmm.CustomNonbondedForce(
+        "min(1, abs(body1 - body2))*" + energy if by_body else energy
+    )
+    for name, value in constants.items():
+        force.addGlobalParameter(name, value)
+    columns = {"radius": radii} | ({"body": body_numbers(scene)} if by_body else {})
+    for name in columns:
+        force.addPerParticleParameter(name)
+    for row in np.column_stack(list(columns.values())).tolist():
+        force.addParticle(row)
+    excluded = scene.bonds[flexible_bonds(scene)] if by_body else scene.bonds
+    for first, second in excluded.tolist():
+        force.addExclusion(first, second)
+    periodic = scene.boundary.bounded
+    force.setNonbondedMethod(force.CutoffPeriodic if periodic else force.CutoffNonPeriodic)
+    return force

@@ -2,22 +2,33 @@
 
 from .addition import Insertion, insert
 from .clashes import ClashRemoval, remove_clashes
-from .compress import compress
-from .dense import crowding_series
+from .compression import Compression, compress
+from .dense import Dense, crowding_series
 from .fractions import fit_box, fit_counts
 from .measure import box_fraction, deepest_overlap, filled_fraction, overlaps, radius_of_gyration
 from .placement import Placement, place
-from .platforms import choose_platform, platform_names
-from .protocol import pack, pack_scene
+from .platforms import Run, choose_platform, platform_names
+from .protocols import Block, Packing, Protocol, Stop
+from .pull import Pull, pack, pack_scene
 from .scenes import as_packed
+from .start import Start
 from .system import create_system
 from .topology import FrameReporter, to_topology, write_topology
 
 __all__ = [
+    "Block",
     "ClashRemoval",
+    "Compression",
+    "Dense",
     "FrameReporter",
     "Insertion",
+    "Packing",
     "Placement",
+    "Protocol",
+    "Pull",
+    "Run",
+    "Start",
+    "Stop",
     "as_packed",
     "box_fraction",
     "choose_platform",

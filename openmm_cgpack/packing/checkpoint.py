@@ -1,320 +1,325 @@
-"""Checkpoints of a packing: written whole or not at all, and gone on from bit for bit."""
+"""Going on with a packing that was cut off, bit for bit.
+
+A packing is a row of *stages*: the pull is one; a dense packing has an insertion, and at every
+fraction a compression and a removal of clashes. One file holds how far a packing is:
+
+- of every finished stage what it has left: poses, ball positions, the box, the history, frames;
+- of the stage under way its *journal*, and the state of its Simulation.
+
+The journal is a list of outcomes: what the protocol measured after each thing that it did. A
+protocol decides by these numbers alone. So to go on, it is simply run again from its beginning,
+and takes the outcomes from the journal instead of stepping; it comes to the same decisions, in no
+time. With the last outcome the Simulation is brought to the state in the file, and from there on
+it steps. That needs no code that knows how to jump into the middle of a protocol.
+
+The file is written beside its place and renamed, so that a process that is killed leaves the last
+one whole. A *fingerprint* of the scene and of everything that decides the result stands in it; a
+file with another one is refused. The platform does not count: a run may go on on another one,
+from the same positions, with other random numbers.
+
+On the Reference platform, and on the CPU platform with one thread, a packing that was cut off ends
+with the bits of one that was not. For the latter its Context is made anew at every checkpoint
+(see `settle`), also where no file is kept, so that a file changes nothing.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import Scene
-from ..core.units import strip
+from ..core import History, PackedScene, RigidTransforms, Scene
+from ..core.boundary import boundary_from_json
 from ..io.npz import read_npz, write_npz
-from .topology import FrameReporter
+from ..io.scenes import scene_digest
+from .simulation_state import capture, frame_reporters, frames_of, give_frames, restore, settle
 
 if TYPE_CHECKING:
     import openmm.app
 
 FORMAT = "openmm_cgpack checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 COLUMNS = ("step", "radius_of_gyration", "fraction", "overlap", "energy")
 """What `History` holds."""
 
-EVERY = 2500
-"""Steps between checkpoints, where a file for them is given and nothing else said."""
-
-_HISTORY, _KEPT = "history/", "kept/"
-
-_log = logging.getLogger(__name__)
+_UNDER_WAY = "under way"
+"""Key of the header, and of arrays, for the stage that is not finished."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:
-    """A packing that is under way.
+    """How far a packing is, in one file.
 
     Parameters
     ----------
-    fingerprint : str
-        What tells one run from another: see `fingerprint`.
-    phase : {"squeezing", "relaxing", "compressing", "done"}
-        What the protocol was at.
-    step : int
-        Step of the dynamics.
-    settings : dict
-        Settings of the protocol; plain JSON types.
-    engine : dict
-        OpenMM's version, the platform and its properties: `state` is for these alone.
-    state : bytes
-        OpenMM's own checkpoint: positions, velocities, parameters, random numbers.
-    positions, velocities : (b, 3) arrays
-        The same for any engine, nm and nm/ps.
-    box : (3, 3) array
-        Box vectors, nm.
-    parameters : dict
-        The Context's parameters.
-    history : dict of (t,) arrays
-        What was measured so far.
-    frames : tuple of ((f,) int array, (f, b, 3) float32 array)
-        Steps and positions that each `FrameReporter` has kept.
-    kept : dict of arrays
-        What the protocol needs besides, to go on.
-    """
-
-    fingerprint: str
-    phase: str
-    step: int
-    settings: dict[str, Any]
-    engine: dict[str, Any]
-    state: bytes
-    positions: np.ndarray
-    velocities: np.ndarray
-    box: np.ndarray
-    parameters: dict[str, float]
-    history: dict[str, np.ndarray]
-    frames: tuple[tuple[np.ndarray, np.ndarray], ...]
-    kept: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-def fingerprint(
-    simulation: openmm.app.Simulation, scene: Scene, settings: Mapping[str, Any]
-) -> str:
-    """Return a digest of a scene, its System and integrator, and the protocol's settings.
-
-    Two runs with the same one do the same; the platform and OpenMM's version do not count.
-    """
-    import openmm
-
-    digest = hashlib.sha256()
-    for array in (scene.positions, scene.radii, scene.species_index):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update("\n".join(model.name for model in scene.species).encode())
-    for part in (simulation.system, simulation.integrator):
-        text = openmm.XmlSerializer.serialize(part)
-        digest.update(re.sub(r' openmmVersion="[^"]*"', "", text).encode())
-    digest.update(json.dumps(dict(settings), sort_keys=True).encode())
-    return digest.hexdigest()
-
-
-def settle(simulation: openmm.app.Simulation) -> bytes:
-    """Bring a Simulation to where a run that goes on from here would start, and return its state.
-
-    On the CPU platform the order in which forces are summed depends on what went before, so that a
-    run would drift from one that goes on from its checkpoint. Making the Context anew, here too,
-    keeps the two alike bit for bit. With several threads or on a GPU nothing does, and Reference
-    needs nothing.
-
-    Parameters
-    ----------
-    simulation : openmm.app.Simulation
-        The Simulation.
-
-    Returns
-    -------
-    bytes
-        OpenMM's checkpoint.
-    """
-    context = simulation.context
-    state = context.createCheckpoint()
-    if _repeats_if_new(simulation):
-        step = simulation.currentStep
-        context.reinitialize()
-        context.loadCheckpoint(state)
-        simulation.currentStep = step
-    return bytes(state)
-
-
-def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; a file that was there stays as it was until the new one is whole.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    checkpoint : Checkpoint
-        What to write.
-    """
-    header = {
-        "frames": len(checkpoint.frames),
-        **{
-            key: getattr(checkpoint, key)
-            for key in ("fingerprint", "phase", "step", "settings", "engine", "parameters")
-        },
-    }
-    arrays: dict[str, Any] = {
-        "state": np.frombuffer(checkpoint.state, np.uint8),
-        "positions": checkpoint.positions,
-        "velocities": checkpoint.velocities,
-        "box": checkpoint.box,
-    }
-    for prefix, group in ((_HISTORY, checkpoint.history), (_KEPT, checkpoint.kept)):
-        arrays |= {f"{prefix}{key}": values for key, values in group.items()}
-    for number, (steps, frames) in enumerate(checkpoint.frames):
-        arrays |= {f"frames/{number}/steps": steps, f"frames/{number}/positions": frames}
-    write_npz(path, header, arrays, kind=FORMAT, version=FORMAT_VERSION)
-
-
-def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
-    """Read a checkpoint.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    Checkpoint
+    path : path-like or None
+        The file; where it exists the packing goes on from it. None keeps nothing.
+    scene : Scene
+        The scene at the start. Stages change its transforms and box; all else is not in the file.
+    settings : mapping
+        What decides the result besides, seeds too; plain JSON types.
+    simulation : openmm.app.Simulation, optional
+        One that was given, whose System and integrator then decide the result too.
+    reporters : sequence of OpenMM reporters, optional
+        Frames that a `FrameReporter` among them gets in a stage are kept with it.
 
     Raises
     ------
     ValueError
-        The file is no checkpoint, or one of a later version of the format.
+        The file is no checkpoint, or one of another run.
     """
-    header, arrays = read_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted="a checkpoint")
 
-    def group(prefix: str) -> dict[str, np.ndarray]:
-        return {
-            key.removeprefix(prefix): values
-            for key, values in arrays.items()
-            if key.startswith(prefix)
-        }
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None,
+        scene: Scene,
+        *,
+        settings: Mapping[str, Any],
+        simulation: openmm.app.Simulation | None = None,
+        reporters: Sequence[Any] = (),
+    ) -> None:
+        self.path = None if path is None else Path(path)
+        self.scene = scene
+        self.reporters = frame_reporters(reporters)
+        self.stages: dict[str, dict[str, Any]] = {}
+        self.under_way: dict[str, Any] | None = None
+        self.arrays: dict[str, np.ndarray] = {}
+        self._frames_before = [len(reporter.steps) for reporter in self.reporters]
+        if self.path is None:
+            return
+        self.fingerprint = fingerprint(scene, settings, simulation)
+        if self.path.exists():
+            self._read(self.path)
 
-    return Checkpoint(
-        state=arrays["state"].tobytes(),
-        positions=arrays["positions"],
-        velocities=arrays["velocities"],
-        box=arrays["box"],
-        history=group(_HISTORY),
-        kept=group(_KEPT),
-        frames=tuple(
-            (arrays[f"frames/{number}/steps"], arrays[f"frames/{number}/positions"])
-            for number in range(header["frames"])
-        ),
-        **{
-            key: header[key]
-            for key in ("fingerprint", "phase", "step", "settings", "engine", "parameters")
-        },
-    )
-
-
-def take_checkpoint(
-    simulation: openmm.app.Simulation,
-    *,
-    fingerprint: str,
-    phase: str,
-    settings: Mapping[str, Any],
-    history: Mapping[str, Sequence[float] | np.ndarray],
-    kept: Mapping[str, np.ndarray] | None = None,
-) -> Checkpoint:
-    """Return a checkpoint of a Simulation as it stands, and `settle` it.
-
-    Parameters
-    ----------
-    simulation : openmm.app.Simulation
-        The Simulation; frames of its `FrameReporter` are kept too.
-    fingerprint, phase, settings, history, kept
-        See `Checkpoint`.
-
-    Returns
-    -------
-    Checkpoint
-    """
-    context = simulation.context
-    state = context.getState(positions=True, velocities=True)
-    positions = np.asarray(strip(state.getPositions(asNumpy=True)))
-    return Checkpoint(
-        fingerprint=fingerprint,
-        phase=phase,
-        step=simulation.currentStep,
-        settings=dict(settings),
-        engine=_engine(simulation),
-        positions=positions,
-        velocities=np.asarray(strip(state.getVelocities(asNumpy=True))),
-        box=np.asarray(strip(state.getPeriodicBoxVectors(asNumpy=True))),
-        parameters=dict(context.getParameters()),
-        history={key: np.array(values) for key, values in history.items()},
-        kept=dict(kept or {}),
-        frames=tuple(
-            frames_of(reporter, n_balls=len(positions))
-            for reporter in frame_reporters(simulation.reporters)
-        ),
-        state=settle(simulation),
-    )
-
-
-def restore(simulation: openmm.app.Simulation, checkpoint: Checkpoint) -> None:
-    """Bring a Simulation to where a checkpoint was taken.
-
-    With another platform or version of OpenMM than the checkpoint's, the run goes on from the
-    same positions and velocities, with other random numbers; a warning in the log says so.
-
-    Parameters
-    ----------
-    simulation : openmm.app.Simulation
-        A Simulation of the same System.
-    checkpoint : Checkpoint
-        The checkpoint.
-    """
-    context = simulation.context
-    if checkpoint.engine == _engine(simulation):
-        if _repeats_if_new(simulation):
-            context.reinitialize()
-        context.loadCheckpoint(checkpoint.state)
-    else:
-        _log.warning(
-            "the checkpoint was taken on %s with OpenMM %s: going on from its positions and "
-            "velocities, with other random numbers",
-            checkpoint.engine["platform"],
-            checkpoint.engine["openmm"],
+    def left_by(self, stage: str) -> PackedScene | None:
+        """Return what a stage has left; None where it is not finished."""
+        if stage not in self.stages:
+            return None
+        record, arrays = self.stages[stage], _within(self.arrays, stage)
+        for number, reporter in enumerate(self.reporters[: record["reporters"]]):
+            give_frames(reporter, number, arrays)
+        self._count_frames()
+        scene = dataclasses.replace(
+            self.scene,
+            transforms=RigidTransforms(
+                rotations=arrays["rotations"], translations=arrays["translations"]
+            ),
+            boundary=boundary_from_json(record["start"]),
         )
-        context.setPeriodicBoxVectors(*checkpoint.box)
-        context.setPositions(checkpoint.positions)
-        context.setVelocities(checkpoint.velocities)
-        for name, value in checkpoint.parameters.items():
-            context.setParameter(name, value)
-    simulation.currentStep = checkpoint.step
-    for reporter, (steps, frames) in zip(
-        frame_reporters(simulation.reporters), checkpoint.frames, strict=False
-    ):
-        reporter.steps[:] = steps.tolist()
-        reporter.frames[:] = list(frames)
+        return PackedScene(
+            scene=scene,
+            positions=arrays["positions"],
+            boundary=boundary_from_json(record["boundary"]),
+            history=History(**{key: arrays[f"history/{key}"] for key in COLUMNS}),
+            provenance=record["provenance"],
+        )
+
+    def keep(self, stage: str, packed: PackedScene) -> None:
+        """Keep what a stage has left, in place of how far it was.
+
+        Parameters
+        ----------
+        stage : str
+            Its name, unlike any other's of the run.
+        packed : PackedScene
+            What it has left.
+        """
+        if self.path is None:
+            return
+        scene = packed.scene
+        arrays = {
+            "rotations": scene.transforms.rotations,
+            "translations": scene.transforms.translations,
+            "positions": packed.positions,
+            **{f"history/{key}": getattr(packed.history, key) for key in COLUMNS},
+        }
+        before = enumerate(zip(self.reporters, self._frames_before, strict=True))
+        for number, (reporter, since) in before:
+            arrays |= frames_of(reporter, number, n_balls=scene.n_balls, since=since)
+        self._count_frames()
+        self.stages[stage] = {
+            "start": scene.boundary.to_json(),
+            "boundary": packed.boundary.to_json(),
+            "provenance": packed.provenance,
+            "reporters": len(self.reporters),
+        }
+        self.under_way = None
+        self._put(stage, arrays)
+        self._put(_UNDER_WAY, {})
+        self._write()
+
+    def keep_under_way(
+        self,
+        stage: str,
+        simulation: openmm.app.Simulation,
+        outcomes: Mapping[str, np.ndarray],
+        beside: Mapping[str, np.ndarray],
+        *,
+        done: bool,
+    ) -> None:
+        """Keep a stage's journal, what it needs besides, and the state of its Simulation."""
+        header, arrays = capture(simulation)
+        self.under_way = {"stage": stage, "done": done, **header}
+        arrays |= {f"outcomes/{key}": values for key, values in outcomes.items()}
+        arrays |= {f"beside/{key}": values for key, values in beside.items()}
+        self._put(_UNDER_WAY, arrays)
+        self._write()
+
+    def of_stage_under_way(self, stage: str) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+        """Return what `keep_under_way` kept of a stage, header and arrays; None if nothing."""
+        if self.under_way is None or self.under_way["stage"] != stage:
+            return None
+        return self.under_way, _within(self.arrays, _UNDER_WAY)
+
+    def _count_frames(self) -> None:
+        self._frames_before = [len(reporter.steps) for reporter in self.reporters]
+
+    def _put(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        others = {k: v for k, v in self.arrays.items() if not k.startswith(f"{name}/")}
+        self.arrays = others | {f"{name}/{key}": values for key, values in arrays.items()}
+
+    def _write(self) -> None:
+        assert self.path is not None
+        header = {
+            "fingerprint": self.fingerprint,
+            "stages": self.stages,
+            _UNDER_WAY: self.under_way,
+        }
+        write_npz(self.path, header, self.arrays, kind=FORMAT, version=FORMAT_VERSION)
+
+    def _read(self, path: Path) -> None:
+        header, self.arrays = read_npz(
+            path, kind=FORMAT, version=FORMAT_VERSION, wanted="a checkpoint"
+        )
+        if header["fingerprint"] != self.fingerprint:
+            raise ValueError(
+                f"{path}: is a checkpoint of another run: its scene, protocol, forces or seed "
+                "differ; remove it to start anew"
+            )
+        self.stages, self.under_way = header["stages"], header[_UNDER_WAY]
 
 
-def _engine(simulation: openmm.app.Simulation) -> dict[str, Any]:
-    import openmm
+class Journal:
+    """The outcome of everything that a stage has had done, in order.
 
-    platform = simulation.context.getPlatform()
-    return {
-        "openmm": openmm.version.full_version,
-        "platform": platform.getName(),
-        "properties": {
-            name: platform.getPropertyValue(simulation.context, name)
-            for name in platform.getPropertyNames()
-        },
-    }
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Where it is kept, and found again.
+    stage : str
+        Name of the stage.
+    simulation : openmm.app.Simulation
+        The Simulation, at the start of the stage.
+    columns : sequence of str
+        Names of the numbers that an outcome is.
+    every : int
+        Steps after which a checkpoint is due. On one thread of the CPU platform that decides the
+        last digits.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        stage: str,
+        simulation: openmm.app.Simulation,
+        *,
+        columns: Sequence[str],
+        every: int,
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.stage = stage
+        self.simulation = simulation
+        self.columns = tuple(columns)
+        self.every = every
+        self.last = simulation.currentStep
+        self.done = False
+        self.entries: list[tuple[Any, ...]] = []
+        self._found = checkpoint.of_stage_under_way(stage)
+
+    @property
+    def replaying(self) -> bool:
+        """Whether there are outcomes of an earlier run left."""
+        return self._found is not None
+
+    @property
+    def beside(self) -> dict[str, np.ndarray] | None:
+        """What the stage had kept besides, while it is played back; else None."""
+        return None if self._found is None else _within(self._found[1], "beside")
+
+    def replay(self) -> tuple[Any, ...] | None:
+        """Return the next outcome of the earlier run; None where there is none left.
+
+        With the last of them the Simulation is brought to where the checkpoint was taken.
+        """
+        if self._found is None:
+            return None
+        header, arrays = self._found
+        rows = [arrays[f"outcomes/{column}"] for column in self.columns]
+        outcome = tuple(row[len(self.entries)].item() for row in rows)
+        self.entries.append(outcome)
+        if len(self.entries) == len(rows[0]):
+            restore(self.simulation, header, arrays)
+            self.last, self.done = header["step"], header["done"]
+            self._found = None
+        return outcome
+
+    def note(
+        self, outcome: Sequence[Any], *, beside: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Add an outcome, and make a checkpoint if one is due.
+
+        Parameters
+        ----------
+        outcome : sequence
+            One number for each column.
+        beside : mapping of arrays, optional
+            What the stage needs besides, to go on.
+        """
+        self.entries.append(tuple(outcome))
+        if self.simulation.currentStep - self.last >= self.every:
+            self.last = self.simulation.currentStep
+            self.save(beside)
+
+    def save(self, beside: Mapping[str, np.ndarray] | None = None, *, done: bool = False) -> None:
+        """Make a checkpoint, or where there is no file only what that does to the Simulation."""
+        if self.checkpoint.path is None:
+            settle(self.simulation)
+            return
+        columns = zip(self.columns, zip(*self.entries, strict=True), strict=True)
+        outcomes = {name: np.array(values) for name, values in columns}
+        self.checkpoint.keep_under_way(
+            self.stage, self.simulation, outcomes, beside or {}, done=done
+        )
 
 
-def _repeats_if_new(simulation: openmm.app.Simulation) -> bool:
-    """Whether runs repeat bit for bit on this platform only from a Context made anew."""
-    engine = _engine(simulation)
-    return engine["platform"] == "CPU" and engine["properties"].get("Threads") == "1"
+def fingerprint(
+    scene: Scene,
+    settings: Mapping[str, Any],
+    simulation: openmm.app.Simulation | None = None,
+) -> str:
+    """Return a digest of all that decides a run: the scene, settings, System and integrator.
+
+    Two runs with the same one do the same; the platform and OpenMM's version do not count.
+    """
+    digest = hashlib.sha256(scene_digest(scene).encode())
+    digest.update(json.dumps(dict(settings), sort_keys=True).encode())
+    if simulation is not None:
+        import openmm
+
+        for part in (simulation.system, simulation.integrator):
+            text = openmm.XmlSerializer.serialize(part)
+            digest.update(re.sub(r' openmmVersion="[^"]*"', "", text).encode())
+    return digest.hexdigest()
 
 
-def frame_reporters(reporters: Sequence[Any]) -> list[FrameReporter]:
-    """Return those of the reporters whose frames a checkpoint keeps."""
-    return [reporter for reporter in reporters if isinstance(reporter, FrameReporter)]
-
-
-def frames_of(
-    reporter: FrameReporter, *, n_balls: int, since: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the steps and the frames, (f, b, 3) float32, that a reporter has kept, from one on."""
-    frames = np.array(reporter.frames[since:], np.float32)
-    return np.array(reporter.steps[since:], np.int64), frames.reshape(-1, n_balls, 3)
+def _within(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """Return the arrays whose names begin with a name, without it."""
+    prefix = f"{name}/"
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

@@ -1,46 +1,109 @@
-"""To a volume fraction in one call: insert, compress, remove clashes."""
+"""The protocol for scenes in a box: insert, compress to a volume fraction, remove clashes."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core import Open, PackedScene, PackingError, PlacementError, RigidTransforms, Scene
-from .addition import insert
-from .clashes import remove_clashes
-from .compress import compress
+from ..core import PackedScene, PackingError, PlacementError, RigidTransforms, Scene
+from ..core.boundary import Boundary
+from ..core.seeds import seed_sequence
+from ..core.settings import kind, setting
+from ..core.tables import to_table
+from ..models import SHAPE_COVER, Cover
+from .addition import Insertion, insert
+from .checkpoint import Checkpoint
+from .clashes import ClashRemoval, remove_clashes
+from .compression import Compression, check_bounded, compression_steps
 from .fractions import checked_fraction, fit_box
 from .measure import box_fraction
-from .press import spans
+from .platforms import Run
+from .protocols import Block, Packing, Protocol, Steps, Stop, Watch
 from .scenes import as_packed
-from .stages import Stages
+from .shrinking_box import spans
 
 EASY = 0.25
 """Fraction up to which insertion is fast."""
 
 
+@kind("dense")
+class Dense(Protocol):
+    """To a volume fraction in a box, with no atom in another.
+
+    A start more dilute than the fraction, or than 0.25, is inserted anew by random sequential
+    addition; from there the box shrinks while everything gives way, and clashes of atoms are
+    removed. Your own force terms act in the compression; insertion and clash removal are geometry,
+    not dynamics, and no force acts in them.
+
+    Examples
+    --------
+    >>> Dense(fraction=0.3).compression.tolerance
+    0.02
+    """
+
+    cover: ClassVar[Cover] = SHAPE_COVER
+
+    fraction: float | None = setting(
+        "envelope volume fraction, of the box less the obstacle, to which the box shrinks; left "
+        "out, the box stays as it is",
+        default=None,
+        above=0,
+        below=1,
+    )
+    insertion: Insertion = setting("how a dilute start is inserted anew", default=Insertion())
+    compression: Compression = setting("how the box shrinks", default=Compression())
+    clash_removal: ClashRemoval = setting(
+        "how atoms are moved apart at the end", default=ClashRemoval()
+    )
+
+    def check(self, boundary: Boundary) -> None:
+        """Raise ValueError where the boundary is open."""
+        check_bounded(boundary, "protocol: Dense")
+
+    def steps(
+        self,
+        scene: Scene,
+        *,
+        run: Run,
+        seed: int | np.random.SeedSequence,
+        reporters: Sequence[Any] = (),
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> Steps[PackedScene]:
+        """Pack a scene as a generator: see `Protocol.steps`."""
+        self.check(scene.boundary)
+        own = box_fraction(scene, scene.boundary)
+        series = yield from _series_steps(
+            scene,
+            [own if self.fraction is None else self.fraction],
+            dataclasses.replace(self, fraction=None),
+            run=run,
+            seed=seed,
+            reporters=reporters,
+            checkpoint=checkpoint,
+        )
+        return series[-1]
+
+
 def crowding_series(
     scene: Scene,
-    *,
     fractions: Sequence[float],
-    platform: str | None = None,
-    threads: int | None = None,
+    protocol: Dense = Dense(),
+    *,
+    run: Run = Run(),
     seed: int | np.random.SeedSequence,
-    checkpoint: str | os.PathLike[str] | None = None,
     reporters: Sequence[Any] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    watch: Watch | None = None,
     progress: bool = False,
 ) -> tuple[PackedScene, ...]:
     """Pack the same molecules to one volume fraction after the other.
 
-    A start more dilute than the first fraction, or than 0.25, is inserted anew; from there the
-    box shrinks from fraction to fraction, and clashes of atoms are removed at each. The next one
-    goes on from there.
+    As `pack_scene` with `Dense`, which is a series of one; each fraction goes on from the last.
 
     Parameters
     ----------
@@ -48,20 +111,10 @@ def crowding_series(
         In a Periodic or Slab boundary, whose edges' ratios are kept.
     fractions : sequence of float
         Envelope volume fractions, rising.
-    platform, threads
-        See `choose_platform`.
-    seed : int or numpy.random.SeedSequence
-        Seed of the insertion and the dynamics.
-    checkpoint : path-like, optional
-        File that keeps what each stage has left (the insertion, and of every fraction the
-        compression and the clash removal), replaced whole each time; a compression under way keeps
-        a file of its own beside it. Where they exist, the run goes on from there. On Reference, and
-        on the CPU platform with one thread, it ends as one that was not cut off, bit for bit;
-        stages that another platform did stay as they are.
-    reporters : sequence of OpenMM reporters, optional
-        Added to the Simulation of each compression.
-    progress : bool, optional
-        Whether to show progress bars.
+    protocol : Dense, optional
+        How; its own `fraction` is left out.
+    run, seed, reporters, checkpoint, watch, progress
+        See `pack_scene`. A series that is stopped has what there is so far.
 
     Returns
     -------
@@ -79,77 +132,138 @@ def crowding_series(
 
     Examples
     --------
-    >>> from openmm_cgpack import Periodic, SHAPE_COVER, coarse_grain, library, place
+    >>> from openmm_cgpack import SHAPE_COVER, Periodic, coarse_grain, library, place
     >>> model = coarse_grain(library.load("3hhb"), SHAPE_COVER, seed=1)
     >>> scene = place([(model, 20)], boundary=Periodic(box=40.0), seed=1)
-    >>> series = crowding_series(scene, fractions=[0.1, 0.3], seed=1)
+    >>> series = crowding_series(scene, [0.1, 0.3], seed=1)
     >>> [round(float(packed.history.fraction[-1]), 3) for packed in series]
     [0.1, 0.3]
     """
-    if isinstance(scene.boundary, Open):
-        raise ValueError("fraction: wanted a scene in a Periodic or Slab boundary, got Open")
+    protocol.check(scene.boundary)
     wanted = [checked_fraction(fraction) for fraction in fractions]
     if not wanted or any(b <= a for a, b in pairwise(wanted)):
         raise ValueError(f"fractions: wanted rising numbers, got {list(fractions)}")
-    sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-    placement, *dynamics = sequence.spawn(1 + len(wanted))
-    stages = Stages(
-        scene,
-        settings={
-            "fractions": wanted,
-            # What the children draw: a sequence does not tell what it has spawned before.
-            "seeds": [child.generate_state(4).tolist() for child in (placement, *dynamics)],
-        },
-        reporters=reporters,
-        path=checkpoint,
+    if protocol.fraction is not None:
+        raise ValueError(f"fraction: means nothing beside fractions, got {protocol.fraction:g}")
+    steps = _series_steps(
+        scene, wanted, protocol, run=run, seed=seed, reporters=reporters, checkpoint=checkpoint
     )
-    _refuse_leftovers(stages, len(wanted))
-    if _too_dilute(scene, wanted[0]):
-        packed = stages.do("insert", lambda: as_packed(_inserted(scene, wanted[0], placement)))
-    else:
-        packed = as_packed(scene)
-    series = []
-    for number, (fraction, child) in enumerate(zip(wanted, dynamics, strict=True), start=1):
-        own = stages.beside(f"compress {number}")
-        compression = partial(
-            compress,
-            packed,
-            fraction=fraction,
-            platform=platform,
-            threads=threads,
-            seed=child,
-            reporters=reporters,
-            checkpoint=own,
-            progress=progress,
-        )
-        try:
-            packed = stages.do(f"compress {number}", compression, own=own)
-        except PackingError as error:
-            best = None if error.best is None else remove_clashes(error.best)
-            raise PackingError(str(error), best=best) from None
-        packed = stages.do(f"clash removal {number}", partial(remove_clashes, packed))
-        series.append(packed)
+    return Packing(steps).finish(watch=watch, progress=progress)
+
+
+def _series_steps(
+    scene: Scene,
+    fractions: Sequence[float],
+    protocol: Dense,
+    *,
+    run: Run,
+    seed: int | np.random.SeedSequence,
+    reporters: Sequence[Any],
+    checkpoint: str | os.PathLike[str] | None,
+) -> Steps[tuple[PackedScene, ...]]:
+    """Pack a scene to rising fractions, as a generator."""
+    placement, *dynamics = seed_sequence(seed).spawn(1 + len(fractions))
+    table = to_table(protocol)
+    settings = {
+        "protocol": table,
+        "fractions": list(fractions),
+        # What the children draw: a sequence does not tell what it has spawned before.
+        "seeds": [child.generate_state(4).tolist() for child in (placement, *dynamics)],
+    }
+    file = Checkpoint(checkpoint, scene, settings=settings, reporters=reporters)
+    stages = _Stages(file, as_packed(scene))
+    series: list[PackedScene] = []
+    try:
+        if _too_dilute(scene, fractions[0]):
+            yield from stages.do(
+                "insertion",
+                lambda: as_packed(_inserted(scene, protocol.insertion, fractions[0], placement)),
+            )
+        for number, (fraction, child) in enumerate(zip(fractions, dynamics, strict=True), start=1):
+            name = f"compression {number}"
+            yield from stages.step(
+                name,
+                compression_steps(
+                    stages.packed,
+                    protocol.compression,
+                    fraction=fraction,
+                    forces=protocol.forces,
+                    run=run,
+                    seed=child,
+                    reporters=reporters,
+                    checkpoint=file,
+                    stage=name,
+                ),
+            )
+            yield from stages.do(
+                f"clash removal {number}",
+                lambda: remove_clashes(stages.packed, protocol.clash_removal),
+            )
+            series.append(stages.packed)
+    except Stop:
+        provenance = {**stages.packed.provenance, "stopped": stages.at}
+        series.append(dataclasses.replace(stages.packed, provenance=provenance))
+    except PackingError as error:
+        best = None if error.best is None else remove_clashes(error.best, protocol.clash_removal)
+        raise PackingError(str(error), best=best) from None
     return tuple(series)
 
 
-def _refuse_leftovers(stages: Stages, n_fractions: int) -> None:
-    """Raise where a later compression's file lies without that of the stages before it."""
-    for number in range(2, n_fractions + 1):
-        own = stages.beside(f"compress {number}")
-        if own is not None and own.exists() and not stages.begun:
-            raise ValueError(f"{own}: is a checkpoint of another run; remove it to start anew")
+class _Stages:
+    """One stage after the other, each kept when it is done, or taken from what was kept."""
+
+    def __init__(self, file: Checkpoint, packed: PackedScene) -> None:
+        self.file = file
+        self.packed = packed
+        self.at = ""
+
+    def do(self, name: str, make: Callable[[], PackedScene]) -> Iterator[Block]:
+        """Do a stage without dynamics."""
+        self.at = name
+        kept = self.file.left_by(name)
+        if kept is not None:
+            self.packed = kept
+            return
+        self.packed = make()
+        self.file.keep(name, self.packed)
+        yield self._finished(name)
+
+    def step(self, name: str, steps: Steps[PackedScene]) -> Iterator[Block]:
+        """Do a stage whose blocks are yielded."""
+        self.at = name
+        kept = self.file.left_by(name)
+        if kept is None:
+            kept = yield from steps
+            if "stopped" in kept.provenance:
+                self.packed = kept
+                raise Stop
+            self.file.keep(name, kept)
+            self.packed = kept
+            yield self._finished(name)
+        self.packed = kept
+
+    def _finished(self, name: str) -> Block:
+        packed, history = self.packed, self.packed.history
+        return Block(
+            stage=name,
+            step=int(history.step[-1]),
+            steps=0,
+            finished=True,
+            measured={"fraction": float(history.fraction[-1])},
+            read_positions=lambda: packed.positions,
+        )
 
 
 def _too_dilute(scene: Scene, fraction: float) -> bool:
     """Whether inserting a scene anew brings it nearer to a fraction, and it may be moved."""
-    assert not isinstance(scene.boundary, Open)
     gains = box_fraction(scene, scene.boundary) <= 0.9 * min(fraction, EASY)
     return gains and not scene.fixed.all()
 
 
-def _inserted(scene: Scene, fraction: float, seed: np.random.SeedSequence) -> Scene:
+def _inserted(
+    scene: Scene, insertion: Insertion, fraction: float, seed: np.random.SeedSequence
+) -> Scene:
     """Return the scene inserted anew at an easy fraction, or as it is where there is no room."""
-    assert not isinstance(scene.boundary, Open)
     goal = min(fraction, EASY)
     now = box_fraction(scene, scene.boundary)
     counts = [
@@ -171,6 +285,7 @@ def _inserted(scene: Scene, fraction: float, seed: np.random.SeedSequence) -> Sc
         try:
             inserted = insert(
                 counts,
+                insertion,
                 boundary=boundary,
                 obstacle=scene.obstacle,
                 poses=poses,

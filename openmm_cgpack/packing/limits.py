@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import Obstacle
 from ..core.boundary import Boundary
-from ..forces.soft import obstacle_depths
+from ..forces.obstacles import obstacle_depths
 
 
 class Limits:
@@ -35,7 +35,7 @@ class Limits:
     def depth(self, places: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return how deep balls stand in a wall or the obstacle, and the way out, (p,), (p, 3).
 
-        Depths are in nm, and below 0 for a ball that is clear.
+        Depths are in nm, and at most 0 for a ball that is clear.
         """
         rows = np.arange(len(places))
         beyond = np.abs(places) + radii[:, None] - self.top

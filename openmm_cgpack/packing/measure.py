@@ -57,9 +57,8 @@ def filled_fraction(scene: Scene, positions: np.ndarray) -> float:
     >>> round(filled_fraction(scene, scene.positions / 2) / wide, 6)
     8.0
     """
-    volumes = np.array([model.volume for model in scene.species])[scene.species_index]
     radius = np.sqrt(5 / 3) * radius_of_gyration(positions)
-    return float(volumes.sum() / (4 / 3 * np.pi * radius**3)) if radius > 0 else 0.0
+    return float(scene.volume / (4 / 3 * np.pi * radius**3)) if radius > 0 else 0.0
 
 
 def box_fraction(scene: Scene, boundary: Boundary) -> float:

@@ -1,15 +1,35 @@
-"""Which of OpenMM's platforms to run on."""
+"""Which of OpenMM's platforms to run on, and what a Simulation runs on."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ..core.settings import Settings, setting
 
 if TYPE_CHECKING:
     import openmm
+    import openmm.app
 
 _EXTRAS = {"CUDA": "cuda13 (or cuda12)", "HIP": "hip7 (or hip6)"}
 _BY_SPEED = ("CUDA", "HIP", "OpenCL", "CPU", "Reference")
+
+
+class Run(Settings):
+    """Where the dynamics runs; Reference, and CPU with one thread, repeat bit for bit."""
+
+    platform: str | None = setting(
+        "OpenMM platform; left out, the one that the environment variable "
+        "OPENMM_DEFAULT_PLATFORM names, or the fastest that works here",
+        default=None,
+    )
+    threads: int | None = setting("threads of the CPU platform", default=None, minimum=1)
+
+    def meaningless(self) -> dict[str, str]:
+        """Threads are the CPU platform's."""
+        if self.platform is None or self.platform.lower() == "cpu":
+            return {}
+        return {"threads": f"on {self.platform}, only on CPU"}
 
 
 def platform_names() -> list[str]:
@@ -31,19 +51,15 @@ def platform_names() -> list[str]:
     ]
 
 
-def choose_platform(
-    name: str | None = None, *, threads: int | None = None
-) -> tuple[openmm.Platform, dict[str, str]]:
+def choose_platform(run: Run = Run()) -> tuple[openmm.Platform, dict[str, str]]:
     """Return a platform and the properties for a Context on it.
+
+    An OpenCL that only drives the processor is slower than the CPU platform and is passed over.
 
     Parameters
     ----------
-    name : str, optional
-        Name of the platform. None takes the fastest one that works here (an OpenCL that only
-        drives the processor is slower than the CPU platform and is passed over), or what the
-        environment variable OPENMM_DEFAULT_PLATFORM names.
-    threads : int, optional
-        Number of threads of the CPU platform; with 1, runs repeat bit for bit.
+    run : Run, optional
+        Which platform, and how many threads.
 
     Returns
     -------
@@ -58,17 +74,14 @@ def choose_platform(
 
     Examples
     --------
-    >>> platform, properties = choose_platform("cpu", threads=2)
+    >>> platform, properties = choose_platform(Run(platform="cpu", threads=2))
     >>> platform.getName(), properties
     ('CPU', {'Threads': '2'})
     """
     import openmm
 
     present = platform_names()
-    if threads is not None and (int(threads) != threads or threads < 1):
-        raise ValueError(f"threads: wanted a whole number >= 1, got {threads}")
-    if name is None:
-        name = os.environ.get("OPENMM_DEFAULT_PLATFORM") or _fastest(present)
+    name = run.platform or os.environ.get("OPENMM_DEFAULT_PLATFORM") or _fastest(present)
     by_lower = {known.lower(): known for known in present}
     if name.lower() not in by_lower:
         extra = next((e for n, e in _EXTRAS.items() if n.lower() == name.lower()), None)
@@ -78,9 +91,24 @@ def choose_platform(
     properties = {}
     if name in ("CUDA", "HIP", "OpenCL"):
         properties["Precision"] = "mixed"
-    if name == "CPU" and threads is not None:
-        properties["Threads"] = str(int(threads))
+    if name == "CPU" and run.threads is not None:
+        properties["Threads"] = str(run.threads)
     return openmm.Platform.getPlatformByName(name), properties
+
+
+def engine_of(simulation: openmm.app.Simulation) -> dict[str, Any]:
+    """Return OpenMM's version, the platform and its properties; plain JSON types."""
+    import openmm
+
+    platform = simulation.context.getPlatform()
+    return {
+        "openmm": openmm.version.full_version,
+        "platform": platform.getName(),
+        "properties": {
+            name: platform.getPropertyValue(simulation.context, name)
+            for name in platform.getPropertyNames()
+        },
+    }
 
 
 def _fastest(present: list[str]) -> str:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import BallModel, Open, Scene, Slab
+from ..core import BallModel, Scene
 from ..core.boundary import Boundary
+from ..core.seeds import integer_seed, seed_sequence
 from ..forces import ForceTerm, Rigidity
-from ..forces.rigidity import check_rigidity
+from ..forces.terms import check_rigidity
+from .platforms import Run, choose_platform
+from .topology import to_topology
 
 if TYPE_CHECKING:
     import openmm
+    import openmm.app
 
 _CANDIDATES = 12
 
@@ -29,7 +33,7 @@ def create_system(
     scene : Scene
         The scene.
     forces : sequence of force terms
-        For instance `paper_forces()`. Each force gets a force group of its own, in this order.
+        For instance ``Pull().terms``. Each force gets a force group of its own, in this order.
     rigidity : {"bonds", "constraints"}, optional
         ``"bonds"`` keeps a rigid body's shape by the harmonic bonds between all its balls, as the
         paper does. ``"constraints"`` holds three of its balls, which carry its whole mass, at fixed
@@ -49,10 +53,10 @@ def create_system(
 
     Examples
     --------
-    >>> from openmm_cgpack import Filament, paper_forces, place
+    >>> from openmm_cgpack import Filament, Pull, place
     >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
-    >>> create_system(scene, forces=paper_forces()).getNumParticles()
-    10
+    >>> create_system(scene, forces=Pull().terms).getNumParticles()
+        10
     """
     import openmm
 
@@ -65,18 +69,75 @@ def create_system(
         bodies = [_Bodies(model) for model in scene.species]
         for i in np.flatnonzero(~scene.fixed).tolist():
             bodies[scene.species_index[i]].add_to(system, int(scene.offsets[i]))
-    reach = 0.0
     for group, term in enumerate(forces):
         force = term.build(scene, rigidity)
-        if force is None:
-            continue
-        force.setForceGroup(group)
-        system.addForce(force)
-        if isinstance(force, openmm.CustomNonbondedForce | openmm.NonbondedForce):
-            reach = max(reach, force.getCutoffDistance()._value)
-    if not isinstance(scene.boundary, Open):
-        system.setDefaultPeriodicBoxVectors(*periodic_vectors(scene.boundary, reach))
+        if force is not None:
+            force.setForceGroup(group)
+            system.addForce(force)
+    if scene.boundary.bounded:
+        vectors = periodic_vectors(scene.boundary, longest_cutoff(system))
+        system.setDefaultPeriodicBoxVectors(*vectors)
     return system
+
+
+def longest_cutoff(system: openmm.System) -> float:
+    """Return the longest cutoff of a System's forces between balls, nm; 0 where there is none."""
+    import openmm
+
+    pairs = openmm.CustomNonbondedForce | openmm.NonbondedForce
+    forces = (force for force in system.getForces() if isinstance(force, pairs))
+    return max((force.getCutoffDistance()._value for force in forces), default=0.0)
+
+
+def langevin_simulation(
+    scene: Scene,
+    system: openmm.System,
+    *,
+    temperature: float,
+    friction: float,
+    timestep: float,
+    constraint_tolerance: float,
+    run: Run,
+    seed: int | np.random.SeedSequence,
+    reporters: Sequence[Any] = (),
+    positions: np.ndarray | None = None,
+) -> openmm.app.Simulation:
+    """Return a Simulation of a scene's System with Langevin dynamics, its positions set.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    system : openmm.System
+        Its System.
+    temperature, friction, timestep : float
+        Of the dynamics, K, 1/ps and ps.
+    constraint_tolerance : float
+        Relative precision of constrained distances.
+    run : Run
+        The platform.
+    seed : int or numpy.random.SeedSequence
+        Seed of the dynamics.
+    reporters : sequence of OpenMM reporters, optional
+        Added to the Simulation.
+    positions : (b, 3) array, optional
+        Ball centres, nm; where they were placed when left out.
+
+    Returns
+    -------
+    openmm.app.Simulation
+    """
+    import openmm
+    import openmm.app
+
+    integrator = openmm.LangevinMiddleIntegrator(temperature, friction, timestep)
+    integrator.setRandomNumberSeed(integer_seed(seed_sequence(seed)))
+    integrator.setConstraintTolerance(constraint_tolerance)
+    platform = choose_platform(run)
+    simulation = openmm.app.Simulation(to_topology(scene), system, integrator, *platform)
+    simulation.reporters += list(reporters)
+    simulation.context.setPositions(scene.positions if positions is None else positions)
+    return simulation
 
 
 def periodic_vectors(boundary: Boundary, reach: float) -> list[tuple[float, float, float]]:
@@ -102,7 +163,7 @@ def periodic_vectors(boundary: Boundary, reach: float) -> list[tuple[float, floa
         The box is narrower than two cutoffs.
     """
     edges = np.array(boundary.box)
-    if isinstance(boundary, Slab):
+    if boundary.walls[2]:
         edges[2] += max(2 * reach, edges[2])
     if edges.min() < 2 * reach:
         raise ValueError(

@@ -112,12 +112,11 @@ class FrameReporter:
 
     Examples
     --------
-    >>> from openmm_cgpack import Filament, pack_scene, place
+    >>> from openmm_cgpack import Filament, Pull, Run, pack_scene, place
     >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
     >>> frames = FrameReporter(50)
-    >>> packed = pack_scene(
-    ...     scene, seed=1, platform="CPU", max_steps=100, relax_steps=0, reporters=[frames]
-    ... )
+    >>> short, cpu = Pull(max_steps=100, relax_steps=0), Run(platform="CPU")
+    >>> packed = pack_scene(scene, short, run=cpu, seed=1, reporters=[frames])
     >>> frames.steps, frames.frames[0].shape
     ([50, 100], (10, 3))
     """

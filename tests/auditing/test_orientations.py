@@ -94,7 +94,7 @@ def test_neighbours_side_by_side():
     scene = scene_of(rotations, translations)
     found = orientation_order(scene, scene.positions, scene.transforms, Open())
     assert found.neighbours.order == pytest.approx(1)
-    assert found.neighbours.pairs == 60
+    assert found.neighbours.n == 60
     # The two of a pair are one draw: chance is that of 60 axes.
     assert found.nematic[0].order < 2.5 * found.nematic[0].random
 
@@ -115,7 +115,7 @@ def test_the_nearest_neighbour_may_be_an_image():
     axes = np.array([[0, 0, 1.0], [0, 0, 1], [1, 0, 0]])
     near = neighbour_order(points, axes, Periodic(box=10))
     # 0 and 1 are 0.2 apart across the face, parallel; 2's neighbour is 0, at right angles.
-    assert near.pairs == 2
+    assert near.n == 2
     assert near.order == pytest.approx((1 - 0.5) / 2)
     assert neighbour_order(points, axes, Open()).order == pytest.approx(-0.5)
 

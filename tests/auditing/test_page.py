@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import body, chain
 
-from openmm_cgpack import pack_scene, place, save_packed
+from openmm_cgpack import Pull, Run, pack_scene, place, save_packed
 from openmm_cgpack.auditing import AuditSettings, audit, write_audit
 from openmm_cgpack.cli import main
 
@@ -14,7 +14,7 @@ from openmm_cgpack.cli import main
 @pytest.fixture(scope="module")
 def packed():
     scene = place([(body("a", 7, 1), 6), (body("b", 3, 2), 7), (chain(n=7), 2)], seed=1)
-    return pack_scene(scene, seed=1, platform="CPU", max_steps=200, relax_steps=0)
+    return pack_scene(scene, Pull(max_steps=200, relax_steps=0), run=Run(platform="CPU"), seed=1)
 
 
 def test_three_files(packed, tmp_path):

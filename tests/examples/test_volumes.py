@@ -9,6 +9,8 @@ from openmm_cgpack import (
     Cover,
     FrameReporter,
     Periodic,
+    Pull,
+    Run,
     coarse_grain,
     pack_scene,
     place,
@@ -69,7 +71,11 @@ def packing() -> PackingRun:
     assert "the start was enlarged" in enlarged
     reporter = FrameReporter(50)
     packed = pack_scene(
-        scene, seed=3, platform="Reference", max_steps=120, relax_steps=20, reporters=[reporter]
+        scene,
+        Pull(max_steps=120, relax_steps=20),
+        run=Run(platform="Reference"),
+        seed=3,
+        reporters=[reporter],
     )
     return PackingRun(packed, reporter)
 
@@ -115,7 +121,7 @@ def test_covers_that_follow_the_shape_pack_tighter_at_one_tolerance():
         scene = place([(model, 12)], boundary=Periodic(box=32.0), seed=1)
         seed = np.random.SeedSequence(1)
         packed = tightest(scene, Settings(platform="Reference"), seed=seed)
-        assert packed.provenance["compress"]["rms_overlap_nm"] <= TOLERANCE
+        assert packed.provenance["compression"]["rms_overlap_nm"] <= TOLERANCE
         reached[name] = box_fraction(packed.scene, packed.boundary)
         depth = overlaps(packed.scene, packed.positions, boundary=packed.boundary)[1]
         assert depth.max(initial=0.0) < 0.8

@@ -5,18 +5,23 @@ import pytest
 from helpers import PLATFORMS, body, energy_and_forces, random_scene
 
 from openmm_cgpack.core import Scene
+from openmm_cgpack.core.tables import from_table, to_table
 from openmm_cgpack.forces import (
     CentrePull,
+    ForceTerm,
     HarmonicAngles,
     HarmonicBonds,
+    ObstacleWall,
+    SoftRepulsion,
     SwitchedLennardJones,
-    paper_forces,
+    Walls,
 )
-from openmm_cgpack.packing import create_system, place
+from openmm_cgpack.packing import Pull, create_system, place
 
 openmm = pytest.importorskip("openmm")
 
 KCAL = 4.184
+PAPER = Pull(lennard_jones=SwitchedLennardJones(form="custom")).terms
 
 
 def bond_energy(scene, x):
@@ -165,7 +170,7 @@ def test_pull_is_eq_8(platform):
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     # In nm; the pull is in the paper's kcal/mol/A, which stops growing at 300 A.
     x = directions * np.linspace(0.5, 70, scene.n_balls)[:, None]
-    _, forces = energy_and_forces(scene, [paper_forces()[3]], x, platform)
+    _, forces = energy_and_forces(scene, [CentrePull()], x, platform)
     by_hand = pull_force(10 * x, 10.0, 300.0) * KCAL * 10
     np.testing.assert_allclose(forces, by_hand, rtol=2e-5, atol=0.05)
     assert np.linalg.norm(forces, axis=1).max() == pytest.approx(125_520, rel=1e-5)
@@ -183,7 +188,8 @@ def test_pull_is_towards_its_centre():
 @pytest.mark.parametrize("form", ["custom", "standard"])
 def test_force_is_minus_the_gradient(rigidity, form):
     scene, x = random_scene(6, bend=0.0 if rigidity == "constraints" else 0.2)
-    terms = paper_forces(epsilon=50.0, switch=14.0, cutoff=20.0, lennard_jones=form)
+    term = SwitchedLennardJones(epsilon=50.0, switch=14.0, cutoff=20.0, form=form)
+    terms = Pull(lennard_jones=term).terms
     _, forces = energy_and_forces(scene, terms, x, "Reference", rigidity)
     system = create_system(scene, forces=terms, rigidity=rigidity)
     free = np.array([not system.isVirtualSite(i) for i in range(scene.n_balls)])
@@ -221,21 +227,21 @@ def test_both_lennard_jones_forms_agree(rigidity):
 def test_platforms_agree(platform):
     scene, x = random_scene(8, bend=0.0)
     for rigidity in ("bonds", "constraints"):
-        _, expected = energy_and_forces(scene, paper_forces(), x, "Reference", rigidity)
-        _, forces = energy_and_forces(scene, paper_forces(), x, platform, rigidity)
+        _, expected = energy_and_forces(scene, PAPER, x, "Reference", rigidity)
+        _, forces = energy_and_forces(scene, PAPER, x, platform, rigidity)
         np.testing.assert_allclose(forces, expected, atol=2e-4 * np.abs(expected).max())
 
 
 def test_free_angles_leave_the_force_out():
     scene, _ = random_scene(9, angle_k=0.0)
-    system = create_system(scene, forces=paper_forces())
+    system = create_system(scene, forces=PAPER)
     names = [type(force).__name__ for force in system.getForces()]
     assert names == ["HarmonicBondForce", "CustomNonbondedForce", "CustomExternalForce"]
 
 
 def test_each_force_has_a_group_of_its_own():
     scene, _ = random_scene(9)
-    system = create_system(scene, forces=paper_forces())
+    system = create_system(scene, forces=PAPER)
     groups = [force.getForceGroup() for force in system.getForces()]
     assert len(set(groups)) == len(groups) == 4
 
@@ -251,18 +257,38 @@ def test_quantities_are_taken():
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("term", "arguments"),
     [
-        {"epsilon": -1.0},
-        {"epsilon": float("nan")},
-        {"switch": 5.0, "cutoff": 4.0},
-        {"pull_radius": 0.0},
-        {"lennard_jones": "fast"},
+        (SwitchedLennardJones, {"epsilon": -1.0}),
+        (SwitchedLennardJones, {"epsilon": float("nan")}),
+        (SwitchedLennardJones, {"switch": 5.0, "cutoff": 4.0}),
+        (SwitchedLennardJones, {"form": "fast"}),
+        (CentrePull, {"radius": 0.0}),
+        (CentrePull, {"k": 0.0}),
+        (SoftRepulsion, {"k": -1.0}),
+        (Walls, {"k": 0.0}),
+        (ObstacleWall, {"k": 0.0}),
     ],
 )
-def test_bad_constants_are_named(arguments):
-    with pytest.raises(ValueError, match=r"wanted"):
-        paper_forces(**arguments)
+def test_bad_constants_are_named(term, arguments):
+    with pytest.raises(ValueError, match=rf"^{next(iter(arguments))}: wanted"):
+        term(**arguments)
+
+
+def test_every_term_is_a_kind_that_comes_back_from_its_table():
+    names = ["harmonic_bonds", "harmonic_angles", "centre_pull", "lennard_jones"]
+    names += ["soft_repulsion", "obstacle_wall", "walls"]
+    assert set(names) <= set(ForceTerm.kinds)
+    for name in names:
+        term = ForceTerm.kinds[name]()
+        assert to_table(term)["kind"] == name
+        assert from_table(ForceTerm, to_table(term)) == term
+
+
+def test_the_defaults_are_the_papers_in_openmms_units():
+    assert CentrePull().k == pytest.approx(10 * KCAL * 100)
+    assert CentrePull().radius == 30
+    assert SwitchedLennardJones().epsilon == pytest.approx(2000 * KCAL)
 
 
 def test_a_filament_does_not_pass_through_itself():

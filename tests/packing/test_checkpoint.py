@@ -1,4 +1,4 @@
-"""Runs that stop and go on."""
+"""Runs of the pull that stop and go on."""
 
 import logging
 import os
@@ -6,24 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
-import openmm
-import openmm.app
 import pytest
 from helpers import body, chain
+from limits import no_room_beyond
 
 from openmm_cgpack.core import PackedScene
-from openmm_cgpack.forces import LENNARD_JONES_SCALE, PULL_SCALE, paper_forces
-from openmm_cgpack.packing import (
-    FrameReporter,
-    create_system,
-    pack,
-    pack_scene,
-    place,
-    to_topology,
-)
-from openmm_cgpack.packing.checkpoint import load_checkpoint, save_checkpoint
+from openmm_cgpack.forces import LENNARD_JONES_SCALE, PULL_SCALE
+from openmm_cgpack.io.npz import read_npz
+from openmm_cgpack.packing import FrameReporter, Pull, Run, pack, pack_scene, place
+from openmm_cgpack.packing.checkpoint import FORMAT, FORMAT_VERSION
 
 SETTINGS = {
     "max_steps": 600,
@@ -32,16 +26,18 @@ SETTINGS = {
     "tolerance": 0.0,
     "patience": 50,
     "checkpoint_every": 150,
+    "rigidity": "bonds",
 }
-PLATFORMS = ["Reference", "CPU"]
+RUNS = [Run(platform="Reference"), Run(platform="CPU", threads=1)]
+REFERENCE = RUNS[0]
 
 
-class Stop(Exception):
+class Cut(Exception):
     """Ends a run from a reporter."""
 
 
-class StopAt:
-    """A reporter that raises at a step."""
+class CutAt:
+    """A reporter that raises at a step, in the middle of a block too."""
 
     def __init__(self, step):
         self.step = step
@@ -51,7 +47,7 @@ class StopAt:
 
     def report(self, simulation, state):
         if simulation.currentStep == self.step:
-            raise Stop
+            raise Cut
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +55,26 @@ def scene():
     return place([(body("a", 6, 1), 5), (body("b", 3, 2), 5), (chain(n=6), 2)], seed=1)
 
 
-def run(scene, path, platform, *, stop=None, frames=None, rigidity="bonds", seed=4, **settings):
+def packed_on(run, scene, path, *, cut=None, frames=None, seed=4, watch=None, **settings):
     reporters = [] if frames is None else [frames]
-    if stop is not None:
-        reporters.append(StopAt(stop))
+    if cut is not None:
+        reporters.append(CutAt(cut))
+    protocol = Pull(**{**SETTINGS, **settings})
     return pack_scene(
         scene,
-        platform=platform,
-        threads=1 if platform == "CPU" else None,
+        protocol,
+        run=run,
         seed=seed,
-        rigidity=rigidity,
         checkpoint=path,
         reporters=reporters,
-        **{**SETTINGS, **settings},
+        watch=watch,
     )
+
+
+def kept(path):
+    """Return what a file holds of the stage under way: the header, and the steps measured."""
+    header, arrays = read_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted="a checkpoint")
+    return header["under way"], arrays["under way/outcomes/step"].tolist()
 
 
 def assert_same(first: PackedScene, second: PackedScene):
@@ -82,65 +84,70 @@ def assert_same(first: PackedScene, second: PackedScene):
     assert first.provenance == second.provenance
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("run", RUNS, ids=str)
 @pytest.mark.parametrize("rigidity", ["bonds", "constraints"])
-def test_interrupted_and_gone_on_equals_uninterrupted(scene, tmp_path, platform, rigidity):
-    """Bit for bit, stopped while squeezing, in both ramps, and more than once."""
+def test_interrupted_and_gone_on_equals_uninterrupted(scene, tmp_path, run, rigidity):
+    """Bit for bit, cut off while it is pulled, in both ramps, and more than once."""
     whole_frames, frames = FrameReporter(70), None
-    whole = run(scene, tmp_path / "whole.npz", platform, frames=whole_frames, rigidity=rigidity)
+    whole = packed_on(run, scene, tmp_path / "whole.npz", frames=whole_frames, rigidity=rigidity)
     assert whole.history.step[-1] == 1000
     path = tmp_path / "parts.npz"
-    for stop in (120, 330, 340, 720, 910):
+    for cut in (120, 330, 340, 720, 910):
         frames = FrameReporter(70)
-        with pytest.raises(Stop):
-            run(scene, path, platform, stop=stop, frames=frames, rigidity=rigidity)
+        with pytest.raises(Cut):
+            packed_on(run, scene, path, cut=cut, frames=frames, rigidity=rigidity)
     frames = FrameReporter(70)
-    parts = run(scene, path, platform, frames=frames, rigidity=rigidity)
+    parts = packed_on(run, scene, path, frames=frames, rigidity=rigidity)
     assert_same(whole, parts)
     assert frames.steps == whole_frames.steps
     assert np.array_equal(frames.frames, whole_frames.frames)
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
-def test_a_file_changes_nothing(scene, tmp_path, platform):
+@pytest.mark.parametrize("run", RUNS, ids=str)
+def test_a_file_changes_nothing(scene, tmp_path, run):
     """A run without a file equals one with a file, and one that is asked twice."""
-    first = run(scene, tmp_path / "a.npz", platform)
-    assert_same(first, run(scene, None, platform))
-    assert_same(first, run(scene, tmp_path / "a.npz", platform))
+    first = packed_on(run, scene, tmp_path / "a.npz")
+    assert_same(first, packed_on(run, scene, None))
+    assert_same(first, packed_on(run, scene, tmp_path / "a.npz"))
 
 
-def test_what_was_stepped_is_not_stepped_again(scene, tmp_path, monkeypatch):
+def test_what_was_stepped_is_not_stepped_again(scene, tmp_path):
     path = tmp_path / "c.npz"
-    with pytest.raises(Stop):
-        run(scene, path, "Reference", stop=520)
-    kept = load_checkpoint(path)
-    assert (kept.step, kept.phase) == (450, "squeezing")
-    assert kept.history["step"].tolist() == list(range(0, 451, 50))
-    stepped = []
-    step = openmm.app.Simulation.step
-    monkeypatch.setattr(
-        openmm.app.Simulation, "step", lambda s, n: (stepped.append(n), step(s, n))[1]
-    )
-    run(scene, path, "Reference")
-    assert sum(stepped) == 550
-    stepped.clear()
-    assert load_checkpoint(path).phase == "done"
-    run(scene, path, "Reference")
-    assert stepped == []
+    with pytest.raises(Cut):
+        packed_on(REFERENCE, scene, path, cut=520)
+    under_way, measured = kept(path)
+    assert (under_way["stage"], under_way["step"], under_way["done"]) == ("pull", 450, False)
+    assert measured == list(range(0, 451, 50))
+    blocks = []
+    packed_on(REFERENCE, scene, path, watch=blocks.append)
+    assert sum(block.steps for block in blocks) == 550
+    assert [block.stage for block in blocks if block.finished] == ["pulling", "relaxing"]
+    blocks.clear()
+    assert kept(path)[0]["done"]
+    packed_on(REFERENCE, scene, path, watch=blocks.append)
+    assert blocks == []
+
+
+@pytest.mark.parametrize("run", RUNS, ids=str)
+def test_a_packing_that_was_stopped_goes_on_as_if_it_had_not_been(scene, tmp_path, run):
+    path = tmp_path / "c.npz"
+    part = packed_on(run, scene, path, watch=lambda block: block.step >= 400)
+    assert (part.history.step[-1], part.provenance["stopped"]) == (400, "pulling")
+    assert_same(packed_on(run, scene, path), packed_on(run, scene, None))
 
 
 def test_the_ramps_go_on_where_they_were(scene, tmp_path):
-    """The pull is off and the Lennard-Jones energy scaled as in the run that did not stop."""
+    """The pull is off and the Lennard-Jones energy scaled as in the run that was not cut off."""
     parameters = []
-    for stops in ((), (870, 950)):
-        path = tmp_path / f"{len(stops)}.npz"
-        for stop in (*stops, None):
-            simulation = simulation_of(scene)
-            if stop:
-                simulation.reporters.append(StopAt(stop))
+    protocol = Pull(**SETTINGS)
+    for cuts in ((), (870, 950)):
+        path = tmp_path / f"{len(cuts)}.npz"
+        for cut in (*cuts, None):
+            reporters = [CutAt(cut)] if cut else []
+            simulation = protocol.simulation(scene, run=REFERENCE, seed=1, reporters=reporters)
             try:
-                pack(simulation, scene, checkpoint=path, **SETTINGS)
-            except Stop:
+                pack(simulation, scene, protocol, checkpoint=path)
+            except Cut:
                 continue
         known = dict(simulation.context.getParameters())
         parameters.append((known[PULL_SCALE], known[LENNARD_JONES_SCALE]))
@@ -149,34 +156,29 @@ def test_the_ramps_go_on_where_they_were(scene, tmp_path):
     assert parameters[0][1] < 0.01
 
 
-def simulation_of(scene, *, seed=1, timestep=0.02, platform="Reference", **forces):
-    system = create_system(scene, forces=paper_forces(**forces))
-    integrator = openmm.LangevinMiddleIntegrator(300, 10, timestep)
-    integrator.setRandomNumberSeed(seed)
-    simulation = openmm.app.Simulation(
-        to_topology(scene), system, integrator, openmm.Platform.getPlatformByName(platform)
-    )
-    simulation.context.setPositions(scene.positions)
-    return simulation
-
-
 def test_another_run_is_refused(scene, tmp_path):
     path = tmp_path / "c.npz"
-    with pytest.raises(Stop):
-        run(scene, path, "Reference", stop=330)
+    with pytest.raises(Cut):
+        packed_on(REFERENCE, scene, path, cut=330)
     before = path.read_bytes()
     others = [
         {"seed": 5},
         {"block": 40},
         {"checkpoint_every": 200},
         {"rigidity": "constraints"},
+        {"friction": 9.0},
     ]
     for other in others:
         with pytest.raises(ValueError, match=r"c.npz: is a checkpoint of another run"):
-            run(scene, path, "Reference", **other)
+            packed_on(REFERENCE, scene, path, **other)
     moved = place([(body("a", 6, 1), 5), (body("b", 3, 2), 5), (chain(n=6), 2)], seed=2)
     with pytest.raises(ValueError, match="another run"):
-        run(moved, path, "Reference")
+        packed_on(REFERENCE, moved, path)
+    protocol = Pull(**SETTINGS)
+    simulation = protocol.simulation(scene, run=REFERENCE, seed=4)
+    simulation.integrator.setFriction(1.0)
+    with pytest.raises(ValueError, match="another run"):
+        pack(simulation, scene, protocol, checkpoint=path)
     assert path.read_bytes() == before
 
 
@@ -185,90 +187,65 @@ def test_files_that_are_no_checkpoints(scene, tmp_path):
     for content in (b"", b"PK\x03\x04 broken", b"text"):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"c\.npz: wanted a checkpoint of openmm_cgpack"):
-            run(scene, path, "Reference")
+            packed_on(REFERENCE, scene, path)
     np.savez(path, a=np.zeros(3))
     with pytest.raises(ValueError, match=r"c\.npz: wanted a checkpoint of openmm_cgpack"):
-        run(scene, path, "Reference")
+        packed_on(REFERENCE, scene, path)
 
 
-def test_a_checkpoint_reads_back(scene, tmp_path):
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
+def test_a_write_that_fails_leaves_the_last_one(scene, tmp_path):
     path = tmp_path / "c.npz"
-    with pytest.raises(Stop):
-        run(scene, path, "Reference", stop=330, frames=FrameReporter(100))
-    kept = load_checkpoint(path)
-    again = tmp_path / "again.npz"
-    save_checkpoint(again, kept)
-    other = load_checkpoint(again)
-    for key in ("fingerprint", "phase", "step", "settings", "engine", "state", "parameters"):
-        assert getattr(kept, key) == getattr(other, key)
-    assert np.array_equal(kept.positions, other.positions)
-    assert [steps.tolist() for steps, _ in other.frames] == [[100, 200, 300]]
-    assert other.frames[0][1].shape == (3, scene.n_balls, 3)
-
-
-def test_a_write_that_fails_leaves_the_last_one(scene, tmp_path, monkeypatch):
-    path = tmp_path / "c.npz"
-    with pytest.raises(Stop):
-        run(scene, path, "Reference", stop=330)
+    with pytest.raises(Cut):
+        packed_on(REFERENCE, scene, path, cut=330)
     before = path.read_bytes()
-
-    def full(file, **arrays):
-        file.write(b"half of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(OSError, match="No space"):
-        run(scene, path, "Reference")
+    with no_room_beyond(len(before) // 2), pytest.raises(OSError, match="too large"):
+        packed_on(REFERENCE, scene, path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["c.npz"]
 
 
 def test_another_platform_goes_on_with_a_warning(scene, tmp_path, caplog):
     path = tmp_path / "c.npz"
-    with pytest.raises(Stop):
-        run(scene, path, "Reference", stop=330)
+    with pytest.raises(Cut):
+        packed_on(REFERENCE, scene, path, cut=330)
     with caplog.at_level(logging.WARNING):
-        packed = run(scene, path, "CPU")
+        packed = packed_on(RUNS[1], scene, path)
     assert "taken on Reference" in caplog.text
-    whole = run(scene, None, "Reference")
-    kept = (whole.history.step > 0) & (whole.history.step <= 300)
+    whole = packed_on(REFERENCE, scene, None)
+    same = (whole.history.step > 0) & (whole.history.step <= 300)
     assert packed.history.step[-1] == 1000
-    assert np.array_equal(packed.history.energy[kept], whole.history.energy[kept])
+    assert np.array_equal(packed.history.energy[same], whole.history.energy[same])
     assert packed.history.overlap[-1] < 0.5
-
-
-def test_bad_intervals(scene, tmp_path):
-    for every in (0, 1.5, -10):
-        with pytest.raises(ValueError, match="checkpoint_every: wanted a whole number >= 1"):
-            run(scene, tmp_path / "c.npz", "Reference", checkpoint_every=every)
 
 
 CHILD = """
 import sys
 sys.path.insert(0, {tests!r})
 from helpers import body, chain
-from openmm_cgpack.packing import pack_scene, place
+from openmm_cgpack.core.tables import from_table
+from openmm_cgpack.packing import Protocol, Run, pack_scene, place
 from openmm_cgpack.io.scenes import save_packed
 scene = place([(body("a", 6, 1), 5), (body("b", 3, 2), 5), (chain(n=6), 2)], seed=1)
 print("ready", flush=True)
-packed = pack_scene(scene, platform={platform!r}, threads=1, seed=4, rigidity="bonds",
-                    checkpoint={path!r}, **{settings!r})
+packed = pack_scene(scene, from_table(Protocol, {protocol!r}), run=from_table(Run, {run!r}), seed=4,
+                    checkpoint={path!r})
 save_packed({out!r}, packed)
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("platform", PLATFORMS)
-def test_killed_at_any_moment(scene, tmp_path, platform):
+@pytest.mark.parametrize("run", RUNS, ids=str)
+def test_killed_at_any_moment(scene, tmp_path, run):
     """A process is killed (SIGKILL) again and again; the last one ends as if none had been."""
     settings = SETTINGS | {"max_steps": 6000, "relax_steps": 3000, "checkpoint_every": 50}
     path, out = tmp_path / "c.npz", tmp_path / "packed.npz"
     code = CHILD.format(
-        tests=os.path.dirname(os.path.dirname(__file__)),
-        platform=platform,
+        tests=str(Path(__file__).parents[1]),
+        run={name: value for name, value in vars(run).items() if value is not None},
         path=str(path),
         out=str(out),
-        settings=settings,
+        protocol={"kind": "pull", **settings},
     )
     rng = np.random.default_rng(0)
     steps = []
@@ -283,7 +260,7 @@ def test_killed_at_any_moment(scene, tmp_path, platform):
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()
-        steps.append(load_checkpoint(path).step)
+        steps.append(kept(path)[0]["step"])
     assert steps == sorted(steps)
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     whole = tmp_path / "whole.npz"

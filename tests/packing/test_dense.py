@@ -21,7 +21,10 @@ from openmm_cgpack.core import (
 from openmm_cgpack.models import Filament
 from openmm_cgpack.packing import (
     ClashRemoval,
+    Compression,
+    Dense,
     Placement,
+    Run,
     as_packed,
     box_fraction,
     compress,
@@ -114,7 +117,7 @@ def test_two_of_counts_box_and_fraction_give_the_third():
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_compression_reaches_the_fraction_and_keeps_bodies(start, platform):
-    packed = compress(start, fraction=0.3, seed=1, platform=platform)
+    packed = compress(start, fraction=0.3, run=Run(platform=platform), seed=1)
     assert packed.scene.n_instances == 24
     assert box_fraction(packed.scene, packed.boundary) == pytest.approx(0.3, rel=0.005)
     assert packed.history.fraction[-1] == pytest.approx(0.3, rel=0.005)
@@ -130,7 +133,7 @@ def test_compression_reaches_the_fraction_and_keeps_bodies(start, platform):
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_pack_scene_ends_at_the_fraction_with_no_atom_in_another(platform):
     scene = place(TWO, boundary=Periodic(box=20.0), seed=1)
-    packed = pack_scene(scene, fraction=0.3, seed=1, platform=platform)
+    packed = pack_scene(scene, Dense(fraction=0.3), run=Run(platform=platform), seed=1)
     assert packed.provenance["platform"] == platform
     assert packed.scene.n_instances == 24
     assert packed.scene.species_index.tolist() == scene.species_index.tolist()
@@ -158,7 +161,7 @@ def test_clash_removal_keeps_bodies_and_says_what_it_left(start):
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_an_impossible_fraction_fails_and_keeps_the_best(start, platform):
     with pytest.raises(PackingError, match=r"a fraction of 0.95 was not reached") as caught:
-        pack_scene(start, fraction=0.95, seed=1, platform=platform)
+        pack_scene(start, Dense(fraction=0.95), run=Run(platform=platform), seed=1)
     best = caught.value.best
     assert 0.3 < box_fraction(best.scene, best.boundary) < 0.95
     assert best.scene.n_instances == 24
@@ -176,33 +179,59 @@ def test_a_box_too_small_for_its_balls_is_a_fraction_not_reached():
     with pytest.raises(
         PackingError, match="too few molecules for the size of their balls"
     ) as caught:
-        compress(two, fraction=0.9, seed=1, platform="CPU")
+        compress(two, fraction=0.9, run=Run(platform="CPU"), seed=1)
     assert 0.02 < box_fraction(two, caught.value.best.boundary) < 0.9
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_series_has_the_same_molecules_at_each_fraction(platform):
     scene = place(TWO, boundary=Periodic(box=25.0), seed=1)
-    series = crowding_series(scene, fractions=[0.1, 0.2, 0.3], seed=1, platform=platform)
+    series = crowding_series(scene, [0.1, 0.2, 0.3], run=Run(platform=platform), seed=1)
     assert [box_fraction(p.scene, p.boundary) for p in series] == pytest.approx([0.1, 0.2, 0.3])
     assert len({p.scene.species_index.tobytes() for p in series}) == 1
     with pytest.raises(ValueError, match="rising"):
-        crowding_series(scene, fractions=[0.3, 0.2], seed=1)
+        crowding_series(scene, [0.3, 0.2], seed=1)
+    with pytest.raises(ValueError, match="means nothing beside fractions"):
+        crowding_series(scene, [0.1, 0.2], Dense(fraction=0.3), seed=1)
 
 
 def test_boundary_and_fraction_go_together(start):
-    with pytest.raises(ValueError, match="Open"):
-        pack_scene(place(TWO, seed=1), fraction=0.3, seed=1)
-    with pytest.raises(ValueError, match="wanted one for a scene in a Periodic"):
+    with pytest.raises(ValueError, match="Dense: is for scenes in a Periodic or Slab boundary"):
+        pack_scene(place(TWO, seed=1), Dense(fraction=0.3), seed=1)
+    with pytest.raises(ValueError, match="compress: is for scenes in a Periodic or Slab"):
+        compress(place(TWO, seed=1), fraction=0.3, seed=1)
+    with pytest.raises(ValueError, match="Pull is for open scenes"):
         pack_scene(start, seed=1)
+    with pytest.raises(ValueError, match=r"^fraction: wanted a number > 0 and < 1, got 1\.5"):
+        Dense(fraction=1.5)
     with pytest.raises(ValueError, match="only shrinks"):
         compress(start, fraction=0.1, seed=1)
+
+
+def test_without_a_fraction_the_box_stays_as_it_is(start):
+    packed = pack_scene(start, Dense(), run=Run(platform="CPU"), seed=1)
+    assert packed.boundary == start.boundary
+    assert packed.provenance["clash_removal"]["points_too_close"] == 0
+
+
+def test_settings_reach_their_stages(start):
+    protocol = Dense(
+        fraction=0.2,
+        compression=Compression(gap=0.0, block=10),
+        clash_removal=ClashRemoval(max_steps=0),
+    )
+    steps = []
+    packed = pack_scene(
+        start, protocol, run=Run(platform="CPU"), seed=1, watch=lambda b: steps.append(b.steps)
+    )
+    assert set(steps) == {0, 10}
+    assert packed.provenance["clash_removal"]["steps"] == 0
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_slab_keeps_everything_between_its_walls(platform):
     scene = insert(TWO, boundary=fit_box(TWO, fraction=0.1, shape=Slab(box=(3, 3, 1))), seed=1)
-    packed = pack_scene(scene, fraction=0.3, seed=1, platform=platform)
+    packed = pack_scene(scene, Dense(fraction=0.3), run=Run(platform=platform), seed=1)
     assert isinstance(packed.boundary, Slab)
     height = packed.boundary.box[2]
     highest = max(np.abs(points[:, 2]).max() for points in atoms(packed))
@@ -224,7 +253,7 @@ def test_fixed_instances_and_the_obstacle_are_respected(platform):
         seed=1,
     )
     assert scene.fixed.sum() == 1
-    dense = pack_scene(scene, fraction=0.25, seed=1, platform=platform)
+    dense = pack_scene(scene, Dense(fraction=0.25), run=Run(platform=platform), seed=1)
     # Inserted to the precision of voxels, cleared to that of atoms.
     for packed, slack in ((as_packed(scene), 0.87), (dense, 0.2)):
         poses = extract_transforms(packed)
@@ -243,7 +272,7 @@ def test_what_spans_the_box_keeps_its_length(platform):
     rod = dataclasses.replace(Filament(n_balls=8, radius=1.0, persistence_length=1000.0).build())
     pose = RigidTransforms(rotations=np.eye(3)[None], translations=[[0.0, 0.0, 0.0]])
     scene = place(TWO, boundary=Periodic(box=17.0), poses=[(rod, pose)], seed=1)
-    packed = compress(scene, fraction=0.25, seed=1, platform=platform)
+    packed = compress(scene, fraction=0.25, run=Run(platform=platform), seed=1)
     balls = packed.positions[packed.scene.balls(packed.scene.n_instances - 1)]
     assert np.linalg.norm(balls[-1] - balls[0]) == pytest.approx(14.0, rel=0.02)
     assert packed.boundary.box[2] > 15.5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from openmm_cgpack.models import Filament, Membrane, coarse_grain
-from openmm_cgpack.packing import pack_scene, place
+from openmm_cgpack.packing import Pull, Run, pack_scene, place
 from openmm_cgpack.poses import extract_transforms
 from openmm_cgpack.structures import library
 
@@ -28,7 +28,7 @@ def shape_errors(scene, packed):
 
 @pytest.mark.slow
 def test_bonds_keep_the_shape_within_two_per_cent(scene):
-    packed = pack_scene(scene, seed=1, platform="CPU", threads=1, rigidity="bonds")
+    packed = pack_scene(scene, Pull(rigidity="bonds"), run=Run(platform="CPU", threads=1), seed=1)
     rms, sizes, mirrored = shape_errors(scene, packed)
     assert mirrored.sum() < len(rms) / 2
     assert (rms / sizes)[~mirrored].max() < 0.02
@@ -36,7 +36,7 @@ def test_bonds_keep_the_shape_within_two_per_cent(scene):
 
 @pytest.mark.slow
 def test_constraints_keep_the_shape_exactly_and_the_hand(scene):
-    packed = pack_scene(scene, seed=1, platform="CPU")
+    packed = pack_scene(scene, run=Run(platform="CPU"), seed=1)
     rms, _, mirrored = shape_errors(scene, packed)
     assert rms.max() < 1e-4
     assert not mirrored.any()
@@ -44,7 +44,7 @@ def test_constraints_keep_the_shape_exactly_and_the_hand(scene):
 
 @pytest.mark.slow
 def test_deformables_bend_and_keep_their_bond_lengths(scene):
-    packed = pack_scene(scene, seed=1, platform="CPU")
+    packed = pack_scene(scene, run=Run(platform="CPU"), seed=1)
     for i in (scene.n_instances - 2, scene.n_instances - 1):
         model, balls = scene.model(i), packed.positions[scene.balls(i)]
         first, second = model.bonds.T

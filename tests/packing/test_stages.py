@@ -1,60 +1,63 @@
-"""Packings to a fraction that stop between their stages and go on."""
+"""Packings to a fraction that are cut off, between their stages and within them, and go on."""
 
 import dataclasses
-import importlib
-from contextlib import contextmanager, suppress
+import sys
+from contextlib import suppress
 
 import numpy as np
-import openmm.app
 import pytest
 from dense_scenes import blob
+from limits import no_room_beyond
 
 from openmm_cgpack.core import PackingError, Periodic, RigidTransforms
+from openmm_cgpack.io.npz import read_npz, write_npz
 from openmm_cgpack.io.scenes import load_scene, save_packed, save_scene, scene_digest
 from openmm_cgpack.packing import (
+    Compression,
+    Dense,
     FrameReporter,
+    Run,
     as_packed,
     box_fraction,
     compress,
     crowding_series,
-    dense,
     insert,
     pack_scene,
     place,
-    press,
 )
+from openmm_cgpack.packing.checkpoint import FORMAT, FORMAT_VERSION
 from openmm_cgpack.poses import extract_transforms
-
-# The package has the function by this name.
-compressing = importlib.import_module("openmm_cgpack.packing.compress")
 
 TWO = [(blob("a"), 8), (blob("b", 2, n=250), 8)]
 FRACTIONS = [0.1, 0.3]
-STAGES = ["insert", "compress", "remove_clashes", "compress", "remove_clashes"]
+STAGES = [
+    "insertion",
+    *("compression 1", "clash removal 1"),
+    *("compression 2", "clash removal 2"),
+]
+REFERENCE, CPU = Run(platform="Reference"), Run(platform="CPU", threads=1)
+RUNS = [REFERENCE, CPU]
+OFTEN = Dense(compression=Compression(checkpoint_every=20))
 
 
 class Cut(Exception):
     """Stands for the end of a process."""
 
 
-@contextmanager
-def at_most(stages):
-    """Let a number of stages run, and raise at the next; yield the names of those that ran."""
-    ran = []
+class CutAfter:
+    """Watches a packing, and raises after a number of blocks, or of finished stages."""
 
-    def counted(name, stage):
-        def run(*args, **kwargs):
-            if len(ran) == stages:
-                raise Cut
-            ran.append(name)
-            return stage(*args, **kwargs)
+    def __init__(self, *, blocks=None, stages=None):
+        self.blocks, self.stages = blocks, stages
+        self.steps, self.finished = [], []
 
-        return run
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("insert", "compress", "remove_clashes"):
-            patch.setattr(dense, name, counted(name, getattr(dense, name)))
-        yield ran
+    def __call__(self, block):
+        if block.finished:
+            self.finished.append(block.stage)
+        else:
+            self.steps.append(block.steps)
+        if len(self.steps) == self.blocks or len(self.finished) == self.stages:
+            raise Cut
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +65,18 @@ def scene():
     return place(TWO, boundary=Periodic(box=20.0), seed=1)
 
 
-def series_of(scene, path, platform="CPU", *, fractions=FRACTIONS, seed=4, frames=None):
+def series_of(
+    scene, path, run=CPU, *, fractions=FRACTIONS, protocol=OFTEN, seed=4, frames=None, watch=None
+):
     return crowding_series(
         scene,
-        fractions=fractions,
-        platform=platform,
-        threads=1 if platform == "CPU" else None,
+        fractions,
+        protocol,
+        run=run,
         seed=seed,
         checkpoint=path,
         reporters=[] if frames is None else [frames],
+        watch=watch,
     )
 
 
@@ -82,53 +88,43 @@ def content(folder, series):
     return [path.read_bytes() for path in sorted(folder.iterdir())]
 
 
-@pytest.mark.parametrize("platform", ["Reference", "CPU"])
-def test_cut_off_after_every_stage_equals_uninterrupted(scene, tmp_path, platform):
+@pytest.mark.parametrize("run", RUNS, ids=str)
+def test_cut_off_after_every_stage_equals_uninterrupted(scene, tmp_path, run):
     whole_frames = FrameReporter(30)
-    whole = series_of(scene, None, platform, frames=whole_frames)
+    whole = series_of(scene, None, run, frames=whole_frames)
     ran = []
     for _ in STAGES:
-        frames = FrameReporter(30)
-        with suppress(Cut), at_most(1) as once:
-            parts = series_of(scene, tmp_path / "c.npz", platform, frames=frames)
-        ran += once
+        once = CutAfter(stages=1)
+        with pytest.raises(Cut):
+            series_of(scene, tmp_path / "c.npz", run, frames=FrameReporter(30), watch=once)
+        ran += once.finished
     assert ran == STAGES
+    frames, blocks = FrameReporter(30), []
+    parts = series_of(scene, tmp_path / "c.npz", run, frames=frames, watch=blocks.append)
+    assert blocks == []
     assert content(tmp_path / "parts", parts) == content(tmp_path / "whole", whole)
     assert whole_frames.steps
     assert frames.steps == whole_frames.steps
     assert np.array_equal(frames.frames, whole_frames.frames)
 
 
-@contextmanager
-def steps_at_most(calls):
-    """Let OpenMM be called to step a number of times, and raise at the next."""
-    left, step = [calls], openmm.app.Simulation.step
-
-    def counted(self, steps):
-        if not left[0]:
-            raise Cut
-        left[0] -= 1
-        step(self, steps)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(openmm.app.Simulation, "step", counted)
-        yield
-
-
-@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+@pytest.mark.parametrize("run", RUNS, ids=str)
 @pytest.mark.parametrize("fraction", [0.4, 0.9])
-def test_a_compression_cut_off_anywhere_equals_uninterrupted(
-    tmp_path, monkeypatch, platform, fraction
-):
-    monkeypatch.setattr(press, "_EVERY", 60)
+def test_a_compression_cut_off_anywhere_equals_uninterrupted(tmp_path, run, fraction):
     start = as_packed(insert(TWO, fraction=0.25, seed=1))
+    settings = Compression(anneal_steps=150, max_steps=700, acceptable=1e-4, checkpoint_every=60)
 
-    def compressed(frames, checkpoint=None):
-        settings = {"anneal_steps": 150, "max_steps": 700, "acceptable": 1e-4, "seed": 2}
-        settings |= {"platform": platform, "threads": 1 if platform == "CPU" else None}
+    def compressed(frames, checkpoint=None, watch=None):
         try:
             return compress(
-                start, fraction=fraction, reporters=[frames], checkpoint=checkpoint, **settings
+                start,
+                settings,
+                fraction=fraction,
+                run=run,
+                seed=2,
+                reporters=[frames],
+                checkpoint=checkpoint,
+                watch=watch,
             )
         except PackingError as error:
             assert fraction == 0.9
@@ -139,9 +135,9 @@ def test_a_compression_cut_off_anywhere_equals_uninterrupted(
     path = tmp_path / "c.npz"
     for cuts in range(100):
         frames = FrameReporter(30)
-        # Three, four, five blocks: a checkpoint at least, and never at the same place.
-        with suppress(Cut), steps_at_most(4 + cuts % 3):
-            parts = compressed(frames, path)
+        # Four, five, six blocks: a checkpoint at least, and never at the same place.
+        with suppress(Cut):
+            parts = compressed(frames, path, CutAfter(blocks=4 + cuts % 3))
             break
     assert cuts > 3
     assert path.exists()
@@ -152,64 +148,66 @@ def test_a_compression_cut_off_anywhere_equals_uninterrupted(
     assert frames.steps == whole_frames.steps
     assert np.array_equal(frames.frames, whole_frames.frames)
     with pytest.raises(ValueError, match=r"c\.npz: is a checkpoint of another run"):
-        compress(start, fraction=fraction, seed=3, platform=platform, checkpoint=path)
+        compress(start, settings, fraction=fraction, seed=3, run=run, checkpoint=path)
 
 
-def test_a_stage_that_is_done_leaves_no_file_of_its_own(scene, tmp_path, monkeypatch):
-    monkeypatch.setattr(press, "_EVERY", 20)
+def test_a_series_cut_off_anywhere_keeps_one_file(scene, tmp_path):
     path = tmp_path / "c.npz"
     whole = content(tmp_path / "whole", series_of(scene, None))
-    seen = set()
-    for _ in range(100):
-        with suppress(Cut), steps_at_most(2):
-            parts = series_of(scene, path)
+    cuts = 0
+    while cuts < 100:
+        with suppress(Cut):
+            parts = series_of(scene, path, watch=CutAfter(blocks=2))
             break
-        seen |= {file.name for file in tmp_path.glob("*.npz")}
-    # To the first fraction a single block leads, and no file outlives it.
-    assert seen == {"c.npz", "c.compress-2.npz"}
-    assert [file.name for file in tmp_path.glob("*.npz")] == ["c.npz"]
+        cuts += 1
+        assert [file.name for file in tmp_path.glob("*.npz")] == ["c.npz"]
+    assert cuts > 2
     assert content(tmp_path / "parts", parts) == whole
 
 
-def test_the_file_of_a_compression_of_another_run_is_refused_at_once(scene, tmp_path, monkeypatch):
-    monkeypatch.setattr(press, "_EVERY", 20)
+@pytest.mark.parametrize("run", RUNS, ids=str)
+def test_a_series_that_was_stopped_goes_on_as_if_it_had_not_been(scene, tmp_path, run):
     path = tmp_path / "c.npz"
-    with pytest.raises(Cut), steps_at_most(3):
-        series_of(scene, path)
-    path.unlink()
-    with (
-        pytest.raises(ValueError, match=r"c\.compress-2\.npz: is a checkpoint of another"),
-        at_most(0),
-    ):
-        series_of(scene, path)
+    part = series_of(scene, path, run, watch=lambda b: b.stage == "compression 2")
+    assert [packed.provenance.get("stopped") for packed in part] == [None, "compression 2"]
+    whole = series_of(scene, None, run)
+    parts = series_of(scene, path, run)
+    assert content(tmp_path / "parts", parts) == content(tmp_path / "whole", whole)
+    assert np.array_equal(part[0].positions, whole[0].positions)
 
 
-def test_a_file_of_another_protocol_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(press, "_EVERY", 60)
+def test_a_file_of_another_protocol_is_refused(tmp_path):
     start, path = as_packed(insert(TWO, fraction=0.25, seed=1)), tmp_path / "c.npz"
-    settings = {"fraction": 0.4, "seed": 2, "platform": "CPU", "checkpoint": path}
-    with pytest.raises(Cut), steps_at_most(20):
-        compress(start, **settings)
-    # As a later version of the package might.
-    monkeypatch.setattr(compressing, "_LEVELS", 10)
+
+    def compressed(watch=None):
+        settings = Compression(checkpoint_every=60)
+        return compress(
+            start, settings, fraction=0.4, seed=2, run=CPU, checkpoint=path, watch=watch
+        )
+
+    with pytest.raises(Cut):
+        compressed(CutAfter(blocks=20))
+    header, arrays = read_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted="a checkpoint")
+    steps = arrays["under way/outcomes/steps"]
+    # As a later version of the package might step.
+    steps[np.flatnonzero(steps)[3]] = 50
+    for key in ("format", "version"):
+        del header[key]
+    write_npz(path, header, arrays, kind=FORMAT, version=FORMAT_VERSION)
     with pytest.raises(ValueError, match=r"another protocol, which took 50 steps"):
-        compress(start, **settings)
+        compressed()
 
 
 def test_numbers_of_numpy_are_as_good_with_a_file(tmp_path):
-    start = as_packed(insert(TWO, fraction=0.2, seed=1))
-    compress(
-        start,
-        fraction=np.float32(0.25),
+    settings = Compression(
         tolerance=np.float32(0.02),
         gap=np.float32(0.2),
         stiffness=np.float32(1e5),
         block=np.int64(20),
-        anneal_steps=1000.0,
-        seed=1,
-        platform="CPU",
-        checkpoint=tmp_path / "c.npz",
     )
+    start = as_packed(insert(TWO, fraction=0.2, seed=1))
+    path = tmp_path / "c.npz"
+    compress(start, settings, fraction=np.float32(0.25), seed=1, run=CPU, checkpoint=path)
 
 
 def test_a_file_changes_nothing(scene, tmp_path):
@@ -217,22 +215,16 @@ def test_a_file_changes_nothing(scene, tmp_path):
     path = tmp_path / "c.npz"
     first = content(tmp_path / "first", series_of(scene, path))
     assert content(tmp_path / "without", series_of(scene, None)) == first
-    with at_most(0):
-        again = series_of(scene, path)
+    blocks = []
+    again = series_of(scene, path, watch=blocks.append)
     assert content(tmp_path / "again", again) == first
-
-
-def test_what_is_dense_already_has_nothing_to_keep_before_it_is_compressed(tmp_path):
-    start = insert(TWO, fraction=0.25, seed=1)
-    with pytest.raises(Cut), at_most(0):
-        pack_scene(start, fraction=0.3, seed=1, platform="CPU", checkpoint=tmp_path / "c.npz")
-    assert not list(tmp_path.iterdir())
+    assert blocks == []
 
 
 def test_another_run_is_refused(scene, tmp_path):
     path = tmp_path / "c.npz"
-    with pytest.raises(Cut), at_most(2):
-        series_of(scene, path)
+    with pytest.raises(Cut):
+        series_of(scene, path, watch=CutAfter(stages=2))
     before = path.read_bytes()
     rotated = RigidTransforms(
         rotations=scene.transforms.rotations[::-1], translations=scene.transforms.translations
@@ -242,32 +234,27 @@ def test_another_run_is_refused(scene, tmp_path):
         (scene, {"seed": np.random.SeedSequence(4, spawn_key=(1,))}),
         (scene, {"fractions": [0.1, 0.31]}),
         (scene, {"fractions": [0.1]}),
+        (scene, {"protocol": Dense()}),
         (place(TWO, boundary=Periodic(box=20.0), seed=2), {}),
         (place(TWO, boundary=Periodic(box=21.0), seed=1), {}),
         (dataclasses.replace(scene, transforms=rotated), {}),
         (dataclasses.replace(scene, species=(blob("a"), blob("b", 3, n=250))), {}),
     ]
     for other, settings in others:
-        refused = pytest.raises(ValueError, match=r"c\.npz: is a checkpoint of another run")
-        with refused, at_most(0):
+        with pytest.raises(ValueError, match=r"c\.npz: is a checkpoint of another run"):
             series_of(other, path, **settings)
-    with pytest.raises(ValueError, match="wanted format 'openmm_cgpack checkpoint'"):
-        pack_scene(place(TWO, seed=1), seed=1, platform="CPU", checkpoint=path)
+    with pytest.raises(ValueError, match=r"c\.npz: is a checkpoint of another run"):
+        pack_scene(place(TWO, seed=1), seed=1, run=CPU, checkpoint=path)
     assert path.read_bytes() == before
 
 
-def test_a_write_that_fails_leaves_the_last_one(scene, tmp_path, monkeypatch):
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
+def test_a_write_that_fails_leaves_the_last_one(scene, tmp_path):
     path = tmp_path / "c.npz"
-    with pytest.raises(Cut), at_most(1):
-        series_of(scene, path)
+    with pytest.raises(Cut):
+        series_of(scene, path, watch=CutAfter(stages=1))
     before = path.read_bytes()
-
-    def full(file, **arrays):
-        file.write(b"half of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(OSError, match="No space"):
+    with no_room_beyond(len(before) // 2), pytest.raises(OSError, match="too large"):
         series_of(scene, path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["c.npz"]
@@ -278,13 +265,18 @@ def test_a_scene_read_from_its_file_is_the_same_scene(scene, tmp_path):
     assert scene_digest(load_scene(tmp_path / "scene.npz")) == scene_digest(scene)
 
 
-def test_a_compression_goes_on_on_another_platform(tmp_path, monkeypatch):
-    monkeypatch.setattr(press, "_EVERY", 60)
+def test_a_compression_goes_on_on_another_platform(tmp_path):
     start, path = as_packed(insert(TWO, fraction=0.25, seed=1)), tmp_path / "c.npz"
-    settings = {"fraction": 0.4, "seed": 2, "checkpoint": path}
-    with pytest.raises(Cut), steps_at_most(20):
-        compress(start, platform="Reference", **settings)
-    packed = compress(start, platform="CPU", **settings)
+    settings = Compression(checkpoint_every=60)
+
+    def compressed(run, watch=None):
+        return compress(
+            start, settings, fraction=0.4, seed=2, run=run, checkpoint=path, watch=watch
+        )
+
+    with pytest.raises(Cut):
+        compressed(REFERENCE, CutAfter(blocks=20))
+    packed = compressed(Run(platform="CPU"))
     assert box_fraction(packed.scene, packed.boundary) == pytest.approx(0.4)
     assert packed.provenance["platform"] == "CPU"
     # Bodies are the bodies that they were.

@@ -7,8 +7,9 @@ from helpers import PLATFORMS, body, chain, random_scene
 from scipy.spatial.distance import pdist
 
 from openmm_cgpack.core import BallModel, RigidTransforms, Scene
-from openmm_cgpack.forces import paper_forces
-from openmm_cgpack.packing import Placement, create_system, place
+from openmm_cgpack.packing import Placement, Pull, create_system, place
+
+PAPER = Pull().terms
 
 
 def lone(model):
@@ -23,14 +24,14 @@ def masses(system):
 
 def test_bonds_have_every_ball_as_a_particle():
     scene, _ = random_scene(1)
-    system = create_system(scene, forces=paper_forces())
+    system = create_system(scene, forces=PAPER)
     np.testing.assert_array_equal(masses(system), 5000.0)
     assert system.getNumConstraints() == 0
 
 
 def test_constraints_have_three_massive_balls_a_body():
     scene, _ = random_scene(1)
-    system = create_system(scene, forces=paper_forces(), rigidity="constraints")
+    system = create_system(scene, forces=PAPER, rigidity="constraints")
     assert system.getNumParticles() == scene.n_balls
     assert system.getNumConstraints() == 3 * 4
     mass = masses(system)
@@ -45,7 +46,7 @@ def test_constraints_have_three_massive_balls_a_body():
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_sites_stand_where_the_balls_were(platform):
     scene, _ = random_scene(2)
-    system = create_system(scene, forces=paper_forces(), rigidity="constraints")
+    system = create_system(scene, forces=PAPER, rigidity="constraints")
     context = openmm.Context(
         system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName(platform)
     )
@@ -64,7 +65,7 @@ def test_sites_stand_where_the_balls_were(platform):
 def test_bodies_stay_rigid(platform, rigidity, tolerance):
     """Distances within bodies, after dynamics under the whole force field."""
     scene = place([(body("a", 7, 1), 3), (chain(), 1)], Placement(extent=40), seed=1)
-    system = create_system(scene, forces=paper_forces(), rigidity=rigidity)
+    system = create_system(scene, forces=PAPER, rigidity=rigidity)
     integrator = openmm.LangevinMiddleIntegrator(300, 10, 0.01)
     integrator.setRandomNumberSeed(1)
     integrator.setConstraintTolerance(1e-7)
@@ -94,9 +95,9 @@ def test_collinear_bodies_can_not_be_constrained():
 
 def test_dumbbells_and_lone_balls():
     pair = body("pair", 2, 3)
-    system = create_system(lone(pair), forces=paper_forces(), rigidity="constraints")
+    system = create_system(lone(pair), forces=PAPER, rigidity="constraints")
     assert system.getNumConstraints() == 1
-    system = create_system(lone(body("one", 1, 3)), forces=paper_forces(), rigidity="constraints")
+    system = create_system(lone(body("one", 1, 3)), forces=PAPER, rigidity="constraints")
     assert system.getNumConstraints() == 0
     assert masses(system).tolist() == [5000.0]
 

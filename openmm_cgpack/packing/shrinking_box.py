@@ -3,143 +3,118 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import BallModel, History, Open, PackedScene, PackingError, Scene, Slab
-from ..core.arrays import positive
+from ..core import BallModel, History, PackedScene, PackingError, Scene
 from ..core.boundary import Boundary
-from ..core.seeds import integer_seed
 from ..core.units import BOLTZMANN, strip
 from ..forces import (
     BOX_EDGES,
     SLAB_HEIGHT,
+    ForceTerm,
     HarmonicAngles,
     HarmonicBonds,
     ObstacleWall,
     SoftRepulsion,
     Walls,
 )
-from .checkpoint import COLUMNS, frame_reporters
+from .checkpoint import COLUMNS, Checkpoint, Journal
 from .fractions import fit_box
-from .journal import Journal
 from .measure import box_fraction
+from .platforms import Run, engine_of
 from .scenes import in_steps, joined, means, measured, wrapped
-from .system import create_system, periodic_vectors
-from .topology import to_topology
+from .simulation_state import frame_reporters
+from .system import create_system, langevin_simulation, longest_cutoff, periodic_vectors
 
 if TYPE_CHECKING:
-    import openmm
-    import openmm.app
+    from .compression import Compression
 
 _SOFT_BOND_K = 4e5
 _STABLE = 16.0
 _GENTLE = 0.15
 _RETRIES = 4
-_EVERY = 500
-"""Steps between checkpoints."""
 
 
-class Press:
+class ShrinkingBox:
     """A Simulation of a scene in a box that shrinks.
+
+    Everything that it does, and what came of it, goes through its journal: see `checkpoint`.
 
     Parameters
     ----------
     packed : PackedScene
         The start.
-    stiffness : float
-        Of a contact, kJ/mol/nm^2.
-    gap : float
-        Distance that balls keep, nm.
-    timestep : float
-        Of the dynamics, ps.
-    platform : tuple
-        What `choose_platform` returns.
-    seed : int or numpy.random.SeedSequence
-        Of the dynamics.
-    reporters : sequence of OpenMM reporters
-        Added to the Simulation.
-    settings : mapping, optional
-        What decides how the Press is driven; plain JSON types.
-    checkpoint : path-like, optional
-        File for checkpoints. Where it exists, everything that was done before is played back.
+    compression : Compression
+        How stiff and how far apart balls are, and the time step.
+    forces : sequence of force terms
+        The user's own, which act too.
+    run, seed, reporters
+        See `pack_scene`.
+    checkpoint : Checkpoint
+        Where the journal is kept.
+    stage : str
+        Its name there.
     """
 
     def __init__(
         self,
         packed: PackedScene,
+        compression: Compression,
         *,
-        stiffness: float,
-        gap: float,
-        timestep: float,
-        platform: tuple[openmm.Platform, dict[str, str]],
+        forces: Sequence[ForceTerm],
+        run: Run,
         seed: int | np.random.SeedSequence,
         reporters: Sequence[Any],
-        settings: Mapping[str, Any] | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint: Checkpoint,
+        stage: str,
     ) -> None:
-        import openmm
-        import openmm.app
-
         self.start = packed
         self.scene = packed.scene
-        assert not isinstance(packed.boundary, Open)
         self.boundary: Boundary = packed.boundary
-        self.stiffness = positive(stiffness, "stiffness")
-        self.gap = gap
+        self.stiffness, self.gap = compression.stiffness, compression.gap
+        self.timestep = compression.timestep
         self.steps = 0
         self.rows: list[History] = []
         flexible = dataclasses.replace(
             self.scene,
-            species=tuple(_heavy(model, timestep) for model in self.scene.species),
+            species=tuple(_heavy(model, self.timestep) for model in self.scene.species),
             boundary=self.boundary,
         )
-        terms = (
-            SoftRepulsion(k=self.stiffness, gap=gap),
+        contacts = (
+            SoftRepulsion(k=self.stiffness, gap=self.gap),
             Walls(k=self.stiffness),
             ObstacleWall(k=self.stiffness),
-            HarmonicBonds(),
-            HarmonicAngles(),
         )
-        self.soft = 0b111
-        self.reach = 2 * float(self.scene.radii.max()) + gap
+        self.contact_groups = 0b111
+        terms = (*contacts, HarmonicBonds(), HarmonicAngles(), *forces)
         system = create_system(flexible, forces=terms, rigidity="constraints")
-        integrator = openmm.LangevinMiddleIntegrator(0.0, 1.0, timestep)
-        sequence = (
-            seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+        self.reach = longest_cutoff(system)
+        self.simulation = langevin_simulation(
+            flexible,
+            system,
+            temperature=0.0,
+            friction=1.0,
+            timestep=self.timestep,
+            constraint_tolerance=1e-6,
+            run=run,
+            seed=seed,
+            reporters=reporters,
+            positions=packed.positions,
         )
-        integrator.setRandomNumberSeed(integer_seed(sequence))
-        integrator.setConstraintTolerance(1e-6)
-        self.simulation = openmm.app.Simulation(
-            to_topology(flexible), system, integrator, *platform
-        )
-        self.simulation.reporters += list(reporters)
         self.context = self.simulation.context
-        self.context.setPositions(packed.positions)
-        self.timestep = timestep
         self.thickness = float(spans(self.scene, packed.positions)[2])
         self.agitation = 0.0
         self.last_depth = self.depth()
         self.best = packed
-        digest = hashlib.sha256(np.ascontiguousarray(packed.positions).tobytes())
         self.journal = Journal(
+            checkpoint,
+            stage,
             self.simulation,
-            self.scene,
-            settings={
-                **(settings or {}),
-                "start": digest.hexdigest(),
-                "boundary": packed.boundary.to_json(),
-                "gap": float(gap),
-                "stiffness": self.stiffness,
-                "timestep": float(timestep),
-            },
             columns=("steps", "depth", "timestep", "x", "y", "z"),
-            path=checkpoint,
-            every=_EVERY,
+            every=compression.checkpoint_every,
         )
 
     def heat(self, agitation: float, *, friction: float) -> None:
@@ -161,7 +136,7 @@ class Press:
 
     def depth(self) -> float:
         """Return the root mean square overlap of balls, nm: of balls that touch nothing it is 0."""
-        energy = self.context.getState(energy=True, groups=self.soft).getPotentialEnergy()
+        energy = self.context.getState(energy=True, groups=self.contact_groups).getPotentialEnergy()
         return float(np.sqrt(2 * strip(energy) / self.stiffness / self.scene.n_balls))
 
     def relax(self, steps: int) -> float:
@@ -215,7 +190,7 @@ class Press:
             return
         positions = self.positions()
         least = spans(self.scene, positions) + self.gap
-        if isinstance(self.boundary, Slab):
+        if self.boundary.walls[2]:
             # Heat drives bodies into the walls, from which they keep no gap.
             least[2] = min(least[2] - self.gap, self.thickness)
         box = fit_box(
@@ -246,12 +221,12 @@ class Press:
 
     def _note(self, steps: int) -> None:
         """Enter what so many steps have led to, or a smaller box, and what `packed` needs."""
-        kept = {"positions": self.best.positions}
+        beside = {"positions": self.best.positions}
         if self.rows:
             rows = in_steps(self.rows)
-            kept |= {key: getattr(rows, key) for key in COLUMNS}
+            beside |= {key: getattr(rows, key) for key in COLUMNS}
         outcome = (steps, self.last_depth, self.timestep, *self.boundary.box)
-        self.journal.note(outcome, phase="compressing", kept=kept)
+        self.journal.note(outcome, beside=beside)
 
     def _replayed(self, steps: int) -> bool:
         """Take over what so many steps led to in an earlier run; return whether there is one."""
@@ -261,21 +236,19 @@ class Press:
         done, self.last_depth, self.timestep, x, y, z = outcome
         if done != steps:
             raise ValueError(
-                f"{self.journal.path}: is a checkpoint of another protocol, which took {done:g} "
-                f"steps where this one takes {steps}; remove it to start anew"
+                f"{self.journal.checkpoint.path}: is a checkpoint of another protocol, which took "
+                f"{done:g} steps where this one takes {steps}; remove it to start anew"
             )
         self.boundary = self.boundary.with_box((x, y, z))
         return True
 
-    def packed(self) -> PackedScene:
+    def packed(self, **provenance: Any) -> PackedScene:
         """Measure the state as it is now, and return it with all that was measured before.
 
         Played back, it has the positions of the last time, which is the only one still wanted.
         """
-        import openmm
-
-        kept = self.journal.kept
-        if kept is None:
+        beside = self.journal.beside
+        if beside is None:
             state = self.context.getState(energy=True)
             positions = wrapped(self.scene, self.positions(), self.boundary)
             row = measured(
@@ -286,28 +259,24 @@ class Press:
                 energy=float(strip(state.getPotentialEnergy())),
             )
         else:
-            positions, number = kept["positions"], len(self.rows)
-            row = History(**{key: kept[key][number : number + 1] for key in COLUMNS})
+            positions, number = beside["positions"], len(self.rows)
+            row = History(**{key: beside[key][number : number + 1] for key in COLUMNS})
         self.rows.append(row)
-        platform = self.context.getPlatform()
+        before = {key: value for key, value in self.start.provenance.items() if key != "stopped"}
         self.best = PackedScene(
             scene=self.scene,
             positions=positions,
             boundary=self.boundary,
             history=joined(self.start.history, in_steps(self.rows)),
-            provenance=self.start.provenance
-            | {
-                "openmm": openmm.version.full_version,
-                "platform": platform.getName(),
-                "properties": {
-                    name: platform.getPropertyValue(self.context, name)
-                    for name in platform.getPropertyNames()
-                },
-                "compress": {
+            provenance={
+                **before,
+                **engine_of(self.simulation),
+                "compression": {
                     "fraction": self.fraction,
                     "steps": self.steps,
                     "rms_overlap_nm": round(self.last_depth, 6),
                 },
+                **provenance,
             },
         )
         return self.best

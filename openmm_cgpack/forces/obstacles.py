@@ -1,95 +1,22 @@
-"""Bounded forces that push apart what has been put too close."""
+"""Forces that keep balls out of where they may not be: walls, and the scene's obstacle."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core import Obstacle, Open, Scene, Slab
-from ..core.arrays import positive
-from .rigidity import Rigidity, body_numbers, flexible_bonds
+from ..core import Obstacle, Scene
+from ..core.settings import kind, setting
+from .terms import SLAB_HEIGHT, ForceTerm, Rigidity
 
 if TYPE_CHECKING:
     import openmm
 
 
-@dataclass(frozen=True, kw_only=True)
-class SoftRepulsion:
-    """Balls of different bodies push each other apart: ``U = k/2 (r1 + r2 + gap - r)^2``.
-
-    Zero where they do not touch, and bounded where they do, so that no start is too bad. Pairs
-    within a rigid body are known by a body number, and bonded pairs of deformables are excluded.
-
-    Parameters
-    ----------
-    k : float
-        Stiffness of a contact, kJ/mol/nm^2.
-    gap : float, optional
-        Distance that is kept between the surfaces of balls, nm; negative lets them overlap.
-
-    Raises
-    ------
-    ValueError
-        `k` is not positive.
-
-    Examples
-    --------
-    Nothing farther apart than two of the largest balls is looked at:
-
-    >>> from openmm_cgpack import Filament, place
-    >>> scene = place([(Filament(n_balls=5, radius=2.0).build(), 3)], seed=1)
-    >>> SoftRepulsion(k=1000.0, gap=0.5).build(scene, "bonds").getCutoffDistance()._value
-    4.5
-    """
-
-    k: float = 10_000.0
-    gap: float = 0.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "k", positive(self.k, "k"))
-
-    def build(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomNonbondedForce:
-        """Return the force; its cutoff is where the two largest balls touch."""
-        import openmm
-
-        energy = "0.5*soft_k*max(0, radius1 + radius2 - r)^2"
-        by_body = rigidity == "constraints"
-        if by_body:
-            energy = "min(1, abs(body1 - body2))*" + energy
-        force = openmm.CustomNonbondedForce(energy)
-        force.addGlobalParameter("soft_k", self.k)
-        force.addPerParticleParameter("radius")
-        radii = scene.radii + self.gap / 2
-        columns = [radii]
-        if by_body:
-            force.addPerParticleParameter("body")
-            columns.append(body_numbers(scene))
-        for row in np.column_stack(columns).tolist():
-            force.addParticle(row)
-        excluded = scene.bonds[flexible_bonds(scene)] if by_body else scene.bonds
-        for first, second in excluded.tolist():
-            force.addExclusion(first, second)
-        periodic = not isinstance(scene.boundary, Open)
-        force.setNonbondedMethod(force.CutoffPeriodic if periodic else force.CutoffNonPeriodic)
-        force.setCutoffDistance(2 * float(radii.max()))
-        return force
-
-
-@dataclass(frozen=True, kw_only=True)
-class Walls:
+@kind("walls")
+class Walls(ForceTerm):
     """The walls of a slab push balls back: ``U = k/2 (|z| + radius - height/2)^2`` beyond them.
-
-    Parameters
-    ----------
-    k : float
-        Stiffness, kJ/mol/nm^2.
-
-    Raises
-    ------
-    ValueError
-        `k` is not positive.
 
     Examples
     --------
@@ -103,16 +30,13 @@ class Walls:
     True
     """
 
-    k: float = 10_000.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "k", positive(self.k, "k"))
+    k: float = setting("stiffness", unit="kJ/mol/nm²", default=10_000.0, above=0)
 
     def build(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomExternalForce | None:
         """Return the force, or None where the scene has no walls."""
         import openmm
 
-        if not isinstance(scene.boundary, Slab):
+        if not scene.boundary.walls[2]:
             return None
         force = openmm.CustomExternalForce("0.5*wall_k*max(0, abs(z) + radius - 0.5*slab_height)^2")
         force.addGlobalParameter("wall_k", self.k)
@@ -123,22 +47,12 @@ class Walls:
         return force
 
 
-@dataclass(frozen=True, kw_only=True)
-class ObstacleWall:
+@kind("obstacle_wall")
+class ObstacleWall(ForceTerm):
     """The scene's obstacle pushes balls out: ``U = k/2 depth^2``.
 
     The depth of a ball is its radius less the distance of its centre from the obstacle, from a
     map of signed distances on the obstacle's grid.
-
-    Parameters
-    ----------
-    k : float
-        Stiffness, kJ/mol/nm^2.
-
-    Raises
-    ------
-    ValueError
-        `k` is not positive.
 
     Examples
     --------
@@ -153,10 +67,7 @@ class ObstacleWall:
     15
     """
 
-    k: float = 10_000.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "k", positive(self.k, "k"))
+    k: float = setting("stiffness", unit="kJ/mol/nm²", default=10_000.0, above=0)
 
     def build(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomCompoundBondForce | None:
         """Return the force, or None where the scene has no obstacle."""
@@ -170,9 +81,10 @@ class ObstacleWall:
         force = openmm.CustomCompoundBondForce(1, "")
         for axis, a, b in zip("xyz", low.tolist(), high.tolist(), strict=True):
             place = f"{axis}1"
-            if not isinstance(scene.boundary, Open) and scene.boundary.periodic["xyz".index(axis)]:
+            edge = float(scene.boundary.repeat["xyz".index(axis)])
+            if edge:
                 place = f"{axis}1 - box_{axis}*floor({axis}1/box_{axis} + 0.5)"
-                force.addGlobalParameter(f"box_{axis}", scene.boundary.box["xyz".index(axis)])
+                force.addGlobalParameter(f"box_{axis}", edge)
             definitions += [
                 f"{axis}n = min({b!r}, max({a!r}, {axis}w))",
                 f"{axis}w = {place}",
@@ -234,10 +146,3 @@ def obstacle_depths(
     lines = [np.linspace(0, n - 1, m) for n, m in zip(mask.shape, counts, strict=True)]
     coarse = map_coordinates(depths, np.meshgrid(*lines, indexing="ij"), order=1)
     return coarse, low, high
-
-
-SLAB_HEIGHT = "slab_height"
-"""Global parameter of the Context: the distance between the walls of a slab, nm."""
-
-BOX_EDGES = ("box_x", "box_y", "box_z")
-"""Global parameters of the Context: edges of a box, by which `ObstacleWall` finds images, nm."""
