@@ -31,6 +31,7 @@ from .core import (
     TiltSeries,
     Volume,
 )
+from .core.settings import Settings, kind, setting
 from .core.transforms import from_zyz, to_quaternion, to_zyz
 from .density import (
     Labels,
@@ -127,6 +128,7 @@ from .packing import (
     Protocol,
     Pull,
     Run,
+    Start,
     as_packed,
     box_fraction,
     choose_platform,
@@ -149,15 +151,8 @@ from .packing import (
     write_topology,
 )
 from .poses import Poses, extract_transforms
-from .recipe import (
-    Recipe,
-    demo_recipe,
-    dump_recipe,
-    load_recipe,
-    run,
-    simulate,
-    simulate_series,
-)
+from .recipe import Recipe, demo_recipe, dump_recipe, load_recipe
+from .runs import RunFolder, render_again, resume, run, simulate, simulate_series
 from .structures import (
     Library,
     LibraryEntry,
@@ -228,11 +223,14 @@ __all__ = [
     "Reconstruction",
     "RigidTransforms",
     "Run",
+    "RunFolder",
     "Sampling",
     "Scene",
     "SegmentationScores",
+    "Settings",
     "Slab",
     "SoftRepulsion",
+    "Start",
     "Structure",
     "StructureError",
     "SwitchedLennardJones",
@@ -267,6 +265,7 @@ __all__ = [
     "from_zyz",
     "gaussian_sigma",
     "insert",
+    "kind",
     "library",
     "load_packed",
     "load_recipe",
@@ -297,12 +296,15 @@ __all__ = [
     "reduce_structure",
     "remove_clashes",
     "render",
+    "render_again",
     "render_density",
     "render_labels",
+    "resume",
     "run",
     "save_packed",
     "save_scene",
     "score_labels",
+    "setting",
     "simulate",
     "simulate_series",
     "single_ball",

@@ -7,14 +7,25 @@ test of one line: ``check_stage(MyStage())``.
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .core.settings import family_of
+from .core import Open, Periodic, Slab
+from .core.boundary import Boundary
+from .core.settings import Settings, family_of
 from .core.tables import from_table, to_table
 from .imaging.stages import ACTS_ON, Exposure, FourierFilter, Stage
+
+if TYPE_CHECKING:
+    from .export import Format
+    from .export.truth import GroundTruth
+    from .forces import ForceTerm
+    from .models import Structure
+    from .packing import Protocol
 
 
 def check_stage(stage: Stage, *, exposure: Exposure | None = None) -> None:
@@ -108,3 +119,184 @@ def _check_filter(run: Run, data: np.ndarray) -> None:
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise AssertionError(message)
+
+
+def check_structure(structure: Structure) -> None:
+    """Check a kind of structure: see `openmm_cgpack.models.Structure`.
+
+    It goes to a table and back; one seed gives one model, under its label; its bonds and angles
+    can be held by forces; what it holds has a geometry to paint, or a structure.
+
+    Parameters
+    ----------
+    structure : Structure
+        The structure.
+
+    Raises
+    ------
+    AssertionError
+        It does not keep the contract.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament
+    >>> check_structure(Filament(n_balls=5))
+    """
+    _check_settings(structure)
+    model, again = structure.build(seed=1), structure.build(seed=1)
+    _require(model.name == structure.label, f"wanted the name {structure.label!r}")
+    same = np.array_equal(model.positions, again.positions)
+    _require(same and np.array_equal(model.radii, again.radii), "the same seed does not repeat")
+    drawn = model.structure is not None or model.geometry is not None
+    _require(drawn, "wanted a structure, or a geometry that painters draw")
+    lengths = np.append(model.bond_lengths, 1.0)
+    _require(bool((lengths > 0).all()), "a bond has no length")
+    _require(not len(model.bonds) or model.bond_k > 0, "wanted a bond constant for its bonds")
+
+
+def check_force_term(term: ForceTerm) -> None:
+    """Check a force term: see `openmm_cgpack.forces.ForceTerm`.
+
+    It goes to a table and back, and builds a force in scenes with and without a box; on the
+    Reference platform forces are minus the gradient of its energy.
+
+    Parameters
+    ----------
+    term : ForceTerm
+        The term. The scenes hold a filament named ``"filament"`` and single balls.
+
+    Raises
+    ------
+    AssertionError
+        It does not keep the contract.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import CentrePull
+    >>> check_force_term(CentrePull(k=1.0))
+    """
+    import openmm
+
+    from .forces import HarmonicBonds
+    from .models import Filament
+    from .packing import create_system, place
+
+    _check_settings(term)
+    chain = Filament(n_balls=4).build()
+    for boundary in (Open(), Periodic(box=(400.0,) * 3), Slab(box=(400.0,) * 3)):
+        scene = place([(chain, 2)], boundary=boundary, seed=1)
+        system = create_system(scene, forces=(HarmonicBonds(), term))
+        if system.getNumForces() < 2:
+            continue
+        context = openmm.Context(
+            system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+        )
+        rng = np.random.default_rng(1)
+        positions = scene.positions + rng.normal(scale=0.1, size=scene.positions.shape)
+        direction = rng.normal(size=positions.shape)
+        step = 1e-4
+
+        def energy(places: np.ndarray, context: openmm.Context = context) -> float:
+            context.setPositions(places)
+            state = context.getState(energy=True, groups={1})
+            return float(state.getPotentialEnergy()._value)
+
+        slope = energy(positions + step * direction) - energy(positions - step * direction)
+        context.setPositions(positions)
+        forces = context.getState(forces=True, groups={1}).getForces(asNumpy=True)._value
+        wanted = -float((forces * direction).sum())
+        scale = float(np.abs(forces * direction).sum()) + 1e-9
+        good = abs(slope / (2 * step) - wanted) < 1e-3 * scale
+        _require(good, f"the force is not minus the gradient of the energy ({boundary.kind})")
+
+
+def check_protocol(protocol: Protocol, *, boundary: Boundary = Open()) -> None:
+    """Check a protocol: see `openmm_cgpack.packing.Protocol`.
+
+    It goes to a table and back; it returns every ball at a finite place; on one thread a seed
+    repeats bit for bit; it stops in good order where it is told to.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        The protocol, with few steps: it packs three small filaments.
+    boundary : Boundary, optional
+        Where the scene ends that it is tried on; an open one when left out.
+
+    Raises
+    ------
+    AssertionError
+        It does not keep the contract.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Pull
+    >>> check_protocol(Pull(max_steps=40, block=20, relax_steps=0))
+    """
+    from .models import Filament
+    from .packing import Run, pack_scene, place
+
+    _check_settings(protocol)
+    scene = place([(Filament(n_balls=4).build(), 3)], boundary=boundary, seed=1)
+    seen: list[int] = []
+
+    def run(watch: Callable[[Any], Any]) -> np.ndarray:
+        one = Run(platform="CPU", threads=1)
+        return pack_scene(scene, protocol, run=one, seed=1, watch=watch).positions
+
+    first = run(lambda block: seen.append(block.step))
+    _require(first.shape == scene.positions.shape, "wanted a place for every ball")
+    _require(bool(np.isfinite(first).all()), "not all places are finite")
+    _require(bool(seen), "wanted at least one block")
+    _require(np.array_equal(first, run(lambda block: False)), "the same seed does not repeat")
+    stopped = run(lambda block: True)
+    _require(bool(np.isfinite(stopped).all()), "stopped, not all places are finite")
+
+
+def check_format(written: Format, truth: GroundTruth | None = None) -> None:
+    """Check an export format: see `openmm_cgpack.export.Format`.
+
+    It goes to a table and back, and writes a folder that is not empty, the same twice.
+
+    Parameters
+    ----------
+    written : Format
+        The format.
+    truth : GroundTruth, optional
+        What is written; a small scene's without a tilt series when left out.
+
+    Raises
+    ------
+    AssertionError
+        It does not keep the contract.
+    """
+    _check_settings(written)
+    truth = _small_truth() if truth is None else truth
+    if written.refuses(truth) is not None:
+        return
+    held = []
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            path = written.save(Path(folder) / "out", truth)
+            held.append({p.name: p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()})
+    _require(bool(held[0]), "wanted at least one file")
+    _require(held[0] == held[1], "the same truth is not written the same twice")
+
+
+def _small_truth() -> GroundTruth:
+    from .density import MapSettings, render_density, render_labels
+    from .export import ground_truth
+    from .models import Filament
+    from .packing import as_packed, place
+
+    packed = as_packed(place([(Filament(n_balls=4).build(), 2)], seed=1))
+    settings = MapSettings(voxel_size=2.0)
+    density = render_density(packed, settings)
+    labels = render_labels(packed, settings, grid=density.grid)
+    return ground_truth(packed, labels=labels, maps={"density": density}, name="small")
+
+
+def _check_settings(value: Settings) -> None:
+    _require(bool(value.kind), "wanted a kind with a name: put kind(...) above the class")
+    back = from_table(type(value), to_table(value))
+    _require(back == value, "from its table it comes back as another value")

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import inspect
 import json
 import pickle
 import tomllib
@@ -13,21 +12,13 @@ import numpy as np
 import pytest
 
 import openmm_cgpack as cgp
+from openmm_cgpack import MapSettings, OneStep, Pull, Run, Start, SwitchedLennardJones
 from openmm_cgpack.io.masks import read_mask
 from openmm_cgpack.models import Filament, Membrane, Molecule
-from openmm_cgpack.recipe import (
-    Forces,
-    Pack,
-    Recipe,
-    Run,
-    Tomogram,
-    demo_recipe,
-    dump_recipe,
-    load_recipe,
-    pipeline,
-    run,
-)
-from openmm_cgpack.recipe.folder import MANIFEST, whole_folder
+from openmm_cgpack.recipe import Files, Recipe, demo_recipe, dump_recipe, load_recipe
+from openmm_cgpack.runs import run
+from openmm_cgpack.runs.folder import MANIFEST
+from openmm_cgpack.runs.work import whole_folder
 
 FILES = {
     "recipe.toml",
@@ -57,9 +48,14 @@ def small(**changes):
             Filament(n_balls=6),
             Membrane(shape=(3, 4), radius=3.0),
         ),
-        forces=Forces(lennard_jones="standard"),
-        pack=Pack(max_steps=300, block=100, relax_steps=200, frame_interval=100),
-        tomogram=Tomogram(snr=2.0),
+        pack=Pull(
+            max_steps=300,
+            block=100,
+            relax_steps=200,
+            lennard_jones=SwitchedLennardJones(form="standard"),
+        ),
+        imaging=OneStep(snr=2.0),
+        files=Files(frame_interval=100),
         run=Run(platform="CPU", threads=1),
     )
     return dataclasses.replace(recipe, **changes)
@@ -69,7 +65,7 @@ def small(**changes):
 def finished(tmp_path_factory):
     """Return the folder and the manifest of a small run."""
     out = tmp_path_factory.mktemp("runs") / "out"
-    return out, run(small(), None, out)
+    return out, run(small(), out)
 
 
 def read(tmp_path, text):
@@ -85,23 +81,23 @@ def read(tmp_path, text):
         ('name = "x"\n', "empty"),
         (CHAIN + "radios = 2.0\n", ["[[filament]] number 1", '"radios"', '"radius"']),
         ("sead = 1\n" + CHAIN, ['"sead"', '"seed"']),
-        (CHAIN + "[tomograms]\nsnr = 1\n", ['"tomograms"', '"tomogram"']),
+        (CHAIN + "[imagings]\nsnr = 1\n", ['"imagings"', '"imaging"']),
         (CHAIN + "[pack]\nrigid = 1\n", ["[pack]", '"rigid"', '"rigidity"']),
         ("[[filament]]\nn_balls = 4.5\n", ["n_balls", "a whole number >= 2", "4.5"]),
         ("[[filament]]\nn_balls = true\n", ["n_balls", "true"]),
         ('[[filament]]\nn_balls = "4"\n', ["n_balls", '"4"']),
-        ("[[filament]]\nradius = 2.0\n", ["[[filament]] number 1", "n_balls is missing"]),
+        ("[[filament]]\nradius = 2.0\n", ["[[filament]] number 1", "n_balls: is missing"]),
         (CHAIN + "radius = -2.0\n", ["radius", "> 0", "-2"]),
         (CHAIN + "radius = nan\n", ["radius", "finite", "nan"]),
-        (CHAIN + "[tomogram]\nsnr = inf\n", ["snr", "finite", "inf"]),
-        (CHAIN + "[tomogram]\ntilt_max = 91\n", ["tilt_max", "<= 90", "91"]),
+        (CHAIN + "[imaging]\nsnr = inf\n", ["snr", "finite", "inf"]),
+        (CHAIN + "[imaging.wedge]\ntilt_max_deg = 91\n", ["tilt_max_deg", "<= 90", "91"]),
         (CHAIN + "count = -1\n", ["count", ">= 1", "-1"]),
         (CHAIN + '[pack]\nrigidity = "stiff"\n', ["rigidity", '"bonds" or "constraints"', "stiff"]),
         (CHAIN + "[density]\nbox = [10, 20]\n", ["box", "3 numbers", "[10, 20]"]),
         (CHAIN + "[density]\nbox = [10, 20, nan]\n", ["box", "nan"]),
         (CHAIN + CHAIN, ['"filament"', "a name of its own"]),
-        ("[filament]\nn_balls = 4\n", "[[filament]]"),
-        (CHAIN + "[[scene]]\n", "[scene]"),
+        ("[filament]\nn_balls = 4\n", "[[filament]]: wanted tables"),
+        (CHAIN + "[[start]]\n", "[start]: wanted a table"),
         ("[[molecule]]\ncount = 1\n", ["one of species, pdb and id", "none"]),
         ('[[molecule]]\nspecies = "a/b.cif"\ncount = 1\n', ["a/b.cif", "files are for pdb"]),
         ('[[molecule]]\nspecies = "mine.PDB"\ncount = 1\n', ["mine.PDB", "files are for pdb"]),
@@ -143,8 +139,8 @@ def test_what_is_dumped_loads_as_the_same(tmp_path):
             Molecule(pdb=tmp_path / "structures/a.pdb", count=2, assembly="1", waters=True),
             Filament(n_balls=9, name="long"),
         ),
-        density=dataclasses.replace(small().density, box=(30.0, 40.0, 50.0), voxel_size=1e-05),
-        scene=dataclasses.replace(small().scene, extent=80.0),
+        density=MapSettings(box=(30.0, 40.0, 50.0), voxel_size=1e-05, resolution=1.0),
+        start=Start(extent=80.0),
     )
     assert read(tmp_path, dump_recipe(recipe, folder=tmp_path)) == recipe
 
@@ -157,26 +153,6 @@ def test_paths_of_structures_follow_the_dumped_recipe(tmp_path):
 
 def test_recipes_can_be_sent_to_other_processes():
     assert pickle.loads(pickle.dumps((run, small()))) == (run, small())
-
-
-@pytest.mark.parametrize(
-    ("section", "function"),
-    [
-        (Forces, cgp.SwitchedLennardJones),
-        (Pack, cgp.Pull),
-    ],
-)
-def test_defaults_are_those_of_the_functions(section, function):
-    parameters = inspect.signature(function).parameters
-    shared = {
-        field.name: field.default
-        for field in dataclasses.fields(section)
-        if field.default is not dataclasses.MISSING
-        and field.name in parameters
-        and parameters[field.name].default is not inspect.Parameter.empty
-    }
-    assert shared == {name: parameters[name].default for name in shared}
-    assert shared
 
 
 def of_kind(recipe, kind):
@@ -193,20 +169,18 @@ def test_the_demo_is_what_it_says():
     assert {entry.species for entry in molecules} <= set(cgp.library.names)
 
 
-def test_a_run_with_more_instances_than_mrc_holds(tmp_path, monkeypatch):
+def test_a_run_with_more_instances_than_mrc_holds(tmp_path):
     """Only the numbers are large; what is written, listed and read back is a whole run's."""
 
-    def many(*args, **kwargs):
-        labels = cgp.render_labels(*args, **kwargs)
-        data = labels.instances.data.astype(np.uint32)
-        data[data == 1] = 70_000
-        return dataclasses.replace(
-            labels, instances=dataclasses.replace(labels.instances, data=data)
-        )
+    def many(stage, made):
+        if stage == "labels":
+            data = made.labels.instances.data.astype(np.uint32)
+            data[data == 1] = 70_000
+            instances = dataclasses.replace(made.labels.instances, data=data)
+            made.labels = dataclasses.replace(made.labels, instances=instances)
 
-    monkeypatch.setattr(pipeline, "render_labels", many)
     out = tmp_path / "out"
-    manifest = run(small(), None, out)
+    manifest = run(small(), out, hook=many)
     assert manifest["density"]["instances_file"] == "instances.zarr"
     assert any(name.startswith("instances.zarr/") for name in manifest["files"])
     assert not (out / "instances.mrc").exists()
@@ -226,7 +200,7 @@ def test_the_membrane_of_the_demo_has_no_holes_for_its_filaments():
 
 def test_a_resolution_that_the_voxels_cannot_hold_is_found_before_the_packing():
     with pytest.raises(ValueError, match=r"resolution: wanted a Gaussian with sigma"):
-        cgp.MapSettings(resolution=1.0)
+        MapSettings(resolution=1.0)
 
 
 def test_every_file_is_there_and_in_the_manifest(finished):
@@ -320,26 +294,25 @@ def test_the_packed_scene_loads(finished):
 
 def test_the_same_seed_gives_the_same_bytes_also_from_the_resolved_recipe(finished):
     out, manifest = finished
-    again = run(out / "recipe.toml", None, out.parent / "again")
+    again = run(out / "recipe.toml", out.parent / "again")
     assert again["files"] == manifest["files"]
 
 
 def test_another_index_is_another_scene(finished, tmp_path):
     recipe = small(structures=small().structures[:1])
-    first, second = (run(recipe, index, tmp_path / str(index)) for index in (0, 1))
+    first, second = (run(recipe, tmp_path / str(i), index=i) for i in (0, 1))
     for name in ("scene.npz", "packed.npz", "tomogram.mrc", "particles.csv"):
         assert first["files"][name] != second["files"][name]
     assert load_recipe(tmp_path / "1" / "recipe.toml").index == 1
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch, error):
-    def fail(*args, **kwargs):
+def test_a_run_that_ends_before_there_is_anything_leaves_nothing(tmp_path, error):
+    def fail(stage, made):
         raise error
 
-    monkeypatch.setattr("openmm_cgpack.recipe.pipeline.write_particles", fail)
     with pytest.raises(error):
-        run(small(structures=(Filament(n_balls=6),)), None, tmp_path / "out")
+        run(small(structures=(Filament(n_balls=6),)), tmp_path / "out", hook=fail)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -349,20 +322,21 @@ def test_a_run_does_not_overwrite_unasked(tmp_path):
     (out / "thesis.txt").write_text("years of work")
     for force in (False, True):
         with pytest.raises(FileExistsError, match="no folder that a run wrote"):
-            run(small(), None, out, force=force)
+            run(small(), out, force=force)
     (out / MANIFEST).write_text("{}")
     with pytest.raises(FileExistsError, match="--force"):
-        run(small(), None, out)
+        run(small(), out)
     assert (out / "thesis.txt").exists()
 
 
 def test_force_keeps_the_old_folder_until_the_new_one_is_whole(tmp_path):
-    out = tmp_path / "out"
+    out, inside = tmp_path / "out", tmp_path / "work"
     out.mkdir()
+    inside.mkdir()
     (out / MANIFEST).write_text("old")
 
     def write(error=None):
-        with whole_folder(out, force=True) as folder:
+        with whole_folder(out, force=True, inside=inside) as folder:
             (folder / MANIFEST).write_text("new")
             if error is not None:
                 raise error
@@ -372,4 +346,4 @@ def test_force_keeps_the_old_folder_until_the_new_one_is_whole(tmp_path):
     assert (out / MANIFEST).read_text() == "old"
     write()
     assert (out / MANIFEST).read_text() == "new"
-    assert list(tmp_path.iterdir()) == [out]
+    assert sorted(tmp_path.iterdir()) == [out, inside]

@@ -4,102 +4,133 @@ import numpy as np
 import pytest
 
 from openmm_cgpack.core import Periodic, Slab
-from openmm_cgpack.core.seeds import stage_seed
 from openmm_cgpack.io.scenes import load_packed
-from openmm_cgpack.packing import dense
-from openmm_cgpack.recipe import (
-    load_recipe,
-    render_again,
-    resume,
-    run,
-    simulate,
-    simulate_series,
-)
-from openmm_cgpack.recipe.build import build_models, build_start, target_fraction
+from openmm_cgpack.recipe import load_recipe
+from openmm_cgpack.runs import render_again, resume, run, simulate, simulate_series
 
 ENTRY = """
 seed = 3
 [[molecule]]
 species = "3hhb"
 count = 12
-atoms_per_ball = 300
-radius = "volume"
 [[molecule]]
 species = "2bo9"
 count = 4
-atoms_per_ball = 300
-radius = "volume"
 """
 
 
 @pytest.fixture
 def recipe_of(tmp_path):
-    def load(text):
+    def load(text, fractions=None):
         path = tmp_path / "recipe.toml"
-        path.write_text(ENTRY + text)
+        head = "" if fractions is None else f"fractions = {fractions}\n"
+        path.write_text(head + ENTRY + text)
         return load_recipe(path)
 
     return load
 
 
+class Started(Exception):
+    """Ends a run that has its start."""
+
+
 def start_of(recipe):
-    counts = build_models(recipe)
-    return build_start(recipe, counts, seed=stage_seed(1, "placement"))
+    """Return the scene as it is placed."""
+    found = []
+
+    def hook(stage, made):
+        if stage == "placement":
+            found.append(made.scene)
+            raise Started
+
+    with pytest.raises(Started):
+        simulate(recipe, hook=hook)
+    return found[0]
+
+
+def test_molecules_that_say_nothing_get_balls_of_their_shape(recipe_of):
+    recipe = recipe_of('[start]\nboundary = "periodic"\n[pack]\nkind = "dense"\nfraction = 0.2\n')
+    assert start_of(recipe).species[0].n_balls == 16
+    assert start_of(recipe_of("")).species[0].n_balls == 3
 
 
 def test_counts_and_fraction_give_the_box(recipe_of):
-    recipe = recipe_of('[scene]\nboundary = "periodic"\nfraction = 0.3\n')
+    recipe = recipe_of('[start]\nboundary = "periodic"\n[pack]\nkind = "dense"\nfraction = 0.3\n')
     packed = simulate(recipe).packed
     assert isinstance(packed.boundary, Periodic)
     assert packed.scene.n_instances == 16
     assert packed.scene.volume / packed.boundary.volume == pytest.approx(0.3, rel=0.005)
 
 
+def test_a_box_alone_is_packed_as_it_is(recipe_of):
+    recipe = recipe_of('[start]\nboundary = "slab"\nbox = [21, 21, 21]\n[pack]\nkind = "dense"\n')
+    packed = simulate(recipe).packed
+    assert packed.boundary.box == pytest.approx((21, 21, 21))
+
+
 def test_box_and_fraction_give_relative_counts(recipe_of):
     recipe = recipe_of(
-        '[scene]\nboundary = "slab"\nbox = [60, 60, 30]\nfraction = 0.2\ncounts = "relative"\n'
+        '[start]\nboundary = "slab"\nbox = [60, 60, 30]\ncounts = "relative"\n'
+        '[pack]\nkind = "dense"\nfraction = 0.2\n'
     )
     scene = start_of(recipe)
     assert isinstance(scene.boundary, Slab)
     hhb, bo9 = (int((scene.species_index == s).sum()) for s in range(2))
     assert hhb / bo9 == pytest.approx(3, rel=0.05)
-    fraction = target_fraction(recipe, scene.volume)
+    fraction = recipe.start.reached(scene, recipe.fraction)
     assert fraction == pytest.approx(0.2, rel=0.005)
     # Packed to it, the box is the one asked for.
     assert scene.volume / fraction == pytest.approx(60 * 60 * 30)
 
 
+PERIODIC, SLAB = '[start]\nboundary = "periodic"\n', '[start]\nboundary = "slab"\n'
+DENSE = '[pack]\nkind = "dense"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('boundary = "periodic"', "wants box or fraction, got neither"),
-        ("fraction = 0.3", 'fraction: is for boundary = "periodic" or "slab"'),
-        ('boundary = "slab"\nfraction = 0.3\nextent = 50', 'extent: is for boundary = "open"'),
-        ('boundary = "periodic"\nfraction = 0.3\ncounts = "relative"', "wants both box and"),
-        ("fractions = [0.1]", 'fractions: is for boundary = "periodic" or "slab"'),
-        ('boundary = "slab"\nbox = 50\nfractions = [0.1]', "in place of box and fraction"),
-        ('boundary = "slab"\nfractions = [0.2, 0.1]', r"rising numbers, got \[0.2, 0.1\]"),
-        ('boundary = "slab"\nfractions = []', r"rising numbers, got \[\]"),
-        ('boundary = "slab"\nfractions = [0.2, 1]', "fractions: .*> 0 and < 1, got 1"),
-        ('boundary = "slab"\nfraction = 1', "fraction: wanted a number > 0 and < 1, got 1"),
-        ('boundary = "slab"\nfractions = [0.2, 2]', "list of numbers > 0 and < 1, got 2"),
+        (PERIODIC + DENSE, "wants a box, or a fraction in"),
+        (PERIODIC, "Pull is for open scenes"),
+        (DENSE + "fraction = 0.3\n", "Periodic or Slab"),
+        ("[start]\nbox = 30\n", 'box: means nothing with boundary = "open"'),
+        (SLAB + "extent = 50\n" + DENSE, 'extent: means nothing with boundary = "slab"'),
+        (PERIODIC + 'counts = "relative"\n' + DENSE + "fraction = 0.3\n", "wants both a box"),
+        (SLAB + DENSE + "fraction = 1\n", "fraction: wanted a number > 0 and < 1, got 1"),
     ],
 )
 def test_what_does_not_go_together_is_said(recipe_of, text, message):
     with pytest.raises(ValueError, match=message):
-        recipe_of(f"[scene]\n{text}\n")
+        recipe_of(text)
+
+
+@pytest.mark.parametrize(
+    ("fractions", "text", "message"),
+    [
+        ("[0.1]", "", 'wanted kind = "dense"'),
+        ("[0.1]", SLAB + "box = 50\n" + DENSE, "stand in place of the box"),
+        ("[0.1]", SLAB + DENSE + "fraction = 0.2\n", "stand in place of the box"),
+        ("[0.2, 0.1]", SLAB + DENSE, r"rising numbers, got \[0.2, 0.1\]"),
+        ("[]", SLAB + DENSE, r"rising numbers, got \[\]"),
+        ("[0.2, 1]", SLAB + DENSE, "fractions: .*> 0 and < 1, got 1"),
+    ],
+)
+def test_a_series_that_is_none_is_said(recipe_of, fractions, text, message):
+    with pytest.raises(ValueError, match=message):
+        recipe_of(text, fractions=fractions)
 
 
 def test_a_contradiction_shows_the_arithmetic(recipe_of):
-    recipe = recipe_of('[scene]\nboundary = "periodic"\nbox = 30\nfraction = 0.3\n')
+    recipe = recipe_of(PERIODIC + "box = 30\n" + DENSE + "fraction = 0.3\n")
     with pytest.raises(ValueError, match=r"contradict.*30 x 30 x 30 = 2.7e\+04 nm\^3"):
         start_of(recipe)
 
 
 SERIES = """
-[scene]
+[start]
 boundary = "periodic"
-fractions = [0.1, 0.2, 0.3]
+[pack]
+kind = "dense"
 [density]
 voxel_size = 2.0
 [run]
@@ -110,7 +141,7 @@ threads = 1
 
 def test_a_series_is_a_folder_of_runs_of_the_same_molecules(recipe_of, tmp_path):
     out = tmp_path / "out"
-    manifest = run(recipe_of(SERIES), None, out)
+    manifest = run(recipe_of(SERIES, fractions="[0.1, 0.2, 0.3]"), out)
     names = ["fraction_0.1", "fraction_0.2", "fraction_0.3"]
     assert list(manifest["series"]) == names
     assert sorted(path.name for path in out.iterdir() if path.is_dir()) == names
@@ -123,29 +154,36 @@ def test_a_series_is_a_folder_of_runs_of_the_same_molecules(recipe_of, tmp_path)
         load_packed(out / "packed.npz")
     # Each folder is a run's: it can be imaged again, and its recipe makes it again, as the last.
     imaging = tmp_path / "other.toml"
-    imaging.write_text("[tomogram]\nsnr = 0.5\n")
+    imaging.write_text("[imaging]\nsnr = 0.5\n")
     render_again(out / names[1], imaging)
     again = list(simulate_series(load_recipe(out / names[1] / "recipe.toml")))
     assert np.array_equal(again[-1].packed.positions, packed[1].positions)
     # The top one is the whole series'.
-    assert load_recipe(out / "recipe.toml").scene.fractions == (0.1, 0.2, 0.3)
+    assert load_recipe(out / "recipe.toml").fractions == (0.1, 0.2, 0.3)
 
 
-def test_a_series_that_was_cut_off_goes_on(recipe_of, tmp_path, monkeypatch):
-    whole = run(recipe_of(SERIES), None, tmp_path / "whole")
-    stages, remove = [], dense.remove_clashes
+def test_a_series_that_was_cut_off_goes_on(recipe_of, tmp_path):
+    recipe = recipe_of(SERIES, fractions="[0.1, 0.2, 0.3]")
+    finished = []
 
-    def cut(packed, **settings):
-        if len(stages) == 1:
+    def note(block):
+        finished.append(block.stage) if block.finished else None
+
+    whole = run(recipe, tmp_path / "whole", watch=note)
+    done = []
+
+    def cut(block):
+        done.append(block.stage) if block.finished else None
+        if len(done) == len(finished) // 2:
             raise KeyboardInterrupt
-        stages.append(1)
-        return remove(packed, **settings)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(dense, "remove_clashes", cut)
-        with pytest.raises(KeyboardInterrupt, match="--resume"):
-            run(recipe_of(SERIES), None, tmp_path / "out", resumable=True)
-    manifest = resume(tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt, match="--resume"):
+        run(recipe, tmp_path / "out", watch=cut)
+    again = []
+    manifest = resume(
+        tmp_path / "out", watch=lambda block: again.append(block.stage) if block.finished else None
+    )
+    assert done + again == finished
     assert not (tmp_path / "out.unfinished").exists()
     same = {name for name in whole["files"] if not name.endswith("manifest.json")}
     assert same <= set(manifest["files"])

@@ -7,7 +7,8 @@ from pdb_text import record
 
 from openmm_cgpack.io import load_packed, read_mrc
 from openmm_cgpack.poses import extract_transforms
-from openmm_cgpack.recipe import load_recipe, run
+from openmm_cgpack.recipe import load_recipe
+from openmm_cgpack.runs import run
 
 RECIPE = """
 seed = 3
@@ -38,7 +39,7 @@ def folder(tmp_path):
 
 
 def test_all_atoms_stand_where_their_molecules_do(folder):
-    run(load_recipe(folder / "recipe.toml"), None, folder / "out")
+    run(load_recipe(folder / "recipe.toml"), folder / "out")
     assert {"atoms.cif", "balls.bild", "balls.cmm"} <= {p.name for p in (folder / "out").iterdir()}
     packed = load_packed(folder / "out" / "packed.npz")
     atoms = gemmi.read_structure(str(folder / "out" / "atoms.cif"))[0]

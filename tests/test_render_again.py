@@ -7,36 +7,42 @@ import mrcfile
 import numpy as np
 import pytest
 
+from openmm_cgpack import Pull, Run, SwitchedLennardJones, preset
 from openmm_cgpack.cli import main
-from openmm_cgpack.imaging import preset
+from openmm_cgpack.core.tables import from_table
+from openmm_cgpack.imaging import Imaging
 from openmm_cgpack.io import read_mrc
 from openmm_cgpack.io.tilts import load_tilts
 from openmm_cgpack.models import Filament, Molecule
-from openmm_cgpack.recipe import (
-    Forces,
-    Imaging,
-    Pack,
-    Recipe,
-    Run,
-    Tomogram,
-    load_imaging,
-    load_recipe,
-    render_again,
-    run,
-)
-from openmm_cgpack.recipe.imaging import build_imaging
-from openmm_cgpack.recipe.toml import dump_imaging
+from openmm_cgpack.recipe import Files, Recipe, load_recipe
+from openmm_cgpack.runs import RunFolder, render_again, run
+from openmm_cgpack.runs.running import load_imaging
 
-TILTS = Imaging(preset="titan_krios_k3", tilt_step=20.0, halves="tilts", gold=2, gold_diameter=4.0)
+TILTS = from_table(
+    Imaging,
+    {
+        "halves": "tilts",
+        "gold": {"count": 2, "diameter": 4.0},
+        "microscope": {"scheme": {"tilt_step_deg": 20.0}},
+    },
+    base=preset("titan_krios_k3"),
+)
+
+
+CLEAN = 'seed = 9\n[imaging]\npreset = "clean"\n[imaging.microscope.scheme]\ntilt_step_deg = {}\n'
 
 
 def small(**changes):
     recipe = Recipe(
         seed=3,
         structures=(Molecule(species="3hhb", count=3), Filament(n_balls=6)),
-        forces=Forces(lennard_jones="standard"),
-        pack=Pack(max_steps=200, block=100, relax_steps=100, frame_interval=100),
-        tomogram=Tomogram(snr=2.0),
+        pack=Pull(
+            max_steps=200,
+            block=100,
+            relax_steps=100,
+            lennard_jones=SwitchedLennardJones(form="standard"),
+        ),
+        files=Files(frame_interval=100),
         run=Run(platform="CPU", threads=1),
     )
     return dataclasses.replace(recipe, **changes)
@@ -45,7 +51,7 @@ def small(**changes):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "out"
-    return out, run(small(imaging=TILTS), None, out)
+    return out, run(small(imaging=TILTS), out)
 
 
 def toml(path, text):
@@ -92,18 +98,31 @@ def test_the_recipe_of_the_run_says_it_all(finished):
 
 
 def test_rendering_the_same_again_gives_the_same_bytes(finished, tmp_path):
+    """A file that says nothing changes nothing."""
     out = finished[0]
-    record = render_again(out, toml(tmp_path / "same.toml", dump_imaging(small(imaging=TILTS))))
+    record = render_again(out, toml(tmp_path / "same.toml", ""))
     for name in ("tomogram.mrc", "tilt_series.mrcs", "even.mrc"):
         assert (out / "renders" / "same" / name).read_bytes() == (out / name).read_bytes()
     assert record["seed"] == 3
 
 
+def test_a_render_changes_only_what_its_file_names(finished, tmp_path):
+    out = finished[0]
+    file = toml(tmp_path / "closer.toml", "[imaging.microscope.transfer]\ndefocus_um = 2\n")
+    render_again(out, file)
+    again, seed = load_imaging(out / "renders" / "closer" / "imaging.toml", small())
+    assert seed == 3
+    assert again.microscope.transfer.defocus_um == 2
+    changed = dataclasses.replace(again.microscope.transfer, defocus_um=4.0)
+    microscope = dataclasses.replace(again.microscope, transfer=changed)
+    assert dataclasses.replace(again, microscope=microscope) == TILTS
+
+
 def test_one_manifest_names_all_renders(finished, tmp_path):
     out = finished[0]
     before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
-    one = toml(tmp_path / "paper.toml", "[tomogram]\nsnr = 0.5\n")
-    two = toml(tmp_path / "clean.toml", 'seed = 9\n[imaging]\npreset = "clean"\ntilt_step = 30\n')
+    one = toml(tmp_path / "paper.toml", '[imaging]\npreset = "paper"\nsnr = 0.5\n')
+    two = toml(tmp_path / "clean.toml", CLEAN.format(30))
     render_again(out, one)
     render_again(out, two, name="noiseless")
     manifest = json.loads((out / "manifest.json").read_text())
@@ -117,18 +136,18 @@ def test_one_manifest_names_all_renders(finished, tmp_path):
         if name != "manifest.json":
             assert (out / name).read_bytes() == content
     # What made a render makes it again.
-    again = load_imaging(out / "renders" / "noiseless" / "imaging.toml", small())
-    assert again.seed == 9
-    assert again.imaging.tilt_step == 30
+    again, seed = load_imaging(out / "renders" / "noiseless" / "imaging.toml", small())
+    assert seed == 9
+    assert again.microscope.scheme.tilt_step_deg == 30
 
 
 def test_a_render_is_not_overwritten_unasked(finished, tmp_path):
     out = finished[0]
-    file = toml(tmp_path / "twice.toml", "[tomogram]\nsnr = 1\n")
+    file = toml(tmp_path / "twice.toml", "[imaging]\nsnr = 1\n")
     render_again(out, file)
     with pytest.raises(FileExistsError, match=r"twice: exists; give another name, or --force"):
         render_again(out, file)
-    render_again(out, toml(file, "[tomogram]\nsnr = 3\n"), force=True)
+    render_again(out, toml(file, "[imaging]\nsnr = 3\n"), force=True)
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["renders"]["twice"]["tomogram"]["snr_asked"] == 3
 
@@ -137,16 +156,13 @@ def test_a_render_is_not_overwritten_unasked(finished, tmp_path):
     ("text", "words"),
     [
         ("[imaging]\nprest = 1\n", '[imaging]: unknown key "prest"; the nearest known one'),
-        ("[pack]\n", 'imaging: unknown key "pack"'),
-        ("[imaging]\ngold = 3\n", '[imaging]: gold: means nothing with preset = "paper"'),
+        ("[pack]\n", 'unknown key "pack"'),
+        ("[imaging]\ngold = 3\n", "[imaging.gold]: wanted a table, got 3"),
+        ('[imaging]\npreset = "clean"\nsnr = 3\n', "[imaging]: "),
+        ('[imaging]\npreset = "krios"\n', "preset: wanted one of paper, titan_krios_k3, clean"),
         (
-            '[imaging]\npreset = "clean"\nsnr = 3\n',
-            '[imaging]: snr: means nothing with preset = "clean"',
-        ),
-        ('[imaging]\npreset = "krios"\n', "preset: wanted"),
-        (
-            '[imaging]\npreset = "titan_krios_k3"\ntilt_min = 70\n',
-            "tilt_min_deg, tilt_max_deg: wanted tilt_min_deg <= tilt_max_deg",
+            "[imaging.microscope.scheme]\ntilt_min_deg = 70\n",
+            "[imaging.microscope.scheme]: tilt_min",
         ),
         ("[imaging\n", "not a TOML file"),
     ],
@@ -161,14 +177,42 @@ def test_a_bad_file_says_what_is_wrong(capsys, finished, tmp_path, text, words):
 
 
 def test_the_command(capsys, finished, tmp_path):
-    file = toml(tmp_path / "quick.toml", '[imaging]\npreset = "clean"\ntilt_step = 60\n')
+    file = toml(tmp_path / "quick.toml", CLEAN.format(60))
     assert main(["render", str(finished[0]), "--imaging", str(file)]) == 0
-    assert "tomogram   clean, no noise" in capsys.readouterr().out
+    assert "tomogram   tilt_series, no noise" in capsys.readouterr().out
     assert main(["render", str(tmp_path), "--imaging", str(file)]) == 2
-    assert "manifest.json: no such file; wanted the folder of a run" in capsys.readouterr().err
+    assert "manifest.json: no such file; wanted a run's folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["paper", "titan_krios_k3", "clean"])
-def test_defaults_of_the_table_are_those_of_the_preset(name):
-    recipe = Recipe(structures=(Filament(n_balls=4),), imaging=Imaging(preset=name))
-    assert build_imaging(recipe) == preset(name)
+def test_the_folder_reads_what_the_run_wrote(finished, tmp_path):
+    out, manifest = finished
+    render_again(out, toml(tmp_path / "other.toml", "[imaging]\nsnr = 1\n"))
+    folder = RunFolder(out)
+    assert folder.recipe() == load_recipe(out / "recipe.toml")
+    assert folder.species == ["3hhb", "filament"]
+    assert folder.asked == {"3hhb": 3, "filament": 1}
+    assert len(folder.particles().instance) == folder.packed().scene.n_instances == 4
+    assert folder.scene().n_balls == folder.packed().scene.n_balls
+    assert folder.voxel_size == 1.0
+    assert len(folder.tilts()) == 7
+    density, labels = folder.density(), folder.labels("instances")
+    assert density.data.shape == labels.data.shape
+    np.testing.assert_array_equal(density.origin, manifest["density"]["origin_in_scene_nm"])
+    assert "other" in list(folder.renders())
+    assert folder.tomogram().data.shape == folder.tomogram("other").data.shape
+    maps = set(folder.maps())
+    assert {"density", "tomogram", "even", "odd", "renders/other/tomogram"} <= maps
+    assert not maps & {"instances", "semantic"}
+    with pytest.raises(ValueError, match=r"density\.mrc: wanted"):
+        folder.labels("density")
+
+
+def test_a_folder_of_no_run_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"manifest\.json: no such file; wanted a run's"):
+        RunFolder(tmp_path)
+    (tmp_path / "manifest.json").write_text("[1]")
+    with pytest.raises(ValueError, match=r"manifest\.json: wanted the manifest of a run"):
+        RunFolder(tmp_path).origin  # noqa: B018
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match=r"packed\.npz: no such file"):
+        RunFolder(tmp_path).species  # noqa: B018

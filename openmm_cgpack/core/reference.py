@@ -148,6 +148,12 @@ def settings_table(cls: type[Settings]) -> str:
     return "\n".join([*head, *rows])
 
 
+def families(cls: type[Settings] = Settings) -> list[type[Settings]]:
+    """Return the families of kinds that there are, in the order of their definition."""
+    found = [sub for sub in cls.__subclasses__() if "kinds" in vars(sub)]
+    return found + [family for sub in cls.__subclasses__() for family in families(sub)]
+
+
 def _row(field: dataclasses.Field[Any], hint: Any) -> str:
     wanted = f"{words(hint)} {limits(field)}".strip()
     meta = field.metadata

@@ -5,7 +5,7 @@ from .detection import CAMERAS, Camera, Detector, Displacement, Illumination
 from .materials import ICE, MATERIALS, Material, ice_grain, potential
 from .measures import SnrDefinition, fourier_shell_correlation, measure_series_snr, measure_snr
 from .microscope import Microscope, TiltErrors, TiltScheme
-from .one_step import MissingWedge, OneStep, sampled_by_tilts, wedge_mask
+from .one_step import MissingWedge, OneStep, sampled_by_tilts
 from .optics import (
     ContrastTransfer,
     RadiationDamage,
@@ -79,5 +79,4 @@ __all__ = [
     "select_tilts",
     "split_tilts",
     "tilt_weights",
-    "wedge_mask",
 ]

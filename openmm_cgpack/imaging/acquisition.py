@@ -19,8 +19,6 @@ from .stages import Exposure, run_stages
 Place = Literal["before", "after"]
 """Where white noise comes in: before the contrast transfer, as the signal does, or after it."""
 
-_PLACES = ("before", "after")
-
 _WEAK = 0.01
 """Contrast of white noise while the stages act on it: far from zero electrons, where they cut."""
 
@@ -92,21 +90,10 @@ def acquire_fractions(
     threads: int | None = None,
     progress: bool = False,
 ) -> tuple[TiltSeries, ...]:
-    """Take a tilt series in equal fractions of each tilt's dose.
+    """Take a tilt series in equal fractions of each tilt's dose: see `acquire`.
 
     The fractions follow each other, each with the damage of its time, and draw noise of their own;
     their sum, `add_fractions`, is a tilt series of the whole dose.
-
-    Parameters
-    ----------
-    fractions : int
-        Number of fractions.
-    specimen, microscope, noise, seed, threads, progress
-        The same as in `acquire`.
-
-    Returns
-    -------
-    tuple of TiltSeries
     """
     if fractions < 1:
         raise ValueError(f"fractions: wanted 1 or more, got {fractions}")
@@ -196,28 +183,10 @@ def white_images(
     """Return what the stages make of white Gaussian noise alone, without a specimen.
 
     The noise has variance 1 in units of contrast, ``I / I0``, independent from pixel to pixel and
-    from tilt to tilt; the stages themselves draw nothing.
-
-    Parameters
-    ----------
-    specimen, microscope
-        Whose grid, thickness, tilts, errors and stages the images have.
-    place : {"before", "after"}
-        Where the noise comes in: before or right after the contrast transfer.
-    fractions : int
-        Number of fractions of each tilt's dose, each with noise of its own and so much more of
-        it that the mean over all has variance 1.
-    draw : int
-        Number of the draw: others share the tilts' errors and no noise.
-    seed : int or numpy.random.SeedSequence
-        Seed of the noise and of the tilts' errors.
-    threads : int or None
-        Threads to use; all cores with None.
-
-    Returns
-    -------
-    (fractions, t, y, x) float32 array
-        Electrons per pixel, about 0.
+    from tilt to tilt, and comes in before or right after the contrast transfer; the stages
+    themselves draw nothing. Each fraction of the dose has noise of its own, and so much more of it
+    that the mean over all has variance 1. Draws of other numbers share the tilts' errors and no
+    noise. The images, (fractions, t, y, x), are electrons per pixel, about 0.
     """
     before = microscope.to_contrast if place == "before" else ()
     stages = (*before, *microscope.to_counts)
@@ -228,7 +197,7 @@ def white_images(
 
     def take(i: int) -> None:
         for f, exposure in enumerate(_fractions_of(exposures[i], fractions)):
-            rng = np.random.default_rng(child(seed, 3 + _PLACES.index(place), draw, i, f))
+            rng = np.random.default_rng(child(seed, 3 + (place == "after"), draw, i, f))
             noise = deviation * rng.standard_normal((ny, nx), np.float32)
             images[f, i] = run_stages(noise, exposure, stages)
             images[f, i] -= run_stages(np.zeros_like(noise), exposure, stages)
@@ -239,22 +208,9 @@ def white_images(
 
 
 def add_fractions(fractions: Sequence[TiltSeries]) -> TiltSeries:
-    """Return the sum of tilt series of one specimen, image by image.
+    """Return the sum of tilt series of one specimen, image by image, with the sum of the doses.
 
-    Parameters
-    ----------
-    fractions : sequence of TiltSeries
-        With the same angles.
-
-    Returns
-    -------
-    TiltSeries
-        With the sum of the doses.
-
-    Raises
-    ------
-    ValueError
-        There are none, or their angles or shapes differ.
+    Raises ValueError where there are none, or their angles or shapes differ.
     """
     if not fractions:
         raise ValueError("fractions: wanted at least one tilt series, got none")
@@ -273,21 +229,8 @@ def add_fractions(fractions: Sequence[TiltSeries]) -> TiltSeries:
 def split_tilts(series: TiltSeries) -> tuple[TiltSeries, TiltSeries]:
     """Return every other tilt, and the rest: halves that share no noise.
 
-    Parameters
-    ----------
-    series : TiltSeries
-        Two tilts or more.
-
-    Returns
-    -------
-    even, odd : TiltSeries
-        Images 0, 2, 4, ... and 1, 3, 5, ...; what the other half's exposures did to the specimen
-        is forgotten: `order` counts within the half.
-
-    Raises
-    ------
-    ValueError
-        There are fewer than two tilts.
+    What the other half's exposures did to the specimen is forgotten: `order` counts within the
+    half. Raises ValueError where there are fewer than two tilts.
     """
     if len(series) < 2:
         raise ValueError(f"series: wanted two tilts or more, got {len(series)}")
@@ -295,19 +238,7 @@ def split_tilts(series: TiltSeries) -> tuple[TiltSeries, TiltSeries]:
 
 
 def select_tilts(series: TiltSeries, chosen: slice | np.ndarray) -> TiltSeries:
-    """Return some of the tilts of a series.
-
-    Parameters
-    ----------
-    series : TiltSeries
-        The series.
-    chosen : slice or array
-        Index of the tilts, ascending.
-
-    Returns
-    -------
-    TiltSeries
-    """
+    """Return some of the tilts of a series, by ascending index."""
     optics = series.optics
     if optics is not None:
         optics = replace(

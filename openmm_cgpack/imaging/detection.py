@@ -33,18 +33,7 @@ class Displacement(Stage):
 def displaced(image: np.ndarray, *, shift: np.ndarray, turn: float) -> np.ndarray:
     """Return an image turned about its middle, pixel ``(ny // 2, nx // 2)``, and then moved.
 
-    Parameters
-    ----------
-    image : (y, x) array
-        The image.
-    shift : (2,) array
-        Where the middle goes, (x, y), pixels.
-    turn : float
-        Angle from x towards y, rad.
-
-    Returns
-    -------
-    (y, x) array
+    The turn is from x towards y, rad; the shift is (x, y), pixels.
     """
     if turn == 0 and not np.any(shift):
         return image
@@ -114,12 +103,6 @@ class Camera:
     With w the frequency as a fraction of the camera's own Nyquist frequency,
     ``DQE(w) = dqe_zero - (dqe_zero - dqe_nyquist) w`` and ``MTF(w) = mtf_nyquist ** (w ** 1.5)``.
 
-    Parameters
-    ----------
-    dqe_zero, dqe_nyquist : float
-        Detective quantum efficiency at zero and at Nyquist frequency.
-    mtf_nyquist : float
-        Modulation transfer at Nyquist frequency.
     """
 
     dqe_zero: float

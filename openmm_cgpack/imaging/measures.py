@@ -83,13 +83,10 @@ def measure_snr(
         )
     if definition == "pei2016" and gains is None:
         raise ValueError("gains: wanted L and G for 'pei2016', got None")
-    above, below = variances(tomogram.data, signal.data, definition)
-    if below == 0:
-        return np.inf
-    if definition == "pei2016":
-        loss, gain = gains  # type: ignore[misc]
-        return above / below * gain / loss
-    return above / below
+    loss, gain = gains if gains is not None and definition == "pei2016" else (1.0, 1.0)
+    above = variance_by(definition, signal.data)
+    below = variance_by(definition, tomogram.data, signal.data)
+    return above / below * gain / loss if below else np.inf
 
 
 def measured_snr(
@@ -101,32 +98,16 @@ def measured_snr(
     return {name: measure_snr(tomogram, signal, definition=name, gains=gains) for name in names}
 
 
-def variances(
-    data: np.ndarray, signal: np.ndarray | None, definition: SnrDefinition
-) -> tuple[float, float]:
-    """Return the variances of the signal and of the noise where a definition has them.
-
-    Parameters
-    ----------
-    data : (z, y, x) float32 array
-        Noise and signal, or noise alone where `signal` is None.
-    signal : (z, y, x) float32 array or None
-        Signal.
-    definition : {"volume", "projection", "pei2016"}
-        What the ratio means.
-
-    Returns
-    -------
-    signal, noise : float
-        The first is 0 where there is no `signal`.
-    """
-    if definition == "projection":
-        flat = data.sum(axis=0, dtype=np.float64)
-        if signal is None:
-            return 0.0, float(flat.var())
-        below = signal.sum(axis=0, dtype=np.float64)
-        return float(below.var()), float((flat - below).var())
-    return 0.0 if signal is None else variance(signal), variance(data, signal)
+def variance_by(
+    definition: SnrDefinition, data: np.ndarray, minus: np.ndarray | None = None
+) -> float:
+    """Return the variance of ``data - minus`` where a definition has it."""
+    if definition != "projection":
+        return variance(data, minus)
+    flat = data.sum(axis=0, dtype=np.float64)
+    if minus is not None:
+        flat -= minus.sum(axis=0, dtype=np.float64)
+    return float(flat.var())
 
 
 def measure_series_snr(series: TiltSeries, signal: TiltSeries) -> float:
@@ -166,17 +147,8 @@ def measure_series_snr(series: TiltSeries, signal: TiltSeries) -> float:
 
 
 def variance(data: np.ndarray, minus: np.ndarray | None = None) -> float:
-    """Return the variance of `data`, or of ``data - minus``, summed in double precision.
-
-    Parameters
-    ----------
-    data, minus : (z, y, x) float32 arrays
-        Taken plane by plane, so that no double of the volume is made.
-
-    Returns
-    -------
-    float
-    """
+    """Return the variance of `data`, or of ``data - minus``, summed in double precision."""
+    # Plane by plane, so that no double of the volume is made.
     count, mean, squares = 0, 0.0, 0.0
     for z, plane in enumerate(data):
         values = plane.astype(np.float64)
@@ -250,13 +222,8 @@ def fourier_shell_correlation(
     for plane_a, plane_b, kz in zip(a, b, fft.fftfreq(shape[0], voxel), strict=True):
         shell = np.rint(np.sqrt(kz**2 + ky**2 + kx**2) / width).astype(np.int64)
         shell = np.minimum(shell, n_shells + 1).ravel()
-        for i, product in enumerate(
-            (
-                (plane_a * plane_b.conj()).real,
-                np.abs(plane_a) ** 2,
-                np.abs(plane_b) ** 2,
-            )
-        ):
+        products = (plane_a * plane_b.conj()).real, np.abs(plane_a) ** 2, np.abs(plane_b) ** 2
+        for i, product in enumerate(products):
             weights = (twice * product).ravel()
             sums[i] += np.bincount(shell, weights, n_shells + 2)[: n_shells + 1]
     cross, power_a, power_b = sums[:, 1:]

@@ -9,7 +9,7 @@ from scipy import fft
 
 from ..core.settings import kind, setting
 from ..core.volume import Volume
-from .measures import SnrDefinition, measured_snr, variance, variances
+from .measures import SnrDefinition, measured_snr, variance, variance_by
 from .optics import ContrastTransfer
 from .rendering import Imaging, Rendered, check_signal, check_varies
 from .specimen import Specimen
@@ -56,31 +56,6 @@ def sampled_by_tilts(kz: np.ndarray, kx: np.ndarray, tilt_max_deg: float) -> np.
     angle = np.deg2rad(tilt_max_deg)
     kz, kx = np.abs(kz), np.abs(kx)
     return np.cos(angle) * kz <= np.sin(angle) * kx + _ROUNDING * (kz + kx)
-
-
-def wedge_mask(shape: tuple[int, int, int], tilt_max_deg: float) -> np.ndarray:
-    """Return the sampled frequencies on the grid of a real transform (`scipy.fft.rfftn`).
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Voxels of the real volume along z, y, x; they are cubic.
-    tilt_max_deg : float
-        Greatest tilt, degrees, over 0 and up to 90.
-
-    Returns
-    -------
-    (z, 1, x // 2 + 1) bool array
-        True where sampled. It is the same for every ky, and broadcasts over them.
-
-    Examples
-    --------
-    >>> wedge_mask((64, 64, 64), 60.0).shape
-    (64, 1, 33)
-    """
-    kz = np.fft.fftfreq(shape[0])[:, None, None]
-    kx = np.fft.rfftfreq(shape[2])[None, None, :]
-    return sampled_by_tilts(kz, kx, tilt_max_deg)
 
 
 @kind("missing_wedge")
@@ -267,10 +242,9 @@ class OneStep(Imaging):
         else:
             # By itself and scaled afterwards, so that the ratio is met and not only on average.
             noise = self._run(np.zeros_like(padded), density, stages, rng)[inner]
-            above, _ = variances(data, data, definition)
-            _, below = variances(noise, None, definition)
+            ratio = variance_by(definition, data) / variance_by(definition, noise)
             factor = 1.0 if gains is None else gains[0] / gains[1]
-            scale = np.float32(np.sqrt(above / below / (self.snr * factor)))
+            scale = np.float32(np.sqrt(ratio / (self.snr * factor)))
             noisy = data.copy()
             for plane, grain in zip(noisy, noise, strict=True):
                 plane += scale * grain

@@ -58,11 +58,6 @@ def joseph_matrix(
     (n_pixels, nz * nx) scipy.sparse.csr_array
         float32.
 
-    Raises
-    ------
-    ValueError
-        Unknown border.
-
     References
     ----------
     .. [1] P. M. Joseph, "An improved algorithm for reprojecting rays through pixel images", IEEE
@@ -87,24 +82,11 @@ def slab_matrix(
     n_pixels: int | None = None,
     border: Border = "vacuum",
 ) -> tuple[sparse.csr_array, np.ndarray]:
-    """Return the matrix that projects a plane in slabs across the beam.
+    """Return the matrix that projects a plane in slabs across the beam, and the slabs' depths.
 
-    The same sums as `joseph_matrix`, kept apart by their depth ``-x sin(angle) + z cos(angle)``
-    from the rotation centre.
-
-    Parameters
-    ----------
-    shape, angle, n_pixels, border
-        The same as in `joseph_matrix`.
-    depth_step : float
-        Thickness of a slab, voxels.
-
-    Returns
-    -------
-    matrix : (slabs * n_pixels, nz * nx) scipy.sparse.csr_array
-        All pixels of the first slab, then of the next.
-    depths : (slabs,) array
-        Depth of the middle of each slab, voxels, ascending.
+    The same sums as `joseph_matrix`, all pixels of the first slab, then of the next, kept apart by
+    their depth ``-x sin(angle) + z cos(angle)`` from the rotation centre; `depth_step`, the
+    thickness of a slab, and the depths are in voxels.
     """
     rows, columns, weights, depth = _samples(shape, angle, n_pixels, border)
     n_rows = shape[1] if n_pixels is None else n_pixels
@@ -222,39 +204,14 @@ class Projector:
         return self.matrix.T.tocsr()
 
     def forward(self, data: np.ndarray, *, threads: int = 1) -> np.ndarray:
-        """Return the projections of a volume.
-
-        Parameters
-        ----------
-        data : (z, y, x) array
-            The volume.
-        threads : int, optional
-            Threads to use; the result does not depend on them.
-
-        Returns
-        -------
-        (t, y, n_pixels) float32 array
-            Line integrals, in units of the data times voxels.
-        """
+        """Return projections, (t, y, n_pixels), of a volume, (z, y, x), times voxels."""
         data = frozen(data, "data", (self.shape[0], None, self.shape[1]), np.float32)
         out = np.empty((len(self.angles), data.shape[1], self.width), np.float32)
         by_planes(self.matrix, data, out, threads)
         return out
 
     def transpose(self, images: np.ndarray, *, threads: int = 1) -> np.ndarray:
-        """Return what the transpose of `forward` makes of images: a plain back-projection.
-
-        Parameters
-        ----------
-        images : (t, y, n_pixels) array
-            The images.
-        threads : int, optional
-            Threads to use; the result does not depend on them.
-
-        Returns
-        -------
-        (z, y, x) float32 array
-        """
+        """Return the transpose of `forward`: a plain back-projection of images to a volume."""
         images = frozen(images, "images", (len(self.angles), None, self.width), np.float32)
         out = np.empty((self.shape[0], images.shape[1], self.shape[1]), np.float32)
         by_planes(self.transposed, images, out, threads)
@@ -264,19 +221,7 @@ class Projector:
 def by_planes(
     matrix: sparse.csr_array, source: np.ndarray, target: np.ndarray, threads: int = 1
 ) -> None:
-    """Apply a matrix to every plane of constant y, a block of planes at a time.
-
-    Parameters
-    ----------
-    matrix : (a * b, c * d) scipy.sparse.csr_array
-        What is done to one plane.
-    source : (c, y, d) array
-        What it is done to.
-    target : (a, y, b) array
-        Where the result is written.
-    threads : int, optional
-        Threads to use.
-    """
+    """Write into (a, y, b) what an (a * b, c * d) matrix makes of (c, y, d), in blocks of y."""
     n = source.shape[1]
     # No more planes at a time than give every thread its share.
     size = max(1, min(_BLOCK, -(-n // threads)))
@@ -289,7 +234,7 @@ def by_planes(
 
 
 def on_planes(matrix: sparse.csr_array, source: np.ndarray, first: int) -> np.ndarray:
-    """Return what a matrix makes of all planes of constant y; see `by_planes`, a is `first`."""
+    """Return what a matrix makes of all planes of constant y, as (first, y, ...)."""
     flat = np.ascontiguousarray(source.transpose(0, 2, 1)).reshape(-1, source.shape[1])
     return (matrix @ flat).reshape(first, -1, source.shape[1]).transpose(0, 2, 1)
 
@@ -382,23 +327,10 @@ class Projection(Settings):
 
 
 def strips(n_pixels: int, angle: float, *, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Divide an image into strips of like depth of the tilted middle plane.
+    """Divide an image into strips of like depth, ``-u tan(angle)``, of the tilted middle plane.
 
-    Parameters
-    ----------
-    n_pixels : int
-        Pixels along x.
-    angle : float
-        Tilt, rad.
-    step : float
-        Difference in depth between neighbours, pixels.
-
-    Returns
-    -------
-    weights : (s, n_pixels) float32 array
-        The part that each strip has in each column: triangles that add up to 1.
-    depths : (s,) array
-        Their depths, ``-u tan(angle)``, pixels.
+    Returns weights, (s, n_pixels), the part that each strip has in each column, triangles that add
+    up to 1, and the strips' depths, which are `step` pixels apart.
     """
     # Beyond 89 degrees the plane is seen from its edge and has no depth of its own.
     slope = np.tan(np.clip(angle, -np.deg2rad(89), np.deg2rad(89)))

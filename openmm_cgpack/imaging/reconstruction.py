@@ -319,18 +319,6 @@ def interpolation_matrix(shape: tuple[int, int], angles: np.ndarray) -> sparse.c
     ``u = x cos(angle) + z sin(angle)``, linear between the two nearest pixels, 0 beyond the
     borders; the sum over all tilts. Unlike the transpose of `joseph_matrix` it gives every voxel
     the same weight, and so leaves no pattern in filtered back-projections.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Voxels of the plane along z and x; images have as many pixels as voxels along x.
-    angles : (t,) array
-        Tilts, rad.
-
-    Returns
-    -------
-    (nz * nx, t * nx) scipy.sparse.csr_array
-        float32.
     """
     nz, nx = shape
     z = (np.arange(nz) - nz // 2)[:, None]

@@ -28,12 +28,17 @@ def write_mask(folder: str | os.PathLike[str], name: str, volume: LabelVolume) -
         What was written.
     """
     path = Path(folder) / f"{name}.mrc"
-    if int(volume.data.max()) <= MOST_LABELS:
+    if fits_mrc(volume):
         write_mrc(path, volume)
         return path
     path = path.with_suffix(".zarr")
     write_ome_zarr(path, volume)
     return path
+
+
+def fits_mrc(volume: LabelVolume) -> bool:
+    """Return whether MRC holds all labels."""
+    return int(volume.data.max()) <= MOST_LABELS
 
 
 def mask_file(folder: str | os.PathLike[str], name: str) -> Path:

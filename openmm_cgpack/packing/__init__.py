@@ -11,6 +11,7 @@ from .platforms import Run, choose_platform, platform_names
 from .protocols import Block, Packing, Protocol, Stop
 from .pull import Pull, pack, pack_scene
 from .scenes import as_packed
+from .start import Start
 from .system import create_system
 from .topology import FrameReporter, to_topology, write_topology
 
@@ -26,6 +27,7 @@ __all__ = [
     "Protocol",
     "Pull",
     "Run",
+    "Start",
     "Stop",
     "as_packed",
     "box_fraction",

@@ -1,38 +1,5 @@
-"""A recipe, from structures to the tomogram: read from TOML, run into a folder."""
+"""A recipe: the settings of a whole scene, from structures to the tomogram."""
 
-from .again import render_again
-from .pipeline import Simulated, simulate, simulate_series, write_outputs
-from .running import resume, run
-from .sections import (
-    Files,
-    Forces,
-    Imaging,
-    Pack,
-    Recipe,
-    Run,
-    SceneSection,
-    Tomogram,
-)
-from .toml import demo_recipe, dump_recipe, load_imaging, load_recipe
+from .settings import Files, Recipe, demo_recipe, dump_recipe, load_recipe, recipe_from
 
-__all__ = [
-    "Files",
-    "Forces",
-    "Imaging",
-    "Pack",
-    "Recipe",
-    "Run",
-    "SceneSection",
-    "Simulated",
-    "Tomogram",
-    "demo_recipe",
-    "dump_recipe",
-    "load_imaging",
-    "load_recipe",
-    "render_again",
-    "resume",
-    "run",
-    "simulate",
-    "simulate_series",
-    "write_outputs",
-]
+__all__ = ["Files", "Recipe", "demo_recipe", "dump_recipe", "load_recipe", "recipe_from"]

@@ -1,5 +1,18 @@
 """Recipes run into folders, gone on with, and read again."""
 
 from .folder import RunFolder
+from .pipeline import STAGES, Simulated, simulate, simulate_series
+from .running import render_again, resume, run
+from .work import load_unfinished
 
-__all__ = ["RunFolder"]
+__all__ = [
+    "STAGES",
+    "RunFolder",
+    "Simulated",
+    "load_unfinished",
+    "render_again",
+    "resume",
+    "run",
+    "simulate",
+    "simulate_series",
+]

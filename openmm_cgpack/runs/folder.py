@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -49,8 +49,6 @@ CHECKPOINT = "checkpoint.npz"
 """In the folder of an unfinished run: how far its packing is."""
 BEST = "best.npz"
 """In the folder of an unfinished run: the best state of a packing that failed."""
-
-_Map = TypeVar("_Map", Volume, LabelVolume)
 
 
 class RunFolder:
@@ -160,15 +158,16 @@ class RunFolder:
 
     def volume(self, name: str) -> Volume:
         """Return a map by its file's name, as ``"even.mrc"`` or ``"renders/a/tomogram.mrc"``."""
-        held = self._placed(read_mrc(self.file(name)))
+        held = read_mrc(self.file(name))
         if not isinstance(held, Volume):
             raise ValueError(f"{self.path / name}: wanted a map, got labels")
-        return held
+        return self._placed(held)
 
     def labels(self, name: str) -> LabelVolume:
         """Return a mask: ``"instances"`` or ``"semantic"``."""
         self.file(mask_file(self.path, name).name)
-        return self._placed(read_mask(self.path, name))
+        held = read_mask(self.path, name)
+        return LabelVolume(data=held.data, voxel_size=self.voxel_size, origin=self.origin)
 
     def maps(self) -> dict[str, Volume]:
         """Return all maps of the scene by their names without suffix, those of renders too."""
@@ -198,8 +197,8 @@ class RunFolder:
         """Return the path of a file of the run or of a render, from the folder on."""
         return name if render is None else f"{RENDERS}/{render}/{name}"
 
-    def _placed(self, volume: _Map) -> _Map:
-        return type(volume)(data=volume.data, voxel_size=self.voxel_size, origin=self.origin)
+    def _placed(self, volume: Volume) -> Volume:
+        return Volume(data=volume.data, voxel_size=self.voxel_size, origin=self.origin)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from openmm_cgpack import Volume
-from openmm_cgpack.imaging import Exposure, Ice, in_ice, potential
+from openmm_cgpack.imaging import Exposure, Ice, in_ice, potential, sampled_by_tilts
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +34,10 @@ def smooth(density: Volume, **changes):
 
 def as_volume(data: np.ndarray, voxel_size: float = 1.0) -> Volume:
     return Volume(data=data, voxel_size=voxel_size, origin=(0.0, 0.0, 0.0))
+
+
+def wedge_mask(shape, tilt_max_deg):
+    """Return the sampled frequencies on the grid of a real transform, (z, 1, x // 2 + 1)."""
+    kz = np.fft.fftfreq(shape[0])[:, None, None]
+    kx = np.fft.rfftfreq(shape[2])[None, None, :]
+    return sampled_by_tilts(kz, kx, tilt_max_deg)

@@ -12,11 +12,10 @@ from openmm_cgpack.imaging import (
     measure_snr,
     render,
     sampled_by_tilts,
-    wedge_mask,
 )
 from openmm_cgpack.imaging.measures import variance
 
-from .conftest import as_volume, exposure
+from .conftest import as_volume, exposure, wedge_mask
 
 
 def one_step(volume, *, seed, threads=None, **settings):

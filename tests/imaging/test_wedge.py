@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from openmm_cgpack.imaging import MissingWedge, sampled_by_tilts, wedge_mask
+from openmm_cgpack.imaging import MissingWedge, sampled_by_tilts
 
-from .conftest import as_volume, exposure
+from .conftest import as_volume, exposure, wedge_mask
 
 
 def wedge_of(volume, tilt_max):

@@ -8,21 +8,21 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cli_options import add_settings, from_options
-from .core.tables import to_table
-from .evaluation import MatchingRule, PaperRule
+from ..core.tables import to_table
+from ..evaluation import MatchingRule, PaperRule
+from .options import add_settings, from_options
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from .core import LabelVolume, Volume
-    from .evaluation import PickScores, SegmentationScores
+    from ..core import LabelVolume, Volume
+    from ..evaluation import PickScores, SegmentationScores
 
 MANIFEST = "manifest.json"
 
 
-def add_score(commands: Any) -> None:
-    """Add ``score`` and its two commands to a parser's."""
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
     score = commands.add_parser("score", help="compare picks or labels with the truth")
     kinds = score.add_subparsers(title="what to compare", metavar="WHAT", required=True)
 
@@ -52,8 +52,8 @@ def add_score(commands: Any) -> None:
 
 
 def _score_picks(options: argparse.Namespace) -> None:
-    from .evaluation import match_picks, select_particles, weighted_f
-    from .io import read_picks, read_truth
+    from ..evaluation import match_picks, select_particles, weighted_f
+    from ..io import read_picks, read_truth
 
     _check_folder(options.json)
     truth = select_particles(read_truth(options.truth), without=options.without)
@@ -81,8 +81,8 @@ def _score_picks(options: argparse.Namespace) -> None:
 
 
 def _score_labels(options: argparse.Namespace) -> None:
-    from .evaluation import score_labels
-    from .io.atomic import existing
+    from ..evaluation import score_labels
+    from ..io.atomic import existing
 
     _check_folder(options.json)
     path = Path(options.truth)
@@ -122,10 +122,10 @@ def _species_of(folder: Path) -> list[str] | None:
 
 
 def _read_volume(path: str | Path) -> Volume | LabelVolume:
-    from .io import read_mrc
+    from ..io import read_mrc
 
     if Path(path).suffix == ".zarr":
-        from .io.omezarr import read_ome_zarr
+        from ..io.omezarr import read_ome_zarr
 
         return read_ome_zarr(path)
     return read_mrc(path)
@@ -135,7 +135,7 @@ def _read_labels(path: str | Path) -> LabelVolume:
     """Return labels, of whatever type a program wrote them in."""
     import numpy as np
 
-    from .core import LabelVolume
+    from ..core import LabelVolume
 
     held = _read_volume(path)
     if isinstance(held, LabelVolume):
@@ -190,7 +190,7 @@ def _check_folder(path: str | None) -> None:
 def _write_json(path: str | None, record: dict[str, Any]) -> None:
     if path is None:
         return
-    from .io.atomic import atomic_path
+    from ..io.atomic import atomic_path
 
     with atomic_path(path) as temporary:
         text = json.dumps(_without_nan(record), indent=1, allow_nan=False)

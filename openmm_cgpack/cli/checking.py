@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from .core import PackedScene, PackingError, Scene
-from .models import Cover, coarse_grain
-from .packing import Pull, Run, pack_scene, place, platform_names
-from .recipe.manifest import package_versions
-from .structures import library
+from ..core import PackedScene, PackingError, Scene
+from ..models import Cover, coarse_grain
+from ..packing import Pull, Run, pack_scene, place, platform_names
+from ..runs.manifest import package_versions
+from ..structures import library
 
 SPECIES = 3
 STEPS = 20
@@ -19,6 +21,20 @@ ENERGY_TOLERANCE = 1e-4
 
 POSITION_TOLERANCE = 1e-4
 """Largest difference of a ball's place after the steps from Reference's, nm."""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    check = commands.add_parser("check", help="versions, platforms and a tiny self-test")
+    check.set_defaults(action=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    failed = 0
+    for line, passed in report():
+        print(line, flush=True)
+        failed += not passed
+    return 1 if failed else 0
 
 
 def report() -> Iterator[tuple[str, bool]]:

@@ -6,20 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .auditing import AuditSettings, audit, write_audit
-from .cli_options import add_settings, from_options
-from .io.scenes import load_packed
-from .runs.folder import RunFolder
+from ..auditing import AuditSettings, audit, write_audit
+from ..io.scenes import load_packed
+from ..runs.folder import RunFolder
+from .options import add_settings, from_options
 
 
-def add_audit(commands: Any) -> None:
-    """Add ``audit`` to the parser's commands.
-
-    Parameters
-    ----------
-    commands : argparse._SubParsersAction
-        What ``add_subparsers`` returned.
-    """
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
     command = commands.add_parser(
         "audit", help="measure a run: counts, density, atoms in each other, order"
     )

@@ -8,21 +8,15 @@ from pathlib import Path
 from typing import Any
 
 
-def add_render(commands: Any) -> None:
-    """Add ``render`` to the parser's commands.
-
-    Parameters
-    ----------
-    commands : argparse._SubParsersAction
-        What ``add_subparsers`` returned.
-    """
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
     render = commands.add_parser("render", help="make another tomogram of a run's scene")
     render.add_argument("out", metavar="OUT", help="the folder of a run")
     render.add_argument(
         "--imaging",
         required=True,
         metavar="TOML",
-        help="a file with [imaging] or [tomogram], and a seed where wanted",
+        help="a file with [imaging], which changes what it names of the run's, and a seed",
     )
     render.add_argument("--name", metavar="NAME", help="of the render; else the file's")
     render.add_argument("--force", action="store_true", help="replace a render of that name")
@@ -30,15 +24,9 @@ def add_render(commands: Any) -> None:
     render.set_defaults(action=_render)
 
 
-def snr_line(tomogram: dict[str, Any]) -> str:
-    """Return what a manifest says of a tomogram as a line."""
-    if tomogram["snr_measured"] is None:
-        return f"{tomogram['preset']}, no noise"
-    return f"SNR {tomogram['snr_measured']:.4g} ({tomogram['snr_definition']})"
-
-
 def _render(options: argparse.Namespace) -> None:
-    from .recipe import render_again
+    from ..runs import render_again
+    from .simulating import snr_line
 
     record = render_again(
         options.out,

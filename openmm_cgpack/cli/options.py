@@ -9,7 +9,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
-from .core.settings import (
+from ..core.settings import (
     Settings,
     Value,
     hints_of,

@@ -10,18 +10,18 @@ import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..core import BallModel
 from ..core.seeds import STAGES, stage_seed
-from .folder import MANIFEST
-from .imaging import describe_tomogram
-
-if TYPE_CHECKING:
-    from .pipeline import Simulated
-    from .sections import Recipe
+from ..core.tables import to_table
+from ..imaging import Imaging, Rendered
+from ..io.masks import fits_mrc
+from ..recipe import Recipe
+from .folder import INSTANCES, MANIFEST
+from .pipeline import Simulated
 
 PACKAGES = (
     "openmm_cgpack",
@@ -67,13 +67,40 @@ def describe(simulated: Simulated) -> dict[str, Any]:
         },
         "versions": package_versions(),
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+        "settings": to_table(recipe),
         "dynamics": packed.provenance,
         "seconds": simulated.seconds,
         "peak_memory_mib": _peak_memory(),
         "species": _species(simulated),
         "packing": _packing(simulated),
         "density": _density(simulated),
-        "tomogram": describe_tomogram(simulated.recipe, simulated.rendered),
+        "tomogram": describe_tomogram(recipe.imaging, simulated.rendered),
+    }
+
+
+def describe_tomogram(imaging: Imaging, rendered: Rendered) -> dict[str, Any]:
+    """Return what a manifest says of a tomogram, in plain JSON types.
+
+    Parameters
+    ----------
+    imaging : Imaging
+        How it was made.
+    rendered : Rendered
+        What was made.
+
+    Returns
+    -------
+    dict
+        The signal-to-noise ratio as asked for and as measured; None where there is none.
+    """
+    definition = getattr(imaging, "snr_definition", "volume")
+    return {
+        "kind": imaging.kind,
+        "snr_definition": definition,
+        "snr_asked": getattr(imaging, "snr", None),
+        "snr_measured": rendered.snr.get(definition),
+        "snr_all": rendered.snr,
+        "tilts": 0 if rendered.series is None else len(rendered.series),
     }
 
 
@@ -195,9 +222,7 @@ def _density(simulated: Simulated) -> dict[str, Any]:
         "origin_in_scene_nm": density.origin.tolist(),
         "mass_da": float(density.data.sum(dtype=np.float64) * density.voxel_size**3),
         "expected_mass_da": float(masses[scene.species_index].sum()),
-        "instances_file": "instances.zarr"
-        if int(simulated.labels.instances.data.max()) > np.iinfo(np.uint16).max
-        else "instances.mrc",
+        "instances_file": INSTANCES + (".mrc" if fits_mrc(simulated.labels.instances) else ".zarr"),
         "labelled_instances": len(np.unique(simulated.labels.instances.data)) - 1,
     }
 

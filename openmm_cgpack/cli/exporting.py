@@ -5,18 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .cli_options import add_settings, from_options
-from .export import Export, Format, export_run, view
+from ..export import Export, Format, export_run, view
+from .options import add_settings, from_options
 
 
-def add_export(commands: Any) -> None:
-    """Add ``export`` and ``view`` to the parser's commands.
-
-    Parameters
-    ----------
-    commands : argparse._SubParsersAction
-        What ``add_subparsers`` returned.
-    """
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
     export = commands.add_parser("export", help="write a run's truth for other programs")
     _add_run_and_formats(export, Format.kinds, "all that are no viewers")
     export.add_argument("--to", metavar="FOLDER", help="where to write; else into OUT")

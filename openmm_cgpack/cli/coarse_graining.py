@@ -1,0 +1,71 @@
+"""The command ``cgpack coarse-grain``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..models import Cover
+from ..structures import Reading
+from .options import add_settings, from_options
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..core import BallModel
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    grain = commands.add_parser("coarse-grain", help="show the ball model of a structure")
+    grain.add_argument("file", metavar="FILE", help="a PDB or mmCIF file, or a library species")
+    grain.add_argument("-o", "--out", metavar="MODEL", help="write the balls: .bild or .cmm")
+    add_settings(grain, Cover)
+    add_settings(grain, Reading)
+    grain.add_argument("--seed", type=int, default=0, metavar="N", help="of the clustering")
+    grain.add_argument("--force", action="store_true", help="replace MODEL where it exists")
+    grain.set_defaults(action=_coarse_grain)
+
+
+def _coarse_grain(options: argparse.Namespace) -> None:
+    from ..core.units import ANGSTROM_PER_NM
+    from ..models import coarse_grain
+    from ..structures import library, load_structure
+
+    if options.out is not None and os.path.lexists(options.out) and not options.force:
+        raise FileExistsError(f"{options.out}: exists; give another file, or --force to replace it")
+    if options.seed < 0:
+        raise ValueError(f"--seed: wanted a whole number >= 0, got {options.seed}")
+    cover, reading = from_options(Cover, options), from_options(Reading, options)
+    if not os.path.exists(options.file) and options.file in library:
+        structure = library.load(options.file)
+    else:
+        structure = load_structure(options.file, reading)
+    model = coarse_grain(structure, cover, seed=options.seed)
+    print(f"{structure.name}: {structure.n_atoms} atoms, {structure.mass / 1e3:.1f} kDa")
+    print("ball        x/Å       y/Å       z/Å  radius/Å")
+    centres = (model.positions + structure.file_origin) * ANGSTROM_PER_NM
+    for number, (centre, radius) in enumerate(zip(centres, model.radii, strict=True), start=1):
+        x, y, z = centre
+        print(f"{number:4d} {x:10.3f}{y:10.3f}{z:10.3f}{radius * ANGSTROM_PER_NM:10.3f}")
+    print(f"molecular envelope {model.volume * ANGSTROM_PER_NM**3:.0f} Å³")
+    if options.out is not None:
+        _write_balls(Path(options.out), model, centres / ANGSTROM_PER_NM)
+        print(f"wrote {options.out}")
+
+
+def _write_balls(path: Path, model: BallModel, centres: np.ndarray) -> None:
+    import numpy as np
+
+    from ..core import RigidTransforms, Scene
+    from ..io import write_bild, write_cmm
+
+    scene = Scene(
+        species=(model,), species_index=np.zeros(1, int), transforms=RigidTransforms.identity(1)
+    )
+    writers = {".bild": write_bild, ".cmm": write_cmm}
+    if path.suffix not in writers:
+        raise ValueError(f"{path}: wanted a file name that ends in .bild or .cmm")
+    writers[path.suffix](path, scene, centres)

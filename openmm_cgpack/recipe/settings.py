@@ -1,0 +1,228 @@
+"""A recipe: the settings of a whole scene, from structures to the tomogram, in one value."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import as_file, files
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ..core.settings import Settings, setting
+from ..core.tables import from_table, to_table
+from ..density import MapSettings
+from ..imaging import Imaging, OneStep, preset
+from ..io.toml import read_toml, toml_text
+from ..models import Structure
+from ..packing import Dense, Protocol, Pull, Run, Start
+
+
+class Files(Settings):
+    """What is written, beyond what every run writes."""
+
+    frame_interval: int = setting("steps between frames of the trajectory", default=250, minimum=1)
+    atoms: bool = setting(
+        "atoms.cif: all atoms of all molecules at their final places; wants molecules from files "
+        "or downloads, since the library's have none",
+        default=False,
+    )
+    bild: bool = setting("balls.bild: the balls with their radii, for ChimeraX", default=False)
+    cmm: bool = setting("balls.cmm: balls and bonds as ChimeraX markers", default=False)
+
+
+class Recipe(Settings):
+    """A whole scene, from structures to the tomogram: what a run needs besides a folder.
+
+    Examples
+    --------
+    >>> from openmm_cgpack.models import Filament
+    >>> recipe = Recipe(structures=(Filament(n_balls=20, count=2),))
+    >>> recipe.structures[0].radius
+    2.0
+    """
+
+    name: str = setting("name of the scene", default="scene")
+    seed: int = setting("seed of every stage", default=0, minimum=0)
+    index: int = setting("number of the scene, where one recipe makes many", default=0, minimum=0)
+    fractions: tuple[float, ...] | None = setting(
+        "in place of the fraction of [pack]: rising ones of a crowding series, which has the same "
+        "molecules at each, and a folder for each",
+        default=None,
+        above=0,
+        below=1,
+    )
+    structures: tuple[Structure, ...] = setting(
+        "what the scene holds, at least one; those of a kind follow one another",
+        default=(),
+        by_kind=True,
+    )
+    start: Start = setting("where the scene ends, and how it begins", default=Start())
+    pack: Protocol = setting("how it is packed", default=Pull())
+    density: MapSettings = setting("the density map and the label masks", default=MapSettings())
+    imaging: Imaging = setting("how the tomogram comes about", default=OneStep())
+    files: Files = setting("what is written", default=Files())
+    run: Run = setting("where it runs", default=Run())
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.structures:
+            tables = " or ".join(f"[[{name}]]" for name in Structure.kinds)
+            raise ValueError(f"the recipe is empty: wanted at least one {tables}")
+        # Files have the tables of a kind together: so does the value, to be equal to its file.
+        kinds = list(dict.fromkeys(entry.kind for entry in self.structures))
+        in_order = sorted(self.structures, key=lambda entry: kinds.index(entry.kind))
+        object.__setattr__(self, "structures", tuple(in_order))
+        self._check_names()
+        self._check_packing()
+
+    def _check_names(self) -> None:
+        labels = [entry.label for entry in self.structures]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(
+                    f'{labels.count(label)} entries have the name "{label}"; '
+                    "give each a name of its own"
+                )
+        without = [entry.label for entry in self.structures if entry.has_atoms is False]
+        if self.files.atoms and without:
+            raise ValueError(
+                "files: atoms: wanted molecules from files or downloads only; the library has "
+                f"no atoms of {', '.join(without)}"
+            )
+
+    def _check_packing(self) -> None:
+        if self.fractions is not None:
+            if self.start.box is not None or self._asked is not None:
+                raise ValueError(
+                    "fractions: stand in place of the box of [start] and the fraction of [pack], "
+                    "not beside them"
+                )
+            if not isinstance(self.pack, Dense):
+                raise ValueError(
+                    f'fractions: wanted kind = "dense" in [pack], got "{self.pack.kind}"'
+                )
+            if not self.fractions or any(b <= a for a, b in pairwise(self.fractions)):
+                raise ValueError(f"fractions: wanted rising numbers, got {list(self.fractions)}")
+        self.pack.check(self.start.shape)
+        self.start.check(self.fraction)
+
+    @property
+    def _asked(self) -> float | None:
+        return getattr(self.pack, "fraction", None)
+
+    @property
+    def fraction(self) -> float | None:
+        """The volume fraction that the packing aims at, the first of several; None without one."""
+        return self._asked if self.fractions is None else self.fractions[0]
+
+
+def load_recipe(path: str | os.PathLike[str]) -> Recipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    path : path-like
+        A TOML file; relative paths in it start at its folder.
+
+    Returns
+    -------
+    Recipe
+        With every default filled in.
+
+    Raises
+    ------
+    ValueError
+        The file is no TOML, a key is unknown or missing, or a value is out of its range.
+    TypeError
+        A value is of another type than its key wants.
+    OSError
+        The file cannot be read.
+
+    Examples
+    --------
+    >>> demo_recipe().name
+    'demo'
+    """
+    document = read_toml(path)
+    try:
+        return recipe_from(document, folder=Path(path).parent)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{path}: {error}") from None
+
+
+def recipe_from(
+    document: dict[str, Any],
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    base: Recipe | None = None,
+) -> Recipe:
+    """Return a recipe from the nested tables of a document.
+
+    Parameters
+    ----------
+    document : dict
+        The tables. ``preset`` in ``[imaging]`` names what the rest of that table changes.
+    folder : path-like, optional
+        Where relative paths start.
+    base : Recipe, optional
+        What the document changes; keys that it does not name keep the base's values.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for `load_recipe`.
+    """
+    document = dict(document)
+    imaging = document.get("imaging")
+    if isinstance(imaging, dict) and "preset" in imaging:
+        rest = {key: value for key, value in imaging.items() if key != "preset"}
+        chosen = preset(imaging["preset"])
+        changed = from_table(type(chosen), rest, where="[imaging]", base=chosen, folder=folder)
+        document["imaging"] = to_table(changed)
+    return from_table(Recipe, document, folder=folder, base=base)
+
+
+def demo_recipe() -> Recipe:
+    """Return the recipe of ``cgpack demo``, which comes with the package.
+
+    Examples
+    --------
+    >>> recipe = demo_recipe()
+    >>> recipe.name, sum(entry.count for entry in recipe.structures if entry.kind == "molecule")
+    ('demo', 100)
+    """
+    with as_file(files("openmm_cgpack") / "recipes" / "demo.toml") as path:
+        return load_recipe(path)
+
+
+def dump_recipe(recipe: Recipe, *, folder: str | os.PathLike[str] | None = None) -> str:
+    """Return a recipe as the text of a TOML file, with all its values.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    folder : path-like, optional
+        Where the file will be; paths of structures are written relative to it.
+
+    Returns
+    -------
+    str
+        What `load_recipe` reads back as an equal recipe. Keys without a value are left out.
+
+    Examples
+    --------
+    >>> from openmm_cgpack.models import Filament
+    >>> print(dump_recipe(Recipe(structures=(Filament(n_balls=20, count=2),))))
+    name = "scene"
+    seed = 0
+    ...
+    [[filament]]
+    n_balls = 20
+    ...
+    """
+    return toml_text(to_table(recipe, folder=folder))

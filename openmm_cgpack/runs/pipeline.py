@@ -1,0 +1,339 @@
+"""From a recipe to everything that it makes: named stages, one after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..core import BallModel, PackedScene, ParticleTable, Scene, Volume
+from ..core.seeds import stage_seed
+from ..density import Labels, particle_table, render_density, render_labels
+from ..imaging import Rendered, render
+from ..io.scenes import load_scene, save_scene
+from ..packing import Dense, FrameReporter, crowding_series, pack_scene
+from ..packing.protocols import Watch
+from ..poses import Poses, extract_transforms
+from ..recipe import Recipe
+from .folder import CHECKPOINT, SCENE
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True, eq=False)
+class Simulated:
+    """What a recipe makes, filled in stage by stage.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe; once the scene is packed, with the platform and threads that it ran on.
+    work : pathlib.Path, optional
+        Folder for the scene as it was placed and for checkpoints; what is there already is gone
+        on from.
+    watch : callable, optional
+        Called after every block of the packing; see `pack_scene`.
+    progress : bool, optional
+        Whether to show progress bars on standard error.
+    models : list of (BallModel, int)
+        The ball models, and how many instances of each.
+    scene : Scene
+        The scene as it was placed.
+    packed : PackedScene
+        The scene after packing.
+    frames : list of (b, 3) float32 arrays
+        Ball centres on the way, nm.
+    poses : Poses
+        Rigid transforms of all instances.
+    density : Volume
+        Da/nm³.
+    labels : Labels
+        Instance and semantic masks on the density's grid.
+    particles : ParticleTable
+        Every instance, in the files' frame.
+    rendered : Rendered
+        The tomogram with and without noise, and the tilt series where there is one.
+    seconds : dict
+        Time that each stage took.
+    """
+
+    recipe: Recipe
+    work: Path | None = None
+    watch: Watch | None = None
+    progress: bool = False
+    models: list[tuple[BallModel, int]] = field(init=False)
+    scene: Scene = field(init=False)
+    packed: PackedScene = field(init=False)
+    frames: list[np.ndarray] = field(init=False)
+    poses: Poses = field(init=False)
+    density: Volume = field(init=False)
+    labels: Labels = field(init=False)
+    particles: ParticleTable = field(init=False)
+    rendered: Rendered = field(init=False)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def seed(self, stage: str) -> np.random.SeedSequence:
+        """Return the seed of a stage."""
+        return stage_seed(self.recipe.seed, stage, self.recipe.index)
+
+
+Hook = Callable[[str, Simulated], None]
+"""What is called after each stage, with its name and what is made so far."""
+
+
+def _models(made: Simulated) -> None:
+    if _kept_scene(made) is not None:
+        return
+    recipe = made.recipe
+    seeds = made.seed("models").spawn(len(recipe.structures))
+    made.models = [
+        (entry.covered(recipe.pack.cover).build(seed=seed), entry.count)
+        for entry, seed in zip(recipe.structures, seeds, strict=True)
+    ]
+
+
+def _placement(made: Simulated) -> None:
+    kept = _kept_scene(made)
+    if kept is not None:
+        made.scene = load_scene(kept)
+        return
+    start, fraction = made.recipe.start, made.recipe.fraction
+    if fraction is None and start.box is not None and hasattr(made.recipe.pack, "fraction"):
+        volume = sum(model.volume * count for model, count in made.models)
+        fraction = volume / start.shape.volume
+    made.scene = start.scene(made.models, fraction=fraction, seed=made.seed("placement"))
+    if made.work is not None:
+        save_scene(made.work / SCENE, made.scene)
+
+
+def _packing(made: Simulated) -> None:
+    recipe = made.recipe
+    reporter = FrameReporter(recipe.files.frame_interval)
+    protocol = recipe.pack
+    if hasattr(protocol, "fraction"):
+        # Counts are whole: the box is exact, and the fraction what they make in it.
+        fraction = recipe.start.reached(made.scene, protocol.fraction)
+        protocol = dataclasses.replace(protocol, fraction=fraction)  # type: ignore[call-arg]
+    packed = pack_scene(
+        made.scene,
+        protocol,
+        run=recipe.run,
+        seed=made.seed("dynamics"),
+        reporters=[reporter],
+        checkpoint=_checkpoint(made),
+        watch=made.watch,
+        progress=made.progress,
+    )
+    frames = [packed.scene.positions, *reporter.frames]
+    if not reporter.steps or reporter.steps[-1] != packed.history.step[-1]:
+        frames.append(packed.positions)
+    _take(made, packed, frames)
+
+
+def _poses(made: Simulated) -> None:
+    made.poses = extract_transforms(made.packed)
+
+
+def _density(made: Simulated) -> None:
+    made.density = render_density(made.packed, made.recipe.density, progress=made.progress)
+
+
+def _labels(made: Simulated) -> None:
+    grid = made.density.grid
+    made.labels = render_labels(made.packed, made.recipe.density, grid=grid, progress=made.progress)
+    made.particles = particle_table(made.packed, grid=grid)
+
+
+def _tomogram(made: Simulated) -> None:
+    made.rendered = render(
+        made.density, made.recipe.imaging, seed=made.seed("noise"), progress=made.progress
+    )
+
+
+STAGES: dict[str, Callable[[Simulated], None]] = {
+    "models": _models,
+    "placement": _placement,
+    "packing": _packing,
+    "poses": _poses,
+    "density": _density,
+    "labels": _labels,
+    "tomogram": _tomogram,
+}
+"""The stages by name, in their order."""
+
+IMAGED = ("poses", "density", "labels", "tomogram")
+"""Those that follow the packing."""
+
+
+def simulate(
+    recipe: Recipe,
+    *,
+    work: str | os.PathLike[str] | None = None,
+    hook: Hook | None = None,
+    watch: Watch | None = None,
+    progress: bool = False,
+) -> Simulated:
+    """Run a recipe, and keep what it makes in memory.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    work : path-like, optional
+        Folder for the scene as it was placed and for checkpoints; what is there already is gone
+        on from.
+    hook : callable, optional
+        Called after each stage of `STAGES` with its name and the `Simulated` so far.
+    watch : callable, optional
+        Called after every block of the packing; see `pack_scene`.
+    progress : bool, optional
+        Whether to show progress bars on standard error.
+
+    Returns
+    -------
+    Simulated
+
+    Raises
+    ------
+    ValueError, TypeError, StructureError, OSError
+        A file that the recipe names is not good.
+    PlacementError, PackingError
+        The scene could not be made.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament, MapSettings, Pull, Run
+    >>> made = simulate(
+    ...     Recipe(
+    ...         structures=(Filament(n_balls=5, count=3),),
+    ...         pack=Pull(max_steps=100, relax_steps=0),
+    ...         density=MapSettings(voxel_size=2.0),
+    ...         run=Run(platform="Reference"),
+    ...     )
+    ... )
+    >>> made.packed.positions.shape, len(made.particles)
+    ((15, 3), 3)
+    >>> made.rendered.tomogram.data.shape == made.labels.instances.data.shape
+    True
+    """
+    if recipe.fractions is not None:
+        raise ValueError("fractions: make a series; see simulate_series")
+    folder = None if work is None else Path(work)
+    made = Simulated(recipe=recipe, work=folder, watch=watch, progress=progress)
+    _run(made, STAGES, hook)
+    return made
+
+
+def simulate_series(
+    recipe: Recipe,
+    *,
+    work: str | os.PathLike[str] | None = None,
+    hook: Hook | None = None,
+    watch: Watch | None = None,
+    progress: bool = False,
+) -> Iterator[Simulated]:
+    """Run a recipe with ``fractions``, and yield what it makes of the same molecules at each.
+
+    Seeds are those of one scene, so that noise is drawn alike at each, too. Only the start and the
+    end of each packing are kept as frames.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    work, hook, watch, progress : optional
+        See `simulate`.
+
+    Yields
+    ------
+    Simulated
+        Its recipe has the fractions up to its own, and makes it again as the last one.
+
+    Raises
+    ------
+    ValueError, TypeError, StructureError, OSError
+        A file that the recipe names is not good.
+    PlacementError, PackingError
+        The scene could not be made.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Dense, MapSettings, Molecule, Run, Start
+    >>> recipe = Recipe(
+    ...     structures=(Molecule(species="3hhb", count=8),),
+    ...     start=Start(boundary="periodic"),
+    ...     pack=Dense(),
+    ...     fractions=(0.1, 0.2),
+    ...     density=MapSettings(voxel_size=2.0),
+    ...     run=Run(platform="Reference"),
+    ... )
+    >>> [len(made.particles) for made in simulate_series(recipe)]
+    [8, 8]
+    """
+    if recipe.fractions is None:
+        raise ValueError("fractions: wanted rising numbers, got none")
+    folder = None if work is None else Path(work)
+    made = Simulated(recipe=recipe, work=folder, watch=watch, progress=progress)
+    _run(made, ("models", "placement"), hook)
+    with timed(made.seconds, "packing"):
+        assert isinstance(recipe.pack, Dense)
+        series = crowding_series(
+            made.scene,
+            recipe.fractions,
+            recipe.pack,
+            run=recipe.run,
+            seed=made.seed("dynamics"),
+            checkpoint=_checkpoint(made),
+            watch=watch,
+            progress=progress,
+        )
+    for number, packed in enumerate(series, start=1):
+        part = dataclasses.replace(recipe, fractions=recipe.fractions[:number])
+        of_one = Simulated(recipe=part, progress=progress, seconds=dict(made.seconds))
+        _take(of_one, packed, [packed.scene.positions, packed.positions])
+        _run(of_one, IMAGED, hook)
+        yield of_one
+
+
+def _run(made: Simulated, names: Iterable[str], hook: Hook | None) -> None:
+    for name in names:
+        with timed(made.seconds, name):
+            STAGES[name](made)
+        if hook is not None:
+            hook(name, made)
+
+
+def _take(made: Simulated, packed: PackedScene, frames: list[np.ndarray]) -> None:
+    """Keep a packed scene, and note the platform that it ran on, so that it runs there again."""
+    made.packed, made.frames = packed, frames
+    properties = packed.provenance["properties"]
+    threads = int(properties["Threads"]) if "Threads" in properties else None
+    ran = dataclasses.replace(
+        made.recipe.run, platform=packed.provenance["platform"], threads=threads
+    )
+    made.recipe = dataclasses.replace(made.recipe, run=ran)
+
+
+def _kept_scene(made: Simulated) -> Path | None:
+    kept = None if made.work is None else made.work / SCENE
+    return kept if kept is not None and kept.exists() else None
+
+
+def _checkpoint(made: Simulated) -> Path | None:
+    return None if made.work is None else made.work / CHECKPOINT
+
+
+@contextmanager
+def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Note how long a stage takes, by its name."""
+    start = time.perf_counter()
+    yield
+    seconds[name] = time.perf_counter() - start
+    _log.info("%-10s %6.1f s", name, seconds[name])

@@ -1,0 +1,304 @@
+"""A recipe run into a folder, a run that was cut off gone on with, another tomogram of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from ..core.seeds import stage_seed
+from ..core.tables import check_names, to_table
+from ..imaging import Imaging, render
+from ..io.atomic import atomic_folder, atomic_path
+from ..io.toml import read_toml, toml_text
+from ..packing.protocols import Watch
+from ..recipe import Recipe, dump_recipe, load_recipe, recipe_from
+from .folder import IMAGING, MANIFEST, RECIPE, RENDERS, RunFolder, read_manifest
+from .manifest import (
+    describe,
+    describe_series,
+    describe_tomogram,
+    file_list,
+    write_manifest,
+)
+from .outputs import write_outputs, write_rendered
+from .pipeline import Hook, Simulated, simulate, simulate_series, timed
+from .work import begun, check_free, forget, load_unfinished, was_moved, whole_folder
+
+LATER = ("name", "density", "imaging", "files")
+"""Tables of a recipe that follow the packing: a run goes on from its packing with others."""
+
+
+def run(
+    recipe: Recipe | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    index: int | None = None,
+    force: bool = False,
+    hook: Hook | None = None,
+    watch: Watch | None = None,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Run a recipe and write everything into a folder.
+
+    A plain function of plain arguments, which any scheduler can send away. The folder appears
+    when all of it is written. Until then the run works in the folder ``OUT.unfinished``, which
+    stays where it fails or is interrupted after the packing began: `resume` goes on from there. A
+    recipe with ``fractions`` makes a folder of folders, as from a run each: see
+    `simulate_series`.
+
+    Parameters
+    ----------
+    recipe : Recipe or path-like
+        The recipe, or its file.
+    out : path-like
+        The folder to make.
+    index : int, optional
+        Number of the scene, where one recipe makes many: each index has seeds of its own. The
+        recipe's when left out.
+    force : bool, optional
+        Whether a folder that an earlier run wrote, and an unfinished one, is replaced.
+    hook, watch : callable, optional
+        See `simulate`; `hook` is called once more when the files are written, as ``"files"``.
+    progress : bool, optional
+        Whether to show progress bars on standard error.
+
+    Returns
+    -------
+    dict
+        What ``manifest.json`` holds.
+
+    Raises
+    ------
+    FileExistsError
+        `out` exists and may not be replaced.
+    ValueError, TypeError, StructureError, OSError
+        The recipe or a file that it names is not good.
+    PlacementError, PackingError
+        The scene could not be made; of a packing, the best state is kept.
+
+    Examples
+    --------
+    The first two scenes of a recipe, each with seeds of its own:
+
+    >>> for index in range(2):  # doctest: +SKIP
+    ...     manifest = run("crowded.toml", f"scenes/{index}", index=index)
+    ...     print(manifest["packing"])
+    """
+    out = Path(out).resolve()
+    check_free(out, force=force)
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe)
+    if index is not None:
+        recipe = dataclasses.replace(recipe, index=index)
+    with begun(out, recipe, force=force) as work:
+        return _run(recipe, out, work, force, hook, watch, progress)
+
+
+def resume(
+    out: str | os.PathLike[str],
+    recipe: Recipe | str | os.PathLike[str] | None = None,
+    *,
+    force: bool = False,
+    hook: Hook | None = None,
+    watch: Watch | None = None,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Go on with a run that did not come to its end.
+
+    On the Reference platform, and on the CPU platform with one thread, it ends with the files of
+    a run that was not interrupted, byte for byte but for the times in the manifest.
+
+    Parameters
+    ----------
+    out : path-like
+        The folder that the run was to make.
+    recipe : Recipe or path-like, optional
+        The run's recipe with other tables `LATER`: the run goes on with these and the packing that
+        it has.
+    force : bool, optional
+        Whether a folder that an earlier run wrote is replaced.
+    hook, watch, progress : optional
+        See `run`.
+
+    Returns
+    -------
+    dict
+        What ``manifest.json`` holds.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such run.
+    FileExistsError
+        `out` exists and may not be replaced, or another process is at the run.
+    ValueError
+        The recipe is that of another packing.
+    PackingError
+        The packing failed.
+    """
+    out = Path(out).resolve()
+    kept = load_unfinished(out)
+    if was_moved(out):
+        # The process was killed after its last act but one.
+        forget(out)
+        return read_manifest(out)
+    check_free(out, force=force)
+    if recipe is not None:
+        kept = _with_later(kept, recipe if isinstance(recipe, Recipe) else load_recipe(recipe))
+    with begun(out, kept, resume=True) as work:
+        return _run(kept, out, work, force, hook, watch, progress)
+
+
+def _with_later(kept: Recipe, wanted: Recipe) -> Recipe:
+    """Return an unfinished run's recipe with the later tables of another."""
+    for name, value in vars(kept).items():
+        if name not in LATER and getattr(wanted, name) != value:
+            raise ValueError(
+                f"recipe: {name}: differs from that of the unfinished run, which can only go on "
+                f"with other {', '.join(LATER)}; begin anew with --force"
+            )
+    return dataclasses.replace(kept, **{name: getattr(wanted, name) for name in LATER})
+
+
+def _run(
+    recipe: Recipe,
+    out: Path,
+    work: Path,
+    force: bool,
+    hook: Hook | None,
+    watch: Watch | None,
+    progress: bool,
+) -> dict[str, Any]:
+    with whole_folder(out, force=force, inside=work) as folder:
+        if recipe.fractions is None:
+            made = simulate(recipe, work=work, hook=hook, watch=watch, progress=progress)
+            return _write(made, folder, out, hook)
+        parts = {}
+        series = simulate_series(recipe, work=work, hook=hook, watch=watch, progress=progress)
+        for fraction, made in zip(recipe.fractions, series, strict=True):
+            name = f"fraction_{fraction}"
+            (folder / name).mkdir()
+            parts[name] = _write(made, folder / name, out / name, hook)
+        # The last one's recipe has all fractions, and the platform.
+        text = dump_recipe(made.recipe, folder=out)
+        (folder / RECIPE).write_text(text, encoding="utf-8")
+        return write_manifest(folder, describe_series(made.recipe, parts))
+
+
+def _write(made: Simulated, folder: Path, final: Path, hook: Hook | None) -> dict[str, Any]:
+    """Write a run's files and its manifest; return the latter."""
+    with timed(made.seconds, "files"):
+        write_outputs(made, folder, final=final)
+    if hook is not None:
+        hook("files", made)
+    return write_manifest(folder, describe(made))
+
+
+def render_again(
+    out: str | os.PathLike[str],
+    imaging: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    force: bool = False,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Make another tomogram of a run's density, on the same grid and so with the same masks.
+
+    The new files are in ``OUT/renders/NAME``, with ``imaging.toml``, which makes them again, and
+    the run's manifest names them all under ``"renders"``.
+
+    Parameters
+    ----------
+    out : path-like
+        The folder of a run.
+    imaging : path-like
+        A TOML file with ``[imaging]``, which changes only what it names of the run's own, and
+        at the top, where wanted, a ``seed`` for the noise.
+    name : str, optional
+        Name of the render; by default that of the file.
+    force : bool, optional
+        Whether a render of the same name is replaced.
+    progress : bool, optional
+        Whether to show progress bars on standard error.
+
+    Returns
+    -------
+    dict
+        What the manifest says of the render.
+
+    Raises
+    ------
+    FileExistsError
+        There is a render of that name, and it may not be replaced.
+    FileNotFoundError
+        `out` lacks a file of a run.
+    ValueError, TypeError, OSError
+        A file is not good.
+    """
+    run_folder, imaging = RunFolder(out), Path(imaging)
+    name = imaging.stem if name is None else name
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+        raise ValueError(f"name: wanted letters, digits, '.', '-' and '_', got {name!r}")
+    target = run_folder.path / RENDERS / name
+    if target.exists() and not force:
+        raise FileExistsError(f"{target}: exists; give another name, or --force to replace it")
+    recipe = run_folder.recipe()
+    wanted, seed = load_imaging(imaging, recipe)
+    start = time.perf_counter()
+    rendered = render(
+        run_folder.density(),
+        wanted,
+        seed=stage_seed(seed, "noise", recipe.index),
+        progress=progress,
+    )
+    target.parent.mkdir(exist_ok=True)
+    with atomic_folder(target) as folder:
+        write_rendered(folder, rendered)
+        text = toml_text({"seed": seed, "imaging": to_table(wanted)})
+        (folder / IMAGING).write_text(text, encoding="utf-8")
+    record = {
+        "seed": seed,
+        "tomogram": describe_tomogram(wanted, rendered),
+        "seconds": time.perf_counter() - start,
+        "files": file_list(target),
+    }
+    # Read anew: another render may have been written meanwhile.
+    manifest = read_manifest(run_folder.path)
+    manifest.setdefault(RENDERS, {})[name] = record
+    with atomic_path(run_folder.path / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1, allow_nan=False) + "\n", "utf-8")
+    return record
+
+
+def load_imaging(path: Path, recipe: Recipe) -> tuple[Imaging, int]:
+    """Read how another tomogram shall come about, and the seed of its noise.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        See `render_again`.
+    recipe : Recipe
+        The recipe of the scene, of which the file changes what it names.
+
+    Returns
+    -------
+    imaging : Imaging
+    seed : int
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        The file is not good.
+    """
+    document = read_toml(path)
+    try:
+        check_names(document, ["seed", "imaging"], "")
+        changed = recipe_from(document, base=recipe)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{path}: {error}") from None
+    return changed.imaging, changed.seed
