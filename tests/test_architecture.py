@@ -142,7 +142,7 @@ def test_no_paths_of_one_machine():
     local = re.compile(r"(/work/|/home/\w|/root/|/Users/\w|/tmp/)")
     files = [
         path
-        for folder in ("openmm_cgpack", "tests", "docs", "examples", "benchmarks")
+        for folder in ("openmm_cgpack", "tests", "docs", "examples", "benchmarks", "tools")
         for path in (REPOSITORY / folder).rglob("*")
         if path.suffix in (".py", ".md", ".toml", ".rst", ".json")
         and "_build" not in path.parts

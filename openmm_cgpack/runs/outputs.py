@@ -13,7 +13,7 @@ from ..imaging import Rendered
 from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles
 from ..io.masks import write_mask
 from ..io.scenes import save_packed, save_scene
-from ..io.tilts import save_tilts, write_mdoc, write_rawtlt, write_xf
+from ..io.tilts import save_tilts, write_imod
 from ..io.trajectory import write_trajectory
 from ..packing import write_topology
 from ..recipe import dump_recipe
@@ -90,6 +90,4 @@ def write_rendered(folder: Path, rendered: Rendered) -> None:
     if rendered.series is not None:
         series, stack = rendered.series, folder / names.TILT_SERIES
         save_tilts(stack, series)
-        write_rawtlt(stack.with_suffix(".rawtlt"), series)
-        write_xf(stack.with_suffix(".xf"), series)
-        write_mdoc(folder / f"{stack.name}.mdoc", series, stack=stack.name)
+        write_imod(stack, series)
