@@ -15,6 +15,7 @@ from ..core import LabelVolume, PackedScene, ParticleTable, Scene, TiltSeries, V
 from ..io import read_mrc, read_particles
 from ..io.atomic import existing
 from ..io.masks import mask_file, read_mask
+from ..io.particles import read_column
 from ..io.scenes import load_packed, load_scene
 from ..io.tilts import load_tilts
 from ..recipe import Recipe, load_recipe
@@ -147,6 +148,10 @@ class RunFolder:
     def particles(self) -> ParticleTable:
         """Return the table of all instances, in the files' frame."""
         return read_particles(self.file(PARTICLES))
+
+    def visible(self) -> np.ndarray:
+        """Return the part of each instance's mass that is in the field of view, (n,)."""
+        return read_column(self.file(PARTICLES), "visible")
 
     def density(self) -> Volume:
         """Return the density, Da/nm³."""
