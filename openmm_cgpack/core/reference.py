@@ -11,15 +11,6 @@ from .settings import Settings, hints_of, limits, nested_in, settings_fields, wo
 def settings_table(cls: type[Settings]) -> str:
     """Return the fields of a settings class, with type, default and unit, as a Markdown table.
 
-    Parameters
-    ----------
-    cls : type
-        The class.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> from openmm_cgpack.core.settings import setting
