@@ -192,7 +192,7 @@ def family_of(cls: type[Settings]) -> type[Settings]:
 
 
 def kind_named(family: type[Value], name: Any, *, where: str = "kind") -> type[Value]:
-    """Return the class of a family that has a name, or raise ValueError with the names there are."""
+    """Return the class of a family by its name, or raise ValueError with the names there are."""
     if name not in family.kinds:
         raise ValueError(f"{where}: wanted one of {', '.join(family.kinds)}, got {shown(name)}")
     return family.kinds[name]  # type: ignore[return-value]

@@ -46,8 +46,8 @@ def check_free(out: str | os.PathLike[str], *, force: bool = False) -> None:
 def whole_folder(out: Path, *, force: bool = False, inside: Path) -> Iterator[Path]:
     """Yield an empty hidden folder in `inside` that becomes `out` when the block ends well.
 
-    With `force` a folder that an earlier run wrote is replaced, and removed only when the new one is
-    in its place. The hidden one does not survive an error or an interruption.
+    With `force` a folder that an earlier run wrote is replaced, and removed only when the new one
+    is in its place. The hidden one does not survive an error or an interruption.
     """
     partial = Path(tempfile.mkdtemp(dir=inside, prefix=f".{out.name}.partial-"))
     # mkdtemp makes folders for the owner alone; give it the mode that mkdir() would have.
