@@ -26,8 +26,10 @@ class Imaging(Settings, ABC, family=True):
 
     Examples
     --------
-    >>> sorted(name for name in Imaging.kinds if Imaging.kinds[name].__module__ == "x")
-    []
+    >>> from openmm_cgpack.core.tables import from_table
+    >>> from openmm_cgpack.imaging import OneStep
+    >>> from_table(Imaging, {"kind": "one_step", "snr": 0.1}) == OneStep(snr=0.1)
+    True
     """
 
     @abstractmethod
@@ -82,6 +84,8 @@ class Rendered:
     snr: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        found = {name: ratio for name, ratio in self.snr.items() if np.isfinite(ratio)}
+        object.__setattr__(self, "snr", found)
         check_signal(self.signal.data)
 
     def describe(self) -> dict[str, Any]:

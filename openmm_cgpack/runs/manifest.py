@@ -18,7 +18,7 @@ from ..core import BallModel
 from ..core.seeds import STAGES, stage_seed
 from ..core.tables import to_table
 from ..imaging import Imaging, Rendered
-from ..io.masks import fits_mrc
+from ..io.volumes import fits_mrc
 from ..recipe import Recipe
 from .folder import INSTANCES, MANIFEST
 from .pipeline import Simulated

@@ -21,7 +21,8 @@ def run(tmp_path):
         "semantic": truth.semantic,
     }.items():
         write_mrc(out / f"{name}.mrc", volume)
-    write_particles(out / "particles.csv", truth.particles)
+    columns = {"visible": truth.visible}
+    write_particles(out / "particles.csv", truth.particles, columns=columns)
     frame = {
         "origin_in_scene_nm": world.GRID.origin.tolist(),
         "voxel_size_nm": world.GRID.voxel_size,

@@ -11,6 +11,7 @@ from openmm_cgpack.imaging import (
     PRESETS,
     Carbon,
     ContrastTransfer,
+    Envelope,
     Gold,
     Ice,
     Imaging,
@@ -260,7 +261,16 @@ def test_a_specimen_has_its_own_ice(lumps):
     thin = render(smooth(lumps), quick(), seed=0)
     assert thick.series_signal.images.mean() < 0.7 * thin.series_signal.images.mean()
     with pytest.raises(ValueError, match="ice, gold, carbon: mean nothing for a specimen"):
-        render(smooth(lumps), quick(ice=SMOOTH), seed=0)
+        render(smooth(lumps), quick(ice=Ice(grain=0.5)), seed=0)
+    clean, own = (render(given, "clean", seed=0).tomogram.data for given in (lumps, smooth(lumps)))
+    np.testing.assert_array_equal(clean, own)
+
+
+def test_stages_that_make_no_noise_leave_no_ratio(lumps):
+    scope = replace(IDEAL_MICROSCOPE, scheme=FEW, stages=(Envelope(),))
+    rendered = render(lumps, TiltImaging(ice=SMOOTH, microscope=scope), seed=0)
+    assert rendered.snr == {}
+    assert render(lumps, OneStep(snr=None, stages=(Envelope(),)), seed=0).snr == {}
 
 
 @pytest.mark.parametrize(
