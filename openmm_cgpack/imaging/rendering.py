@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
+from ..core.arrays import noun
 from ..core.settings import Settings
 from ..core.tables import to_table
 from ..core.tilts import TiltSeries
@@ -44,7 +45,7 @@ class Imaging(Settings, ABC, family=True):
         """Return what it makes of a density, Da/nm³, or of a specimen: see `render`."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Rendered:
     """What image formation makes of a density.
 

@@ -287,6 +287,10 @@ def test_stages_that_make_no_noise_leave_no_ratio(lumps):
             lambda: replace(preset("clean"), snr=1),
             "snr: means nothing where nothing makes noise",
         ),
+        (
+            lambda: TiltImaging(ice=Ice(thickness=8), gold=Gold(count=1)),
+            "gold: diameter: wanted at most the ice's thickness, 8 nm, got 10",
+        ),
         (lambda: replace(preset("clean"), halves="dose"), "halves: means nothing where nothing"),
     ],
 )
