@@ -5,13 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any
 
 import numpy as np
 
 from ..core.arrays import noun
 from ..core.settings import Settings
-from ..core.tables import to_table
 from ..core.tilts import TiltSeries
 from ..core.volume import LabelVolume, Volume
 from .specimen import Specimen
@@ -88,14 +86,6 @@ class Rendered:
         found = {name: ratio for name, ratio in self.snr.items() if np.isfinite(ratio)}
         object.__setattr__(self, "snr", found)
         check_signal(self.signal.data)
-
-    def describe(self) -> dict[str, Any]:
-        """Return how it was made and what ratios were measured, in plain JSON types."""
-        return {
-            "imaging": to_table(self.imaging),
-            "snr_measured": dict(self.snr),
-            "tilts": 0 if self.series is None else len(self.series),
-        }
 
 
 def check_varies(density: Volume) -> None:

@@ -229,13 +229,6 @@ def test_a_table_changes_only_what_it_names():
     )
 
 
-def test_what_was_made_says_how(lumps):
-    said = render(lumps, quick(snr=0.5), seed=0).describe()
-    assert said["imaging"]["snr"] == 0.5
-    assert said["snr_measured"]["volume"] == pytest.approx(0.5, rel=0.02)
-    assert said["tilts"] == 13
-
-
 class Flat(Imaging):
     """An imaging of one's own, which loses the signal."""
 
