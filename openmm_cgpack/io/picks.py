@@ -112,8 +112,9 @@ def read_truth(path: str | os.PathLike[str]) -> ParticleTable:
     Parameters
     ----------
     path : path-like
-        A CSV that `write_particles` wrote, as a run's; or picks of copick, one JSON or a folder of them, in a project whose ``copick_config.json``,
-        in a folder above, holds the radii of the objects.
+        A CSV that `write_particles` wrote, as a run's; or picks of copick, one JSON or a folder
+        of them, in a project whose ``copick_config.json``, in a folder above, holds the
+        radii of the objects.
 
     Returns
     -------
