@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from openmm_cgpack.core.errors import StructureError
+from openmm_cgpack.core.runtime import StructureError
 from openmm_cgpack.core.structure import AtomicStructure
 from openmm_cgpack.core.volume import Volume
 from openmm_cgpack.density import Sampling, species_map

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from openmm_cgpack import Run
-from openmm_cgpack.core.seeds import stage_seed
+from openmm_cgpack.core.runtime import stage_seed
 
 from .section import Section
 

@@ -7,7 +7,7 @@ import math
 import zlib
 from pathlib import Path
 
-from ..core.errors import StructureError
+from ..core.runtime import StructureError
 
 CIF_SUFFIXES = (".cif", ".mmcif")
 _COORDINATES = (("x", 30, 38), ("y", 38, 46), ("z", 46, 54))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import StructureError
+from ..core.runtime import StructureError
 from ..core.settings import Settings, setting
 from ..core.structure import ATOM_TABLE, AtomicStructure
 from .files import check_pdb, is_mmcif, read_text

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
-from ..core.errors import StructureError
+from ..core.runtime import StructureError
 from ..core.structure import AtomicStructure
 from .load import Reading, load_structure
 from .store import read_points

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.errors import StructureError
+from ..core.runtime import StructureError
 from ..core.structure import AtomicStructure
 from ..io.atomic import atomic_path
 
