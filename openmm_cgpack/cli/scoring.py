@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.tables import to_table
 from ..evaluation import MatchingRule, PaperRule
+from ..io.volumes import read_labels, read_volume
+from ..runs.folder import MANIFEST, SEMANTIC
 from .options import add_settings, from_options
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..core import LabelVolume, Volume
+    from ..core import LabelVolume
     from ..evaluation import PickScores, SegmentationScores
-
-MANIFEST = "manifest.json"
 
 
 def add(commands: Any) -> None:
@@ -58,7 +58,7 @@ def _score_picks(options: argparse.Namespace) -> None:
     _check_folder(options.json)
     truth = select_particles(read_truth(options.truth), without=options.without)
     tomogram = _beside(options.tomogram, options.truth, "tomogram.mrc")
-    grid = None if tomogram is None else _read_volume(tomogram).grid
+    grid = None if tomogram is None else read_volume(tomogram).grid
     picks = read_picks(options.picks, grid=grid)
     if options.best is not None:
         if options.best < 0:
@@ -90,8 +90,8 @@ def _score_labels(options: argparse.Namespace) -> None:
     if path.is_dir() and path.suffix != ".zarr":
         if names is None:
             names = _species_of(path)
-        path = existing(path / "semantic.mrc")
-    scores = score_labels(_read_labels(options.labels), _read_labels(path), names=names)
+        path = existing(path / f"{SEMANTIC}.mrc")
+    scores = score_labels(read_labels(options.labels), read_labels(path), names=names)
     print(scores.table())
     _write_json(options.json, _labels_record(scores))
 
@@ -100,7 +100,7 @@ def _instance_masks(given: str | None, truth: str) -> LabelVolume:
     for name in ("instances.zarr", "instances.mrc"):
         path = _beside(given, truth, name)
         if path is not None:
-            return _read_labels(path)
+            return read_labels(path)
     raise ValueError("--labels: wanted instance masks")
 
 
@@ -119,31 +119,6 @@ def _species_of(folder: Path) -> list[str] | None:
     # That of a crowding series, or another program's, has none.
     entries = json.loads(manifest.read_text("utf-8")).get("species", [])
     return [entry["name"] for entry in entries] or None
-
-
-def _read_volume(path: str | Path) -> Volume | LabelVolume:
-    from ..io import read_mrc
-
-    if Path(path).suffix == ".zarr":
-        from ..io.omezarr import read_ome_zarr
-
-        return read_ome_zarr(path)
-    return read_mrc(path)
-
-
-def _read_labels(path: str | Path) -> LabelVolume:
-    """Return labels, of whatever type a program wrote them in."""
-    import numpy as np
-
-    from ..core import LabelVolume
-
-    held = _read_volume(path)
-    if isinstance(held, LabelVolume):
-        return held
-    whole = np.rint(held.data)
-    if (whole != held.data).any() or whole.min() < 0:
-        raise ValueError(f"{path}: wanted labels, whole numbers >= 0")
-    return LabelVolume(data=whole.astype(np.uint32), voxel_size=held.voxel_size, origin=held.origin)
 
 
 def _picks_record(scores: PickScores) -> dict[str, Any]:

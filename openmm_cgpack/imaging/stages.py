@@ -18,13 +18,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import groupby
 from typing import ClassVar
 
 import numpy as np
 from scipy import fft
 
+from ..core.arrays import noun
 from ..core.settings import Settings, kind, setting
 
 Rng = np.random.Generator | None
@@ -34,7 +35,7 @@ ACTS_ON = ("phase", "contrast", "electrons", "counts")
 """What an image may hold when a stage takes it."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Exposure:
     """How the image was taken that a stage has in its hands.
 

@@ -67,6 +67,15 @@ class TiltImaging(Imaging):
         default="none",
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        gold, thickness = self.gold, self.ice.thickness
+        if gold is not None and thickness is not None and gold.diameter > thickness:
+            raise ValueError(
+                f"gold: diameter: wanted at most the ice's thickness, {thickness:g} nm, got "
+                f"{gold.diameter:g}"
+            )
+
     def meaningless(self) -> dict[str, str]:
         """Return what means nothing beside the other values."""
         white = self.snr is not None and self.snr_definition == "pei2016"

@@ -229,13 +229,6 @@ def test_a_table_changes_only_what_it_names():
     )
 
 
-def test_what_was_made_says_how(lumps):
-    said = render(lumps, quick(snr=0.5), seed=0).describe()
-    assert said["imaging"]["snr"] == 0.5
-    assert said["snr_measured"]["volume"] == pytest.approx(0.5, rel=0.02)
-    assert said["tilts"] == 13
-
-
 class Flat(Imaging):
     """An imaging of one's own, which loses the signal."""
 
@@ -286,6 +279,10 @@ def test_stages_that_make_no_noise_leave_no_ratio(lumps):
         (
             lambda: replace(preset("clean"), snr=1),
             "snr: means nothing where nothing makes noise",
+        ),
+        (
+            lambda: TiltImaging(ice=Ice(thickness=8), gold=Gold(count=1)),
+            "gold: diameter: wanted at most the ice's thickness, 8 nm, got 10",
         ),
         (lambda: replace(preset("clean"), halves="dose"), "halves: means nothing where nothing"),
     ],
