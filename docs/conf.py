@@ -10,10 +10,11 @@ from pathlib import Path
 os.environ.setdefault("OPENMM_DEFAULT_PLATFORM", "CPU")
 
 import openmm_cgpack
-from openmm_cgpack.core.reference import file_tables, settings_page
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
+
+from settings_pages import file_tables, settings_page
 
 project = "openmm_cgpack"
 copyright = "the openmm_cgpack developers"

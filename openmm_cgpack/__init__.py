@@ -161,7 +161,6 @@ from .structures import (
     fetch_structure,
     library,
     load_structure,
-    reduce_structure,
 )
 
 __version__ = version("openmm_cgpack")
@@ -293,7 +292,6 @@ __all__ = [
     "read_particles",
     "read_picks",
     "reconstruct",
-    "reduce_structure",
     "remove_clashes",
     "render",
     "render_again",

@@ -6,6 +6,7 @@ test of one line: ``check_stage(MyStage())``.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import tempfile
 from collections.abc import Callable
@@ -214,7 +215,8 @@ def check_protocol(protocol: Protocol, *, boundary: Boundary = Open()) -> None:
     """Check a protocol: see `openmm_cgpack.packing.Protocol`.
 
     It goes to a table and back; it returns every ball at a finite place; on one thread a seed
-    repeats bit for bit; it stops in good order where it is told to.
+    repeats bit for bit, stepped from outside and cut off and gone on with, too; it stops in good
+    order where it is told to.
 
     Parameters
     ----------
@@ -234,15 +236,16 @@ def check_protocol(protocol: Protocol, *, boundary: Boundary = Open()) -> None:
     >>> check_protocol(Pull(max_steps=40, block=20, relax_steps=0))
     """
     from .models import Filament
-    from .packing import Run, pack_scene, place
+    from .packing import Block, Packing, Run, pack_scene, place
 
     _check_settings(protocol)
+    one = Run(platform="CPU", threads=1)
     scene = place([(Filament(n_balls=4).build(), 3)], boundary=boundary, seed=1)
     seen: list[int] = []
 
-    def run(watch: Callable[[Any], Any]) -> np.ndarray:
-        one = Run(platform="CPU", threads=1)
-        return pack_scene(scene, protocol, run=one, seed=1, watch=watch).positions
+    def run(watch: Callable[[Block], Any], path: Path | None = None) -> np.ndarray:
+        packed = pack_scene(scene, protocol, run=one, seed=1, checkpoint=path, watch=watch)
+        return packed.positions
 
     first = run(lambda block: seen.append(block.step))
     _require(first.shape == scene.positions.shape, "wanted a place for every ball")
@@ -251,6 +254,18 @@ def check_protocol(protocol: Protocol, *, boundary: Boundary = Open()) -> None:
     _require(np.array_equal(first, run(lambda block: False)), "the same seed does not repeat")
     stopped = run(lambda block: True)
     _require(bool(np.isfinite(stopped).all()), "stopped, not all places are finite")
+    packing = Packing(protocol.steps(scene, run=one, seed=1))
+    _require([block.step for block in packing] == seen, "stepped from outside, its blocks differ")
+
+    def cut(block: Block) -> None:
+        raise InterruptedError
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "checkpoint.npz")
+        with contextlib.suppress(InterruptedError):
+            run(cut, path)
+        again = run(lambda block: False, path)
+    _require(np.array_equal(first, again), "cut off and gone on with, it ends elsewhere")
 
 
 def check_format(written: Format, truth: GroundTruth | None = None) -> None:

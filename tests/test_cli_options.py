@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from openmm_cgpack.cli_options import add_settings, from_options
+from openmm_cgpack.cli.options import add_settings, from_options
 from openmm_cgpack.core.settings import Settings, kind, setting
 
 

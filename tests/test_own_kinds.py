@@ -53,11 +53,11 @@ count = 2
 extent = 50
 [pack]
 kind = "settle"
-n_steps = 200
+n_steps = 1000
 [[pack.forces]]
 kind = "tether"
 species = "ring"
-k = 20.0
+k = 200.0
 point = [5, 0, 0]
 [density]
 voxel_size = 2

@@ -13,7 +13,7 @@ import pytest
 
 import openmm_cgpack as cgp
 from openmm_cgpack import MapSettings, OneStep, Pull, Run, Start, SwitchedLennardJones
-from openmm_cgpack.io.masks import read_mask
+from openmm_cgpack.io.volumes import read_mask
 from openmm_cgpack.models import Filament, Membrane, Molecule
 from openmm_cgpack.recipe import Files, Recipe, demo_recipe, dump_recipe, load_recipe
 from openmm_cgpack.runs import run

@@ -7,9 +7,10 @@ from types import NoneType
 from typing import Literal, get_args, get_origin
 
 import pytest
+from settings_pages import file_tables, settings_of, settings_page
 
 import openmm_cgpack
-from openmm_cgpack.core.reference import file_tables, settings_of, settings_page, settings_table
+from openmm_cgpack.core.reference import settings_table
 from openmm_cgpack.core.settings import (
     hints_of,
     is_many,

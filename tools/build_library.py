@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from reduction import reduce_structure, write_points
 
 from openmm_cgpack.core.errors import StructureError
 from openmm_cgpack.core.structure import AtomicStructure
@@ -28,10 +29,8 @@ from openmm_cgpack.structures import (
     Reading,
     envelope_volume,
     load_structure,
-    reduce_structure,
 )
-from openmm_cgpack.structures.species import DATA, FORMAT, INDEX
-from openmm_cgpack.structures.store import read_points, write_points
+from openmm_cgpack.structures.species import DATA, FORMAT, INDEX, read_points
 
 ATOMS_PER_POINT = 6
 """0.8 MB for the shipped species, 3 % error of a map at 1 nm; docs/library.md has other choices."""

@@ -2,10 +2,8 @@
 
 from typing import ClassVar
 
-import numpy as np
-
 from openmm_cgpack.core import PackedScene
-from openmm_cgpack.core.seeds import integer_seed
+from openmm_cgpack.core.seeds import integer_seed, seed_sequence
 from openmm_cgpack.core.settings import kind, setting
 from openmm_cgpack.forces import HarmonicAngles, HarmonicBonds, SoftRepulsion, Walls
 from openmm_cgpack.models import SHAPE_COVER
@@ -18,6 +16,7 @@ from openmm_cgpack.packing import (
     create_system,
     to_topology,
 )
+from openmm_cgpack.packing.platforms import engine_of
 
 
 @kind("settle")
@@ -43,7 +42,7 @@ class Settle(Protocol):
         terms = (*apart, HarmonicBonds(), HarmonicAngles(), *self.forces)
         system = create_system(scene, forces=terms, rigidity="constraints")
         integrator = openmm.LangevinMiddleIntegrator(self.temperature, 1.0, self.timestep)
-        integrator.setRandomNumberSeed(integer_seed(np.random.SeedSequence(seed)))
+        integrator.setRandomNumberSeed(integer_seed(seed_sequence(seed)))
         simulation = openmm.app.Simulation(
             to_topology(scene), system, integrator, *choose_platform(run)
         )
@@ -75,5 +74,5 @@ class Settle(Protocol):
             positions=positions(),
             boundary=scene.boundary,
             history=start.history,
-            provenance={"platform": simulation.context.getPlatform().getName(), "properties": {}},
+            provenance=engine_of(simulation),
         )

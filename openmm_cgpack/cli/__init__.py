@@ -82,18 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def import_module(name: str) -> None:
-    """Import a user's module, which registers kinds of its own.
-
-    Parameters
-    ----------
-    name : str
-        Name of a module, looked for in the working directory too, or a path that ends in ``.py``.
-
-    Raises
-    ------
-    ValueError
-        It is not there, or fails.
-    """
+    """Import a user's module by name or by a path that ends in ``.py``; it registers kinds."""
     sys.path.insert(0, os.getcwd())
     try:
         if name.endswith(".py"):

@@ -58,13 +58,7 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
 
 
 def changes(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what ``--set`` says as nested tables.
-
-    Raises
-    ------
-    ValueError
-        A change is not of the form KEY=VALUE.
-    """
+    """Return what ``--set`` says as nested tables."""
     tables: dict[str, Any] = {}
     for change in options.changes:
         key, sign, text = change.partition("=")

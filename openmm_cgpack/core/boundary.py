@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -12,7 +13,7 @@ from .arrays import frozen
 
 
 class Boundary:
-    """What the boundaries have in common; a new one is a subclass.
+    """What the boundaries have in common; a new one is a subclass, a frozen dataclass.
 
     Attributes
     ----------
@@ -76,11 +77,15 @@ class Boundary:
 
     def with_box(self, edges: Sequence[float] | np.ndarray) -> Self:
         """Return a boundary of the same kind with other edges (3,), nm."""
-        return type(self)(box=tuple(np.asarray(edges).tolist()))  # type: ignore[call-arg]
+        box = tuple(np.asarray(edges).tolist())
+        return dataclasses.replace(self, box=box)  # type: ignore[type-var]
 
     def to_json(self) -> dict[str, Any]:
         """Return the boundary in plain JSON types; `boundary_from_json` reads them."""
-        return {"kind": self.kind, "box": list(self.box)}
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        values = {f.name: getattr(self, f.name) for f in fields if f.init}
+        plain = {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
+        return {"kind": self.kind, **plain}
 
 
 def boundary_from_json(record: dict[str, Any]) -> Boundary:
@@ -117,10 +122,6 @@ class Open(Boundary):
     def scaled(self, factors: Sequence[float] | np.ndarray) -> Open:
         """Return the same boundary."""
         return self
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the boundary in plain JSON types."""
-        return {"kind": self.kind}
 
 
 @dataclass(frozen=True, kw_only=True)

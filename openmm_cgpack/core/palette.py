@@ -71,6 +71,6 @@ def species_bytes(n: int) -> list[list[int]]:
     Examples
     --------
     >>> species_bytes(1)
-    [[234, 113, 88]]
+    [[219, 122, 88]]
     """
     return np.rint(species_colours(n) * 255).astype(int).tolist()

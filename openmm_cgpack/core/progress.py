@@ -19,23 +19,7 @@ Advance = Callable[..., None]
 def progress_bar(
     name: str, *, show: bool, total: int | None = None, unit: str = "it"
 ) -> Iterator[Advance]:
-    """Yield a function that moves a progress bar on; it does nothing where none is shown.
-
-    Parameters
-    ----------
-    name : str
-        What is under way.
-    show : bool
-        Whether there is a bar, on standard error or in the notebook.
-    total : int, optional
-        Units in all, where that is known.
-    unit : str, optional
-        Name of a unit.
-
-    Yields
-    ------
-    callable
-        ``advance(units=1, note="")``.
+    """Yield ``advance(units=1, note="")``, which moves a progress bar on where one is shown.
 
     Examples
     --------
@@ -74,28 +58,7 @@ def in_threads(
     name: str = "",
     show: bool = False,
 ) -> list[Result]:
-    """Return the results of work on each item, done by threads; which does what is of no matter.
-
-    Parameters
-    ----------
-    work : callable
-        Takes an item.
-    items : iterable
-        What it is done on.
-    threads : int or None
-        Threads to use; all cores with None.
-    name, show
-        See `progress_bar`.
-
-    Returns
-    -------
-    list
-        In the order of the items.
-
-    Raises
-    ------
-    ValueError
-        `threads` is less than 1.
+    """Return the results of work on each item, in their order; all cores with ``threads=None``.
 
     Examples
     --------

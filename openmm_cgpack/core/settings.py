@@ -192,21 +192,7 @@ def family_of(cls: type[Settings]) -> type[Settings]:
 
 
 def kind_named(family: type[Value], name: Any, *, where: str = "kind") -> type[Value]:
-    """Return the class of a family that has a name, or raise ValueError with the names there are.
-
-    Parameters
-    ----------
-    family : type
-        The family.
-    name : str
-        The name.
-    where : str, optional
-        What the message begins with.
-
-    Returns
-    -------
-    type
-    """
+    """Return the class of a family by its name, or raise ValueError with the names there are."""
     if name not in family.kinds:
         raise ValueError(f"{where}: wanted one of {', '.join(family.kinds)}, got {shown(name)}")
     return family.kinds[name]  # type: ignore[return-value]

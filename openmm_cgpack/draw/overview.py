@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,121 +79,86 @@ def plot_overview(
     ... )
     >>> figure.savefig("overview.png")  # doctest: +SKIP
     """
-    figure = blank_figure((_INCHES, (2 if series is None else 4) * _ROW))
-    colours = species_colours(len(packed.scene.species))
-    _draw_packing(figure, packed, colours)
-    _draw_planes(figure, packed, density, labels, tomogram, colours)
-    if series is not None:
-        _draw_series(figure, series)
-        _draw_sections(figure, packed, labels, tomogram, colours)
-    return figure
-
-
-def _panel(figure: Figure, row: int, column: int) -> Axes:
-    """Return the axes of a panel; rows count from the top."""
-    rows = round(figure.get_figheight() / _ROW)
-    place = (_COLUMNS[column], 1 - (row + 0.976) / rows, _WIDTH, 0.9174 / rows)
-    return figure.add_axes(place)
-
-
-def _draw_packing(figure: Figure, packed: PackedScene, colours: np.ndarray) -> None:
     scene = packed.scene
+    rows = 2 if series is None else 4
+    figure = blank_figure((_INCHES, rows * _ROW))
+    colours = species_colours(len(scene.species))
     of_ball = colours[scene.species_index[scene.instance_of_ball]]
+
+    def panel(
+        row: int,
+        column: int,
+        title: str,
+        show: Callable[[Axes, np.ndarray], None],
+        image: np.ndarray,
+        width: float | None,
+    ) -> Axes:
+        """Draw an image `width` nm wide; rows count from the top."""
+        place = (_COLUMNS[column], 1 - (row + 0.976) / rows, _WIDTH, 0.9174 / rows)
+        axes = figure.add_axes(place)
+        show(axes, image)
+        dress_panel(axes, title, width=width, frame=show is not show_picture)
+        return axes
+
     for column, title, positions in (
         (0, "before packing", scene.positions),
         (1, "after packing", packed.positions),
     ):
-        axes = _panel(figure, 0, column)
         width = fitting_width(positions, scene.radii)
         picture = render_balls(
             positions, scene.radii, of_ball, groups=scene.instance_of_ball, width=width
         )
-        show_picture(axes, picture)
-        dress_panel(axes, title, width=width, frame=False)
+        panel(0, column, title, show_picture, picture, width)
+    _draw_side(figure, packed, colours)
 
+    middle = density.data[density.data.shape[0] // 2]
+    panel(1, 0, "density, central xy slice", show_density, middle, density.grid.size[0])
+    picture = label_picture(labels, packed, colours)
+    panel(1, 1, "labels, same slice", show_labels, picture, labels.grid.size[0])
+    nx, ny, _ = tomogram.grid.size
+    data = tomogram.data
+    xy, xz, yz = (data.take(data.shape[axis] // 2, axis) for axis in range(3))
+    panel(1, 2, "tomogram, same slice", show_image, xy, nx)
+    if series is None:
+        return figure
+
+    size = series.images.shape[2] * series.pixel_size
+    for column, tilt in enumerate((np.abs(series.angles).argmin(), np.abs(series.angles).argmax())):
+        degrees, dose = np.degrees(series.angles[tilt]), series.dose_e_per_a2[tilt]
+        title = f"tilt {degrees:.0f}°, {dose:.2g} e/Å²"
+        panel(2, column, title, show_image, series.images[tilt], size)
+    spectrum, highest = power_spectrum(series)
+    title = f"mean power of the images, to {highest:.2g}/nm"
+    panel(2, 2, title, show_image, spectrum, None)
+
+    panel(3, 0, "tomogram, xz through the middle", show_image, xz, nx)
+    axes = panel(3, 1, "the same with the labels", show_image, xz, nx)
+    picture = label_picture(labels, packed, colours, axis=1)
+    alpha = np.where((picture < 1).any(axis=2), 0.55, 0.0)
+    axes.imshow(
+        np.dstack([picture, alpha]),
+        origin="lower",
+        interpolation="nearest",
+        extent=(-0.5, xz.shape[1] - 0.5, -0.5, xz.shape[0] - 0.5),
+    )
+    panel(3, 2, "tomogram, yz through the middle", show_image, yz, ny)
+    return figure
+
+
+def _draw_side(figure: Figure, packed: PackedScene, colours: np.ndarray) -> None:
+    """Draw the species and the history, right of the pictures of the packing."""
     inches = figure.get_figheight()
 
     def down(distance: float) -> float:
-        """Return a height in the figure from inches below its top."""
         return 1 - distance / inches
 
-    left = _COLUMNS[2]
+    left, height = _COLUMNS[2], 1.092 / inches
     draw_legend(
         figure, packed, colours, left=left + 0.01, right=0.985, bottom=down(2.34), top=down(0.364)
     )
-    height = 1.092 / inches
     upper = figure.add_axes((left + 0.055, down(3.588), 0.255, height))
     lower = figure.add_axes((left + 0.055, down(4.836), 0.255, height), sharex=upper)
     draw_history(upper, lower, packed)
-
-
-def _draw_planes(
-    figure: Figure,
-    packed: PackedScene,
-    density: Volume,
-    labels: LabelVolume,
-    tomogram: Volume,
-    colours: np.ndarray,
-) -> None:
-    axes = _panel(figure, 1, 0)
-    show_density(axes, density.data[density.data.shape[0] // 2])
-    dress_panel(axes, "density, central xy slice", width=density.grid.size[0])
-    axes = _panel(figure, 1, 1)
-    show_labels(axes, label_picture(labels, packed, colours))
-    dress_panel(axes, "labels, same slice", width=labels.grid.size[0])
-    axes = _panel(figure, 1, 2)
-    show_image(axes, tomogram.data[tomogram.data.shape[0] // 2])
-    dress_panel(axes, "tomogram, same slice", width=tomogram.grid.size[0])
-
-
-def _draw_series(figure: Figure, series: TiltSeries) -> None:
-    size = series.images.shape[2] * series.pixel_size
-    flat, steep = np.argmin(np.abs(series.angles)), np.argmax(np.abs(series.angles))
-    for column, tilt in enumerate((flat, steep)):
-        axes = _panel(figure, 2, column)
-        show_image(axes, series.images[tilt])
-        degrees, dose = np.degrees(series.angles[tilt]), series.dose_e_per_a2[tilt]
-        dress_panel(axes, f"tilt {degrees:.0f}°, {dose:.2g} e/Å²", width=size)
-    axes = _panel(figure, 2, 2)
-    spectrum, highest = power_spectrum(series)
-    show_image(axes, spectrum)
-    dress_panel(axes, f"mean power of the images, to {highest:.2g}/nm", width=None)
-
-
-def _draw_sections(
-    figure: Figure,
-    packed: PackedScene,
-    labels: LabelVolume,
-    tomogram: Volume,
-    colours: np.ndarray,
-) -> None:
-    data = tomogram.data
-    _, ny, nx = data.shape
-    xz, yz = data[:, ny // 2], data[:, :, nx // 2]
-    sections = (
-        ("tomogram, xz through the middle", xz, nx),
-        ("the same with the labels", xz, nx),
-        ("tomogram, yz through the middle", yz, ny),
-    )
-    for column, (title, image, width) in enumerate(sections):
-        axes = _panel(figure, 3, column)
-        show_image(axes, image)
-        if column == 1:
-            across = LabelVolume(
-                data=labels.data.transpose(1, 0, 2),
-                voxel_size=labels.voxel_size,
-                origin=labels.origin,
-                names=labels.names,
-            )
-            picture = label_picture(across, packed, colours)
-            alpha = np.where((picture < 1).any(axis=2), 0.55, 0.0)
-            axes.imshow(
-                np.dstack([picture, alpha]),
-                origin="lower",
-                interpolation="nearest",
-                extent=(-0.5, image.shape[1] - 0.5, -0.5, image.shape[0] - 0.5),
-            )
-        dress_panel(axes, title, width=width * tomogram.voxel_size)
 
 
 def power_spectrum(series: TiltSeries) -> tuple[np.ndarray, float]:

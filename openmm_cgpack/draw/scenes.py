@@ -123,20 +123,13 @@ def plot_steps(
     of_ball = colours[scene.species_index[scene.instance_of_ball]]
     for row, kind in enumerate(views):
         for axes, frame, title in zip(panels[row], frames, titles, strict=True):
-            positions = np.asarray(frame, dtype=np.float64)
             if kind == "bonds":
-                draw_bonds(axes, positions - centre, scene, of_ball, view, width)
+                draw_bonds(axes, np.asarray(frame) - centre, scene, of_ball, view, width)
             else:
                 picture = render_balls(
-                    positions,
-                    scene.radii,
-                    of_ball,
-                    groups=scene.instance_of_ball,
-                    size=size,
-                    view=view,
-                    centre=centre,
-                    width=width,
-                )
+                    np.asarray(frame), scene.radii, of_ball, groups=scene.instance_of_ball,
+                    size=size, view=view, centre=centre, width=width,
+                )  # fmt: skip
                 show_picture(axes, picture)
             dress_panel(axes, title if row == 0 else "", width=width, frame=False)
     figure.subplots_adjust(left=0.005, right=0.995, bottom=0.01, top=0.94, wspace=0.02, hspace=0.06)
@@ -185,18 +178,12 @@ def plot_molecules(
     if colours is None:
         colours = species_colours(len(scene.species))
     positions, radii, instance = _surface(packed, view)
+    of_ball = colours[scene.species_index[instance]]
     width = fitting_width(positions, radii, view=view)
     picture = render_balls(
-        positions,
-        radii,
-        colours[scene.species_index[instance]],
-        groups=instance,
-        size=size,
-        view=view,
-        width=width,
-        seams=0.0,
-        relief=1.5,
-    )
+        positions, radii, of_ball, groups=instance, size=size, view=view, width=width,
+        seams=0.0, relief=1.5,
+    )  # fmt: skip
     figure = blank_figure((11.0, 7.6))
     axes = figure.add_axes((0.005, 0.01, 0.685, 0.97))
     show_picture(axes, picture)

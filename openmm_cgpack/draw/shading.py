@@ -149,24 +149,10 @@ def camera_axes(azimuth: float, elevation: float) -> np.ndarray:
 
 
 def z_buffer(spheres: np.ndarray, radii: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return which sphere is in front at each pixel, and how near.
+    """Return the depth of what is in front at each pixel (-inf for nothing), and its number (-1).
 
-    Parameters
-    ----------
-    spheres : (b, 3) array
-        Column, row and depth towards the viewer of each centre, pixels; the middle of the first
-        pixel is at (0.5, 0.5).
-    radii : (b,) array
-        Radii, pixels.
-    pixels : int
-        Edge of the picture.
-
-    Returns
-    -------
-    depth : (pixels, pixels) array
-        Depth of the surface; -inf where there is none.
-    owner : (pixels, pixels) int array
-        Number of the sphere; -1 where there is none.
+    Spheres are column, row and depth towards the viewer of each centre, (b, 3) pixels; the middle
+    of the first pixel is at (0.5, 0.5).
     """
     depth = np.full(pixels * pixels, -np.inf)
     owner = np.full(pixels * pixels, -1, dtype=np.int64)

@@ -63,19 +63,7 @@ def show_image(
     contrast: tuple[float, float] = CONTRAST,
     limits: tuple[float, float] | None = None,
 ) -> None:
-    """Draw a slice [y, x] with y upwards.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    image : (y, x) array
-        The slice.
-    contrast : (float, float), optional
-        Percentiles of the slice that become black and white.
-    limits : (float, float), optional
-        In place of them, the values that become black and white.
-    """
+    """Draw a slice [y, x], y upwards; percentiles of it, or values, become black and white."""
     black, white = np.percentile(image, contrast) if limits is None else limits
     axes.imshow(image, cmap="gray", vmin=black, vmax=white, origin="lower", interpolation="nearest")
 
@@ -83,14 +71,7 @@ def show_image(
 def show_density(axes: Axes, image: np.ndarray, *, dark: float | None = None) -> None:
     """Draw a slice of a density with mass dark and nothing white, as in a tomogram.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    image : (y, x) array
-        The slice.
-    dark : float, optional
-        The value that becomes black; that of the densest 0.2 % when left out.
+    The densest 0.2 % are black where the value `dark` that is to be black is not given.
     """
     dark = (float(np.percentile(image, 99.8)) if dark is None else dark) or 1.0
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=dark, origin="lower", interpolation="nearest")

@@ -198,11 +198,16 @@ def plot_montage(
 
 
 def label_picture(
-    labels: LabelVolume, packed: PackedScene, colours: np.ndarray, *, plane: int | None = None
+    labels: LabelVolume,
+    packed: PackedScene,
+    colours: np.ndarray,
+    *,
+    plane: int | None = None,
+    axis: int = 0,
 ) -> np.ndarray:
-    """Return an xy slice of labels in the species' colours, with borders, on white."""
-    plane = labels.data.shape[0] // 2 if plane is None else plane
-    image = labels.data[plane].astype(np.int64)
+    """Return a plane of labels across an axis in the species' colours, with borders, on white."""
+    plane = labels.data.shape[axis] // 2 if plane is None else plane
+    image = labels.data.take(plane, axis).astype(np.int64)
     highest = int(labels.data.max())
     if labels.names:
         order = {model.name: s for s, model in enumerate(packed.scene.species)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
-from ..io.tilts import write_mdoc, write_rawtlt, write_tilt_stack, write_xf
+from ..io.tilts import write_imod, write_tilt_stack
 from .formats import Format
 from .truth import GroundTruth
 
@@ -21,8 +21,5 @@ class Imod(Format):
         """Write the stack and its tables."""
         self.check(truth, tilts)
         assert tilts is not None
-        stack = f"{truth.name}.mrc"
-        write_tilt_stack(folder / stack, tilts)
-        write_rawtlt(folder / f"{truth.name}.rawtlt", tilts)
-        write_xf(folder / f"{truth.name}.xf", tilts)
-        write_mdoc(folder / f"{stack}.mdoc", tilts, stack=stack)
+        write_tilt_stack(folder / f"{truth.name}.mrc", tilts)
+        write_imod(folder / f"{truth.name}.mrc", tilts)

@@ -44,7 +44,7 @@ for name in ("semantic", "instances"):
     path = FOLDER / f"{{name}}.mrc"
     if not path.exists():
         # More labels than MRC holds.
-        from openmm_cgpack.io.masks import read_mask
+        from openmm_cgpack.io.volumes import read_mask
 
         data = read_mask(FOLDER, name).data
     else:

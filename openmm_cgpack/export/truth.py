@@ -153,6 +153,20 @@ def ground_truth(
     ValueError
         A map's shape is not that of the masks.
     """
+    grid = labels.instances.grid
+    particles = particle_table(packed, grid=grid)
+    visible = visibility(packed, grid=grid).fraction
+    return _gathered(packed, labels, maps, name, particles, visible)
+
+
+def _gathered(
+    packed: PackedScene,
+    labels: Labels,
+    maps: Mapping[str, Volume],
+    name: str,
+    particles: ParticleTable,
+    visible: np.ndarray,
+) -> GroundTruth:
     scene = packed.scene
     grid = labels.instances.grid
     balls = packed.positions - grid.origin
@@ -170,8 +184,8 @@ def ground_truth(
         name=name,
         scene=scene,
         balls=balls,
-        particles=particle_table(packed, grid=grid),
-        visible=visibility(packed, grid=grid).fraction,
+        particles=particles,
+        visible=visible,
         instances=_at_zero(labels.instances),
         semantic=_at_zero(labels.semantic),
         maps={key: _at_zero(volume) for key, volume in maps.items()},
@@ -204,12 +218,10 @@ def load_truth(out: str | os.PathLike[str], *, name: str | None = None) -> Groun
         A file is not what a run writes.
     """
     folder = RunFolder(out)
-    return ground_truth(
-        folder.packed(),
-        labels=Labels(instances=folder.labels(INSTANCES), semantic=folder.labels(SEMANTIC)),
-        maps=folder.maps(),
-        name=name or folder.path.resolve().name,
-    )
+    packed = folder.packed()
+    labels = Labels(instances=folder.labels(INSTANCES), semantic=folder.labels(SEMANTIC))
+    name = name or folder.path.resolve().name
+    return _gathered(packed, labels, folder.maps(), name, folder.particles(), folder.visible())
 
 
 def _at_zero(volume: _Any) -> _Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..io import write_mrc, write_particles
-from ..io.masks import mask_file, write_mask
+from ..io.volumes import mask_file, write_mask
 from ..runs.folder import INSTANCES, PARTICLES, SEMANTIC
 from .formats import Format, chosen_formats
 from .truth import GroundTruth, load_truth

@@ -1,6 +1,6 @@
 """Density to tomogram."""
 
-from .acquisition import acquire, acquire_fractions, add_fractions, select_tilts, split_tilts
+from .acquisition import acquire, acquire_fractions, add_fractions, split_tilts
 from .detection import CAMERAS, Camera, Detector, Displacement, Illumination
 from .materials import ICE, MATERIALS, Material, ice_grain, potential
 from .measures import SnrDefinition, fourier_shell_correlation, measure_series_snr, measure_snr
@@ -76,7 +76,6 @@ __all__ = [
     "render",
     "run_stages",
     "sampled_by_tilts",
-    "select_tilts",
     "split_tilts",
     "tilt_weights",
 ]

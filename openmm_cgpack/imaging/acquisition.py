@@ -234,10 +234,10 @@ def split_tilts(series: TiltSeries) -> tuple[TiltSeries, TiltSeries]:
     """
     if len(series) < 2:
         raise ValueError(f"series: wanted two tilts or more, got {len(series)}")
-    return select_tilts(series, slice(0, None, 2)), select_tilts(series, slice(1, None, 2))
+    return _select_tilts(series, slice(0, None, 2)), _select_tilts(series, slice(1, None, 2))
 
 
-def select_tilts(series: TiltSeries, chosen: slice | np.ndarray) -> TiltSeries:
+def _select_tilts(series: TiltSeries, chosen: slice | np.ndarray) -> TiltSeries:
     """Return some of the tilts of a series, by ascending index."""
     optics = series.optics
     if optics is not None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.settings import setting
 from .optics import length, squared_speed_ratio
-from .stages import Exposure, Stage, filtered
+from .stages import Exposure, Rng, Stage, filtered
 
 MEAN_FREE_PATH_AT_300KV = 310.0
 """Inelastic mean free path in ice, nm (Rice et al. 2018)."""
@@ -22,9 +22,7 @@ class Displacement(Stage):
 
     dimensions: ClassVar[tuple[int, ...]] = (2,)
 
-    def __call__(
-        self, image: np.ndarray, exposure: Exposure, rng: np.random.Generator | None = None
-    ) -> np.ndarray:
+    def __call__(self, image: np.ndarray, exposure: Exposure, rng: Rng = None) -> np.ndarray:
         """Return the image out of place; `rng` is not used."""
         shift = np.asarray(exposure.shift) / exposure.pixel_size
         return displaced(image, shift=shift, turn=exposure.rotation)
@@ -82,9 +80,7 @@ class Illumination(Stage):
         """Return what means nothing beside the other values."""
         return {} if self.energy_filter else {"mean_free_path": "without an energy filter"}
 
-    def __call__(
-        self, image: np.ndarray, exposure: Exposure, rng: np.random.Generator | None = None
-    ) -> np.ndarray:
+    def __call__(self, image: np.ndarray, exposure: Exposure, rng: Rng = None) -> np.ndarray:
         """Return the mean number of electrons per pixel; `rng` is not used."""
         left = np.ones(1)
         if self.energy_filter:
@@ -208,9 +204,7 @@ class Detector(Stage):
                 numbers[name] = getattr(self, name)
         return Camera(**numbers)
 
-    def __call__(
-        self, image: np.ndarray, exposure: Exposure, rng: np.random.Generator | None = None
-    ) -> np.ndarray:
+    def __call__(self, image: np.ndarray, exposure: Exposure, rng: Rng = None) -> np.ndarray:
         """Return the electrons counted in each pixel; their mean with None."""
         camera = self.curves
         image = image * np.float32(camera.dqe_zero)

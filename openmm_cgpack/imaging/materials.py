@@ -106,13 +106,6 @@ MATERIALS = MappingProxyType(
 """Materials by name."""
 
 
-def material_named(name: str) -> Material:
-    """Return a material, or raise ValueError with the names there are."""
-    if name not in MATERIALS:
-        raise ValueError(f"material: wanted one of {', '.join(MATERIALS)}, got {name!r}")
-    return MATERIALS[name]
-
-
 def potential(density: Volume, *, material: str = "protein") -> Volume:
     """Return the electrostatic potential of a density in ice, above the ice's own.
 
@@ -153,8 +146,9 @@ def potential(density: Volume, *, material: str = "protein") -> Volume:
     >>> round(float(protein.data[0, 0, 0]), 2), round(float(lipid.data[0, 0, 0]), 2)
     (3.17, 2.58)
     """
-    factor = np.float32(material_named(material).contrast_per_density)
-    data = density.data * factor
+    if material not in MATERIALS:
+        raise ValueError(f"material: wanted one of {', '.join(MATERIALS)}, got {material!r}")
+    data = density.data * np.float32(MATERIALS[material].contrast_per_density)
     data.flags.writeable = False
     return Volume(data=data, voxel_size=density.voxel_size, origin=density.origin)
 

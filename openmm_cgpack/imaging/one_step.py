@@ -17,6 +17,7 @@ from .stages import (
     Envelope,
     Exposure,
     FourierFilter,
+    Rng,
     Stage,
     WhiteNoise,
     acting_on,
@@ -223,7 +224,7 @@ class OneStep(Imaging):
         data: np.ndarray,
         density: Volume,
         stages: tuple[Stage, ...],
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
     ) -> np.ndarray:
         exposure = Exposure(pixel_size=density.voxel_size, voltage_kv=self.voltage_kv)
         return run_stages(data, exposure, stages, rng)

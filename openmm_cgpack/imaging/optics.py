@@ -58,22 +58,8 @@ def interaction_constant(voltage_kv: float) -> float:
 def squared_speed_ratio(voltage_kv: float) -> float:
     """Return the square of the electrons' speed over that at 300 kV.
 
-    Cross sections of energy loss go inversely with it, and so damage and mean free path: at 200 kV
-    it is 0.80, Grant and Grigorieff's ratio of critical doses.
-
-    Parameters
-    ----------
-    voltage_kv : float
-        Acceleration voltage, kV.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> round(squared_speed_ratio(200.0), 2)
-    0.8
+    Critical dose and mean free path go with it, as cross sections of energy loss go inversely: at
+    200 kV it is 0.80, Grant and Grigorieff's ratio of critical doses.
     """
 
     def squared_speed(kv: float) -> float:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import field
 
 import numpy as np
 
+from ..core.arrays import noun
 from ..core.settings import Settings
-from ..core.tables import to_table
 from ..core.tilts import TiltSeries
 from ..core.volume import LabelVolume, Volume
 from .specimen import Specimen
@@ -26,8 +25,10 @@ class Imaging(Settings, ABC, family=True):
 
     Examples
     --------
-    >>> sorted(name for name in Imaging.kinds if Imaging.kinds[name].__module__ == "x")
-    []
+    >>> from openmm_cgpack.core.tables import from_table
+    >>> from openmm_cgpack.imaging import OneStep
+    >>> from_table(Imaging, {"kind": "one_step", "snr": 0.1}) == OneStep(snr=0.1)
+    True
     """
 
     @abstractmethod
@@ -42,7 +43,7 @@ class Imaging(Settings, ABC, family=True):
         """Return what it makes of a density, Da/nm³, or of a specimen: see `render`."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Rendered:
     """What image formation makes of a density.
 
@@ -82,15 +83,9 @@ class Rendered:
     snr: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        found = {name: ratio for name, ratio in self.snr.items() if np.isfinite(ratio)}
+        object.__setattr__(self, "snr", found)
         check_signal(self.signal.data)
-
-    def describe(self) -> dict[str, Any]:
-        """Return how it was made and what ratios were measured, in plain JSON types."""
-        return {
-            "imaging": to_table(self.imaging),
-            "snr_measured": dict(self.snr),
-            "tilts": 0 if self.series is None else len(self.series),
-        }
 
 
 def check_varies(density: Volume) -> None:

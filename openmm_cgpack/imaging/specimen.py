@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from ..core.arrays import frozen, positive
+from ..core.arrays import frozen, noun, positive
 from ..core.settings import Settings, setting
 from ..core.volume import LabelVolume, Volume
 from .materials import MATERIALS, ice_grain
@@ -48,7 +48,7 @@ class Carbon(Settings):
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Specimen:
     """What stands in the beam.
 

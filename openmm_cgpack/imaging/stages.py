@@ -18,20 +18,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import groupby
 from typing import ClassVar
 
 import numpy as np
 from scipy import fft
 
+from ..core.arrays import noun
 from ..core.settings import Settings, kind, setting
+
+Rng = np.random.Generator | None
+"""Where noise is drawn from; None leaves noise out."""
 
 ACTS_ON = ("phase", "contrast", "electrons", "counts")
 """What an image may hold when a stage takes it."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@noun
 class Exposure:
     """How the image was taken that a stage has in its hands.
 
@@ -105,9 +109,7 @@ class Stage(Settings, ABC, family=True):
     """Dimensions of the images that it can take."""
 
     @abstractmethod
-    def __call__(
-        self, image: np.ndarray, exposure: Exposure, rng: np.random.Generator | None = None
-    ) -> np.ndarray:
+    def __call__(self, image: np.ndarray, exposure: Exposure, rng: Rng = None) -> np.ndarray:
         """Return the image after this stage.
 
         Parameters
@@ -150,9 +152,7 @@ class FourierFilter(Stage):
         array that broadcasts to the image's frequencies
         """
 
-    def __call__(
-        self, image: np.ndarray, exposure: Exposure, rng: np.random.Generator | None = None
-    ) -> np.ndarray:
+    def __call__(self, image: np.ndarray, exposure: Exposure, rng: Rng = None) -> np.ndarray:
         """Return the filtered image; `rng` is not used."""
         return filtered([image], [exposure], [self.transfer])
 
@@ -203,9 +203,7 @@ class WhiteNoise(Stage):
         above=0,
     )
 
-    def __call__(
-        self, image: np.ndarray, exposure: Exposure, rng: np.random.Generator | None = None
-    ) -> np.ndarray:
+    def __call__(self, image: np.ndarray, exposure: Exposure, rng: Rng = None) -> np.ndarray:
         """Return the image with noise drawn from `rng`; with None, the image itself."""
         if rng is None:
             return image
@@ -219,7 +217,7 @@ def run_stages(
     image: np.ndarray,
     exposure: Exposure,
     stages: Sequence[Stage],
-    rng: np.random.Generator | None = None,
+    rng: Rng = None,
     *,
     defocus_depths_um: np.ndarray | None = None,
 ) -> np.ndarray:

@@ -67,9 +67,19 @@ class TiltImaging(Imaging):
         default="none",
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        gold, thickness = self.gold, self.ice.thickness
+        if gold is not None and thickness is not None and gold.diameter > thickness:
+            raise ValueError(
+                f"gold: diameter: wanted at most the ice's thickness, {thickness:g} nm, got "
+                f"{gold.diameter:g}"
+            )
+
     def meaningless(self) -> dict[str, str]:
         """Return what means nothing beside the other values."""
-        if self._draws or (self.snr is not None and self.snr_definition == "pei2016"):
+        white = self.snr is not None and self.snr_definition == "pei2016"
+        if white or self._draws(self.ice.grain):
             return {}
         names = ("snr", "snr_definition", "halves")
         return dict.fromkeys(names, "where nothing makes noise: no ice grain, detector, stages")
@@ -83,73 +93,45 @@ class TiltImaging(Imaging):
         progress: bool = False,
     ) -> Rendered:
         """Return the tomogram and its tilt series."""
-        specimen, additions = self.prepare(specimen, seed=seed)
+        specimen, additions = self._prepared(specimen, seed)
         work = _Work(self, specimen, seed, threads, progress)
-        clean, signal = work.clean, work.signal
-        if not self._draws and self.snr is None:
-            return Rendered(
-                imaging=self,
-                tomogram=signal,
-                signal=signal,
-                series=clean,
-                series_signal=clean,
-                additions=additions,
-            )
-        gains = work.gains() if self.snr_definition == "pei2016" else None
-        parts = work.with_white() if gains and self.snr is not None else work.take(noise=True)
-        if self.snr is not None:
-            parts = work.scaled(parts, self.snr, gains)
-        series = _sum(parts)
-        tomogram = work.made(series)
-        halves: tuple[TiltSeries, ...] = parts if self.halves == "dose" else ()
-        if self.halves == "tilts":
-            halves = split_tilts(series)
-        snr = measured_snr(tomogram, signal, gains=gains)
-        snr["projection"] = measure_series_snr(series, clean)
+        series, tomogram = work.clean, work.signal
+        halves: tuple[TiltSeries, ...] = ()
+        snr: dict[str, float] = {}
+        if self.snr is not None or self._draws(specimen.grain):
+            gains = work.gains() if self.snr_definition == "pei2016" else None
+            parts = work.with_white() if gains and self.snr is not None else work.take(noise=True)
+            if self.snr is not None:
+                parts = work.scaled(parts, self.snr, gains)
+            series = _sum(parts)
+            tomogram = work.made(series)
+            if self.halves != "none":
+                halves = parts if self.halves == "dose" else split_tilts(series)
+            snr = measured_snr(tomogram, work.signal, gains=gains)
+            snr["projection"] = measure_series_snr(series, work.clean)
         return Rendered(
             imaging=self,
             tomogram=tomogram,
-            signal=signal,
+            signal=work.signal,
             series=series,
-            series_signal=clean,
+            series_signal=work.clean,
             halves=tuple(work.made(half) for half in halves),
             additions=additions,
             snr=snr,
         )
 
-    def prepare(
-        self, density: Volume | Specimen, *, seed: int | np.random.SeedSequence
+    def _draws(self, grain: float) -> bool:
+        """Whether anything may draw noise, in ice of some graininess."""
+        return grain > 0 or self.microscope.detector is not None or bool(self.microscope.stages)
+
+    def _prepared(
+        self, density: Volume | Specimen, seed: int | np.random.SeedSequence
     ) -> tuple[Specimen, dict[str, LabelVolume]]:
-        """Return a density's specimen, in ice, with gold and carbon.
-
-        Parameters
-        ----------
-        density : Volume or Specimen
-            Density, Da/nm³, or a specimen that is as it shall be.
-        seed : int or numpy.random.SeedSequence
-            Seed of the rendering.
-
-        Returns
-        -------
-        specimen : Specimen
-            What stands in the beam.
-        additions : dict
-            Masks of ``"carbon"`` and ``"gold"``, where they are asked for.
-
-        Raises
-        ------
-        ValueError
-            The density is constant, or a specimen comes with ice, gold or carbon in the settings.
-
-        Examples
-        --------
-        >>> density = Volume(data=np.eye(16)[None] * np.ones((8, 1, 1)), voxel_size=1.0,
-        ...                  origin=(0, 0, 0))
-        >>> TiltImaging(ice=Ice(thickness=20.0)).prepare(density, seed=1)[0].thickness
-        20.0
-        """
+        """Return a density's specimen, in ice, and the masks of gold and carbon."""
         if isinstance(density, Specimen):
-            if self.ice != Ice() or self.gold or self.carbon:
+            own = Ice(thickness=density.thickness, grain=density.grain)
+            as_it_is = (Ice(), own, replace(own, thickness=None))
+            if self.ice not in as_it_is or self.gold or self.carbon:
                 raise ValueError("ice, gold, carbon: mean nothing for a specimen that has its own")
             check_varies(density.potential)
             return density, {}
@@ -157,13 +139,11 @@ class TiltImaging(Imaging):
         specimen = in_ice(potential(density), self.ice)
         additions: dict[str, LabelVolume] = {}
         if self.carbon is not None:
-            specimen, additions["carbon"] = add_carbon(
-                specimen, self.carbon, seed=child(seed, _CARBON_SEED)
-            )
+            specimen, mask = add_carbon(specimen, self.carbon, seed=child(seed, _CARBON_SEED))
+            additions["carbon"] = mask
         if self.gold is not None:
-            specimen, additions["gold"] = add_gold(
-                specimen, self.gold, seed=child(seed, _GOLD_SEED)
-            )
+            specimen, mask = add_gold(specimen, self.gold, seed=child(seed, _GOLD_SEED))
+            additions["gold"] = mask
         return specimen, additions
 
     def gains(
@@ -174,20 +154,10 @@ class TiltImaging(Imaging):
         threads: int | None = None,
         progress: bool = False,
     ) -> tuple[float, float]:
-        """Return what stages and reconstruction make of white noise in the images.
+        """Return what is left of white noise in the images, as `measure_snr` wants it.
 
-        `measure_snr` takes them, to measure ``"pei2016"``.
-
-        Parameters
-        ----------
-        density : Volume or Specimen
-            What is imaged.
-        seed : int or numpy.random.SeedSequence
-            Seed of the noise: the numbers are mean variances of renders of it, good to 1 %.
-        threads : int, optional
-            Threads to use; all cores when left out.
-        progress : bool, optional
-            Whether to show progress bars.
+        The numbers are mean variances of renders of noise, good to 1 %; the arguments are those of
+        `render`.
 
         Returns
         -------
@@ -205,13 +175,8 @@ class TiltImaging(Imaging):
         >>> bool(0 < loss < 2 * gain)
         True
         """
-        specimen, _ = self.prepare(density, seed=seed)
+        specimen, _ = self._prepared(density, seed)
         return _Work(self, specimen, seed, threads, progress).gains()
-
-    @property
-    def _draws(self) -> bool:
-        scope = self.microscope
-        return self.ice.grain > 0 or scope.detector is not None or bool(scope.stages)
 
 
 @dataclass(frozen=True)

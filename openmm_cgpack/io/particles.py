@@ -156,3 +156,21 @@ def read_particles(path: str | os.PathLike[str]) -> ParticleTable:
         radius=data[:, 3] / ANGSTROM_PER_NM,
         rotation=rotation,
     )
+
+
+def read_column(path: str | os.PathLike[str], name: str) -> np.ndarray:
+    """Return a further column of numbers of a list of particles, (n,).
+
+    Raises
+    ------
+    ValueError
+        There is no such column, or no number in a line of it.
+    """
+    with Path(path).open(newline="") as file:
+        rows = csv.DictReader(file)
+        if name not in (rows.fieldnames or ()):
+            raise ValueError(f"{path}: wanted a column {name!r}, got {rows.fieldnames}")
+        try:
+            return np.array([float(row[name]) for row in rows])
+        except (TypeError, ValueError):
+            raise ValueError(f"{path}: line {rows.line_num}: wanted a number as {name!r}") from None

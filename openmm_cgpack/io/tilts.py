@@ -117,62 +117,46 @@ def load_tilts(path: str | os.PathLike[str]) -> TiltSeries:
     return TiltSeries(images=images, pixel_size=pixel_size, optics=optics, grid=grid, **fields)
 
 
-def write_rawtlt(path: str | os.PathLike[str], tilts: TiltSeries) -> None:
-    """Write tilt angles in degrees, one a line, in the order of the stack.
+def write_imod(stack: str | os.PathLike[str], tilts: TiltSeries) -> None:
+    """Write what IMOD and SerialEM's readers want beside a stack: ``.rawtlt``, ``.xf``, ``.mdoc``.
+
+    The first has the tilt angles in degrees, one a line, in the order of the stack. The second
+    has the transforms that align the images: a line ``A11 A12 A21 A22 DX DY``, in pixels from the
+    middle of the image, takes a point of the image to ``A x + d``, which undoes the image's
+    rotation and shift. The third, ``NAME.mrcs.mdoc``, is SerialEM's; without optics it has no
+    voltage and no defocus.
 
     Parameters
     ----------
-    path : path-like
-        Where to write: ``.rawtlt`` or ``.tlt``.
+    stack : path-like
+        The stack of the images, which need not be there.
     tilts : TiltSeries
         The tilt series.
     """
-    with atomic_path(path) as temporary:
-        temporary.write_text("".join(f"{angle:.4f}\n" for angle in np.degrees(tilts.angles)))
+    stack = Path(stack)
+    angles = "".join(f"{angle:.4f}\n" for angle in np.degrees(tilts.angles))
+    texts = {
+        stack.with_suffix(".rawtlt"): angles,
+        stack.with_suffix(".xf"): _alignment(tilts),
+        stack.with_name(f"{stack.name}.mdoc"): _mdoc(tilts, stack.name),
+    }
+    for path, text in texts.items():
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
-def write_xf(path: str | os.PathLike[str], tilts: TiltSeries) -> None:
-    """Write the transforms that align the images, as IMOD reads them.
-
-    A line ``A11 A12 A21 A22 DX DY``, in pixels from the middle of the image, takes a point of
-    the image to ``A x + d``: it undoes the image's rotation and shift.
-
-    Parameters
-    ----------
-    path : path-like
-        Where to write: ``.xf``.
-    tilts : TiltSeries
-        The tilt series.
-    """
+def _alignment(tilts: TiltSeries) -> str:
     turns = np.asarray(tilts.rotations, float)
     cosine, sine = np.cos(turns), np.sin(turns)
     undo = np.stack([cosine, sine, -sine, cosine], axis=1)
     shifts = np.asarray(tilts.shifts, float) / tilts.pixel_size
     back = -np.einsum("tij,tj->ti", undo.reshape(-1, 2, 2), shifts)
+    # + 0.0: no minus sign before a zero.
     rows = np.concatenate([undo, back], axis=1) + 0.0
-    with atomic_path(path) as temporary:
-        temporary.write_text(
-            "".join(
-                "".join(f"{value:12.7f}" for value in row[:4])
-                + "".join(f"{value:12.3f}" for value in row[4:])
-                + "\n"
-                for row in rows
-            )
-        )
+    return "".join(("%12.7f" * 4 + "%12.3f" * 2 + "\n") % tuple(row) for row in rows)
 
 
-def write_mdoc(path: str | os.PathLike[str], tilts: TiltSeries, *, stack: str) -> None:
-    """Write a SerialEM metadata file.
-
-    Parameters
-    ----------
-    path : path-like
-        Where to write: ``.mdoc``.
-    tilts : TiltSeries
-        The tilt series. Without optics, voltage and defocus are left out.
-    stack : str
-        Name of the stack's file.
-    """
+def _mdoc(tilts: TiltSeries, stack: str) -> str:
     ny, nx = tilts.images.shape[1:]
     spacing = f"PixelSpacing = {tilts.pixel_size * ANGSTROM_PER_NM:.4f}"
     lines = [spacing]
@@ -194,5 +178,4 @@ def write_mdoc(path: str | os.PathLike[str], tilts: TiltSeries, *, stack: str) -
             f"SubFramePath = {stack}",
             "",
         ]
-    with atomic_path(path) as temporary:
-        temporary.write_text("\n".join(lines))
+    return "\n".join(lines)

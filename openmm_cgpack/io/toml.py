@@ -10,16 +10,7 @@ from typing import Any
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what a TOML file holds.
-
-    Parameters
-    ----------
-    path : path-like
-        The file, UTF-8, with a byte-order mark or without.
-
-    Returns
-    -------
-    dict
+    """Return what a TOML file holds; it may begin with a byte-order mark.
 
     Raises
     ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.seeds import integer_seed
+from ..core.seeds import integer_seed, seed_sequence
 from ..core.structure import AtomicStructure
 
 
@@ -78,7 +78,7 @@ def kmeans(
         raise ValueError(
             f"{structure.name}: {k} balls wanted, at least one point for each, got {distinct}"
         )
-    sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+    sequence = seed_sequence(seed)
     # No tolerance: "until the cluster center no longer changes", as in the paper.
     means = KMeans(n_clusters=k, n_init=n_init, tol=0, random_state=integer_seed(sequence))
     with threadpool_limits(1):

@@ -14,9 +14,10 @@ import numpy as np
 from ..core import LabelVolume, PackedScene, ParticleTable, Scene, TiltSeries, Volume
 from ..io import read_mrc, read_particles
 from ..io.atomic import existing
-from ..io.masks import mask_file, read_mask
+from ..io.particles import read_column
 from ..io.scenes import load_packed, load_scene
 from ..io.tilts import load_tilts
+from ..io.volumes import mask_file, read_mask
 from ..recipe import Recipe, load_recipe
 
 MANIFEST = "manifest.json"
@@ -147,6 +148,10 @@ class RunFolder:
     def particles(self) -> ParticleTable:
         """Return the table of all instances, in the files' frame."""
         return read_particles(self.file(PARTICLES))
+
+    def visible(self) -> np.ndarray:
+        """Return the part of each instance's mass that is in the field of view, (n,)."""
+        return read_column(self.file(PARTICLES), "visible")
 
     def density(self) -> Volume:
         """Return the density, Da/nm³."""

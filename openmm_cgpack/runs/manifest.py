@@ -18,7 +18,7 @@ from ..core import BallModel
 from ..core.seeds import STAGES, stage_seed
 from ..core.tables import to_table
 from ..imaging import Imaging, Rendered
-from ..io.masks import fits_mrc
+from ..io.volumes import fits_mrc
 from ..recipe import Recipe
 from .folder import INSTANCES, MANIFEST
 from .pipeline import Simulated
@@ -46,17 +46,7 @@ def package_versions() -> dict[str, str]:
 
 
 def describe(simulated: Simulated) -> dict[str, Any]:
-    """Return the manifest of a run but for its files, in plain JSON types.
-
-    Parameters
-    ----------
-    simulated : Simulated
-        What was made.
-
-    Returns
-    -------
-    dict
-    """
+    """Return the manifest of a run but for its files, in plain JSON types."""
     recipe = simulated.recipe
     packed = simulated.packed
     return {
@@ -79,20 +69,7 @@ def describe(simulated: Simulated) -> dict[str, Any]:
 
 
 def describe_tomogram(imaging: Imaging, rendered: Rendered) -> dict[str, Any]:
-    """Return what a manifest says of a tomogram, in plain JSON types.
-
-    Parameters
-    ----------
-    imaging : Imaging
-        How it was made.
-    rendered : Rendered
-        What was made.
-
-    Returns
-    -------
-    dict
-        The signal-to-noise ratio as asked for and as measured; None where there is none.
-    """
+    """Return what a manifest says of a tomogram; the ratios are None where there is no noise."""
     definition = getattr(imaging, "snr_definition", "volume")
     return {
         "kind": imaging.kind,
@@ -105,19 +82,7 @@ def describe_tomogram(imaging: Imaging, rendered: Rendered) -> dict[str, Any]:
 
 
 def describe_series(recipe: Recipe, parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the manifest of a crowding series but for its files.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        The recipe of the series.
-    parts : dict
-        What `write_manifest` returned for each folder, by the folder's name.
-
-    Returns
-    -------
-    dict
-    """
+    """Return the manifest of a crowding series; `parts` has those of its runs by folder."""
     return {
         **_head(recipe, "series"),
         "versions": package_versions(),
@@ -137,20 +102,7 @@ def _head(recipe: Recipe, kind: str) -> dict[str, Any]:
 
 
 def write_manifest(folder: str | os.PathLike[str], manifest: dict[str, Any]) -> dict[str, Any]:
-    """Write a manifest beside the files that it describes.
-
-    Parameters
-    ----------
-    folder : path-like
-        Where the run's files are.
-    manifest : dict
-        What `describe` returned.
-
-    Returns
-    -------
-    dict
-        The manifest with the size and SHA-256 of every file.
-    """
+    """Write a manifest beside its files; return it with the size and SHA-256 of each."""
     folder = Path(folder)
     manifest = manifest | {"files": file_list(folder)}
     text = json.dumps(manifest, indent=1, allow_nan=False)

@@ -11,10 +11,10 @@ from ..density import visibility
 from ..draw import plot_overview, save_figure
 from ..imaging import Rendered
 from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles
-from ..io.masks import write_mask
 from ..io.scenes import save_packed, save_scene
-from ..io.tilts import save_tilts, write_mdoc, write_rawtlt, write_xf
+from ..io.tilts import save_tilts, write_imod
 from ..io.trajectory import write_trajectory
+from ..io.volumes import write_mask
 from ..packing import write_topology
 from ..recipe import dump_recipe
 from . import folder as names
@@ -24,14 +24,7 @@ from .pipeline import Simulated
 def write_outputs(made: Simulated, folder: Path, *, final: Path) -> None:
     """Write all files of a run but the manifest, in one frame: the first voxel's centre is at 0.
 
-    Parameters
-    ----------
-    made : Simulated
-        What was made.
-    folder : pathlib.Path
-        Where to write; it exists.
-    final : pathlib.Path
-        Where the folder will be in the end, for relative paths in the recipe.
+    `final` is where the folder will be in the end, for relative paths in the recipe.
     """
     packed, origin = made.packed, made.density.origin
     text = dump_recipe(made.recipe, folder=final)
@@ -73,15 +66,7 @@ def _write_asked(made: Simulated, folder: Path, origin: np.ndarray) -> None:
 
 
 def write_rendered(folder: Path, rendered: Rendered) -> None:
-    """Write a tomogram, its halves, its tilt series and the masks of what the specimen holds.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Where to write; it exists.
-    rendered : Rendered
-        What was rendered.
-    """
+    """Write a tomogram, its halves, its tilt series and the masks of gold and carbon."""
     write_mrc(folder / names.TOMOGRAM, rendered.tomogram)
     for name, half in zip(names.HALVES, rendered.halves, strict=False):
         write_mrc(folder / name, half)
@@ -90,6 +75,4 @@ def write_rendered(folder: Path, rendered: Rendered) -> None:
     if rendered.series is not None:
         series, stack = rendered.series, folder / names.TILT_SERIES
         save_tilts(stack, series)
-        write_rawtlt(stack.with_suffix(".rawtlt"), series)
-        write_xf(stack.with_suffix(".xf"), series)
-        write_mdoc(folder / f"{stack.name}.mdoc", series, stack=stack.name)
+        write_imod(stack, series)

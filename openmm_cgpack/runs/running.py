@@ -276,25 +276,7 @@ def render_again(
 
 
 def load_imaging(path: Path, recipe: Recipe) -> tuple[Imaging, int]:
-    """Read how another tomogram shall come about, and the seed of its noise.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        See `render_again`.
-    recipe : Recipe
-        The recipe of the scene, of which the file changes what it names.
-
-    Returns
-    -------
-    imaging : Imaging
-    seed : int
-
-    Raises
-    ------
-    ValueError, TypeError, OSError
-        The file is not good.
-    """
+    """Return how a file for `render_again` changes a recipe's imaging, and its seed."""
     document = read_toml(path)
     try:
         check_names(document, ["seed", "imaging"], "")

@@ -32,15 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 def check_free(out: str | os.PathLike[str], *, force: bool = False) -> None:
-    """Raise FileExistsError where a run may not write to `out`.
-
-    Parameters
-    ----------
-    out : path-like
-        The folder to make.
-    force : bool, optional
-        Whether a folder that an earlier run wrote may be replaced.
-    """
+    """Raise FileExistsError where a run may not write to `out`."""
     out = Path(out)
     if not os.path.lexists(out):
         return
@@ -52,27 +44,10 @@ def check_free(out: str | os.PathLike[str], *, force: bool = False) -> None:
 
 @contextmanager
 def whole_folder(out: Path, *, force: bool = False, inside: Path) -> Iterator[Path]:
-    """Yield an empty hidden folder that becomes `out` when the block ends well.
+    """Yield an empty hidden folder in `inside` that becomes `out` when the block ends well.
 
-    Parameters
-    ----------
-    out : pathlib.Path
-        The folder to make.
-    force : bool, optional
-        Whether a folder that an earlier run wrote is replaced. It is removed only when the new
-        one is in its place.
-    inside : pathlib.Path
-        Where the hidden folder is, on the same disc.
-
-    Yields
-    ------
-    pathlib.Path
-        The folder; it does not survive an error or an interruption.
-
-    Raises
-    ------
-    FileExistsError
-        `out` exists and may not be replaced.
+    With `force` a folder that an earlier run wrote is replaced, and removed only when the new one
+    is in its place. The hidden one does not survive an error or an interruption.
     """
     partial = Path(tempfile.mkdtemp(dir=inside, prefix=f".{out.name}.partial-"))
     # mkdtemp makes folders for the owner alone; give it the mode that mkdir() would have.
@@ -105,13 +80,7 @@ def _put(partial: Path, out: Path) -> None:
 
 
 def work_folder(out: str | os.PathLike[str]) -> Path:
-    """Return the folder beside `out` that its run works in.
-
-    Examples
-    --------
-    >>> work_folder("runs/a").name
-    'a.unfinished'
-    """
+    """Return the folder beside `out` that its run works in."""
     out = Path(out).resolve()
     return out.with_name(f"{out.name}.unfinished")
 
@@ -154,28 +123,9 @@ def begun(
     """Yield the folder that a run works in; it goes when the block ends well.
 
     It goes too when the block fails before there is anything to go on from. After any other end,
-    the end of the process by force included, `load_unfinished` finds it.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-        The folder that the run makes.
-    recipe : Recipe
-        The recipe, kept in the folder.
-    force : bool, optional
-        Whether an earlier unfinished run of the same folder is thrown away.
-    resume : bool, optional
-        Whether an unfinished run goes on; then its folder must be there.
-
-    Yields
-    ------
-    pathlib.Path
-        The folder.
-
-    Raises
-    ------
-    FileExistsError
-        There is an unfinished run and neither `force` nor `resume`, or another process is at it.
+    the end of the process by force included, `load_unfinished` finds it. `force` throws an earlier
+    unfinished run away, `resume` goes on with it; FileExistsError where there is one and neither
+    was said, or where another process is at it.
     """
     work = work_folder(out)
     if not resume:

@@ -1,9 +1,8 @@
 """Files, ids and the shipped library to atomic structures."""
 
+from .coordinate_files import Reading, load_structure
 from .envelope import envelope_mask, envelope_volume
 from .fetch import fetch_structure
-from .load import Reading, load_structure
-from .reduce import reduce_structure
 from .species import Library, LibraryEntry, library
 
 __all__ = [
@@ -15,5 +14,4 @@ __all__ = [
     "fetch_structure",
     "library",
     "load_structure",
-    "reduce_structure",
 ]

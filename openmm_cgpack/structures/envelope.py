@@ -31,7 +31,7 @@ def envelope_volume(
     Parameters
     ----------
     structure : AtomicStructure
-        Real atoms, or any structure whose `envelope_volume` is known where the defaults are asked.
+        Real atoms, or points that stand for several atoms and come with their envelope's volume.
     atom_radius, probe, spacing : float, optional
         As in `envelope_mask`.
 
@@ -40,12 +40,6 @@ def envelope_volume(
     float
         The structure's stored value where it has one and the defaults are asked for; else the
         volume of the voxels of `envelope_mask`.
-
-    Raises
-    ------
-    ValueError
-        A length is not positive, or the structure's points stand for several atoms and the
-        volume asked for is not stored: points leave gaps between them that atoms do not.
 
     Examples
     --------
@@ -73,21 +67,17 @@ def envelope_mask(
     """Return the voxels that no probe ball can cover without touching a heavy atom.
 
     This is the morphological closing of the heavy atoms' balls with the probe, the solvent
-    excluded volume of Richards (1977). It is computed without smoothing errors of a distance
-    transform: a probe centre u at distance d from the nearest atom's centre, ``d >= atom_radius +
-    probe``, is the centre of an empty ball of radius ``d - atom_radius``, and every voxel within
-    that ball is outside. Probe centres lie on
-    a grid of a third of the spacing, so that the volume is a few per cent above the limit of fine
-    grids.
+    excluded volume of Richards (1977). A probe centre at distance d from the nearest atom's
+    centre, ``d >= atom_radius + probe``, is the centre of an empty ball of radius ``d -
+    atom_radius``, and every voxel within that ball is outside. Probe centres lie on a grid of a
+    third of the spacing, so that the volume is a few per cent above the limit of fine grids.
 
     Parameters
     ----------
     structure : AtomicStructure
         Real atoms; hydrogens do not count.
-    atom_radius : float, optional
-        Radius of every heavy atom, nm.
-    probe : float, optional
-        Radius of the probe, nm.
+    atom_radius, probe : float, optional
+        Radius of every heavy atom and of the probe, nm.
     spacing : float, optional
         Edge of a voxel, nm.
 
@@ -97,12 +87,6 @@ def envelope_mask(
         Whether a voxel's centre is in the envelope.
     grid : Grid
         Where the voxels stand, in the body frame.
-
-    Raises
-    ------
-    ValueError
-        A length is not positive, the structure has no heavy atom, or its points stand for several
-        atoms.
     """
     atom_radius = positive(atom_radius, "atom_radius")
     probe = positive(probe, "probe")

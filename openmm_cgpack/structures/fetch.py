@@ -13,7 +13,7 @@ from ..core.arrays import positive
 from ..core.errors import StructureError
 from ..core.structure import AtomicStructure
 from ..io.atomic import atomic_path
-from .load import Reading, load_structure
+from .coordinate_files import Reading, load_structure
 from .species import library
 
 PDB_URL = "https://files.rcsb.org/download"
@@ -41,7 +41,7 @@ def fetch_structure(
     reading : Reading, optional
         What of it counts.
     name : str, optional
-        Name of the structure; the id when left out.
+        The id when left out.
     cache : path-like, optional
         Folder of downloaded entries. When left out: the environment's ``CGPACK_CACHE``, else
         ``openmm_cgpack`` in ``XDG_CACHE_HOME`` or ``~/.cache``.
@@ -50,29 +50,14 @@ def fetch_structure(
     url : str, optional
         Folder on the server that holds ``<id>.cif.gz``.
 
-    Returns
-    -------
-    AtomicStructure
-
     Raises
     ------
-    ValueError
-        `pdb_id` is no id of the PDB.
     StructureError
-        There is no such entry, or no network and no cached file; the message then names the
-        species of the shipped library.
+        There is no such entry, or no network and no cached file.
 
     Examples
     --------
     >>> structure = fetch_structure("1F1B", Reading(assembly="1"))  # doctest: +SKIP
-
-    An id that is none is refused before anything is sent:
-
-    >>> try:
-    ...     fetch_structure("haemoglobin")
-    ... except ValueError as error:
-    ...     print(error)
-    pdb_id: wanted an id of the PDB such as '1f1b', got 'haemoglobin'
     """
     entry = pdb_id.strip().lower() if isinstance(pdb_id, str) else ""
     if not _ID.fullmatch(entry):

@@ -5,19 +5,22 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from ..core.errors import StructureError
 from ..core.structure import AtomicStructure
-from .load import Reading, load_structure
-from .store import read_points
+from .coordinate_files import Reading, load_structure
 
 DATA = Path(__file__).parent / "data"
 INDEX = "index.json"
 FORMAT = 1
+_FIELDS = ("positions", "masses", "atoms", "spread", "scales")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,16 +142,7 @@ class Library:
         return tuple(entry.name for entry in self.entries)
 
     def entry(self, name: str) -> LibraryEntry:
-        """Return the record of a species.
-
-        Parameters
-        ----------
-        name : str
-            Its name; the case of the letters does not matter.
-
-        Returns
-        -------
-        LibraryEntry
+        """Return the record of a species; the case of the letters does not matter.
 
         Raises
         ------
@@ -182,13 +176,8 @@ class Library:
         Returns
         -------
         AtomicStructure
-            Named after the species. Points that each stand for several atoms, with the mass, the
-            number of atoms and the envelope's volume of the full atoms; or the atoms themselves.
-
-        Raises
-        ------
-        StructureError
-            There is none of that name, or its file is missing or broken.
+            Points that each stand for several atoms, with the mass, the number of atoms and the
+            envelope's volume of the full atoms; or the atoms themselves.
         """
         entry = self.entry(name)
         if structures is not None and (path := Path(structures) / entry.file).is_file():
@@ -223,6 +212,41 @@ class Library:
             for e in self.entries
         ]
         return "\n".join([head, *rows])
+
+
+def read_points(
+    path: str | os.PathLike[str],
+    *,
+    name: str,
+    mass: float,
+    envelope_volume: float,
+    point_variance: float,
+    source: str = "",
+) -> AtomicStructure:
+    """Return a species' points from its file, about their centre of mass, with `mass` in all.
+
+    The file holds whole numbers and their scales, as tools/reduction.py rounds them.
+    """
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            positions, masses, atoms, spread, scales = (file[field] for field in _FIELDS)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise StructureError(f"{path}: no file of reduced points: {error}") from None
+    masses = masses * scales[1]
+    masses *= mass / masses.sum()
+    positions = positions * scales[0]
+    positions -= np.average(positions, axis=0, weights=masses)
+    return AtomicStructure(
+        name=name,
+        positions=positions,
+        masses=masses,
+        atoms=atoms.astype(np.int64),
+        spread=spread * scales[2],
+        point_variance=point_variance,
+        envelope_volume=envelope_volume,
+        source=source,
+    )
 
 
 library = Library()

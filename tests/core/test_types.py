@@ -169,6 +169,15 @@ def nouns():
         rotation=np.tile(np.eye(3), (n, 1, 1)),
     )
     tilts = np.radians(np.arange(-60, 61))
+    optics = TiltOptics(
+        defocus_um=np.ones((121, 2)),
+        astigmatism_angle=np.zeros(121),
+        phase_shift=np.zeros(121),
+        voltage_kv=300.0,
+        cs_mm=2.7,
+        amplitude_contrast=0.07,
+        hand=-1,
+    )
     return [
         scene,
         PackedScene(
@@ -190,9 +199,9 @@ def nouns():
             angles=tilts,
             pixel_size=0.5,
             dose_e_per_a2=np.ones(121),
-            optics=TiltOptics(defocus_um=np.ones((121, 2))),
+            optics=optics,
         ),
-        TiltOptics(defocus_um=np.ones((121, 2))),
+        optics,
         table,
         Picks(positions=np.zeros((n, 3)), species=np.full(n, "a")),
         history,

@@ -1,5 +1,7 @@
 """A format of a user's own module is one as all others."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import own_format
@@ -28,3 +30,12 @@ def test_from_python_by_name_and_as_a_value(tmp_path):
 
 def test_it_is_among_all_formats(tmp_path):
     assert "census" in export_truth(world.molecules()[1], tmp_path)
+
+
+def test_by_the_command(run):
+    """The command's choices are the formats that there are when it runs."""
+    words = ["--import", own_format.__file__, "export", str(run), "--format", "census"]
+    command = [sys.executable, "-m", "openmm_cgpack", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["census", str(run / "census")], done.stderr
+    assert (run / "census" / "run-1.txt").read_text().splitlines() == COUNTED

@@ -11,11 +11,11 @@ import world
 
 from openmm_cgpack.cli import main
 from openmm_cgpack.export import Export, Format, export_run, export_truth, load_truth, view
-from openmm_cgpack.io import read_mrc, save_packed, write_mrc, write_particles
-from openmm_cgpack.io.masks import write_mask
+from openmm_cgpack.io import read_mrc, write_mrc
 from openmm_cgpack.io.omezarr import read_ome_zarr
 from openmm_cgpack.io.star import read_star
 from openmm_cgpack.io.tilts import save_tilts
+from openmm_cgpack.io.volumes import write_mask
 
 VOXEL = 10 * world.GRID.voxel_size
 
@@ -25,35 +25,13 @@ def without_tilts():
     return {name for name, kind in Format.kinds.items() if not (kind.opens or kind.needs_tilts)}
 
 
-@pytest.fixture
-def run(tmp_path):
-    """Return a folder with what the writers need of a run."""
-    packed, truth = world.everything()
-    out = tmp_path / "run_1"
-    out.mkdir()
-    save_packed(out / "packed.npz", packed)
-    for name, volume in {
-        **truth.maps,
-        "instances": truth.instances,
-        "semantic": truth.semantic,
-    }.items():
-        write_mrc(out / f"{name}.mrc", volume)
-    write_particles(out / "particles.csv", truth.particles)
-    frame = {
-        "origin_in_scene_nm": world.GRID.origin.tolist(),
-        "voxel_size_nm": world.GRID.voxel_size,
-    }
-    (out / "manifest.json").write_text(json.dumps({"density": frame}))
-    return out
-
-
 def test_a_folder_says_all_that_was_known(run):
     _, truth = world.everything()
     again = load_truth(run)
     assert again.name == "run-1"
     assert again.species == truth.species
-    assert again.particles.centre == pytest.approx(truth.particles.centre)
-    assert again.visible == pytest.approx(truth.visible)
+    assert again.particles.centre == pytest.approx(truth.particles.centre, abs=1e-5)
+    assert again.visible == pytest.approx(truth.visible, abs=1e-4)
     assert (again.instances.data == truth.instances.data).all()
     assert set(again.maps) == {"density", "tomogram"}
     assert set(again.lines) == {2, 7}

@@ -17,6 +17,7 @@ from openmm_cgpack.forces import (
     Walls,
 )
 from openmm_cgpack.packing import Pull, create_system, place
+from openmm_cgpack.testing import check_force_term
 
 openmm = pytest.importorskip("openmm")
 
@@ -283,6 +284,23 @@ def test_every_term_is_a_kind_that_comes_back_from_its_table():
         term = ForceTerm.kinds[name]()
         assert to_table(term)["kind"] == name
         assert from_table(ForceTerm, to_table(term)) == term
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        HarmonicBonds(),
+        HarmonicAngles(),
+        CentrePull(k=2.0, radius=10.0),
+        SwitchedLennardJones(epsilon=2.0, switch=14.0, cutoff=20.0),
+        SoftRepulsion(k=10.0, gap=8.0),
+        Walls(),
+        ObstacleWall(),
+    ],
+    ids=lambda term: term.kind,
+)
+def test_terms_keep_the_contract(term):
+    check_force_term(term)
 
 
 def test_the_defaults_are_the_papers_in_openmms_units():

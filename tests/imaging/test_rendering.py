@@ -11,6 +11,7 @@ from openmm_cgpack.imaging import (
     PRESETS,
     Carbon,
     ContrastTransfer,
+    Envelope,
     Gold,
     Ice,
     Imaging,
@@ -228,13 +229,6 @@ def test_a_table_changes_only_what_it_names():
     )
 
 
-def test_what_was_made_says_how(lumps):
-    said = render(lumps, quick(snr=0.5), seed=0).describe()
-    assert said["imaging"]["snr"] == 0.5
-    assert said["snr_measured"]["volume"] == pytest.approx(0.5, rel=0.02)
-    assert said["tilts"] == 13
-
-
 class Flat(Imaging):
     """An imaging of one's own, which loses the signal."""
 
@@ -260,7 +254,16 @@ def test_a_specimen_has_its_own_ice(lumps):
     thin = render(smooth(lumps), quick(), seed=0)
     assert thick.series_signal.images.mean() < 0.7 * thin.series_signal.images.mean()
     with pytest.raises(ValueError, match="ice, gold, carbon: mean nothing for a specimen"):
-        render(smooth(lumps), quick(ice=SMOOTH), seed=0)
+        render(smooth(lumps), quick(ice=Ice(grain=0.5)), seed=0)
+    clean, own = (render(given, "clean", seed=0).tomogram.data for given in (lumps, smooth(lumps)))
+    np.testing.assert_array_equal(clean, own)
+
+
+def test_stages_that_make_no_noise_leave_no_ratio(lumps):
+    scope = replace(IDEAL_MICROSCOPE, scheme=FEW, stages=(Envelope(),))
+    rendered = render(lumps, TiltImaging(ice=SMOOTH, microscope=scope), seed=0)
+    assert rendered.snr == {}
+    assert render(lumps, OneStep(snr=None, stages=(Envelope(),)), seed=0).snr == {}
 
 
 @pytest.mark.parametrize(
@@ -276,6 +279,10 @@ def test_a_specimen_has_its_own_ice(lumps):
         (
             lambda: replace(preset("clean"), snr=1),
             "snr: means nothing where nothing makes noise",
+        ),
+        (
+            lambda: TiltImaging(ice=Ice(thickness=8), gold=Gold(count=1)),
+            "gold: diameter: wanted at most the ice's thickness, 8 nm, got 10",
         ),
         (lambda: replace(preset("clean"), halves="dose"), "halves: means nothing where nothing"),
     ],

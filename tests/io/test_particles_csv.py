@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from openmm_cgpack.core import ParticleTable
 from openmm_cgpack.core.transforms import to_zyz
 from openmm_cgpack.io import read_particles, write_particles
-from openmm_cgpack.io.particles import COLUMNS
+from openmm_cgpack.io.particles import COLUMNS, read_column
 
 
 def make_table(n=30):
@@ -88,6 +88,9 @@ def test_further_columns_come_last_and_are_no_matter_to_readers(tmp_path):
     write_particles(tmp_path / "a.csv", table, columns={"visible": np.linspace(0, 1, 6)})
     assert list(rows(tmp_path / "a.csv")[1]) == [*COLUMNS, "visible"]
     assert rows(tmp_path / "a.csv")[1]["visible"] == "0.2000"
+    assert read_column(tmp_path / "a.csv", "visible").tolist() == [0, 0.2, 0.4, 0.6, 0.8, 1]
+    with pytest.raises(ValueError, match="wanted a column 'border_angst'"):
+        read_column(tmp_path / "a.csv", "border_angst")
     assert read_particles(tmp_path / "a.csv").centre == pytest.approx(table.centre, abs=1e-5)
     for wrong in ({"visible": [1.0]}, {"qx": np.zeros(6)}):
         with pytest.raises(ValueError, match="columns: wanted 6 numbers under a new name"):

@@ -1,6 +1,7 @@
 """Scenes in files."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -86,6 +87,25 @@ def test_all_of_it_comes_back(tmp_path, packed):
     assert same(load_scene(tmp_path / "p.npz"), packed.scene)
     save_scene(tmp_path / "s.npz", packed.scene)
     assert same(load_scene(tmp_path / "s.npz"), packed.scene)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Channel(Periodic):
+    """A boundary of a user's own: it repeats along x only."""
+
+    kind: ClassVar[str] = "test-channel"
+    periodic: ClassVar[np.ndarray] = np.array([True, False, False])
+    lining: str = "none"
+
+
+def test_a_boundary_of_a_users_own_comes_back(tmp_path, packed):
+    channel = Channel(box=(30.0, 20.0, 25.0), lining="lipid")
+    smaller = channel.scaled([0.5, 1, 1])
+    assert smaller == Channel(box=(15.0, 20.0, 25.0), lining="lipid")
+    scene = dataclasses.replace(packed.scene, boundary=channel)
+    save_packed(tmp_path / "p.npz", dataclasses.replace(packed, scene=scene, boundary=smaller))
+    again = load_packed(tmp_path / "p.npz")
+    assert (again.scene.boundary, again.boundary) == (channel, smaller)
 
 
 def test_equal_scenes_give_equal_bytes(tmp_path, packed):

@@ -7,7 +7,7 @@ import pytest
 import world
 
 from openmm_cgpack.export import Imod, export_truth
-from openmm_cgpack.io.tilts import load_tilts, save_tilts, write_xf
+from openmm_cgpack.io.tilts import load_tilts, save_tilts, write_imod
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_transforms_undo_rotation_and_shift(folder):
 def test_no_transform_is_the_identity(tmp_path):
     tilts = world.tilt_series()
     still = replace(tilts, shifts=np.zeros((5, 2)), rotations=np.zeros(5))
-    write_xf(tmp_path / "a.xf", still)
+    write_imod(tmp_path / "a.mrc", still)
     assert "-" not in (tmp_path / "a.xf").read_text()
     assert np.loadtxt(tmp_path / "a.xf") == pytest.approx(np.tile([1, 0, 0, 1, 0, 0], (5, 1)))
 

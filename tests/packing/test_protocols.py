@@ -8,7 +8,7 @@ import pytest
 from dense_scenes import blob
 from helpers import body
 
-from openmm_cgpack.core import PackedScene, Periodic
+from openmm_cgpack.core import Open, PackedScene, Periodic
 from openmm_cgpack.core.settings import kind, setting
 from openmm_cgpack.core.tables import from_table, to_table
 from openmm_cgpack.forces import CentrePull, ForceTerm, SwitchedLennardJones
@@ -28,6 +28,7 @@ from openmm_cgpack.packing import (
     pack_scene,
     place,
 )
+from openmm_cgpack.testing import check_force_term, check_protocol
 
 CPU = Run(platform="CPU", threads=1)
 
@@ -86,6 +87,10 @@ def test_a_users_force_acts_in_every_protocol(loose, boxed):
         sprung = pack_scene(scene, dataclasses.replace(protocol, forces=springs), run=CPU, seed=1)
         assert distance_of(sprung, "b", point) < 0.7 * distance_of(plain, "b", point)
         assert sprung.history.overlap[-1] < 0.5
+
+
+def test_the_users_force_keeps_the_contract():
+    check_force_term(Spring(k=2.0, species="filament", point=(1, 2, 3)))
 
 
 def test_a_force_on_nothing_changes_nothing(loose, boxed):
@@ -211,6 +216,32 @@ def test_a_users_protocol_is_driven_like_any_other(loose):
         packed = pack_scene(loose, Shift(), seed=1, watch=watch)
         np.testing.assert_allclose(packed.positions - loose.positions, [[by, 0, 0]] * loose.n_balls)
     assert from_table(Protocol, {"kind": "test_shift", "by": 2}) == Shift(by=2)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "boundary"),
+    [
+        (dataclasses.replace(SHORT, checkpoint_every=50), Open()),
+        (Dense(compression=Compression(checkpoint_every=20)), Periodic(box=60.0)),
+        (Shift(), Open()),
+    ],
+)
+def test_protocols_keep_the_contract(protocol, boundary):
+    check_protocol(protocol, boundary=boundary)
+
+
+def test_a_protocol_that_does_not_repeat_breaks_the_contract():
+    @kind("test_drawn")
+    class Drawn(Shift):
+        """Somewhere else each time."""
+
+        def steps(self, scene, **given):
+            packed = yield from super().steps(scene, **given)
+            noise = np.random.default_rng().normal(size=packed.positions.shape)
+            return dataclasses.replace(packed, positions=packed.positions + noise)
+
+    with pytest.raises(AssertionError, match="the same seed does not repeat"):
+        check_protocol(Drawn())
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from reduction import reduce_structure
 from scipy.integrate import quad
 
 from openmm_cgpack.core import AtomicStructure
-from openmm_cgpack.structures import (
-    envelope_mask,
-    envelope_volume,
-    load_structure,
-    reduce_structure,
-)
+from openmm_cgpack.structures import envelope_mask, envelope_volume, load_structure
 
 
 def molecule(positions, **options):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reduction import write_points
 
 from openmm_cgpack.core import AtomicStructure, StructureError
 from openmm_cgpack.structures import Library, Reading, library, load_structure
-from openmm_cgpack.structures.species import DATA
-from openmm_cgpack.structures.store import read_points, write_points
+from openmm_cgpack.structures.species import DATA, read_points
 
 BACKBONE = {"2gho"}
 

@@ -8,9 +8,10 @@ from build_library import (
     compare_maps,
     library_table,
 )
+from reduction import reduce_structure
 
 from openmm_cgpack.core import AtomicStructure, StructureError
-from openmm_cgpack.structures import library, reduce_structure
+from openmm_cgpack.structures import library
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from reduction import reduce_structure
 
 from openmm_cgpack.core import AtomicStructure
-from openmm_cgpack.structures import reduce_structure
 
 
 @pytest.fixture

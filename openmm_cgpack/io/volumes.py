@@ -1,13 +1,37 @@
-"""Masks in a folder: MRC, or OME-Zarr where there are more labels than MRC holds."""
+"""Maps and labels as MRC or OME-Zarr, whichever a file is; masks as the one that holds them."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from ..core.volume import LabelVolume
+import numpy as np
+
+from ..core.volume import LabelVolume, Volume
 from .mrc import MOST_LABELS, read_mrc, write_mrc
 from .omezarr import read_ome_zarr, write_ome_zarr
+
+
+def read_volume(path: str | os.PathLike[str]) -> Volume | LabelVolume:
+    """Read a volume: OME-Zarr where its name ends in ``.zarr``, else MRC."""
+    return read_ome_zarr(path) if Path(path).suffix == ".zarr" else read_mrc(path)
+
+
+def read_labels(path: str | os.PathLike[str]) -> LabelVolume:
+    """Read labels, of whatever type a program wrote them in.
+
+    Raises
+    ------
+    ValueError
+        Some values are no whole numbers from 0 up.
+    """
+    held = read_volume(path)
+    if isinstance(held, LabelVolume):
+        return held
+    whole = np.rint(held.data)
+    if (whole != held.data).any() or whole.min() < 0:
+        raise ValueError(f"{path}: wanted labels, whole numbers >= 0")
+    return LabelVolume(data=whole.astype(np.uint32), voxel_size=held.voxel_size, origin=held.origin)
 
 
 def write_mask(folder: str | os.PathLike[str], name: str, volume: LabelVolume) -> Path:
@@ -48,17 +72,5 @@ def mask_file(folder: str | os.PathLike[str], name: str) -> Path:
 
 
 def read_mask(folder: str | os.PathLike[str], name: str) -> LabelVolume:
-    """Read a mask that `write_mask` wrote.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is none of that name.
-    ValueError
-        It holds no labels.
-    """
-    path = mask_file(folder, name)
-    volume = read_ome_zarr(path) if path.suffix == ".zarr" else read_mrc(path)
-    if not isinstance(volume, LabelVolume):
-        raise ValueError(f"{path}: wanted labels, got a map")
-    return volume
+    """Read a mask that `write_mask` wrote."""
+    return read_labels(mask_file(folder, name))

@@ -1,11 +1,14 @@
-"""Fewer points for a molecule: neighbouring atoms become mass-weighted points."""
+"""Fewer points for a molecule: neighbouring atoms become mass-weighted points in a small file."""
 
 from __future__ import annotations
+
+import os
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..core.structure import AtomicStructure
+from openmm_cgpack.core.structure import AtomicStructure
+from openmm_cgpack.io.atomic import atomic_path
 
 ROUNDS = 10
 """Rounds of Lloyd's algorithm: at 8 atoms a point they lower `point_variance` of ATCase from 0.028
@@ -73,6 +76,28 @@ def reduce_structure(structure: AtomicStructure, *, atoms_per_point: int = 8) ->
         file_origin=structure.file_origin,
         source=structure.source,
     )
+
+
+def write_points(path: str | os.PathLike[str], structure: AtomicStructure) -> None:
+    """Write a reduced structure's points as whole numbers times a scale, about 9 bytes a point.
+
+    Positions have 16 bits an axis (0.3 pm for a molecule of 10 nm radius), masses 16 bits, spreads
+    8 bits and are rounded up, so that they still hold every atom.
+    """
+    step = float(np.abs(structure.positions).max()) / 32767 or 1.0
+    mass = float(structure.masses.max()) / 65535
+    # A point moves by at most half a step an axis.
+    spread = structure.spread + step
+    wide = float(spread.max()) / 255
+    arrays = {
+        "positions": np.rint(structure.positions / step).astype(np.int16),
+        "masses": np.rint(structure.masses / mass).astype(np.uint16),
+        "atoms": structure.atoms.astype(np.min_scalar_type(int(structure.atoms.max()))),
+        "spread": np.minimum(np.ceil(spread / wide), 255).astype(np.uint8),
+        "scales": np.array([step, mass, wide]),
+    }
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)
 
 
 def _halve(positions: np.ndarray, n_groups: int) -> np.ndarray:

@@ -6,7 +6,10 @@ insertion codes, elements of every residue).
 
 from __future__ import annotations
 
+import gzip
+import math
 import os
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +18,6 @@ import numpy as np
 from ..core.errors import StructureError
 from ..core.settings import Settings, setting
 from ..core.structure import ATOM_TABLE, AtomicStructure
-from .files import check_pdb, is_mmcif, read_text
 
 if TYPE_CHECKING:
     import gemmi
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 _WATERS = frozenset({"SOL", "TIP", "TIP3", "TIP4", "TIP5", "T3P", "T4P", "SPC"})
 _ONE_LETTER = frozenset("HDCNOPSFIKBVWUY")
 _NM_PER_ANGSTROM = 0.1
+_CIF_SUFFIXES = (".cif", ".mmcif")
+_PDB_COLUMNS = (("x", 30, 38), ("y", 38, 46), ("z", 46, 54))
 
 
 class Reading(Settings):
@@ -58,7 +62,7 @@ def load_structure(
         What of it counts. The copies' chains of an assembly are numbered (A1, A2); atoms that
         symmetry puts on themselves (within 0.02 nm) are kept once.
     name : str, optional
-        Name of the structure; the file's name without its suffixes when left out.
+        The file's name without its suffixes when left out.
 
     Returns
     -------
@@ -69,8 +73,7 @@ def load_structure(
     Raises
     ------
     StructureError
-        The file is missing, empty, truncated, corrupt or without atoms, a coordinate is not
-        finite, or the assembly is not in the file. One line that names the file.
+        The file is missing, broken or without atoms, or does not have the assembly.
 
     Examples
     --------
@@ -84,7 +87,7 @@ def load_structure(
     ('one', 1, array([1.1, 2. , 3. ]))
     """
     path = Path(path)
-    text = read_text(path)
+    text = _read_text(path)
     model = _parse(path, text)
     while len(model) > 1:
         del model[-1]
@@ -126,11 +129,78 @@ def load_structure(
     )
 
 
+def _read_text(path: Path) -> str:
+    """Return the text of a file that is plain or gzipped, by its first two bytes."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise StructureError(f"{path}: no such file") from None
+    except OSError as error:
+        raise StructureError(f"{path}: cannot be read: {error.strerror}") from None
+    if data[:2] == b"\x1f\x8b":
+        try:
+            data = gzip.decompress(data)
+        except EOFError:
+            raise StructureError(f"{path}: the gzip file is truncated") from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise StructureError(f"{path}: the gzip file is corrupt: {error}") from None
+    if not data.strip():
+        raise StructureError(f"{path}: the file is empty")
+    if b"\0" in data:
+        at = data.index(b"\0")
+        raise StructureError(f"{path}: not a text file, byte {at} is zero")
+    # Latin-1 keeps one character per byte, so that the columns of PDB records stay in place.
+    return data.decode("latin-1")
+
+
+def _is_mmcif(path: Path, text: str) -> bool:
+    """Return whether a file is mmCIF: its suffix says so, or its first statement does."""
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    if suffixes and suffixes[-1] in _CIF_SUFFIXES:
+        return True
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            return line.lower().startswith("data_")
+    return False
+
+
+def _check_pdb(path: Path, text: str) -> int:
+    """Check the coordinates of the first model's ATOM and HETATM records; return their number.
+
+    PDB readers take what they can of a broken number; a structure with atoms at zero would come
+    out. So every record is checked before the reader sees it.
+    """
+    count = 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith(("ATOM  ", "HETATM")):
+            count += 1
+            if len(line.rstrip()) < 54:
+                raise StructureError(
+                    f"{path}: line {number}: {line[:6].strip()} record cut short at column "
+                    f"{len(line.rstrip())}, coordinates reach to column 54"
+                )
+            for axis, start, end in _PDB_COLUMNS:
+                try:
+                    finite = math.isfinite(float(line[start:end]))
+                except ValueError:
+                    finite = False
+                if not finite:
+                    raise StructureError(
+                        f"{path}: line {number}: {line[:6].strip()} record: {axis}: wanted a "
+                        f"finite number in columns {start + 1}-{end}, got {line[start:end]!r}"
+                    )
+        elif count and (line.startswith("ENDMDL") or line.rstrip() == "END"):
+            break
+    if not count:
+        raise StructureError(f"{path}: no ATOM or HETATM record: no PDB file, or no atoms in it")
+    return count
+
+
 def _parse(path: Path, text: str) -> gemmi.Structure:
     import gemmi
 
     # What gemmi raises is not one type: ValueError for syntax, RuntimeError for content.
-    if is_mmcif(path, text):
+    if _is_mmcif(path, text):
         try:
             document = gemmi.cif.read_string(text)
         except (ValueError, RuntimeError) as error:
@@ -154,7 +224,7 @@ def _parse(path: Path, text: str) -> gemmi.Structure:
                 f"{path}: {n_rows} rows of _atom_site, of which {understood} are understood"
             )
         return structure
-    records = check_pdb(path, text)
+    records = _check_pdb(path, text)
     try:
         structure = gemmi.read_pdb_string(text)
     except (ValueError, RuntimeError, IndexError) as error:
