@@ -19,7 +19,7 @@ from openmm_cgpack.packing import Compression, Run, as_packed, insert
 from openmm_cgpack.packing.checkpoint import Checkpoint
 from openmm_cgpack.packing.scenes import moved_bodies
 from openmm_cgpack.packing.shrinking_box import ShrinkingBox
-from openmm_cgpack.packing.surfaces import rigid_points
+from openmm_cgpack.packing.surfaces import atom_points
 from openmm_cgpack.poses import extract_transforms
 
 ATOMS = 40
@@ -100,7 +100,7 @@ def prototype_b(packed, *, steps=300, seed):
 
 
 def _fine(model: BallModel) -> BallModel:
-    points = rigid_points(model, 0.0)[0]
+    points = atom_points(model, 0.0)[0]
     edge = (ATOMS * model.volume / len(points)) ** (1 / 3)
     _, group = np.unique(np.floor(points / edge).astype(int), axis=0, return_inverse=True)
     group = group.reshape(-1)

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.tables import to_table
 from ..evaluation import MatchingRule, PaperRule
-from ..io.volumes import read_labels, read_volume
-from ..runs.folder import MANIFEST, SEMANTIC
+from ..io.volumes import mask_file, read_labels, read_volume
+from ..runs.folder import INSTANCES, MANIFEST, SEMANTIC, TOMOGRAM, RunFolder
 from .options import add_settings, from_options
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..core import LabelVolume
     from ..evaluation import PickScores, SegmentationScores
 
 
@@ -56,8 +55,11 @@ def _score_picks(options: argparse.Namespace) -> None:
     from ..io import read_picks, read_truth
 
     _check_folder(options.json)
-    truth = select_particles(read_truth(options.truth), without=options.without)
-    tomogram = _beside(options.tomogram, options.truth, "tomogram.mrc")
+    run = _run_of(options.truth)
+    whole = run is not None and Path(options.truth).is_dir()
+    particles = run.particles() if run and whole else read_truth(options.truth)
+    truth = select_particles(particles, without=options.without)
+    tomogram = options.tomogram or (run.path / TOMOGRAM if run and run.has(TOMOGRAM) else None)
     grid = None if tomogram is None else read_volume(tomogram).grid
     picks = read_picks(options.picks, grid=grid)
     if options.best is not None:
@@ -67,7 +69,12 @@ def _score_picks(options: argparse.Namespace) -> None:
     rule = from_options(MatchingRule, options)
     if options.labels is not None and not rule.by_labels:
         raise ValueError(f"--labels: means nothing for the rule {rule.kind!r}")
-    masks = _instance_masks(options.labels, options.truth) if rule.by_labels else None
+    masks = None
+    if rule.by_labels:
+        if options.labels is None and run is None:
+            raise ValueError("--labels: wanted instance masks")
+        path = options.labels or mask_file(run.path, INSTANCES)  # type: ignore[union-attr]
+        masks = read_labels(path)
     scores = match_picks(picks, truth, rule, labels=masks)
     print(scores.table())
     print(
@@ -82,43 +89,23 @@ def _score_picks(options: argparse.Namespace) -> None:
 
 def _score_labels(options: argparse.Namespace) -> None:
     from ..evaluation import score_labels
-    from ..io.atomic import existing
 
     _check_folder(options.json)
-    path = Path(options.truth)
     names = None if options.names is None else options.names.split(",")
-    if path.is_dir() and path.suffix != ".zarr":
-        if names is None:
-            names = _species_of(path)
-        path = existing(path / f"{SEMANTIC}.mrc")
+    path = Path(options.truth)
+    if (path / MANIFEST).exists():
+        run = RunFolder(path)
+        path = run.file(f"{SEMANTIC}.mrc")
+        names = run.species if names is None else names
     scores = score_labels(read_labels(options.labels), read_labels(path), names=names)
     print(scores.table())
     _write_json(options.json, _labels_record(scores))
 
 
-def _instance_masks(given: str | None, truth: str) -> LabelVolume:
-    for name in ("instances.zarr", "instances.mrc"):
-        path = _beside(given, truth, name)
-        if path is not None:
-            return read_labels(path)
-    raise ValueError("--labels: wanted instance masks")
-
-
-def _beside(given: str | None, truth: str, name: str) -> Path | None:
-    """Return the file given, or the one of that name in the truth's run."""
-    if given is not None:
-        return Path(given)
+def _run_of(truth: str) -> RunFolder | None:
+    """Return the run whose folder, or a file in it, the truth is; None where it is no run's."""
     folder = Path(truth) if Path(truth).is_dir() else Path(truth).parent
-    return folder / name if (folder / name).exists() else None
-
-
-def _species_of(folder: Path) -> list[str] | None:
-    manifest = folder / MANIFEST
-    if not manifest.exists():
-        return None
-    # That of a crowding series, or another program's, has none.
-    entries = json.loads(manifest.read_text("utf-8")).get("species", [])
-    return [entry["name"] for entry in entries] or None
+    return RunFolder(folder) if (folder / MANIFEST).exists() else None
 
 
 def _picks_record(scores: PickScores) -> dict[str, Any]:

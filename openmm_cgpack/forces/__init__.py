@@ -1,10 +1,9 @@
 """Force terms: settings, each of which builds one OpenMM force for a scene."""
 
 from .bonded import HarmonicAngles, HarmonicBonds
-from .external import PULL_SCALE, CentrePull
+from .external import PULL_SCALE, CentrePull, ObstacleWall, Walls
 from .nonbonded import LENNARD_JONES_SCALE, SoftRepulsion, SwitchedLennardJones
-from .obstacles import ObstacleWall, Walls
-from .terms import BOX_EDGES, SLAB_HEIGHT, ForceTerm, Rigidity, body_numbers
+from .terms import BOX_EDGES, SLAB_HEIGHT, ForceTerm, Rigidity
 
 __all__ = [
     "BOX_EDGES",
@@ -20,5 +19,4 @@ __all__ = [
     "SoftRepulsion",
     "SwitchedLennardJones",
     "Walls",
-    "body_numbers",
 ]

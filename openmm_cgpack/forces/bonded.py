@@ -37,14 +37,15 @@ class HarmonicBonds(ForceTerm):
         keep = (
             flexible_bonds(scene) if rigidity == "constraints" else np.ones(len(scene.bonds), bool)
         )
-        lengths, constants = _per_instance(scene, "bond_lengths", "bond_k")
         if not keep.any():
             return None
         force = openmm.HarmonicBondForce()
+        lengths = [model.bond_lengths for model in scene.species]
+        constants = [np.full(len(model.bonds), model.bond_k) for model in scene.species]
         rows = zip(
             scene.bonds[keep].tolist(),
-            lengths[keep].tolist(),
-            constants[keep].tolist(),
+            np.concatenate([lengths[s] for s in scene.species_index])[keep].tolist(),
+            np.concatenate([constants[s] for s in scene.species_index])[keep].tolist(),
             strict=True,
         )
         for (first, second), length, k in rows:
@@ -84,16 +85,3 @@ class HarmonicAngles(ForceTerm):
             for (first, vertex, last), angle in zip(triples, model.rest_angles, strict=True):
                 force.addAngle(first, vertex, last, float(angle), model.angle_k)
         return force if force.getNumAngles() else None
-
-
-def _per_instance(scene: Scene, values: str, constant: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return a per-term array and a per-model constant, spread over the terms of all instances."""
-    per_species = [getattr(model, values) for model in scene.species]
-    spread = [
-        np.full(len(v), getattr(m, constant))
-        for v, m in zip(per_species, scene.species, strict=True)
-    ]
-    return (
-        np.concatenate([per_species[s] for s in scene.species_index]),
-        np.concatenate([spread[s] for s in scene.species_index]),
-    )

@@ -1,12 +1,14 @@
-"""Forces on single balls."""
+"""Forces on single balls: the centre pull, and what keeps balls out of walls and the obstacle."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core import Scene
+import numpy as np
+
+from ..core import Obstacle, Scene
 from ..core.settings import kind, setting
-from .terms import ForceTerm, Rigidity
+from .terms import SLAB_HEIGHT, ForceTerm, Rigidity
 
 if TYPE_CHECKING:
     import openmm
@@ -50,3 +52,125 @@ class CentrePull(ForceTerm):
         for ball in range(scene.n_balls):
             force.addParticle(ball, ())
         return force
+
+
+@kind("walls")
+class Walls(ForceTerm):
+    """The walls of a slab push balls back: ``U = k/2 (|z| + radius - height/2)^2`` beyond them.
+
+    Examples
+    --------
+    Only a slab has walls:
+
+    >>> from openmm_cgpack import Slab, Filament, place
+    >>> tubes = [(Filament(n_balls=5).build(), 3)]
+    >>> Walls().build(place(tubes, boundary=Slab(box=60), seed=1), "bonds").getNumParticles()
+    15
+    >>> Walls().build(place(tubes, seed=1), "bonds") is None
+    True
+    """
+
+    k: float = setting("stiffness", unit="kJ/mol/nm²", default=10_000.0, above=0)
+
+    def build(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomExternalForce | None:
+        """Return the force, or None where the scene has no walls."""
+        import openmm
+
+        if not scene.boundary.walls[2]:
+            return None
+        force = openmm.CustomExternalForce("0.5*wall_k*max(0, abs(z) + radius - 0.5*slab_height)^2")
+        force.addGlobalParameter("wall_k", self.k)
+        force.addGlobalParameter(SLAB_HEIGHT, scene.boundary.box[2])
+        force.addPerParticleParameter("radius")
+        for ball, radius in enumerate(scene.radii.tolist()):
+            force.addParticle(ball, [radius])
+        return force
+
+
+@kind("obstacle_wall")
+class ObstacleWall(ForceTerm):
+    """The scene's obstacle pushes balls out: ``U = k/2 depth^2``.
+
+    The depth of a ball is its radius less the distance of its centre from the obstacle, from a
+    map of signed distances on the obstacle's grid.
+
+    Examples
+    --------
+    Filaments that stay inside a sphere:
+
+    >>> from openmm_cgpack import Filament, Grid, Obstacle, Placement, place
+    >>> tube = Filament(n_balls=5).build()
+    >>> grid = Grid(shape=(40, 40, 40), voxel_size=2.0, origin=[-39] * 3)
+    >>> cell = Obstacle.outside_of(lambda points: np.linalg.norm(points, axis=1) < 35, grid)
+    >>> scene = place([(tube, 3)], Placement(extent=60), obstacle=cell, seed=1)
+    >>> ObstacleWall(k=1000.0).build(scene, "bonds").getNumBonds()
+    15
+    """
+
+    k: float = setting("stiffness", unit="kJ/mol/nm²", default=10_000.0, above=0)
+
+    def build(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomCompoundBondForce | None:
+        """Return the force, or None where the scene has no obstacle."""
+        import openmm
+
+        if scene.obstacle is None:
+            return None
+        radii = scene.radii
+        depths, low, high = obstacle_depths(scene.obstacle, float(radii.max()))
+        terms, definitions = [], []
+        force = openmm.CustomCompoundBondForce(1, "")
+        for axis, a, b in zip("xyz", low.tolist(), high.tolist(), strict=True):
+            place = f"{axis}1"
+            edge = float(scene.boundary.repeat["xyz".index(axis)])
+            if edge:
+                place = f"{axis}1 - box_{axis}*floor({axis}1/box_{axis} + 0.5)"
+                force.addGlobalParameter(f"box_{axis}", edge)
+            definitions += [
+                f"{axis}n = min({b!r}, max({a!r}, {axis}w))",
+                f"{axis}w = {place}",
+            ]
+            terms.append(f"abs({axis}w - {axis}n)")
+        # Beyond its range the map goes on as at its edge, and rises where all beyond is forbidden.
+        beyond = f" + {' + '.join(terms)}" if scene.obstacle.beyond else ""
+        force.setEnergyFunction(
+            "0.5*obstacle_k*max(0, depths(xn, yn, zn) + radius - reach"
+            f"{beyond})^2; " + "; ".join(definitions)
+        )
+        force.addGlobalParameter("obstacle_k", self.k)
+        force.addGlobalParameter("reach", float(radii.max()))
+        force.addPerBondParameter("radius")
+        shape = depths.shape[::-1]
+        # OpenMM's tables run fastest along x, as [z, y, x] arrays do.
+        bounds = [edge for pair in zip(low.tolist(), high.tolist(), strict=True) for edge in pair]
+        table = openmm.Continuous3DFunction(*shape, depths.ravel().tolist(), *bounds)
+        force.addTabulatedFunction("depths", table)
+        for ball in np.flatnonzero(~scene.fixed[scene.instance_of_ball]).tolist():
+            force.addBond([ball], [float(radii[ball])])
+        return force
+
+
+def obstacle_depths(
+    obstacle: Obstacle, reach: float, *, most: int = 64
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return how deep a ball of radius `reach` stands in an obstacle, on a grid of centres.
+
+    That is `reach` less the centre's signed distance from the obstacle, at least 0: (z, y, x) nm,
+    of at most `most` points along an axis, since OpenMM fits a spline to them. With it come the
+    first and the last point, (3,) nm each; they are `reach` beyond the obstacle.
+    """
+    from scipy.ndimage import distance_transform_edt, map_coordinates
+
+    size = obstacle.voxel_size
+    pad = int(np.ceil(reach / size)) + 1
+    mask = np.pad(obstacle.mask, pad, constant_values=obstacle.beyond)
+    outside = distance_transform_edt(~mask) if mask.any() else np.full(mask.shape, np.inf)
+    inside = distance_transform_edt(mask) if not mask.all() else np.full(mask.shape, np.inf)
+    # Half a voxel lies between a voxel's centre and the face between it and the next.
+    signed = size * np.where(mask, 0.5 - inside, outside - 0.5)
+    depths = np.clip(reach - signed, 0.0, None)
+    low = obstacle.origin - pad * size
+    high = low + (np.array(mask.shape[::-1]) - 1) * size
+    counts = [min(n, most) for n in mask.shape]
+    lines = [np.linspace(0, n - 1, m) for n, m in zip(mask.shape, counts, strict=True)]
+    coarse = map_coordinates(depths, np.meshgrid(*lines, indexing="ij"), order=1)
+    return coarse, low, high

@@ -30,11 +30,9 @@ class SwitchedLennardJones(ForceTerm):
     only says that the force "drops evenly" there. It names no epsilon either: docs/forces.md has
     the table behind the default.
 
-    The form ``"custom"`` is a CustomNonbondedForce, which under ``rigidity="constraints"`` knows
-    the pairs within a body by a body number and so stays cheap for bodies of many balls.
-    ``"standard"`` is the same potential as a NonbondedForce without charges: about four times
+    The form ``"custom"`` stays cheap for bodies of many balls. ``"standard"`` is about four times
     faster on the CPU platform, but every pair within a body is an exception, so it is for models
-    of few balls. ``"auto"`` takes that form for scenes of such models and the other for others.
+    of few balls.
 
     Examples
     --------
@@ -107,8 +105,7 @@ class SwitchedLennardJones(ForceTerm):
 class SoftRepulsion(ForceTerm):
     """Balls of different bodies push each other apart: ``U = k/2 (r1 + r2 + gap - r)^2``.
 
-    Zero where they do not touch, and bounded where they do, so that no start is too bad. Pairs
-    within a rigid body are known by a body number, and bonded pairs of deformables are excluded.
+    Zero where they do not touch, and bounded where they do, so that no start is too bad.
 
     Examples
     --------
@@ -146,24 +143,9 @@ def pair_force(
 ) -> openmm.CustomNonbondedForce:
     """Return a force between all pairs of balls that are neither bonded nor of one rigid body.
 
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    rigidity : {"bonds", "constraints"}
-        With constraints, pairs of one body are told by a body number in the energy: a list of
-        exclusions would grow with the square of a body's balls.
-    energy : str
-        OpenMM's expression of ``r``, ``radius1`` and ``radius2``, kJ/mol.
-    constants : mapping of floats
-        Its global parameters.
-    radii : (b,) array
-        The balls' radii, nm.
-
-    Returns
-    -------
-    openmm.CustomNonbondedForce
-        With a cutoff, whose distance is the caller's to set.
+    `energy` is OpenMM's expression of r, radius1 and radius2, of (b,) `radii` in nm; `constants`
+    are its global parameters. The caller sets the cutoff distance. With constraints, pairs of one
+    body are told by a body number: a list of exclusions would grow with the square of its balls.
     """
     import openmm
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -60,26 +60,10 @@ SLAB_HEIGHT = "slab_height"
 """Global parameter of the Context: the distance between the walls of a slab, nm."""
 
 
-def check_rigidity(rigidity: str) -> None:
-    """Raise ValueError unless `rigidity` is one of the two."""
-    if rigidity not in get_args(Rigidity):
-        raise ValueError(f"rigidity: wanted 'bonds' or 'constraints', got {rigidity!r}")
-
-
 def body_numbers(scene: Scene) -> np.ndarray:
-    """Return a number for each ball, shared by the balls of one rigid group only.
+    """Return a number for each ball, (b,) int, shared by the balls of one rigid group only.
 
     Every ball of a deformable has its own, or it could pass through itself.
-
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-
-    Returns
-    -------
-    (b,) int array
-        Body numbers from 0.
     """
     numbers = np.arange(scene.n_balls)
     for i in range(scene.n_instances):

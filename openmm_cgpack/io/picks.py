@@ -112,9 +112,9 @@ def read_truth(path: str | os.PathLike[str]) -> ParticleTable:
     Parameters
     ----------
     path : path-like
-        A CSV that `write_particles` wrote; the folder of a run, for its ``particles.csv``; or
-        picks of copick, one JSON or a folder of them, in a project whose ``copick_config.json``,
-        in a folder above, holds the radii of the objects.
+        A CSV that `write_particles` wrote, as a run's; or picks of copick, one JSON or a folder
+        of them, in a project whose ``copick_config.json``, in a folder above, holds the
+        radii of the objects.
 
     Returns
     -------
@@ -128,8 +128,6 @@ def read_truth(path: str | os.PathLike[str]) -> ParticleTable:
         There is no such file.
     """
     path = existing(path)
-    if path.is_dir() and ((path / "particles.csv").exists() or (path / "manifest.json").exists()):
-        return read_particles(existing(path / "particles.csv"))
     if not path.is_dir() and path.suffix != ".json":
         return read_particles(path)
     picks, rotation = _read_copick(path)

@@ -38,10 +38,9 @@ from ..core import BallModel, PackedScene, RigidTransforms
 from ..core.settings import Settings, setting
 from ..core.tables import to_table
 from ..poses import extract_transforms
-from .limits import Limits
 from .repulsion import Overlaps, Repulsion
 from .scenes import Packable, as_packed, joined, measured, moved_bodies, wrapped
-from .surfaces import Surface, atom_points, ball_points
+from .surfaces import Limits, Surface, atom_points, ball_points
 
 _SKIN = 0.4
 _WIDE_SKIN = 0.8

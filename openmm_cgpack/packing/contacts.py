@@ -43,50 +43,24 @@ _MARGIN = 2.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PointPairs:
-    """Pairs of points of different bodies, as a list that bodies keep while they move a little.
-
-    Parameters
-    ----------
-    body : (q,) int array
-        Body of each point in the list. A point is in it once for every body that it is close to.
-    number : (q,) int array
-        Which of its body's points it is.
-    points : (q, 3) array
-        The points in their bodies' frames, nm.
-    shift : (q, 3) array
-        What is added to a point in the scene to get its image next to the other body, nm.
-    first, second : (k,) int arrays
-        The pairs, as rows of `points`.
-    touch : (k,) array
-        Distance at which the two points of a pair touch, nm.
-    """
+    """Pairs of points of different bodies: q points, and k pairs of them as rows of these."""
 
     body: np.ndarray
+    """Body of each point, (q,). A point is in it once for every body that it is close to."""
     number: np.ndarray
+    """Which of its body's points it is, (q,)."""
     points: np.ndarray
+    """The points in their bodies' frames, (q, 3) nm."""
     shift: np.ndarray
+    """What is added to a point in the scene to get its image next to the other body, (q, 3) nm."""
     first: np.ndarray
     second: np.ndarray
     touch: np.ndarray
+    """Distance at which the two points of a pair touch, (k,) nm."""
 
 
 class ContactList:
-    """The pairs of points that touch or nearly do, kept up while bodies move.
-
-    A pair of bodies is looked at again when it has moved by the skin since it was last looked at,
-    and by what it had to spare beyond that; so no two points touch without being listed.
-
-    Parameters
-    ----------
-    surfaces : list of Surface
-        That of each body.
-    boundary : Open, Periodic or Slab
-        Where the scene ends.
-    skin : float
-        How far beyond touching pairs are listed, nm.
-    moving : (n,) bool array
-        Bodies that move; pairs of two others are left out.
-    """
+    """The pairs of points that touch or come within a skin of it, kept up while bodies move."""
 
     def __init__(
         self, surfaces: list[Surface], boundary: Boundary, *, skin: float, moving: np.ndarray
@@ -112,13 +86,7 @@ class ContactList:
         self.live = np.flatnonzero(self.watched[self.bodies].any(axis=1))
 
     def update(self, poses: RigidTransforms) -> bool:
-        """Look again at the pairs of bodies that have moved too far.
-
-        Returns
-        -------
-        bool
-            Whether `pairs` are others than after the last update.
-        """
+        """Look again at bodies that have moved too far; return whether `pairs` are others now."""
         centres = poses.translations
         if self.centres is None or (
             np.linalg.norm(centres - self.centres, axis=1).max() > (_MARGIN - self.skin) / 2
@@ -188,24 +156,16 @@ class ContactList:
         return PointPairs(
             body=np.repeat(self.bodies[pairs].reshape(-1), sizes.reshape(-1)),
             shift=np.repeat(shifts, sizes.reshape(-1), axis=0),
-            number=_joined([c.number for c in close], np.empty(0, np.int64)),
-            points=_joined([c.points for c in close], np.empty((0, 3))),
-            first=_joined([c.first for c in close], np.empty(0, np.int32)) + start,
-            second=_joined([c.second for c in close], np.empty(0, np.int32)) + start,
-            touch=_joined([c.touch for c in close], np.empty(0)),
+            number=np.concatenate([np.empty(0, np.int64), *(c.number for c in close)]),
+            points=np.concatenate([np.empty((0, 3)), *(c.points for c in close)]),
+            first=np.concatenate([np.empty(0, np.int32), *(c.first for c in close)]) + start,
+            second=np.concatenate([np.empty(0, np.int32), *(c.second for c in close)]) + start,
+            touch=np.concatenate([np.empty(0), *(c.touch for c in close)]),
         )
 
 
 class _Close:
-    """The points of two bodies that are close: those of the first, then those of the second.
-
-    Parameters
-    ----------
-    first, second : Surface
-        The bodies'.
-    rows : (k, 2) int array
-        Pairs of their points.
-    """
+    """The points of two bodies that are close: those of the first, then those of the second."""
 
     def __init__(self, first: Surface, second: Surface, rows: np.ndarray) -> None:
         mine, here = np.unique(rows[:, 0], return_inverse=True)
@@ -219,20 +179,8 @@ class _Close:
         self.touch = first.radii[rows[:, 0]] + second.radii[rows[:, 1]]
 
 
-def _joined(parts: list[np.ndarray], none: np.ndarray) -> np.ndarray:
-    return np.concatenate([none, *parts])
-
-
 def moved_by(poses: RigidTransforms, before: RigidTransforms, reach: np.ndarray) -> np.ndarray:
-    """Return how far the farthest point of each body has moved at most, (n,) nm.
-
-    Parameters
-    ----------
-    poses, before : RigidTransforms
-        Now, and before.
-    reach : (n,) array
-        Distance of the farthest point from the body's origin, nm.
-    """
+    """Return how far the farthest point of each body has moved at most, (n,) nm."""
     return _farthest(
         poses.rotations - before.rotations, poses.translations - before.translations, reach
     )

@@ -43,13 +43,7 @@ _BLOCK = 80
 
 
 class Shape:
-    """What a species fills, in its body frame, as points that are drawn on a lattice at any pose.
-
-    Parameters
-    ----------
-    model : BallModel
-        The species. A molecule's shape is that of its atoms, others' that of their balls.
-    """
+    """What a species fills, in its body frame: a molecule's atoms, or the balls of others."""
 
     def __init__(self, model: BallModel) -> None:
         structure = model.structure
@@ -68,26 +62,11 @@ class Shape:
     def draw(
         self, rotation: np.ndarray, offset: np.ndarray, size: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the voxels of a pose.
+        """Return the voxels (x, y, z) of a pose as a mask, and the lattice index of its first.
 
-        Of voxels that are equally full, and in cavities, those with the fuller surroundings come
-        first.
-
-        Parameters
-        ----------
-        rotation : (3, 3) array
-            Rotation from the body frame.
-        offset : (3,) array
-            Where the body's origin lies, in voxels, from the centre of voxel (0, 0, 0).
-        size : (3,) array
-            Edges of a voxel, nm.
-
-        Returns
-        -------
-        mask : (x, y, z) bool array
-            The voxels.
-        low : (3,) int array
-            Index of the first of them on the lattice.
+        `offset` says where the body's origin lies, in voxels from the centre of voxel (0, 0, 0);
+        `size` is the edges of a voxel, nm. Of voxels that are equally full, and in cavities, those
+        with the fuller surroundings come first.
         """
         from scipy.ndimage import correlate1d
 
@@ -114,17 +93,7 @@ class Shape:
 
 
 class Lattice:
-    """Which voxels of a box are taken.
-
-    Parameters
-    ----------
-    boundary : Periodic or Slab
-        The box. A slab has layers of taken voxels for its walls.
-    spacing : float
-        Longest edge of a voxel, nm.
-    obstacle : Obstacle, optional
-        What is taken from the start.
-    """
+    """Which voxels of a box are taken; `spacing` is the longest edge that they may have, nm."""
 
     def __init__(self, boundary: Boundary, *, spacing: float, obstacle: Obstacle | None) -> None:
         box = np.array(boundary.box)

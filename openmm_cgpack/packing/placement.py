@@ -17,7 +17,7 @@ from ..core import BallModel, Obstacle, Open, PlacementError, RigidTransforms, S
 from ..core.boundary import Boundary
 from ..core.settings import Settings, setting
 from .instances import Instances
-from .limits import Limits
+from .surfaces import Limits
 
 _TRIES = 200
 _GROWTH = 1.1

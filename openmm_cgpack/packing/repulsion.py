@@ -16,36 +16,25 @@ import numpy as np
 from ..core import RigidTransforms
 from ..core.boundary import Boundary
 from .contacts import ContactList, PointPairs, moved_by
-from .limits import Limits
-from .surfaces import Surface
+from .surfaces import Limits, Surface
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Overlaps:
-    """What overlaps there are.
-
-    Parameters
-    ----------
-    energy : float
-        Of all overlaps: half the sum of their squares, nm^2.
-    beyond : float
-        The same of how far overlaps are deeper than allowed, nm^2.
-    deepest : float
-        The deepest overlap, nm.
-    points : int
-        Points with one deeper than allowed.
-    clashing : (n,) bool array
-        Bodies with one deeper than allowed.
-    touching : (2, k) int array
-        Pairs of bodies that touch, both ways.
-    """
+    """What overlaps there are, and which of them are deeper than allowed."""
 
     energy: float
+    """Half the sum of the squares of all overlaps, nm^2."""
     beyond: float
+    """The same of how far they are deeper than allowed, nm^2."""
     deepest: float
+    """The deepest overlap, nm."""
     points: int
+    """Points with one deeper than allowed."""
     clashing: np.ndarray
+    """Bodies with one deeper than allowed, (n,) bool."""
     touching: np.ndarray
+    """Pairs of bodies that touch, both ways, (2, k)."""
 
     @property
     def bodies(self) -> int:
@@ -63,38 +52,27 @@ class Overlaps:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pushes:
-    """Forces at the points of n bodies.
-
-    Parameters
-    ----------
-    n : int
-        Number of bodies.
-    owner, other : (k,) int arrays
-        The body that is pushed, and by which; -1 for walls and the obstacle.
-    point : (k,) int array
-        A number for each point of all bodies, the same wherever it is pushed.
-    lever : (k, 3) array
-        From the body's origin to the point, nm.
-    force : (k, 3) array
-        Force on it: a vector as long as the overlap is deep, nm.
-    depth : (k,) array
-        How deep the overlap is, nm.
-    """
+    """Forces at k points of n bodies; those of two bodies on each other are in it twice."""
 
     n: int
     owner: np.ndarray
+    """The body that is pushed, (k,)."""
     other: np.ndarray
+    """By which, (k,); -1 for walls and the obstacle."""
     point: np.ndarray
+    """A number for each point of all bodies, the same wherever it is pushed, (k,)."""
     lever: np.ndarray
+    """From the body's origin to the point, (k, 3) nm."""
     force: np.ndarray
+    """A vector as long as the overlap is deep, (k, 3) nm."""
     depth: np.ndarray
+    """How deep the overlap is, (k,) nm."""
 
     def overlaps(self, allowed: float) -> Overlaps:
         """Return the overlaps, and which of them are deeper than allowed (nm)."""
         bad = self.depth > allowed
         clashing = np.zeros(self.n, bool)
         clashing[self.owner[bad]] = True
-        # Each overlap of two bodies is here twice.
         return Overlaps(
             energy=float((self.depth**2).sum() / 4),
             beyond=float(((self.depth[bad] - allowed) ** 2).sum() / 4),
@@ -127,18 +105,8 @@ class Pushes:
 class Repulsion:
     """Pushes of bodies on each other, and of walls and the obstacle on them.
 
-    Parameters
-    ----------
-    surfaces : list of Surface
-        That of each body.
-    boundary : Open, Periodic or Slab
-        Where the scene ends.
-    limits : Limits
-        Its walls and obstacle.
-    skin : float
-        How far beyond touching pairs of points are listed, nm.
-    moving : (n,) bool array
-        Bodies that move.
+    Pairs of points are listed up to a skin beyond touching, nm; `moving` (n,) bool are the bodies
+    that move.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The points of a body that may touch others, and a fast answer to which of them do.
+"""What bodies touch each other with, and the walls and obstacles that they touch.
 
 **The problem.** Two large molecules have thousands of atoms each, and a scene has many thousands of
 pairs of molecules whose enclosing spheres meet. Most of these pairs do not touch, and of those that
@@ -23,6 +23,10 @@ several atoms each) or from `ball_points` (balls of about forty atoms).
 once for each species and takes its bounding box in voxels. It is read at the nearest voxel, so its
 distance may be wrong by half a voxel's diagonal at either end; this is subtracted, so that a
 look-up errs on the side of searching too much and no close pair is lost.
+
+**Walls and the obstacle** (`Limits`). Walls are planes, so their depth is exact. The obstacle is
+any set of voxels; its depth is read off a map of signed distances, from the nearest entry and its
+gradient.
 """
 
 from __future__ import annotations
@@ -30,7 +34,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import KDTree
 
-from ..core import BallModel
+from ..core import BallModel, Obstacle
+from ..core.boundary import Boundary
+from ..forces.external import obstacle_depths
 
 _CELL = 1.2
 _VOXEL = 0.3
@@ -41,16 +47,9 @@ the radii that would do so without overlaps, in five of them."""
 
 
 class Surface:
-    """The points of a body that may touch others, in its body frame.
+    """The points of a body, (p, 3) nm in its frame, and the distance (p,) that each keeps.
 
-    Parameters
-    ----------
-    points : (p, 3) array
-        Points, nm.
-    radii : (p,) array
-        Distance that each keeps: two points touch at the sum of theirs, nm.
-    cutoff : float
-        Largest distance from its points at which others are looked for, nm.
+    Two points touch at the sum of their distances; others are looked for up to a cutoff from them.
     """
 
     def __init__(self, points: np.ndarray, radii: np.ndarray, *, cutoff: float) -> None:
@@ -101,24 +100,11 @@ class Surface:
     def near(
         self, other: Surface, to_other: tuple[np.ndarray, np.ndarray], skin: float
     ) -> tuple[np.ndarray, float]:
-        """Return the pairs of points of two surfaces that touch or come within a skin of it.
+        """Return the pairs of points (k, 2) of two surfaces that touch or come within a skin of it.
 
-        Parameters
-        ----------
-        other : Surface
-            The other body's.
-        to_other : ((3, 3), (3,)) arrays
-            Rotation and translation from this body's frame to the other's.
-        skin : float
-            How far beyond touching, nm.
-
-        Returns
-        -------
-        pairs : (k, 2) int array
-            Points of this surface and of the other.
-        spare : float
-            How far the bodies may come closer before a pair is within the skin that is not
-            listed, nm; 0 where some are listed.
+        `to_other` is the rotation and the translation from this body's frame to the other's. The
+        second result is by how much, in nm, the bodies may come closer before a pair is within the
+        skin that is not listed; 0 where some are listed.
         """
         turn, shift = to_other
         cutoff = self.largest + other.largest + skin
@@ -142,22 +128,12 @@ class Surface:
 
 
 def atom_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return a molecule's atoms, or the points that stand for several atoms each.
+    """Return what touches, in the body frame, and how close others may come to it: (p, 3), (p,) nm.
 
-    Parameters
-    ----------
-    model : BallModel
-        A rigid body.
-    distance : float
-        Distance at which two atoms touch, nm.
-
-    Returns
-    -------
-    points, radii : (p, 3) and (p,) arrays
-        Points in the body frame, and how close others' may come to each, nm. Atoms keep half the
-        distance. Points of several atoms are balls whose union has the envelope's volume, and may
-        overlap by as much as the envelopes of atoms that touch. A body without a structure has its
-        balls.
+    These are a molecule's atoms, which keep half the distance at which two atoms touch. A library
+    species' points stand for several atoms: as balls whose union has the envelope's volume, they
+    may overlap by as much as the envelopes of atoms that touch. Without a structure it is the
+    balls.
     """
     from ..structures.envelope import ATOM_RADIUS
 
@@ -175,20 +151,9 @@ def atom_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarr
 
 
 def ball_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return a molecule as balls of about forty atoms each, which together hold all of them.
+    """Return a molecule as balls, which together hold all of it: (p, 3) centres and (p,) radii, nm.
 
-    Parameters
-    ----------
-    model : BallModel
-        A rigid body.
-    distance : float
-        Distance at which two atoms touch, nm.
-
-    Returns
-    -------
-    points, radii : (p, 3) and (p,) arrays
-        Centres in the body frame and radii, nm: one ball for the atoms in each cube of 0.9 nm, as
-        small as holds all of them.
+    One ball, as small as can be, holds the atoms in each cube of 0.9 nm, about forty.
     """
     points, keep = atom_points(model, distance)
     cells = np.floor(points / _FINE).astype(np.int64)
@@ -199,3 +164,58 @@ def ball_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarr
     radii = np.zeros(len(counts))
     np.maximum.at(radii, group, np.linalg.norm(points - centres[group], axis=1) + keep)
     return centres, radii
+
+
+class Limits:
+    """Walls and obstacle of a scene; `reach` is the largest radius that will be asked for, nm."""
+
+    def __init__(self, boundary: Boundary, obstacle: Obstacle | None, reach: float) -> None:
+        self.boundary = boundary
+        self.top = np.where(boundary.walls, np.array(boundary.box) / 2, np.inf)
+        self.obstacle = None if obstacle is None else _ObstacleMap(obstacle, reach)
+        self.exist = self.obstacle is not None or bool(boundary.walls.any())
+
+    def depth(self, places: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return how deep balls stand in a wall or the obstacle, and the way out, (p,), (p, 3).
+
+        Depths are in nm, and at most 0 for a ball that is clear.
+        """
+        rows = np.arange(len(places))
+        beyond = np.abs(places) + radii[:, None] - self.top
+        axis = beyond.argmax(axis=1)
+        depth, normal = beyond[rows, axis], np.zeros((len(places), 3))
+        normal[rows, axis] = -np.sign(places[rows, axis])
+        if self.obstacle is not None:
+            other, out = self.obstacle.depth(self.boundary.wrap(places), radii)
+            deeper = other > depth
+            depth = np.where(deeper, other, depth)
+            normal[deeper] = out[deeper]
+        return depth, normal
+
+
+class _ObstacleMap:
+    """Depths read off a map of signed distances, to first order."""
+
+    def __init__(self, obstacle: Obstacle, reach: float) -> None:
+        self.reach = reach
+        self.depths, self.low, high = obstacle_depths(obstacle, reach, most=400)
+        self.step = (high - self.low) / (np.array(self.depths.shape[::-1]) - 1)
+        self.slope = np.stack(np.gradient(self.depths, *self.step[::-1])[::-1], axis=-1)
+        self.beyond = obstacle.beyond
+
+    def depth(self, places: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return depths, (p,) nm, below 0 outside, and the directions out of it, (p, 3)."""
+        index = (places - self.low) / self.step
+        last = np.array(self.depths.shape[::-1]) - 1
+        nearest = np.clip(np.rint(index), 0, last).astype(np.int64)
+        i, j, k = nearest.T
+        out = -self.slope[k, j, i]
+        off = (index - nearest) * self.step
+        depth = self.depths[k, j, i] - np.einsum("pi,pi->p", out, off)
+        outer = ((index < 0) | (index > last)).any(axis=1)
+        if self.beyond:
+            out[outer] = -off[outer]
+        else:
+            depth[outer] = 0.0
+        size = np.linalg.norm(out, axis=1)[:, None]
+        return depth + radii - self.reach, out / np.maximum(size, 1e-12)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from ..core import BallModel, Scene
 from ..core.boundary import Boundary
 from ..core.runtime import integer_seed, seed_sequence
 from ..forces import ForceTerm, Rigidity
-from ..forces.terms import check_rigidity
 from .platforms import Run, choose_platform
 from .topology import to_topology
 
@@ -60,7 +59,8 @@ def create_system(
     """
     import openmm
 
-    check_rigidity(rigidity)
+    if rigidity not in get_args(Rigidity):
+        raise ValueError(f"rigidity: wanted 'bonds' or 'constraints', got {rigidity!r}")
     system = openmm.System()
     # OpenMM does not move particles without mass.
     for mass in np.where(scene.fixed[scene.instance_of_ball], 0.0, scene.masses).tolist():
@@ -104,28 +104,8 @@ def langevin_simulation(
 ) -> openmm.app.Simulation:
     """Return a Simulation of a scene's System with Langevin dynamics, its positions set.
 
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    system : openmm.System
-        Its System.
-    temperature, friction, timestep : float
-        Of the dynamics, K, 1/ps and ps.
-    constraint_tolerance : float
-        Relative precision of constrained distances.
-    run : Run
-        The platform.
-    seed : int or numpy.random.SeedSequence
-        Seed of the dynamics.
-    reporters : sequence of OpenMM reporters, optional
-        Added to the Simulation.
-    positions : (b, 3) array, optional
-        Ball centres, nm; where they were placed when left out.
-
-    Returns
-    -------
-    openmm.app.Simulation
+    Temperature is in K, friction in 1/ps, the timestep in ps; `constraint_tolerance` is relative.
+    Positions, (b, 3) nm, are those where the balls were placed when left out.
     """
     import openmm
     import openmm.app
@@ -141,26 +121,9 @@ def langevin_simulation(
 
 
 def periodic_vectors(boundary: Boundary, reach: float) -> list[tuple[float, float, float]]:
-    """Return the box vectors that OpenMM wants for a boundary.
+    """Return the box vectors, nm, that OpenMM wants for a box and forces of a longest cutoff, nm.
 
     OpenMM repeats a box along all three axes: a slab's is so high that its images do not meet.
-
-    Parameters
-    ----------
-    boundary : Periodic or Slab
-        The boundary.
-    reach : float
-        Longest cutoff of the forces, nm.
-
-    Returns
-    -------
-    list of three tuples
-        The vectors, nm.
-
-    Raises
-    ------
-    ValueError
-        The box is narrower than two cutoffs.
     """
     edges = np.array(boundary.box)
     if boundary.walls[2]:
@@ -181,7 +144,7 @@ class _Bodies:
         self.sites: list[tuple[int, tuple[int, ...], np.ndarray]] = []
         self.masses: list[tuple[int, float]] = []
         for group in model.rigid_groups:
-            anchors = anchor_balls(model, group)
+            anchors = _anchor_balls(model, group)
             for first, second in combinations(anchors, 2):
                 length = float(np.linalg.norm(model.positions[first] - model.positions[second]))
                 self.constraints.append((first, second, length))
@@ -211,29 +174,12 @@ class _Bodies:
             system.setVirtualSite(offset + ball, site)
 
 
-def anchor_balls(model: BallModel, group: np.ndarray) -> tuple[int, ...]:
+def _anchor_balls(model: BallModel, group: np.ndarray) -> tuple[int, ...]:
     """Return the balls of a rigid group that carry its mass: three, or all of fewer.
 
     Of the balls farthest from the group's centre, these are the three with the largest triangle,
     where a triangle counts the less the farther its centroid is from the group's centre, since
     that is where the body's mass will be.
-
-    Parameters
-    ----------
-    model : BallModel
-        The model.
-    group : (g,) int array
-        One of its rigid groups.
-
-    Returns
-    -------
-    tuple of int
-        The anchors.
-
-    Raises
-    ------
-    ValueError
-        More than two balls lie on a line.
     """
     if len(group) < 3:
         return tuple(int(ball) for ball in group)

@@ -75,8 +75,7 @@ def test_the_true_list_is_a_list_of_picks_too(tmp_path):
     picks = read_picks(tmp_path / "particles.csv")
     np.testing.assert_allclose(picks.positions, PLACES)
     assert picks.species.tolist() == ["a", "b"]
-    for path in (tmp_path, tmp_path / "particles.csv"):
-        assert read_truth(path).radius.tolist() == [3, 4]
+    assert read_truth(tmp_path / "particles.csv").radius.tolist() == [3, 4]
 
 
 def test_star_in_pixels_of_the_optics_group(tmp_path):

@@ -8,9 +8,8 @@ from scipy.spatial.transform import Rotation
 from openmm_cgpack.core import Periodic, RigidTransforms, Scene, Slab
 from openmm_cgpack.packing import ClashRemoval, remove_clashes
 from openmm_cgpack.packing.contacts import ContactList
-from openmm_cgpack.packing.limits import Limits
 from openmm_cgpack.packing.repulsion import Repulsion
-from openmm_cgpack.packing.surfaces import Surface, atom_points
+from openmm_cgpack.packing.surfaces import Limits, Surface, atom_points
 from openmm_cgpack.poses import extract_transforms
 
 BOX = 9.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from openmm_cgpack.core import Grid, Obstacle, Open, Periodic, Slab
-from openmm_cgpack.packing.limits import Limits
+from openmm_cgpack.packing.surfaces import Limits
 
 PLACES = np.array([[0.0, 0, 3.5], [0, 0, -3.9], [9, 9, 1]])
 
