@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core import PackedScene, PackingError, PlacementError, RigidTransforms, Scene
 from ..core.boundary import Boundary
-from ..core.seeds import seed_sequence
+from ..core.runtime import seed_sequence
 from ..core.settings import kind, setting
 from ..core.tables import to_table
 from ..models import SHAPE_COVER, Cover

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core import PackedScene, Scene
 from ..core.boundary import Boundary
-from ..core.progress import progress_bar
+from ..core.runtime import progress_bar
 from ..core.settings import Settings, setting
 from ..forces import ForceTerm
 from ..models import PAPER_COVER, Cover

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from importlib.resources import as_file, files
 from itertools import pairwise
@@ -178,12 +179,13 @@ def recipe_from(
     """
     document = dict(document)
     imaging = document.get("imaging")
-    if isinstance(imaging, dict) and "preset" in imaging:
-        rest = {key: value for key, value in imaging.items() if key != "preset"}
-        chosen = preset(imaging["preset"])
-        changed = from_table(type(chosen), rest, where="[imaging]", base=chosen, folder=folder)
-        document["imaging"] = to_table(changed)
-    return from_table(Recipe, document, folder=folder, base=base)
+    if not isinstance(imaging, dict) or "preset" not in imaging:
+        return from_table(Recipe, document, folder=folder, base=base)
+    rest = {key: value for key, value in document.pop("imaging").items() if key != "preset"}
+    chosen = preset(imaging["preset"])
+    changed = from_table(type(chosen), rest, where="[imaging]", base=chosen, folder=folder)
+    recipe = from_table(Recipe, document, folder=folder, base=base)
+    return dataclasses.replace(recipe, imaging=changed)
 
 
 def demo_recipe() -> Recipe:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core import BallModel, PackedScene, ParticleTable, Scene, Volume
-from ..core.seeds import stage_seed
+from ..core.runtime import stage_seed
 from ..density import Labels, particle_table, render_density, render_labels
 from ..imaging import Rendered, render
 from ..io.scenes import load_scene, save_scene
