@@ -9,7 +9,7 @@ from .particles import ParticleTable, Picks
 from .scene import History, PackedScene, Scene
 from .structure import AtomicStructure
 from .tilts import TiltOptics, TiltSeries
-from .transforms import RigidTransforms
+from .transforms import RigidTransforms, from_zyz, to_quaternion, to_zyz
 from .volume import Grid, LabelVolume, Volume
 
 __all__ = [
@@ -39,4 +39,7 @@ __all__ = [
     "TiltOptics",
     "TiltSeries",
     "Volume",
+    "from_zyz",
+    "to_quaternion",
+    "to_zyz",
 ]
