@@ -35,12 +35,15 @@ def main(
     options = parser.parse_args(arguments)
     if options.structures is not None and not options.structures.is_dir():
         parser.error(f"--structures: {options.structures}: no such folder")
+    try:
+        run_on = openmm_cgpack.Run(platform=options.platform, threads=options.threads)
+    except ValueError as error:
+        parser.error(str(error))
     settings = Settings(
         full=not options.quick,
         seed=options.seed,
         structures=options.structures,
-        platform=options.platform,
-        threads=options.threads,
+        run=run_on,
         progress=not options.quiet and sys.stderr.isatty(),
     )
     sections: list[Section] = []

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from reduction import reduce_structure, write_points
 
-from openmm_cgpack.core.errors import StructureError
+from openmm_cgpack.core.runtime import StructureError
 from openmm_cgpack.core.structure import AtomicStructure
 from openmm_cgpack.core.volume import Volume
 from openmm_cgpack.density import Sampling, species_map

@@ -9,7 +9,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from openmm_cgpack import BallModel, LabelVolume, PackedScene, extract_transforms
-from openmm_cgpack.core.superposition import superpose
+from openmm_cgpack.core.transforms import superpose
 
 CLASH = 0.35
 """Library points (six atoms each) of two molecules nearer than this stand in each other, nm."""

@@ -101,7 +101,7 @@ def tilt_series(settings: Settings) -> Rendered:
         dense_series(settings)[-1].density,
         MICROSCOPE,
         seed=settings.seed_of("noise"),
-        threads=settings.threads,
+        threads=settings.run.threads,
     )
 
 

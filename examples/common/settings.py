@@ -7,13 +7,13 @@ import contextlib
 import io
 import os
 import runpy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from openmm_cgpack import Run
-from openmm_cgpack.core.seeds import stage_seed
+from openmm_cgpack.core.runtime import stage_seed
 
 from .section import Section
 
@@ -29,14 +29,8 @@ class Settings:
     full: bool = False  # as large as in the paper, or small
     seed: int = 0
     structures: str | os.PathLike[str] | None = None  # a folder of files, for every atom
-    platform: str | None = None
-    threads: int | None = None
+    run: Run = field(default_factory=Run)  # where packings run
     progress: bool = False
-
-    @property
-    def run(self) -> Run:
-        """Where packings run."""
-        return Run(platform=self.platform, threads=self.threads)
 
     def seed_of(self, stage: str, index: int = 0) -> np.random.SeedSequence:
         """Return the seed of a stage ("models", "placement", "dynamics" or "noise")."""

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from openmm_cgpack.core import PackedScene
-from openmm_cgpack.core.seeds import integer_seed, seed_sequence
+from openmm_cgpack.core.runtime import integer_seed, seed_sequence
 from openmm_cgpack.core.settings import kind, setting
 from openmm_cgpack.forces import HarmonicAngles, HarmonicBonds, SoftRepulsion, Walls
 from openmm_cgpack.models import SHAPE_COVER

@@ -1,16 +1,15 @@
 """The nouns: frozen data types on which every function acts. numpy and scipy only."""
 
 from .boundary import Boundary, Open, Periodic, Slab
-from .errors import PackingError, PlacementError, StructureError
 from .geometry import Curve, Geometry, Line, Mesh, Surface
 from .model import BallModel
-from .obstacle import Obstacle
 from .particles import ParticleTable, Picks
+from .runtime import PackingError, PlacementError, StructureError
 from .scene import History, PackedScene, Scene
 from .structure import AtomicStructure
 from .tilts import TiltOptics, TiltSeries
 from .transforms import RigidTransforms, from_zyz, to_quaternion, to_zyz
-from .volume import Grid, LabelVolume, Volume
+from .volume import Grid, LabelVolume, Obstacle, Volume
 
 __all__ = [
     "AtomicStructure",

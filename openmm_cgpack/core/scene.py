@@ -11,8 +11,8 @@ import numpy as np
 from .arrays import frozen, noun
 from .boundary import Boundary, Open
 from .model import BallModel
-from .obstacle import Obstacle
 from .transforms import RigidTransforms
+from .volume import Obstacle
 
 
 @noun

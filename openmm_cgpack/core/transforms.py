@@ -1,4 +1,4 @@
-"""Rigid transforms, many at a time, and their rotations as angles and quaternions."""
+"""Rigid transforms, many at a time: angles, quaternions, and what brings a body onto points."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from .arrays import frozen, noun
+
+FLAT = 1e-4
+"""A body is a line or a plane where its extent across is below this part of its length: what is
+left across says nothing of how the body is turned."""
+
+_PARALLEL = 1e-12
 
 
 @noun
@@ -174,3 +180,137 @@ def to_quaternion(rotations: np.ndarray) -> np.ndarray:
     if len(rotations) == 0:
         return np.empty((0, 4))
     return Rotation.from_matrix(rotations).as_quat(canonical=True) + 0.0
+
+
+@noun
+class Superposition:
+    """How a body lies best on its moved points, n times.
+
+    Parameters
+    ----------
+    transforms : RigidTransforms
+        n transforms from the body to its moved points.
+    rms : (n,) array
+        Root mean square distances, weighted, that are left.
+    mirrored : (n,) bool array
+        Whether a rotation with a reflection fits better than any without; never so for points in
+        a plane or on a line, which are their own mirror images.
+    """
+
+    transforms: RigidTransforms
+    rms: np.ndarray
+    mirrored: np.ndarray
+
+
+def superpose(
+    reference: np.ndarray,
+    moved: np.ndarray,
+    *,
+    start: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+) -> Superposition:
+    """Return the least-squares rotations and translations of a body onto its moved points.
+
+    Kabsch 1976 (Acta Cryst. A32, 922): with H the covariance of moved and reference points about
+    their means and ``H = U S V^T``, the best proper rotation is ``U diag(1, 1, det(U V^T)) V^T``.
+    The points of a body on a line leave the turn about it open; it then gets the smallest rotation
+    from `start` that aligns the line. A lone point keeps `start`.
+
+    Parameters
+    ----------
+    reference : (b, 3) array
+        Points of the body.
+    moved : (n, b, 3) or (b, 3) array
+        The same points after it moved, n times or once.
+    start : (n, 3, 3) array, optional
+        Rotations before; by default none.
+    weights : (b,) array, optional
+        Positive weights of the points; by default all weigh the same.
+
+    Returns
+    -------
+    Superposition
+
+    Raises
+    ------
+    ValueError
+        Shapes do not fit each other, or the weights do not sum to a positive number.
+
+    Examples
+    --------
+    >>> quarter = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    >>> body = np.array([[0.0, 0, 0], [3, 0, 0], [0, 2, 0], [0, 0, 1]])
+    >>> found = superpose(body, body @ quarter.T + [1, 2, 3])
+    >>> bool(np.allclose(found.transforms.rotations[0], quarter)), round(float(found.rms[0]), 9)
+    (True, 0.0)
+    """
+    reference = frozen(reference, "reference", (None, 3))
+    b = len(reference)
+    moved = frozen(np.reshape(moved, (-1, *np.shape(moved)[-2:])), "moved", (None, b, 3))
+    start = np.broadcast_to(np.eye(3) if start is None else start, (len(moved), 3, 3))
+    share = frozen(np.ones(b) if weights is None else weights, "weights", (b,))
+    if not share.sum() > 0:
+        raise ValueError(f"weights: wanted a positive sum, got {share.sum():g}")
+    share = share / share.sum()
+    middle, there = share @ reference, np.einsum("b,nbi->ni", share, moved)
+    body, places = reference - middle, moved - there[:, None]
+    rotations, mirrored = _rotations(body, places, share, start)
+    left = np.einsum("nij,bj->nbi", rotations, body) - places
+    transforms = RigidTransforms(rotations=rotations, translations=there - rotations @ middle)
+    rms = np.sqrt(np.einsum("b,nbi->n", share, left**2))
+    return Superposition(transforms=transforms, rms=rms, mirrored=mirrored)
+
+
+def _rotations(
+    body: np.ndarray, places: np.ndarray, share: np.ndarray, start: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return rotations about the means, and which are mirrored."""
+    if len(body) < 2 or len(places) == 0:
+        return np.array(start), np.zeros(len(places), bool)
+    weighted = body * share[:, None]
+    covariance = np.einsum("nbi,bj->nij", places, weighted)
+    u, s, vt = np.linalg.svd(covariance)
+    handedness = np.sign(np.linalg.det(u @ vt))
+    signs = np.ones_like(s)
+    signs[:, 2] = handedness
+    rotations = (u * signs[:, None, :]) @ vt
+    extent, axes = np.linalg.svd(body * np.sqrt(share)[:, None], full_matrices=False)[1:]
+    extent = np.concatenate([extent, np.zeros(3 - len(extent))])
+    if extent[1] <= FLAT * extent[0]:
+        line = axes[0] * extent[0]
+        rotations = shortest_rotations(start @ line, covariance @ line) @ start
+        return rotations, np.zeros(len(places), bool)
+    mirrored = (handedness < 0) & (extent[2] > FLAT * extent[0])
+    # Points that fell onto one line have no turn about it either; u0 and v0 are the lines.
+    fallen = s[:, 1] <= FLAT**2 * s[:, 0]
+    before = np.einsum("nij,nj->ni", start[fallen], vt[fallen, 0])
+    rotations[fallen] = shortest_rotations(before, u[fallen, :, 0]) @ start[fallen]
+    return rotations, mirrored & ~fallen
+
+
+def shortest_rotations(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Return the smallest rotations that turn each `start` (n, 3) into the direction of `end`.
+
+    Opposite directions are turned about a perpendicular axis that depends on nothing but `start`;
+    a vector of length zero is not turned.
+
+    Examples
+    --------
+    >>> shortest_rotations(np.array([[2.0, 0, 0]]), np.array([[-1.0, 0, 0]]))[0] @ [1, 0, 0]
+    array([-1.,  0.,  0.])
+    """
+    lengths = np.linalg.norm(start, axis=1), np.linalg.norm(end, axis=1)
+    tiny = np.finfo(float).tiny
+    a, b = (v / np.maximum(x, tiny)[:, None] for v, x in zip((start, end), lengths, strict=True))
+    # R = 2 m m^T / m.m - 1 turns by pi about m; after the same about a it is the shortest one
+    # from a to b for m = a + b. For opposite ones, half a turn about any perpendicular.
+    middle = a + b
+    opposite = np.linalg.norm(middle, axis=1) < _PARALLEL
+    smallest = np.eye(3)[np.argmin(np.abs(a), axis=1)]
+    middle = np.where(opposite[:, None], np.cross(a, smallest), middle)
+    middle /= np.maximum(np.linalg.norm(middle, axis=1), tiny)[:, None]
+    half = 2 * middle[:, :, None] * middle[:, None, :] - np.eye(3)
+    about = 2 * a[:, :, None] * a[:, None, :] - np.eye(3)
+    rotations = np.where(opposite[:, None, None], half, half @ about)
+    none = (lengths[0] < tiny) | (lengths[1] < tiny)
+    return np.where(none[:, None, None], np.eye(3), rotations)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.arrays import frozen, noun
 from ..core.particles import ParticleTable
-from ..core.progress import tracked
+from ..core.runtime import tracked
 from ..core.scene import PackedScene
 from ..core.volume import Grid
 from ..poses import extract_transforms

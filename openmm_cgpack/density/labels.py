@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.arrays import noun
 from ..core.model import BallModel
-from ..core.progress import tracked
+from ..core.runtime import tracked
 from ..core.scene import PackedScene
 from ..core.volume import Grid, LabelVolume
 from .kernels import gaussian_sigma

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..core.progress import tracked
+from ..core.runtime import tracked
 from ..core.scene import PackedScene
 from ..core.structure import AtomicStructure
 from ..core.volume import Grid, Volume

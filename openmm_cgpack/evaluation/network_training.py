@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.progress import progress_bar
+from ..core.runtime import progress_bar
 from ..core.settings import Settings, setting
 from ..core.tables import to_table
 from ..core.volume import LabelVolume

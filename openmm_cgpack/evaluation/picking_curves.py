@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.boundary import Boundary, Open, Periodic
 from ..core.particles import ParticleTable, Picks
-from ..core.progress import tracked
+from ..core.runtime import tracked
 from ..core.volume import LabelVolume, Volume
 from .dog_picker import DogPicker
 from .matching import match_picks

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.progress import tracked
+from ..core.runtime import tracked
 from ..core.settings import Settings, setting
 from ..core.tables import from_table, to_table
 from ..core.volume import LabelVolume, Volume

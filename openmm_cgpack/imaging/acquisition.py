@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ..core.arrays import frozen
-from ..core.progress import in_threads
+from ..core.runtime import in_threads
 from ..core.tilts import TiltSeries
 from .microscope import Microscope
 from .projection import REPEATS, Border, joseph_matrix

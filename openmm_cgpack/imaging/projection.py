@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from ..core.arrays import frozen
-from ..core.progress import in_threads
+from ..core.runtime import in_threads
 from ..core.settings import Settings, setting
 from .optics import electron_wavelength, interaction_constant
 

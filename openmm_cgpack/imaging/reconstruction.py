@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import fft, sparse
 
-from ..core.progress import in_threads
+from ..core.runtime import in_threads
 from ..core.settings import Settings, setting
 from ..core.tilts import TiltSeries
 from ..core.volume import Grid, Volume

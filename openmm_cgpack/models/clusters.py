@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.seeds import integer_seed, seed_sequence
+from ..core.runtime import integer_seed, seed_sequence
 from ..core.structure import AtomicStructure
 
 

@@ -36,7 +36,7 @@ import numpy as np
 
 from ..core import PackedScene, PackingError
 from ..core.boundary import Boundary
-from ..core.seeds import seed_sequence
+from ..core.runtime import seed_sequence
 from ..core.settings import Settings, setting
 from ..core.tables import to_table
 from ..forces import ForceTerm

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import BallModel, Scene
 from ..core.boundary import Boundary
-from ..core.seeds import integer_seed, seed_sequence
+from ..core.runtime import integer_seed, seed_sequence
 from ..forces import ForceTerm, Rigidity
 from .platforms import Run, choose_platform
 from .topology import to_topology

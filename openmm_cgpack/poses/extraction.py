@@ -8,8 +8,7 @@ import numpy as np
 
 from ..core.arrays import frozen, noun
 from ..core.scene import PackedScene
-from ..core.superposition import superpose
-from ..core.transforms import RigidTransforms
+from ..core.transforms import RigidTransforms, superpose
 from .three_balls import two_vectors
 
 Method = Literal["kabsch", "vectors"]

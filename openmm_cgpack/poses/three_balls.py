@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..core.superposition import FLAT, shortest_rotations
+from ..core.transforms import FLAT, shortest_rotations
 
 
 def two_vectors(reference: np.ndarray, moved: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core import BallModel
-from ..core.seeds import STAGES, stage_seed
+from ..core.runtime import STAGES, stage_seed
 from ..core.tables import to_table
 from ..imaging import Imaging, Rendered
 from ..io.volumes import fits_mrc

@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from ..core.arrays import positive
-from ..core.errors import StructureError
+from ..core.runtime import StructureError
 from ..core.structure import AtomicStructure
 from ..io.atomic import atomic_path
 from .coordinate_files import Reading, load_structure

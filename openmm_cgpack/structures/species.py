@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.errors import StructureError
+from ..core.runtime import StructureError
 from ..core.structure import AtomicStructure
 from .coordinate_files import Reading, load_structure
 

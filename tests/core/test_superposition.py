@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from openmm_cgpack.core.superposition import superpose
+from openmm_cgpack.core.transforms import superpose
 
 BODY = np.random.default_rng(7).normal(size=(9, 3)) * [4, 2, 1] + [1, -2, 0.5]
 

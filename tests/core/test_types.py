@@ -28,7 +28,7 @@ from openmm_cgpack.core import (
     TiltSeries,
     Volume,
 )
-from openmm_cgpack.core.seeds import integer_seed, stage_seed
+from openmm_cgpack.core.runtime import integer_seed, stage_seed
 from openmm_cgpack.core.units import strip
 
 

@@ -14,6 +14,7 @@ from common.paper_types import (
 from common.section import Finding, Picture, Section, Table, judge, png_of
 from common.settings import EXPERIMENTS, Settings, current_settings, run_experiment
 
+from openmm_cgpack import Run
 from openmm_cgpack.draw.style import blank_figure
 from openmm_cgpack.structures import library
 
@@ -147,7 +148,7 @@ def test_an_example_alone_takes_its_settings_from_the_environment(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [3, 4, 5])
 def test_experiments_find_what_the_paper_says(number):
-    section = run_experiment(number, Settings(platform="CPU", threads=1))
+    section = run_experiment(number, Settings(run=Run(platform="CPU", threads=1)))
     assert section.number == number
     assert section.pictures
     assert section.tables

@@ -2,6 +2,8 @@ import pytest
 from common import Section, Settings
 from report import main
 
+from openmm_cgpack import Run
+
 
 class Experiments:
     """Stands for the experiments: notes what it is asked for, and is interrupted at one of them."""
@@ -23,7 +25,7 @@ def test_options_reach_the_experiments(tmp_path, capsys):
     words = ["--quick", "--only", "3,1", "--seed", "5", "--platform", "CPU", "--threads", "1"]
     assert main([*words, "-o", str(out), "--markdown", str(notes)], run=run) == 0
     assert [number for number, _ in run.seen] == [1, 3]
-    assert run.seen[0][1] == Settings(seed=5, platform="CPU", threads=1)
+    assert run.seen[0][1] == Settings(seed=5, run=Run(platform="CPU", threads=1))
     assert "examples/report.py --quick --only 1,3 --seed 5" in out.read_text("utf-8")
     assert "| it holds | it does | holds |" in notes.read_text("utf-8")
     assert f"wrote {out}" in capsys.readouterr().out
@@ -35,6 +37,7 @@ def test_options_reach_the_experiments(tmp_path, capsys):
         (["--only", "one"], "--only: wanted numbers from 1 to 7 like 1,3, got 'one'"),
         (["--only", "1,8"], "--only: wanted numbers from 1 to 7 like 1,3, got '1,8'"),
         (["--structures", "nowhere"], "--structures: nowhere: no such folder"),
+        (["--platform", "CUDA", "--threads", "2"], "threads: "),
     ],
 )
 def test_bad_options_are_refused_before_any_work(tmp_path, capsys, options, message):

@@ -8,7 +8,7 @@ from helpers import PLATFORMS, body, chain
 from scipy.spatial.distance import pdist
 
 from openmm_cgpack.core import PackingError, Periodic
-from openmm_cgpack.core.seeds import integer_seed
+from openmm_cgpack.core.runtime import integer_seed
 from openmm_cgpack.forces import LENNARD_JONES_SCALE, PULL_SCALE
 from openmm_cgpack.models import Filament
 from openmm_cgpack.packing import (

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from openmm_cgpack.core import BallModel, History, PackedScene, RigidTransforms, Scene
-from openmm_cgpack.core.superposition import shortest_rotations
+from openmm_cgpack.core.transforms import shortest_rotations
 from openmm_cgpack.models import Filament, Membrane
 from openmm_cgpack.poses import extract_transforms
 

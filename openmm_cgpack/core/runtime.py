@@ -1,0 +1,164 @@
+"""What all long work shares: seeds, progress bars, threads, and the errors of what failed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .scene import PackedScene
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+STAGES = ("models", "placement", "dynamics", "noise")
+"""Stages in the order of their children; append, never reorder: old seeds keep their meaning."""
+
+Advance = Callable[..., None]
+"""Moves a bar on, by some units (1 when left out), with a ``note`` of words beside it."""
+
+
+def stage_seed(seed: int, stage: str, index: int = 0) -> np.random.SeedSequence:
+    """Return the seeds of a stage (one of `STAGES`) of the scene `index` of a recipe.
+
+    Examples
+    --------
+    >>> stage_seed(1, "noise").generate_state(1) == stage_seed(1, "noise").generate_state(1)
+    array([ True])
+    """
+    return np.random.SeedSequence(seed, spawn_key=(index, STAGES.index(stage)))
+
+
+def integer_seed(sequence: np.random.SeedSequence) -> int:
+    """Return a positive 31-bit integer drawn from `sequence`, for libraries that want one."""
+    return int(sequence.generate_state(1)[0] % (2**31 - 1)) + 1
+
+
+def seed_sequence(seed: int | np.random.SeedSequence) -> np.random.SeedSequence:
+    """Return a seed as a sequence; one that is a sequence already as it is."""
+    return seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+
+
+@contextmanager
+def progress_bar(
+    name: str, *, show: bool, total: int | None = None, unit: str = "it"
+) -> Iterator[Advance]:
+    """Yield ``advance(units=1, note="")``, which moves a progress bar on where one is shown.
+
+    Examples
+    --------
+    >>> with progress_bar("packing", show=False, total=3) as advance:
+    ...     advance(2, note="radius of gyration 12.1 nm")
+    """
+    if not show:
+        yield lambda units=1, note="": None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(desc=name, total=total, unit=unit, leave=False) as bar:
+
+        def advance(units: int = 1, note: str = "") -> None:
+            if note:
+                bar.set_postfix_str(note)
+            bar.update(units)
+
+        yield advance
+
+
+def tracked(items: Iterable[Item], name: str, *, show: bool) -> Iterator[Item]:
+    """Yield items, with a progress bar over them where it is to be shown."""
+    items = list(items)
+    with progress_bar(name, show=show, total=len(items)) as advance:
+        for item in items:
+            yield item
+            advance()
+
+
+def in_threads(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    threads: int | None,
+    name: str = "",
+    show: bool = False,
+) -> list[Result]:
+    """Return the results of work on each item, in their order; all cores with ``threads=None``.
+
+    Examples
+    --------
+    >>> in_threads(abs, [-1, 2], threads=2)
+    [1, 2]
+    """
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads: wanted 1 or more, got {threads}")
+    items = list(items)
+    pool = ThreadPoolExecutor(threads or os.cpu_count())
+    try:
+        with progress_bar(name, show=show, total=len(items)) as advance:
+            results = []
+            for result in pool.map(work, items):
+                results.append(result)
+                advance()
+            return results
+    finally:
+        # After an error or an interruption nothing that waits is begun.
+        pool.shutdown(cancel_futures=True)
+
+
+class PlacementError(RuntimeError):
+    """The molecules could not be placed without overlaps in the room given.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament, Periodic, place
+    >>> try:
+    ...     place([(Filament(n_balls=9).build(), 50)], boundary=Periodic(box=40), seed=1)
+    ... except PlacementError as error:
+    ...     print(error)
+    no room: ... of 50 instances fit into 40 x 40 x 40 nm without overlaps; ...
+    """
+
+
+class PackingError(RuntimeError):
+    """A packing failed; the message names the step and the worst ball, or the fraction reached.
+
+    Parameters
+    ----------
+    message : str
+        What happened.
+    best : PackedScene, optional
+        The best state that was reached, where there is one.
+
+    Examples
+    --------
+    Whoever catches it has the best state, to look at or to go on from:
+
+    >>> try:
+    ...     raise PackingError("reached 0.21 of 0.40", best=None)
+    ... except PackingError as error:
+    ...     print(error, error.best)
+    reached 0.21 of 0.40 None
+    """
+
+    def __init__(self, message: str, *, best: PackedScene | None = None) -> None:
+        super().__init__(message)
+        self.best = best
+
+
+class StructureError(ValueError):
+    """A structure could not be read or fetched; the message names the file or the id.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import load_structure
+    >>> try:
+    ...     load_structure("missing.pdb")
+    ... except StructureError as error:
+    ...     print(error)
+    missing.pdb: ...
+    """
