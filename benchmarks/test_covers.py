@@ -13,7 +13,7 @@ from test_dense import full_structures
 
 from openmm_cgpack import Cover, Run, as_packed, coarse_grain, insert, library
 from openmm_cgpack.auditing.shapes import body_mask
-from openmm_cgpack.models.union import scaled_radii, union_volume
+from openmm_cgpack.models.ball_geometry import scaled_radii, union_volume
 from openmm_cgpack.packing import Compression
 from openmm_cgpack.packing.checkpoint import Checkpoint
 from openmm_cgpack.packing.shrinking_box import ShrinkingBox

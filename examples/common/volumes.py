@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import openmm_cgpack as cgp
-from openmm_cgpack.models.spheres import minimal_sphere
-from openmm_cgpack.models.union import union_volume
+from openmm_cgpack.models.ball_geometry import minimal_sphere, union_volume
 
 from .measures import clash_share
 from .settings import Settings

@@ -1,11 +1,10 @@
 """Auditing a packed scene: counts, density, overlaps, distances and orientations."""
 
-from .atoms import Contacts, Within, atom_contacts
-from .ball_overlaps import BallOverlap, ball_overlap
+from .audits import Audit, AuditSettings, audit
 from .composition import SpeciesCount
+from .contacts import BallOverlap, Contacts, Within, atom_contacts, ball_overlap
 from .distances import RadialDistribution, radial_distribution
 from .envelopes import Occupancy, occupancy
-from .measure import AuditSettings, audit
 from .orientations import (
     OrderParameter,
     OrientationOrder,
@@ -13,7 +12,6 @@ from .orientations import (
     orientation_order,
 )
 from .page import plot_audit, write_audit
-from .result import Audit
 
 __all__ = [
     "Audit",

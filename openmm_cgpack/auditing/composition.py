@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import AtomicStructure, BallModel, Scene
-from .atoms import heavy_atoms
+from .contacts import heavy_atoms
 
 _PROTEIN = (13.22, 1.01)
 _NUCLEIC = (14.57, 0.55)

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.palette import BLUE, INK, PALE, RED
 from ..draw.style import TITLE, blank_figure, dress_axes, save_figure
 from ..io.atomic import atomic_path
-from .result import Audit
+from .audits import Audit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,12 +1,11 @@
 """Packed scenes to density maps and labels."""
 
 from .field_of_view import Visibility, particle_table, visibility
-from .kernels import gaussian_sigma
 from .labels import Labels, render_labels
-from .map_settings import MapSettings, Sampling, bounding_grid, box_grid
-from .maps import render_density, species_map
+from .maps import MapSettings, Sampling, bounding_grid, box_grid, render_density, species_map
 from .painters import Painter, Skeleton, WeightedPoints, painter_of, paints
 from .sheets import SheetPainter
+from .splatting import gaussian_sigma
 from .tubes import TubePainter
 
 __all__ = [

@@ -10,10 +10,10 @@ from ..core.runtime import tracked
 from ..core.scene import PackedScene
 from ..core.volume import Grid
 from ..poses import extract_transforms
-from .kernels import gaussian_sigma
-from .map_settings import MapSettings
+from .maps import MapSettings
 from .painters import painter_of
 from .points import ScenePoints
+from .splatting import gaussian_sigma
 
 _SETTINGS = MapSettings()
 

@@ -9,11 +9,9 @@ from ..core.model import BallModel
 from ..core.runtime import tracked
 from ..core.scene import PackedScene
 from ..core.volume import Grid, LabelVolume
-from .kernels import gaussian_sigma
-from .map_settings import MapSettings
-from .maps import object_boxes
+from .maps import MapSettings, object_boxes
 from .points import ScenePoints, model_points
-from .splatting import blurred_boxes, overlap
+from .splatting import blurred_boxes, gaussian_sigma, overlap
 
 SHARPEST = 2.5
 """Default resolution of masks in voxels."""

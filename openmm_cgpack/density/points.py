@@ -13,8 +13,8 @@ from ..core.scene import PackedScene
 from ..core.structure import AtomicStructure
 from ..core.volume import Grid
 from ..poses import extract_transforms
-from .kernels import ATOM_SPACING, CUT, SHAPE_SPACING
 from .painters import WeightedPoints, painter_of
+from .splatting import ATOM_SPACING, CUT, SHAPE_SPACING
 
 WORTHWHILE = 0.7
 """Points are put in bins where that leaves at most this part of them."""

@@ -1,12 +1,18 @@
 """Anything to ball models: molecules, filaments, membranes."""
 
-from .clusters import number_of_balls
+from .ball_geometry import minimal_sphere, union_volume
 from .filament import Filament
 from .membrane import Membrane
-from .molecule import PAPER_COVER, SHAPE_COVER, Cover, Molecule, coarse_grain, single_ball
-from .spheres import minimal_sphere
+from .molecule import (
+    PAPER_COVER,
+    SHAPE_COVER,
+    Cover,
+    Molecule,
+    coarse_grain,
+    number_of_balls,
+    single_ball,
+)
 from .structure import Balls, Structure
-from .union import union_volume
 
 __all__ = [
     "PAPER_COVER",

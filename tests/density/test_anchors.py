@@ -10,7 +10,7 @@ from openmm_cgpack.core import RigidTransforms
 from openmm_cgpack.density import Sampling, box_grid, gaussian_sigma, render_density, species_map
 from openmm_cgpack.density.splatting import blurred_boxes, overlap
 from openmm_cgpack.io import read_mrc
-from openmm_cgpack.models.spheres import minimal_sphere
+from openmm_cgpack.models.ball_geometry import minimal_sphere
 from openmm_cgpack.structures import load_structure
 
 

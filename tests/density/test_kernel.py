@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from openmm_cgpack.density.kernels import (
+from openmm_cgpack.density.splatting import (
     band,
+    blurred_boxes,
     gaussian_sigma,
     kernel,
     lattice_factor,
+    splat,
     trilinear_variance,
 )
-from openmm_cgpack.density.splatting import blurred_boxes, splat
 
 
 def test_conventions_at_four_nanometres():

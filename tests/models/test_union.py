@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openmm_cgpack.models import union_volume
-from openmm_cgpack.models.union import scaled_radii
+from openmm_cgpack.models.ball_geometry import scaled_radii
 
 
 def ball(radius):

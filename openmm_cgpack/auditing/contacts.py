@@ -1,4 +1,4 @@
-"""Heavy atoms of one molecule near those of another."""
+"""What is too near: heavy atoms of two molecules, and balls of two instances that overlap."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core import AtomicStructure, Boundary, RigidTransforms, Scene
+from ..core.arrays import frozen, noun
 from ..core.neighbours import close_pairs
+from ..packing import overlaps
 
 _LEAF = 64
 
@@ -192,3 +194,59 @@ class _Body:
         theirs = np.repeat(np.arange(len(atoms)), sizes)
         length = np.linalg.norm(self.positions[ours] - places[theirs], axis=1)
         return ours, atoms[theirs], length
+
+
+_DEPTHS = np.linspace(0, 1, 51)
+
+
+@noun
+class BallOverlap:
+    """Overlaps of balls of different instances.
+
+    Parameters
+    ----------
+    deepest : float
+        ``1 - distance / (sum of radii)`` of the deepest: 0 is touching, 1 the same place.
+    where : str
+        The two balls, in words; empty where nothing overlaps.
+    edges : (k + 1,) array
+        Edges of the bins of depth.
+    pairs : (k,) int array
+        Overlapping pairs of balls in each.
+    """
+
+    deepest: float
+    where: str
+    edges: np.ndarray
+    pairs: np.ndarray
+
+    def __post_init__(self) -> None:
+        edges = frozen(self.edges, "edges", (None,))
+        object.__setattr__(self, "edges", edges)
+        pairs = frozen(self.pairs, "pairs", (len(edges) - 1,), np.int64)
+        object.__setattr__(self, "pairs", pairs)
+
+
+def ball_overlap(scene: Scene, positions: np.ndarray, boundary: Boundary) -> BallOverlap:
+    """Return how deep balls of different instances, or of two images of one, overlap.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    positions : (b, 3) array
+        Ball centres, nm.
+    boundary : Open, Periodic or Slab
+        The boundary at the end.
+    """
+    pairs, depth = overlaps(scene, positions, boundary=boundary)
+    where = ""
+    if len(depth):
+        first, second = pairs[np.argmax(depth)].tolist()
+        where = f"{scene.ball_name(first)}, {scene.ball_name(second)}"
+    return BallOverlap(
+        deepest=float(depth.max(initial=0.0)),
+        where=where,
+        edges=_DEPTHS,
+        pairs=np.histogram(depth, _DEPTHS)[0],
+    )
