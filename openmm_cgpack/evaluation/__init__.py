@@ -1,13 +1,27 @@
 """Scores of picks and segmentations, and the paper's two methods: DoG picking and a network."""
 
 from ..core.particles import Picks
-from .assignment import ASSIGNMENTS
 from .dog_picker import DogPicker
-from .labelled_tomograms import LabelledTomogram, split_tomograms, split_volume
-from .matching import match_picks, select_particles
-from .matching_rules import CziiRule, MatchingRule, PaperRule, ShrecRule
-from .network_training import LARGE, SMALL, Epoch, Trained, Training, train_fcn
-from .pick_scores import PickScores, SpeciesScores, f_score, pool_scores, weighted_f
+from .matching_rules import ASSIGNMENTS, CziiRule, MatchingRule, PaperRule, ShrecRule
+from .network_training import (
+    LARGE,
+    SMALL,
+    Epoch,
+    LabelledTomogram,
+    Trained,
+    Training,
+    split_tomograms,
+    train_fcn,
+)
+from .pick_scores import (
+    PickScores,
+    SpeciesScores,
+    f_score,
+    match_picks,
+    pool_scores,
+    select_particles,
+    weighted_f,
+)
 from .picking_curves import (
     PAPER_PICKERS,
     CurvePoint,
@@ -56,7 +70,6 @@ __all__ = [
     "score_labels",
     "select_particles",
     "split_tomograms",
-    "split_volume",
     "train_fcn",
     "weighted_f",
 ]

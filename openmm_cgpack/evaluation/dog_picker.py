@@ -63,21 +63,11 @@ class DogPicker(Settings):
     )
 
     def pick(self, volume: Volume, *, periodic: bool = False) -> Picks:
-        """Return the particles found in a tomogram.
+        """Return the particles found in a tomogram, best first.
 
-        Parameters
-        ----------
-        volume : Volume
-            The tomogram.
-        periodic : bool, optional
-            Whether the volume repeats along its axes, as that of a `Periodic` box that its grid
-            fills.
-
-        Returns
-        -------
-        Picks
-            Best first; the score is the peak's height, in the volume's unit. Positions are centres
-            of voxels in the files' frame.
+        Positions are centres of voxels in the files' frame; scores are the peaks' heights.
+        `periodic` says that the volume repeats along its axes, as that of a `Periodic` box that its
+        grid fills.
         """
         voxels, heights = local_maxima(self.response(volume, periodic=periodic), periodic=periodic)
         if len(heights):

@@ -15,16 +15,7 @@ class EncoderDecoder(nn.Module):
     upsampled ones, and a convolution of 1³ to one number a class. Every convolution of 3³ is
     padded with zeros and followed by batch normalisation and a rectifier.
 
-    Parameters
-    ----------
-    n_classes : int
-        Number of classes, the background among them.
-    width : int
-        Features at full resolution; twice as many after each pooling.
-    depth : int
-        Number of poolings.
-    convolutions : int
-        Convolutions at each resolution, on each way.
+    `n_classes` counts the background too; for the others see `Network`.
     """
 
     def __init__(self, *, n_classes: int, width: int, depth: int, convolutions: int) -> None:
@@ -43,14 +34,7 @@ class EncoderDecoder(nn.Module):
     def forward(self, tomogram: torch.Tensor) -> torch.Tensor:
         """Return the logits (b, c, z, y, x) of tomograms (b, 1, z, y, x).
 
-        Parameters
-        ----------
-        tomogram : torch.Tensor
-            Of zero mean and unit variance; edges are multiples of ``2**depth``.
-
-        Returns
-        -------
-        torch.Tensor
+        Tomograms have zero mean and unit variance; edges are multiples of ``2**depth``.
         """
         features, skipped = tomogram, []
         for level, block in enumerate(self.down):

@@ -1,4 +1,4 @@
-"""Training the segmentation network on tomograms whose every voxel is known."""
+"""Labelled tomograms, how they are split, and training the segmentation network on them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ import numpy as np
 from ..core.runtime import progress_bar
 from ..core.settings import Settings, setting
 from ..core.tables import to_table
-from ..core.volume import LabelVolume
-from .labelled_tomograms import LabelledTomogram
+from ..core.volume import LabelVolume, Volume
 from .segmentation_network import (
     TILE,
     FcnModel,
@@ -35,6 +34,10 @@ _log = logging.getLogger(__name__)
 
 TURNS = ((), (0, 1), (0, 2), (1, 2))
 """Axes to flip for the turns by 180° about the axes, which leave a symmetric wedge as it is."""
+
+
+HELD_OUT = 0.1
+"""Share that is held out, as in the paper."""
 
 
 class Training(Settings):
@@ -97,21 +100,74 @@ LARGE = Training(
 """For a GPU of 16 GB or more."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """Loss and scores of one epoch.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelledTomogram:
+    """A tomogram and the class of every voxel, both on the same voxels."""
+
+    volume: Volume
+    labels: LabelVolume
+
+    def __post_init__(self) -> None:
+        if self.volume.data.shape != self.labels.data.shape:
+            raise ValueError(
+                f"labels: wanted the tomogram's shape {self.volume.data.shape}, "
+                f"got {self.labels.data.shape}"
+            )
+        if int(self.labels.data.max()) > len(self.labels.names):
+            raise ValueError(
+                f"labels: wanted a name for each class, got {len(self.labels.names)} names "
+                f"and label {int(self.labels.data.max())}"
+            )
+
+
+def split_tomograms(
+    tomograms: Sequence[LabelledTomogram], *, share: float = HELD_OUT, seed: int
+) -> tuple[tuple[LabelledTomogram, ...], tuple[LabelledTomogram, ...]]:
+    """Set whole tomograms aside, at random.
+
+    Cubes cut from one tomogram share molecules and noise across their faces; whole tomograms
+    share nothing but the species. So nothing of what is set aside is ever seen in training.
 
     Parameters
     ----------
-    number : int
-        From 1.
-    loss : float
-        Mean training loss.
-    validation_loss : float
-        Loss on the validation tomograms; NaN without any.
-    pixel_accuracy, mean_dice : float
-        On the validation tomograms; NaN without any.
+    tomograms : sequence of LabelledTomogram
+        At least two.
+    share : float, optional
+        Share that is set aside, at least one and not all.
+    seed : int
+        Chooses them.
+
+    Returns
+    -------
+    training, held_out : tuples of LabelledTomogram
+
+    Examples
+    --------
+    >>> volume = Volume(data=np.zeros((4, 4, 4)), voxel_size=1.0, origin=(0, 0, 0))
+    >>> labels = LabelVolume(
+    ...     data=np.zeros((4, 4, 4), int), voxel_size=1.0, origin=(0, 0, 0), names=("1f1b",)
+    ... )
+    >>> tomograms = [LabelledTomogram(volume=volume, labels=labels) for _ in range(10)]
+    >>> training, held_out = split_tomograms(tomograms, share=0.2, seed=1)
+    >>> len(training), len(held_out)
+    (8, 2)
     """
+    n = len(tomograms)
+    if n < 2:
+        raise ValueError(f"tomograms: wanted at least 2, got {n}")
+    if not 0 < share < 1:
+        raise ValueError(f"share: wanted a number between 0 and 1, got {share:g}")
+    k = min(max(1, round(share * n)), n - 1)
+    aside = set(np.random.default_rng(seed).permutation(n)[:k].tolist())
+    return (
+        tuple(t for i, t in enumerate(tomograms) if i not in aside),
+        tuple(t for i, t in enumerate(tomograms) if i in aside),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """Loss and scores of one epoch, from 1; NaN where there are no validation tomograms."""
 
     number: int
     loss: float
@@ -136,9 +192,8 @@ class Trained:
         The model with the lowest loss on the validation tomograms, or without any the lowest
         training loss.
     history : tuple of Epoch
-        All epochs.
     best : int
-        Number of the epoch that the model is from.
+        Number of its epoch.
     stopped : bool
         Whether it ended before `max_epochs` because the loss no longer fell.
     """
@@ -184,19 +239,11 @@ def train_fcn(
         A file written after each epoch. Where it exists the training goes on from it, as if it
         had not been interrupted.
     progress : bool, optional
-        Whether to show a progress bar.
 
     Returns
     -------
     Trained
         Its model is on `device`, and ready to predict.
-
-    Raises
-    ------
-    ValueError
-        Tomograms do not fit each other or the settings, or the checkpoint is another training's.
-    ImportError
-        torch is not installed.
 
     Examples
     --------

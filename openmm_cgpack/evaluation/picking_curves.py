@@ -13,9 +13,8 @@ from ..core.particles import ParticleTable, Picks
 from ..core.runtime import tracked
 from ..core.volume import LabelVolume, Volume
 from .dog_picker import DogPicker
-from .matching import match_picks
 from .matching_rules import MatchingRule, PaperRule
-from .pick_scores import PickScores
+from .pick_scores import PickScores, match_picks
 
 PAPER_PICKERS = tuple(DogPicker(sigma=s) for s in range(2, 16))
 """Pickers with the widths of the paper's table, 2 to 15 nm."""
@@ -48,17 +47,7 @@ class PickingCase:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CurvePoint:
-    """The scores of one picker on one tomogram.
-
-    Parameters
-    ----------
-    case : PickingCase
-        The tomogram.
-    picker : DogPicker
-        The picker.
-    scores : PickScores
-        Its scores.
-    """
+    """The scores of one picker on one tomogram."""
 
     case: PickingCase
     picker: DogPicker
@@ -86,7 +75,7 @@ def picking_curve(
     rule : MatchingRule, optional
         When a pick finds a particle.
     periodic : bool, optional
-        Whether the volumes repeat along their axes, as those of a `Periodic` box.
+        Whether the volumes repeat along their axes.
     progress : bool, optional
         Whether to show a progress bar.
 
@@ -123,16 +112,6 @@ def best_points(points: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
     """Return the point with the highest F of each case, that of smaller sigma on a tie.
 
     As the truth chooses it, this is an upper bound of what the method can do.
-
-    Parameters
-    ----------
-    points : sequence of CurvePoint
-        What `picking_curve` returned.
-
-    Returns
-    -------
-    tuple of CurvePoint
-        In the order in which the cases first appear.
 
     Examples
     --------
@@ -172,7 +151,6 @@ def random_picks(
     n : int
         How many picks.
     seed : int or numpy.random.SeedSequence
-        Seed.
     boundary : Boundary, optional
         A box that the particles fill; its edges start at the first voxel's centre.
 

@@ -79,25 +79,7 @@ class FcnModel:
 
 
 def new_model(names: tuple[str, ...], network: Network, *, seed: int) -> FcnModel:
-    """Return an untrained model.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Names of the classes from 1 on.
-    network : Network
-        Its size.
-    seed : int
-        Seed of its weights.
-
-    Returns
-    -------
-    FcnModel
-
-    Raises
-    ------
-    ImportError
-        torch is not installed.
+    """Return an untrained model; `names` are those of the classes from 1 on.
 
     Examples
     --------
@@ -137,7 +119,7 @@ def predict(
     volume : Volume
         The tomogram.
     tile : int, optional
-        Edge of the part of a tile that is kept, voxels.
+        Edge of the part of a tile that is kept, voxels: a multiple of the network's stride.
     progress : bool, optional
         Whether to show a progress bar.
 
@@ -145,11 +127,6 @@ def predict(
     -------
     LabelVolume
         uint16, with the model's names, on the volume's grid.
-
-    Raises
-    ------
-    ValueError
-        The tile is no positive multiple of the network's stride.
 
     Examples
     --------
@@ -213,13 +190,6 @@ def tile_logits(
 def save_model(path: str | os.PathLike[str], model: FcnModel) -> None:
     """Write a model.
 
-    Parameters
-    ----------
-    path : path-like
-        Where to write; it is written beside its place and renamed.
-    model : FcnModel
-        The model.
-
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
@@ -233,25 +203,7 @@ def save_model(path: str | os.PathLike[str], model: FcnModel) -> None:
 
 
 def load_model(path: str | os.PathLike[str]) -> FcnModel:
-    """Read a model that `save_model` wrote, or the last one of a training's checkpoint.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    FcnModel
-        On the CPU.
-
-    Raises
-    ------
-    ValueError
-        It is not such a file.
-    FileNotFoundError
-        There is no such file.
-    """
+    """Read a model, on the CPU, that `save_model` wrote, or the last of a training's checkpoint."""
     held = read_saved(path)
     size = from_table(Network, held["settings"])
     model = new_model(tuple(held["names"]), size, seed=0)
@@ -274,13 +226,7 @@ def write_saved(path: str | os.PathLike[str], model: FcnModel, **more: Any) -> N
 
 
 def read_saved(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a file of a model or of a training, without running any code that it could hold.
-
-    Raises
-    ------
-    ValueError
-        It is not such a file, or of another version.
-    """
+    """Read a file of a model or of a training, without running any code that it could hold."""
     torch = require_torch()
     import pickle
 

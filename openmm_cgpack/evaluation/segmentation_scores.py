@@ -32,13 +32,6 @@ def confusion_matrix(
     (c, c) int64 array
         Row: the true label; column: the predicted one.
 
-    Raises
-    ------
-    ValueError
-        The shapes differ, or a label is negative or not below `n_classes`.
-    TypeError
-        They are no whole numbers.
-
     Examples
     --------
     >>> confusion_matrix(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
@@ -76,11 +69,6 @@ class SegmentationScores:
         Row: the true class; column: the predicted one.
     names : tuple of str, optional
         Names of the classes from 0 on; numbers where left out.
-
-    Raises
-    ------
-    ValueError
-        The counts are negative, none, or not square, or there is not one name for each class.
 
     Examples
     --------
@@ -201,17 +189,6 @@ def score_labels(
         The tomogram, for a callable.
     names : sequence of str, optional
         Names of the classes from 1 on; by default the truth's.
-
-    Returns
-    -------
-    SegmentationScores
-
-    Raises
-    ------
-    ValueError
-        Shapes differ, a label has no class, or a tomogram is missing or not wanted.
-    TypeError
-        The labels are no whole numbers.
 
     Examples
     --------

@@ -18,7 +18,6 @@ from openmm_cgpack.evaluation import (
     save_model,
     score_labels,
     split_tomograms,
-    split_volume,
     train_fcn,
 )
 from openmm_cgpack.evaluation.network_training import TURNS, class_weights
@@ -165,18 +164,6 @@ def test_split_by_tomograms_shares_nothing():
     assert len({id(split_tomograms(tomograms, seed=s)[1][0]) for s in range(20)}) > 3
     with pytest.raises(ValueError, match="wanted at least 2, got 1"):
         split_tomograms(tomograms[:1], seed=3)
-
-
-def test_split_of_one_tomogram_leaves_a_gap():
-    whole = example(1, shape=(10, 50, 12))
-    training, aside = split_volume(whole, share=0.2, gap=6.0)
-    assert training.volume.data.shape == (10, 36, 12)
-    assert aside.volume.data.shape == (10, 10, 12)
-    assert np.array_equal(aside.labels.data, whole.labels.data[:, 40:])
-    assert np.array_equal(training.volume.data, whole.volume.data[:, :36])
-    assert aside.volume.origin.tolist() == [1, 2 + 40 * 1.5, 3]
-    with pytest.raises(ValueError, match="nothing is left of 50 voxels"):
-        split_volume(whole, gap=80)
 
 
 def test_turns_leave_a_symmetric_wedge_and_handedness_alone():
