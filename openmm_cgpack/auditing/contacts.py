@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core import AtomicStructure, Boundary, RigidTransforms, Scene
-from ..core.arrays import frozen, noun
+from ..core.arrays import freeze, noun
 from ..core.neighbours import close_pairs
 from ..packing import overlaps
 
@@ -221,10 +221,8 @@ class BallOverlap:
     pairs: np.ndarray
 
     def __post_init__(self) -> None:
-        edges = frozen(self.edges, "edges", (None,))
-        object.__setattr__(self, "edges", edges)
-        pairs = frozen(self.pairs, "pairs", (len(edges) - 1,), np.int64)
-        object.__setattr__(self, "pairs", pairs)
+        freeze(self, edges=(None,))
+        freeze(self, dtype=np.int64, pairs=(len(self.edges) - 1,))
 
 
 def ball_overlap(scene: Scene, positions: np.ndarray, boundary: Boundary) -> BallOverlap:

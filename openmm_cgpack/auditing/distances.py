@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core import Boundary
-from ..core.arrays import frozen, noun
+from ..core.arrays import freeze, noun
 
 _SHELLS = 256
 _LEVELS = 4096
@@ -33,10 +33,9 @@ class RadialDistribution:
     expected: np.ndarray
 
     def __post_init__(self) -> None:
-        edges = frozen(self.edges, "edges", (None,))
-        object.__setattr__(self, "edges", edges)
-        for key in ("pairs", "expected"):
-            object.__setattr__(self, key, frozen(getattr(self, key), key, (len(edges) - 1,)))
+        freeze(self, edges=(None,))
+        bins = len(self.edges) - 1
+        freeze(self, pairs=(bins,), expected=(bins,))
 
     @property
     def r(self) -> np.ndarray:

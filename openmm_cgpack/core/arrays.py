@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 from .units import strip
 
 Noun = TypeVar("Noun")
+Shape = Sequence[int | None]
 
 _LONGEST = 160
 """Characters of a repr at most, beside the class' name."""
@@ -54,9 +55,7 @@ def _shown(value: Any) -> str:
     return repr(value)
 
 
-def frozen(
-    value: Any, name: str, shape: Sequence[int | None], dtype: DTypeLike = np.float64
-) -> np.ndarray:
+def frozen(value: Any, name: str, shape: Shape, dtype: DTypeLike = np.float64) -> np.ndarray:
     """Return `value` as a read-only contiguous array, or say what is wrong with it.
 
     Parameters
@@ -105,6 +104,13 @@ def frozen(
     array = np.array(array, order="C", copy=True)
     array.flags.writeable = False
     return array
+
+
+def freeze(value: Any, owner: str = "", dtype: DTypeLike = np.float64, **shapes: Shape) -> None:
+    """Make fields of a noun `frozen` arrays of the shapes given by their names."""
+    for name, shape in shapes.items():
+        array = frozen(getattr(value, name), f"{owner}: {name}" if owner else name, shape, dtype)
+        object.__setattr__(value, name, array)
 
 
 def positive(value: Any, name: str, *, zero: bool = False) -> float:

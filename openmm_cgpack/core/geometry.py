@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .arrays import frozen, noun, positive
+from .arrays import freeze, noun, positive
 
 
 class Geometry:
@@ -82,7 +82,7 @@ class Curve(Geometry):
     density: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "balls", frozen(self.balls, "curve: balls", (None,), np.int64))
+        freeze(self, "curve", np.int64, balls=(None,))
         object.__setattr__(self, "radius", positive(self.radius, "curve: radius"))
         object.__setattr__(self, "density", positive(self.density, "curve: density"))
 
@@ -119,7 +119,7 @@ class Mesh(Geometry):
     density: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "faces", frozen(self.faces, "mesh: faces", (None, 3), np.int64))
+        freeze(self, "mesh", np.int64, faces=(None, 3))
         object.__setattr__(self, "thickness", positive(self.thickness, "mesh: thickness"))
         object.__setattr__(self, "density", positive(self.density, "mesh: density"))
 
@@ -140,10 +140,9 @@ class Line:
     radius: float
 
     def __post_init__(self) -> None:
-        points = frozen(self.points, "line: points", (None, 3))
-        if len(points) < 2:
-            raise ValueError(f"line: points: wanted two or more, got {len(points)}")
-        object.__setattr__(self, "points", points)
+        freeze(self, "line", points=(None, 3))
+        if len(self.points) < 2:
+            raise ValueError(f"line: points: wanted two or more, got {len(self.points)}")
         object.__setattr__(self, "radius", positive(self.radius, "line: radius"))
 
     def poses(self, spacing: float | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -196,9 +195,8 @@ class Surface:
     faces: np.ndarray
 
     def __post_init__(self) -> None:
-        vertices = frozen(self.vertices, "surface: vertices", (None, 3))
-        faces = frozen(self.faces, "surface: faces", (None, 3), np.int64)
-        if faces.size and not (faces.min() >= 0 and faces.max() < len(vertices)):
-            raise ValueError(f"surface: faces: wanted vertices 0 to {len(vertices) - 1}")
-        object.__setattr__(self, "vertices", vertices)
-        object.__setattr__(self, "faces", faces)
+        freeze(self, "surface", vertices=(None, 3))
+        freeze(self, "surface", np.int64, faces=(None, 3))
+        faces, n = self.faces, len(self.vertices)
+        if faces.size and not (faces.min() >= 0 and faces.max() < n):
+            raise ValueError(f"surface: faces: wanted vertices 0 to {n - 1}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from .arrays import frozen, noun
+from .arrays import freeze, frozen, noun
 
 FLAT = 1e-4
 """A body is a line or a plane where its extent across is below this part of its length: what is
@@ -39,8 +39,9 @@ class RigidTransforms:
     translations: np.ndarray
 
     def __post_init__(self) -> None:
-        rotations = frozen(self.rotations, "rotations", (None, 3, 3))
-        translations = frozen(self.translations, "translations", (len(rotations), 3))
+        freeze(self, rotations=(None, 3, 3))
+        rotations = self.rotations
+        freeze(self, translations=(len(rotations), 3))
         gram = np.einsum("nij,nkj->nik", rotations, rotations)
         off = np.abs(gram - np.eye(3)).max(axis=(1, 2), initial=0.0)
         proper = np.linalg.det(rotations) > 0 if len(rotations) else np.ones(0, bool)
@@ -48,8 +49,6 @@ class RigidTransforms:
         if bad.any():
             i = int(np.argmax(bad))
             raise ValueError(f"rotations: number {i} is not a proper rotation matrix")
-        object.__setattr__(self, "rotations", rotations)
-        object.__setattr__(self, "translations", translations)
 
     def summary(self) -> str:
         """Return what the repr says."""

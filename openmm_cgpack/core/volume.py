@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .arrays import frozen, noun, positive
+from .arrays import freeze, frozen, noun, positive
 
 
 @noun
@@ -49,7 +49,7 @@ class Grid:
             raise ValueError(f"grid: shape: wanted three positive whole numbers, got {self.shape}")
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "voxel_size", positive(self.voxel_size, "grid: voxel_size"))
-        object.__setattr__(self, "origin", frozen(self.origin, "grid: origin", (3,)))
+        freeze(self, "grid", origin=(3,))
 
     @property
     def size(self) -> np.ndarray:
@@ -76,6 +76,11 @@ class _OnGrid:
     def grid(self) -> Grid:
         """The grid on which the data stands."""
         return Grid(shape=self.data.shape, voxel_size=self.voxel_size, origin=self.origin)
+
+    def _check_grid(self) -> None:
+        grid = self.grid
+        object.__setattr__(self, "origin", grid.origin)
+        object.__setattr__(self, "voxel_size", grid.voxel_size)
 
 
 @noun
@@ -106,10 +111,8 @@ class Volume(_OnGrid):
     """
 
     def __post_init__(self) -> None:
-        data = frozen(self.data, "volume: data", (None, None, None), np.float32)
-        object.__setattr__(self, "data", data)
-        object.__setattr__(self, "origin", self.grid.origin)
-        object.__setattr__(self, "voxel_size", self.grid.voxel_size)
+        freeze(self, "volume", np.float32, data=(None, None, None))
+        self._check_grid()
 
 
 @noun
@@ -145,10 +148,8 @@ class LabelVolume(_OnGrid):
     def __post_init__(self) -> None:
         dtype = np.asarray(self.data).dtype
         dtype = dtype if dtype in (np.uint16, np.uint32) else np.dtype(np.uint32)
-        data = frozen(self.data, "labels: data", (None, None, None), dtype)
-        object.__setattr__(self, "data", data)
-        object.__setattr__(self, "origin", self.grid.origin)
-        object.__setattr__(self, "voxel_size", self.grid.voxel_size)
+        freeze(self, "labels", dtype, data=(None, None, None))
+        self._check_grid()
         object.__setattr__(self, "names", tuple(self.names))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.arrays import frozen, noun
+from ..core.arrays import freeze, noun
 from ..core.particles import ParticleTable
 from ..core.runtime import tracked
 from ..core.scene import PackedScene
@@ -90,8 +90,7 @@ class Visibility:
 
     def __post_init__(self) -> None:
         n = len(self.fraction)
-        object.__setattr__(self, "fraction", frozen(self.fraction, "fraction", (n,)))
-        object.__setattr__(self, "border", frozen(self.border, "border", (n,)))
+        freeze(self, fraction=(n,), border=(n,))
 
 
 def visibility(

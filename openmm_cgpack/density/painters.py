@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from ..core.arrays import frozen, noun, positive
+from ..core.arrays import freeze, noun, positive
 from ..core.geometry import Geometry, Line, Surface
 
 Shape = TypeVar("Shape", bound=Geometry)
@@ -36,10 +36,8 @@ class WeightedPoints:
     variance: float = 0.0
 
     def __post_init__(self) -> None:
-        positions = frozen(self.positions, "points: positions", (None, 3))
-        masses = frozen(self.masses, "points: masses", (len(positions),))
-        object.__setattr__(self, "positions", positions)
-        object.__setattr__(self, "masses", masses)
+        freeze(self, "points", positions=(None, 3))
+        freeze(self, "points", masses=(len(self.positions),))
         object.__setattr__(self, "variance", positive(self.variance, "points: variance", zero=True))
 
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..core.arrays import frozen, noun
+from ..core.arrays import freeze, noun
 from ..core.scene import PackedScene
 from ..core.transforms import FLAT, RigidTransforms, shortest_rotations, superpose
 
@@ -58,11 +58,8 @@ class Poses:
 
     def __post_init__(self) -> None:
         n = len(self.transforms)
-        for key in ("positions", "displacements"):
-            object.__setattr__(self, key, frozen(getattr(self, key), key, (n, 3)))
-        object.__setattr__(self, "rms", frozen(self.rms, "rms", (n,)))
-        for key in ("rigid", "mirrored"):
-            object.__setattr__(self, key, frozen(getattr(self, key), key, (n,), np.bool_))
+        freeze(self, positions=(n, 3), displacements=(n, 3), rms=(n,))
+        freeze(self, dtype=np.bool_, rigid=(n,), mirrored=(n,))
 
     def __len__(self) -> int:
         return len(self.transforms)
