@@ -33,13 +33,7 @@ class Geometry:
 
 
 def geometry_named(kind: str) -> type[Geometry]:
-    """Return the type of geometry that has a name in files.
-
-    Raises
-    ------
-    ValueError
-        There is none of that name.
-    """
+    """Return the type of geometry that has a name in files."""
     if kind not in Geometry.kinds:
         known = ", ".join(Geometry.kinds)
         raise ValueError(
@@ -61,11 +55,6 @@ class Curve(Geometry):
         Radius of the tube, nm.
     density : float
         Mass density inside it, Da/nm^3.
-
-    Raises
-    ------
-    ValueError
-        The radius or the density is not positive.
 
     Examples
     --------
@@ -99,11 +88,6 @@ class Mesh(Geometry):
         Thickness of the sheet, nm.
     density : float
         Mean mass density through it, Da/nm^3.
-
-    Raises
-    ------
-    ValueError
-        The faces are not triples, or the thickness or the density is not positive.
 
     Examples
     --------
@@ -148,19 +132,9 @@ class Line:
     def poses(self, spacing: float | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return evenly spaced places on the line, and frames whose z axis goes along it.
 
-        Parameters
-        ----------
-        spacing : float, optional
-            Distance between places, nm; made a little smaller, so that they fill the line. By
-            default the radius of the tube.
-
-        Returns
-        -------
-        positions : (k, 3) array
-            Places, nm.
-        rotations : (k, 3, 3) array
-            Their frames' axes as columns. From place to place the x axis changes as little as it
-            can, so that the frames do not twist.
+        Places are about `spacing` nm apart (the tube's radius, when left out), made a little less
+        so that they fill the line: (k, 3) nm. The frames (k, 3, 3) have their axes as columns; from
+        place to place x changes as little as it can, so that they do not twist.
         """
         steps = np.linalg.norm(np.diff(self.points, axis=0), axis=1)
         length = np.concatenate([[0.0], np.cumsum(steps)])

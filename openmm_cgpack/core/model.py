@@ -44,12 +44,6 @@ class BallModel:
     structure : AtomicStructure, optional
         The molecule.
 
-    Raises
-    ------
-    ValueError
-        Arrays do not fit each other, a radius, a mass or the volume is not positive, or a bond, an
-        angle or a group names a ball that is not there.
-
     Examples
     --------
     A dumbbell that keeps its shape:

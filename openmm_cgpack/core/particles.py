@@ -26,11 +26,6 @@ class ParticleTable:
     rotation : (n, 3, 3) array
         Rotation from the body frame to the files' frame, on column vectors.
 
-    Raises
-    ------
-    ValueError
-        The columns are not of one length.
-
     Examples
     --------
     >>> table = ParticleTable(

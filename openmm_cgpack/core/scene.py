@@ -37,12 +37,6 @@ class Scene:
     obstacle : Obstacle, optional
         Where nothing may be.
 
-    Raises
-    ------
-    ValueError
-        There is no instance, an index names no species, two species have one name, or arrays do
-        not fit each other.
-
     Examples
     --------
     >>> from openmm_cgpack import Filament, place
@@ -171,11 +165,6 @@ class History:
     energy : (t,) array
         Potential energy, kJ/mol.
 
-    Raises
-    ------
-    ValueError
-        The columns are not of one length.
-
     Examples
     --------
     >>> from openmm_cgpack import Filament, as_packed, place
@@ -219,11 +208,6 @@ class PackedScene:
         What was measured on the way.
     provenance : dict
         Seeds, platform, versions and settings; plain JSON types.
-
-    Raises
-    ------
-    ValueError
-        The positions are not one for each ball of the scene, or not finite.
 
     Examples
     --------

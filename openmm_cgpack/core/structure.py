@@ -48,11 +48,6 @@ class AtomicStructure:
     source : str, optional
         Where the structure came from: a path, an id, the library.
 
-    Raises
-    ------
-    ValueError
-        There are no atoms, arrays do not fit each other, or a number is out of its range.
-
     Examples
     --------
     >>> molecule = AtomicStructure(

@@ -73,11 +73,6 @@ class TiltSeries:
     grid : Grid, optional
         The grid of the specimen that was imaged.
 
-    Raises
-    ------
-    ValueError
-        Shapes do not fit each other, angles do not ascend, or `order` is no permutation.
-
     Examples
     --------
     Images taken outwards from 0; the one at -3 degrees was the last:
@@ -136,21 +131,8 @@ class TiltSeries:
 
 
 def dose_before(dose: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Return what was taken before each image.
+    """Return the dose before each image, (t,), from doses (t,) and the order they were taken in.
 
-    Parameters
-    ----------
-    dose : (t,) array
-        Dose of each image.
-    order : (t,) int array
-        When each image was taken, from 0.
-
-    Returns
-    -------
-    (t,) array
-
-    Examples
-    --------
     >>> dose_before(np.array([1.0, 2.0, 4.0]), np.array([2, 0, 1])).tolist()
     [6.0, 0.0, 2.0]
     """

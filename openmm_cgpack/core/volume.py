@@ -23,11 +23,6 @@ class Grid:
         Centre of the first voxel as (x, y, z), nm: the centre of voxel [k, j, i] is at
         ``origin + (i, j, k) * voxel_size``.
 
-    Raises
-    ------
-    ValueError
-        The shape is not three positive whole numbers, or the voxel size is not positive.
-
     Examples
     --------
     The shape counts voxels along z, y, x; points are (x, y, z):
@@ -96,11 +91,6 @@ class Volume(_OnGrid):
     origin : (3,) array
         Centre of the first voxel as (x, y, z), nm.
 
-    Raises
-    ------
-    ValueError
-        The data are not three-dimensional or not finite, or the voxel size is not positive.
-
     Examples
     --------
     >>> volume = Volume(data=np.ones((4, 6, 8)), voxel_size=1.5, origin=(0, 0, 0))
@@ -129,11 +119,6 @@ class LabelVolume(_OnGrid):
         Centre of the first voxel as (x, y, z), nm.
     names : tuple of str, optional
         Name of each label from 1 on.
-
-    Raises
-    ------
-    ValueError
-        The data are not three-dimensional, or the voxel size is not positive.
 
     Examples
     --------
@@ -192,24 +177,15 @@ class Obstacle:
 
     @classmethod
     def inside_of(cls, region: Callable[[np.ndarray], np.ndarray], grid: Grid) -> Obstacle:
-        """Return a region to stay out of.
+        """Return a region to stay out of, sampled on a grid that holds it.
 
-        Parameters
-        ----------
-        region : callable
-            Takes points (p, 3) in nm and returns (p,) bool: whether each is in the region.
-        grid : Grid
-            Where to sample it; it must hold the region.
-
-        Returns
-        -------
-        Obstacle
+        `region` takes points (p, 3) in nm and returns whether each is in it, (p,) bool.
         """
         return cls(mask=_sample(region, grid), voxel_size=grid.voxel_size, origin=grid.origin)
 
     @classmethod
     def outside_of(cls, region: Callable[[np.ndarray], np.ndarray], grid: Grid) -> Obstacle:
-        """Return the outside of a region to stay in; parameters as of `inside_of`."""
+        """Return the outside of a region to stay in; see `inside_of`."""
         return cls(
             mask=~_sample(region, grid),
             voxel_size=grid.voxel_size,

@@ -26,7 +26,7 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
     packed : PackedScene
         The scene.
     grid : Grid
-        The grid of the volume that the table goes with: its first voxel's centre becomes 0.
+        That of the volume that the table goes with: its first voxel's centre becomes 0.
 
     Returns
     -------
@@ -41,11 +41,9 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
     >>> tubes = [(Filament(n_balls=5).build(), 2)]
     >>> packed = as_packed(place(tubes, boundary=Periodic(box=40), seed=1))
     >>> table = particle_table(packed, grid=bounding_grid(packed))
-    >>> table.instance.tolist(), table.species.tolist()
-    ([1, 2], ['filament', 'filament'])
     >>> middle = packed.positions[packed.scene.balls(0)].mean(axis=0)
-    >>> bool(np.allclose(table.centre[0], middle + 20))
-    True
+    >>> table.species.tolist(), bool(np.allclose(table.centre[0], middle + 20))
+    (['filament', 'filament'], True)
     """
     scene = packed.scene
     transforms = extract_transforms(packed).transforms
@@ -112,15 +110,10 @@ def visibility(
     settings : MapSettings, optional
         Those of the density map, for its grid and for what it draws.
     grid : Grid, optional
-        The grid of the volume, in place of the settings' grid. Its box reaches half a voxel
-        beyond the centres of the outermost voxels.
+        In place of the settings' grid. Its box reaches half a voxel beyond the centres of the
+        outermost voxels.
     progress : bool, optional
         Whether to show a progress bar.
-
-    Returns
-    -------
-    Visibility
-        In the order of the instances.
 
     Examples
     --------

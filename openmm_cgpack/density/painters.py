@@ -89,17 +89,7 @@ PAINTERS: dict[type[Geometry], Painter] = {}
 
 
 def paints(geometry: type[Geometry]) -> Callable[[type[Painter]], type[Painter]]:
-    """Make a painter that of a type of geometry.
-
-    Parameters
-    ----------
-    geometry : type
-        The type; another painter that it had is replaced.
-
-    Returns
-    -------
-    callable
-        The decorator of the painter's class. It returns the class as it is.
+    """Make the painter below it that of a type of geometry, in place of any that the type had.
 
     Examples
     --------
@@ -124,13 +114,7 @@ def paints(geometry: type[Geometry]) -> Callable[[type[Painter]], type[Painter]]
 
 
 def painter_of(geometry: Geometry) -> Painter:
-    """Return the painter of a geometry's type, or of the type that it is derived from.
-
-    Raises
-    ------
-    TypeError
-        It has none.
-    """
+    """Return the painter of a geometry's type, or of the type that it is derived from."""
     for kind in type(geometry).__mro__:
         if kind in PAINTERS:
             return PAINTERS[kind]
