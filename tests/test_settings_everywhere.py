@@ -19,7 +19,7 @@ from openmm_cgpack.core.settings import (
     settings_fields,
 )
 from openmm_cgpack.core.tables import from_table, to_table
-from openmm_cgpack.io.toml import toml_text
+from openmm_cgpack.io.files import toml_text
 
 CLASSES = settings_of(openmm_cgpack)
 FIELDS = [(cls, field) for cls in CLASSES for field in settings_fields(cls)]

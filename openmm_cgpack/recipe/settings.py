@@ -13,7 +13,7 @@ from ..core.settings import Settings, setting
 from ..core.tables import from_table, to_table
 from ..density import MapSettings
 from ..imaging import Imaging, OneStep, preset
-from ..io.toml import read_toml, toml_text
+from ..io.files import read_toml, toml_text
 from ..models import Structure
 from ..packing import Dense, Protocol, Pull, Run, Start
 
