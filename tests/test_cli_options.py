@@ -120,7 +120,7 @@ def test_kinds_of_a_family():
     assert read(Shape, "--shape", "square", "--colour", "black", **how) == Square(colour="black")
     with pytest.raises(ValueError, match=r"^--radius: is missing$"):
         read(Shape, "--shape", "circle", **how)
-    with pytest.raises(ValueError, match="^--edge: means nothing for circle$"):
+    with pytest.raises(ValueError, match=r"^--edge: means nothing for circle$"):
         read(Shape, "--shape", "circle", "--radius", "2", "--edge", "2", **how)
     with pytest.raises(SystemExit):
         read(Shape, **how)
