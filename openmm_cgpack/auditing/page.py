@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.palette import BLUE, INK, PALE, RED
 from ..draw.style import TITLE, blank_figure, dress_axes, save_figure
-from ..io.atomic import atomic_path
+from ..io.files import atomic_path
 from .audits import Audit
 
 if TYPE_CHECKING:

@@ -37,7 +37,8 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
 
     Examples
     --------
-    >>> from openmm_cgpack import Filament, Periodic, as_packed, bounding_grid, place
+    >>> from openmm_cgpack import Filament, Periodic, as_packed, place
+    >>> from openmm_cgpack.density import bounding_grid
     >>> tubes = [(Filament(n_balls=5).build(), 2)]
     >>> packed = as_packed(place(tubes, boundary=Periodic(box=40), seed=1))
     >>> table = particle_table(packed, grid=bounding_grid(packed))

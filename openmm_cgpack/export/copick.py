@@ -14,8 +14,8 @@ from ..core.settings import kind
 from ..core.tilts import TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import LabelVolume
-from ..io.atomic import atomic_folder
-from ..io.gltf import write_glb
+from ..io.balls_and_meshes import write_glb
+from ..io.files import atomic_folder
 from ..io.omezarr import write_ome_zarr
 from .formats import PointFormat
 from .truth import GroundTruth, unique_names

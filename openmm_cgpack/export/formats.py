@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.settings import Settings, kind_named, setting
 from ..core.tilts import TiltSeries
-from ..io.atomic import atomic_folder
+from ..io.files import atomic_folder
 from ..runs.folder import TOMOGRAM, RunFolder
 from .truth import GroundTruth, load_truth
 

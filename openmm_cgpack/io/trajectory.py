@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from ..core.arrays import frozen
 from ..core.scene import PackedScene, Scene
 from ..core.units import ANGSTROM_PER_NM
-from .atomic import atomic_path
+from .files import atomic_path
 
 if TYPE_CHECKING:
     import mdtraj
