@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from ..core import AtomicStructure, Boundary, RigidTransforms, Scene
 from ..core.arrays import freeze, noun
-from ..core.neighbours import close_pairs
+from ..core.boundary import close_pairs
 from ..packing import overlaps
 
 _LEAF = 64

@@ -11,8 +11,7 @@ from ..core.scene import PackedScene
 from ..core.volume import Grid
 from ..poses import extract_transforms
 from .maps import MapSettings
-from .painters import painter_of
-from .points import ScenePoints
+from .painters import ScenePoints, painter_of
 from .splatting import gaussian_sigma
 
 _SETTINGS = MapSettings()
