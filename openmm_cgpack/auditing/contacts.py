@@ -81,19 +81,11 @@ def atom_contacts(
 ) -> Contacts | None:
     """Count the heavy atoms near another molecule's; None where no instance has real atoms.
 
+    Of a scene with poses and boundary as at the end, rigid instances with real atoms are looked at;
+    near are centres of atoms within `distances`, nm. A molecule near its own image counts too.
+
     Every species has one tree of its atoms in the body frame. Pairs of molecules come from their
     bounding spheres; of one, only the clusters of atoms near the other are moved into its frame.
-
-    Parameters
-    ----------
-    scene : Scene
-        The scene; only rigid instances with real atoms are looked at.
-    transforms : RigidTransforms
-        Their poses at the end, (n,).
-    boundary : Open, Periodic or Slab
-        The boundary at the end. A molecule that comes near its own image counts too.
-    distances : sequence of float, optional
-        Distances between the atoms' centres, nm.
     """
     bodies = {
         s: _Body(model.structure)

@@ -75,16 +75,7 @@ def orientation_order(
 ) -> OrientationOrder | None:
     """Return the order of orientations and that of chance; None for fewer than two rigid ones.
 
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    positions : (b, 3) array
-        Final ball centres, nm.
-    transforms : RigidTransforms
-        Poses at the end.
-    boundary : Open, Periodic or Slab
-        The boundary at the end.
+    Ball centres `positions` (b, 3) in nm, poses and boundary are those at the end.
     """
     rigid = np.array([model.is_rigid for model in scene.species])[scene.species_index]
     members = np.flatnonzero(rigid)

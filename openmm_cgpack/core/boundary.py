@@ -139,12 +139,7 @@ class _Box(Boundary):
 
 @dataclass(frozen=True, kw_only=True)
 class Periodic(_Box):
-    """A box that repeats along x, y and z; it is centred on 0.
-
-    Parameters
-    ----------
-    box : float or (3,) array
-        Edges along x, y and z, nm.
+    """A box that repeats along x, y and z, centred on 0; its edges `box`, nm, are one or three.
 
     Examples
     --------
@@ -162,12 +157,7 @@ class Periodic(_Box):
 
 @dataclass(frozen=True, kw_only=True)
 class Slab(_Box):
-    """A box that repeats along x and y and has walls at the ends of z; it is centred on 0.
-
-    Parameters
-    ----------
-    box : float or (3,) array
-        Edges along x, y and z, nm.
+    """A box that repeats along x and y and has walls at the ends of z, centred on 0.
 
     Examples
     --------

@@ -23,16 +23,15 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
     Parameters
     ----------
     packed : PackedScene
-        The scene.
+        The scene; its instances outside the grid are in the table too.
     grid : Grid
         That of the volume that the table goes with: its first voxel's centre becomes 0.
 
     Returns
     -------
     ParticleTable
-        All instances, those outside the grid too. The centre of a molecule is its body's origin,
-        that of a filament or membrane the mean of its balls; the radius is that of the sphere
-        around it that holds every atom, or the tube, or the sheet.
+        The centre of a molecule is its body's origin, that of a filament or membrane the mean of
+        its balls; the sphere of the radius around it holds every atom, or the tube, or the sheet.
 
     Examples
     --------
