@@ -24,10 +24,8 @@ class Within:
     ----------
     distance : float
         The distance, nm.
-    atoms : int
-        Heavy atoms that have a heavy atom of another molecule nearer than that.
-    molecules : int
-        Molecules that have such an atom.
+    atoms, molecules : int
+        Heavy atoms that have one of another molecule nearer than that, and their molecules.
     """
 
     distance: float
@@ -41,10 +39,8 @@ class Contacts:
 
     Parameters
     ----------
-    atoms : int
-        Heavy atoms that were looked at.
-    molecules : int
-        Molecules that were looked at: those whose points are real atoms.
+    atoms, molecules : int
+        How many heavy atoms and molecules were looked at: those whose points are real atoms.
     within : tuple of Within
         One for each distance asked for.
     closest : float or None
@@ -196,10 +192,8 @@ class BallOverlap:
         ``1 - distance / (sum of radii)`` of the deepest: 0 is touching, 1 the same place.
     where : str
         The two balls, in words; empty where nothing overlaps.
-    edges : (k + 1,) array
-        Edges of the bins of depth.
-    pairs : (k,) int array
-        Overlapping pairs of balls in each.
+    edges, pairs : (k + 1,) array, (k,) int array
+        Edges of the bins of depth, and overlapping pairs of balls in each.
     """
 
     deepest: float

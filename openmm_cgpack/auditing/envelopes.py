@@ -27,20 +27,16 @@ class Occupancy:
         Edge of a voxel, nm; in a box the edges are this long or shorter, to fit it.
     union : float
         Volume of what at least one instance takes, nm^3.
-    shared_voxels : int
-        Voxels that two or more instances take.
-    shared : float
-        Their volume, nm^3.
+    shared_voxels, shared : int, float
+        Voxels that two or more instances take, and their volume, nm^3.
     sharing : int
         Instances that have such a voxel.
     largest_share : float
         Largest part of one instance's envelope that it shares.
     box : (float, float, float)
         Edges of the box: the boundary's, or that around all envelopes, nm.
-    filled : float or None
-        Volume of the filled region of an open scene, nm^3.
-    ball : float or None
-        Radius of the ball that defines it, nm.
+    filled, ball : float or None
+        Volume of the filled region of an open scene, nm^3, and radius of the ball that defines it.
     blocked : float
         Volume of the scene's obstacle in the box, nm^3; 0 for an open scene, whose filled region
         leaves it out.

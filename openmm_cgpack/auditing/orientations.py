@@ -29,10 +29,9 @@ class OrderParameter:
         Of axes, the largest eigenvalue of the mean of ``(3 u u^T - 1) / 2``: 1 where all are
         parallel. Of pairs, the mean of ``(3 cos^2 - 1) / 2`` of the angle between the two: 1
         parallel, -1/2 at right angles.
-    random : float
-        Mean of the order of as many random axes, or pairs: 0 for pairs.
-    random_spread : float
-        Standard deviation of it; ``1 / sqrt(5 n)`` for pairs.
+    random, random_spread : float
+        Mean and standard deviation of the order of as many random axes, or pairs: 0 and
+        ``1 / sqrt(5 n)`` for pairs.
     """
 
     name: str

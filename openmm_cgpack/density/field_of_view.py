@@ -75,7 +75,7 @@ class Visibility:
     Parameters
     ----------
     fraction : (n,) array
-        Part of its mass that is inside, 0 to 1.
+        Part of its mass that is inside.
     border : (n,) array
         Distance from its centre to the nearest face of the box, nm; negative outside, by how far
         the centre is beyond the face that it is farthest beyond. An object whose bounding

@@ -61,6 +61,7 @@ def render_labels(
     envelope's, or the volume of the tube or bilayer that is drawn. A voxel that several objects
     claim goes to the one whose map is highest there relative to its own threshold, on a tie to
     the lower number. An object that would lose all of its voxels to others keeps its best one.
+    Labels are uint16, or uint32 where there are more than 65535 instances.
 
     Parameters
     ----------
@@ -72,11 +73,6 @@ def render_labels(
         Where to draw, in place of the settings' grid.
     progress : bool, optional
         Whether to show a progress bar.
-
-    Returns
-    -------
-    Labels
-        uint16, or uint32 where there are more than 65535 instances.
 
     Examples
     --------

@@ -165,7 +165,7 @@ def species_map(
     *,
     amplitude: Literal["mass", "unit-centre"] = "mass",
 ) -> Volume:
-    """Return the density map of a molecule in its body frame.
+    """Return the density map of a molecule in its body frame, large enough to hold all of it.
 
     Masses are projected trilinearly on a lattice whose corner is a multiple of the voxel size,
     and blurred by a Gaussian from whose variance that of the projection is taken off, as Situs'
@@ -181,11 +181,6 @@ def species_map(
     amplitude : {"mass", "unit-centre"}, optional
         ``"mass"``: Da/nm^3, the integral is the molecule's mass. ``"unit-centre"``: the Gaussian
         of an atom is its mass (in Da) at its centre, as pdb2vol has it.
-
-    Returns
-    -------
-    Volume
-        Large enough to hold all of the map.
 
     Examples
     --------
