@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..core import History, PackedScene, RigidTransforms, Scene
-from ..core.boundary import Boundary
-from ..core.neighbours import close_pairs
+from ..core.boundary import Boundary, close_pairs
 from .counts import free_volume
 
 Packable = Scene | PackedScene
