@@ -12,7 +12,7 @@ from ..core.tilts import TiltOptics, TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid
 from .atomic import atomic_path
-from .mrc import LABEL
+from .volumes import LABEL
 
 
 def write_tilt_stack(path: str | os.PathLike[str], tilts: TiltSeries) -> None:

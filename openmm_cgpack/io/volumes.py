@@ -1,4 +1,4 @@
-"""Maps and labels as MRC or OME-Zarr, whichever a file is; masks as the one that holds them."""
+"""MRC2014 files; volumes as MRC or OME-Zarr, whichever a file is or can hold the labels."""
 
 from __future__ import annotations
 
@@ -7,9 +7,135 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import LabelVolume, Volume
-from .mrc import MOST_LABELS, read_mrc, write_mrc
+from .atomic import atomic_path
 from .omezarr import read_ome_zarr, write_ome_zarr
+
+LABEL = "openmm_cgpack"
+"""Title of our files, in place of those that hold the time of writing."""
+
+MOST_LABELS = np.iinfo(np.uint16).max
+"""Highest label that the format holds."""
+
+
+def write_mrc(
+    path: str | os.PathLike[str], volume: Volume | LabelVolume, *, keep_origin: bool = False
+) -> None:
+    """Write a volume as MRC; the same data make the same bytes.
+
+    Densities are stored as 32-bit floats (mode 2), labels as unsigned 16-bit integers (mode 6),
+    as a volume (space group 1) with its voxel size in Å.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to write.
+    volume : Volume or LabelVolume
+        What to write.
+    keep_origin : bool, optional
+        Whether the header says, in Å, where the volume stood in the scene or body frame, as
+        templates need that are to lie on their molecule. Otherwise the origin is 0: the first
+        voxel's centre is at 0, the frame in which particles are listed.
+
+    Raises
+    ------
+    ValueError
+        A label is above 65535, which the format cannot hold.
+    TypeError
+        It is no volume.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> volume = Volume(data=np.ones((4, 6, 8)), voxel_size=1.5, origin=(-6, -4.5, -3))
+    >>> with TemporaryDirectory() as folder:
+    ...     write_mrc(Path(folder, "a.mrc"), volume)
+    ...     write_mrc(Path(folder, "b.mrc"), volume, keep_origin=True)
+    ...     [read_mrc(Path(folder, name)).origin.tolist() for name in ("a.mrc", "b.mrc")]
+    [[0.0, 0.0, 0.0], [-6.0, -4.5, -3.0]]
+    """
+    if not isinstance(volume, Volume | LabelVolume):
+        raise TypeError(f"volume: wanted a Volume or LabelVolume, got {type(volume).__name__}")
+    data = volume.data
+    if isinstance(volume, LabelVolume):
+        most = int(data.max())
+        if most > MOST_LABELS:
+            raise ValueError(f"{path}: wanted labels up to {MOST_LABELS}, as MRC holds, got {most}")
+        data = data.astype(np.uint16)
+    import mrcfile
+
+    with atomic_path(path) as temporary, mrcfile.new(temporary, overwrite=True) as file:
+        file.set_data(data)
+        file.voxel_size = volume.voxel_size * ANGSTROM_PER_NM
+        if keep_origin:
+            x, y, z = (float(v) for v in volume.origin * ANGSTROM_PER_NM)
+            file.header.origin.x, file.header.origin.y, file.header.origin.z = x, y, z
+        file.header.label[:] = b""
+        file.header.label[0] = LABEL.encode()
+        file.header.nlabl = 1
+
+
+def read_mrc(path: str | os.PathLike[str]) -> Volume | LabelVolume:
+    """Read a volume from MRC, plain or compressed with gzip or bzip2.
+
+    Parameters
+    ----------
+    path : path-like
+        What to read.
+
+    Returns
+    -------
+    Volume or LabelVolume
+        Unsigned integers (mode 6) are labels, everything else density. The origin is the
+        header's, in nm.
+
+    Raises
+    ------
+    ValueError
+        It is no MRC file of a volume with cubic voxels.
+    FileNotFoundError
+        There is no such file.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> labels = LabelVolume(data=np.ones((4, 6, 8), int), voxel_size=1.5, origin=(0, 0, 0))
+    >>> with TemporaryDirectory() as folder:
+    ...     write_mrc(Path(folder, "labels.mrc"), labels)
+    ...     again = read_mrc(Path(folder, "labels.mrc"))
+    >>> type(again).__name__, again.data.shape, again.voxel_size
+    ('LabelVolume', (4, 6, 8), 1.5)
+    """
+    import mrcfile
+
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with mrcfile.open(path) as file:
+            data = np.array(file.data)
+            size = np.array(file.voxel_size.item())
+            header = file.header
+            origin = np.array(header.origin.item(), float)
+            start = np.array([header.nxstart, header.nystart, header.nzstart], float)
+            axes = (int(header.mapc), int(header.mapr), int(header.maps))
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path}: not a readable MRC file: {error}") from None
+    if data.ndim != 3 or axes != (1, 2, 3):
+        raise ValueError(
+            f"{path}: wanted a volume with axes x, y, z, got {data.ndim} dimensions and {axes}"
+        )
+    if not (size > 0).all() or np.ptp(size) > 1e-3 * size.max():
+        raise ValueError(f"{path}: wanted cubic voxels, got {size.tolist()} Å")
+    # The older way to say where a map lies; ChimeraX takes it where the origin is 0 too.
+    if not origin.any():
+        origin = start * size
+    kind = LabelVolume if data.dtype == np.uint16 else Volume
+    return kind(
+        data=data,
+        voxel_size=float(size[0]) / ANGSTROM_PER_NM,
+        origin=origin / ANGSTROM_PER_NM,
+    )
 
 
 def read_volume(path: str | os.PathLike[str]) -> Volume | LabelVolume:
