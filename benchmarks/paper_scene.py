@@ -1,6 +1,7 @@
 """The paper's first scene: 20 types of macromolecules, 20 of each, dispersed in 120 nm."""
 
-from openmm_cgpack import Placement, coarse_grain, library, place
+from openmm_cgpack import coarse_grain, library, place
+from openmm_cgpack.packing import Placement
 
 # Stand-ins for the types whose entries the library lacks are those of docs/library.md.
 TYPES = (

@@ -11,9 +11,10 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 from test_dense import full_structures
 
-from openmm_cgpack import Compression, Cover, Run, as_packed, coarse_grain, insert, library
+from openmm_cgpack import Cover, Run, as_packed, coarse_grain, insert, library
 from openmm_cgpack.auditing.shapes import body_mask
 from openmm_cgpack.models.ball_geometry import scaled_radii, union_volume
+from openmm_cgpack.packing import Compression
 from openmm_cgpack.packing.checkpoint import Checkpoint
 from openmm_cgpack.packing.shrinking_box import ShrinkingBox
 from openmm_cgpack.structures.envelope import envelope_mask

@@ -12,24 +12,21 @@ from prototypes import prototype_a, prototype_b, voxel_envelope
 from openmm_cgpack import (
     SHAPE_COVER,
     Dense,
-    Packing,
     PackingError,
     PlacementError,
-    Reading,
     Run,
     as_packed,
     audit,
-    box_fraction,
     coarse_grain,
-    compress,
     extract_transforms,
     insert,
     library,
     load_structure,
     pack_scene,
-    remove_clashes,
 )
 from openmm_cgpack.auditing import atom_contacts
+from openmm_cgpack.packing import Packing, box_fraction, compress, remove_clashes
+from openmm_cgpack.structures import Reading
 
 FULL = (
     "3h84",

@@ -8,17 +8,17 @@ import pytest
 from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation
 
-from openmm_cgpack import (
-    PackedScene,
-    RigidTransforms,
-    Scene,
+from openmm_cgpack import PackedScene, RigidTransforms, Scene, library
+from openmm_cgpack.core import History
+from openmm_cgpack.density import (
     box_grid,
-    library,
-    single_ball,
+    gaussian_sigma,
+    particle_table,
+    render_density,
+    render_labels,
     species_map,
 )
-from openmm_cgpack.core import History
-from openmm_cgpack.density import gaussian_sigma, particle_table, render_density, render_labels
+from openmm_cgpack.models import single_ball
 
 SPECIES = ("1bxn", "1f1b", "1oel", "1w6t", "2cg9", "3hhb", "3j9i", "4v4r")
 

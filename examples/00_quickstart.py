@@ -60,7 +60,7 @@ print(f"{len(np.unique(labels.instances.data)) - 1} of {len(particles)} instance
 
 tomogram = cgp.render(density, cgp.OneStep(snr=1.0), seed=1).tomogram
 
-cgp.plot_planes(
+cgp.draw.plot_planes(
     {"density": density, "labels": labels.semantic, "tomogram": tomogram},
     packed=packed,
     densities=["density"],

@@ -75,7 +75,7 @@ section.add_finding(
 )
 moments = run.moments(4)
 section.add_picture(
-    cgp.plot_steps(run.scene, [run.frames[m] for m in moments], run.titles(moments)),
+    cgp.draw.plot_steps(run.scene, [run.frames[m] for m in moments], run.titles(moments)),
     caption="Wireframes of the bonds and balls at four times, one colour a type, all at one scale.",
     paper="Figure 6 a and c: wireframe and multiple-ball view of the packing process.",
 )
@@ -95,7 +95,7 @@ section.add_picture(
 
 density, labels = made.density, made.labels
 section.add_picture(
-    cgp.plot_planes(
+    cgp.draw.plot_planes(
         {"density": density, "molecules by type": labels.semantic},
         packed=packed,
         densities=["density"],
@@ -125,7 +125,7 @@ section.add_finding(
     verdict=judge(end.inner_fraction >= CYTOPLASM[0], largest_gap < 3.0),
 )
 section.add_picture(
-    cgp.plot_planes(
+    cgp.draw.plot_planes(
         {"density": dense.density, "molecules by type": dense_labels.semantic},
         packed=dense.packed,
         densities=["density"],
@@ -166,7 +166,7 @@ section.add_finding(
     verdict="cannot be compared",
 )
 section.add_picture(
-    cgp.plot_planes(tomograms),
+    cgp.draw.plot_planes(tomograms),
     caption="The same slice of the tomograms: 300 kV, 5 µm under focus, tilts to 60°. The third is "
     "not in the paper.",
     paper="Figure 7 b and c: tomograms under SNR 1000 and 200.",
@@ -179,7 +179,7 @@ section.add_picture(
 rendered = tilt_series(settings)
 ratio = rendered.snr["volume"]
 section.add_picture(
-    cgp.plot_planes(
+    cgp.draw.plot_planes(
         {
             f"one step, SNR {ratio:.2g}": cgp.render(
                 dense.density, cgp.OneStep(snr=ratio), seed=noise
@@ -197,7 +197,7 @@ section.add_picture(
 # The packing through time.
 
 section.add_picture(
-    cgp.plot_history(packed),
+    cgp.draw.plot_history(packed),
     caption="Radius of gyration of all balls and deepest overlap through the packing; the pull is "
     "let go where the radius is least.",
     paper="No number through time is reported.",

@@ -227,7 +227,7 @@ section.add_table(
 # themselves.
 
 covers = {
-    "one ball": [cgp.single_ball(structure) for structure in structures],
+    "one ball": [cgp.models.single_ball(structure) for structure in structures],
     "the paper's balls": models,
 }
 for atoms in (1000, 300) if settings.full else (300,):

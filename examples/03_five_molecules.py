@@ -68,7 +68,7 @@ section.add_finding(
 )
 moments = run.moments(5)
 section.add_picture(
-    cgp.plot_steps(scene, [run.frames[m] for m in moments], run.titles(moments)),
+    cgp.draw.plot_steps(scene, [run.frames[m] for m in moments], run.titles(moments)),
     caption="Wireframes and balls from the start to the end, at one scale.",
     paper="Figure 9 a and b: wireframe and multiple-ball view of the packing process.",
 )
@@ -100,9 +100,9 @@ section.add_table(
     [
         (
             f"{run.steps[m]}",
-            f"{cgp.radius_of_gyration(run.frames[m]):.2f}",
+            f"{cgp.packing.radius_of_gyration(run.frames[m]):.2f}",
             f"{measure_droplet(run.at(m)).fraction:.3f}",
-            f"{cgp.deepest_overlap(scene, run.frames[m]):.2f}",
+            f"{cgp.packing.deepest_overlap(scene, run.frames[m]):.2f}",
             f"{touching_pairs(run.at(m))} of 10 pairs",
         )
         for m in moments
@@ -116,7 +116,7 @@ section.add_table(
 
 density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=4.0))
 section.add_picture(
-    cgp.plot_montage(density, n=20, columns=5),
+    cgp.draw.plot_montage(density, n=20, columns=5),
     caption="Slices of the density from bottom to top; the height above the middle is in nm.",
     paper="Figure 9 d: the slices inside the volume.",
 )
@@ -127,7 +127,7 @@ section.add_picture(
 labels = cgp.render_labels(packed, grid=density.grid)
 tomogram = cgp.render(density, cgp.OneStep(snr=1000), seed=settings.seed_of("noise")).tomogram
 section.add_picture(
-    cgp.plot_planes(
+    cgp.draw.plot_planes(
         {
             "density": density,
             "molecules by type": labels.semantic,

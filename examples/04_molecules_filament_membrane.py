@@ -65,7 +65,9 @@ yellow, sky = (0.93, 0.75, 0.16), (0.45, 0.74, 0.94)
 colours = np.vstack([species_colours(7)[[0, 1, 2, 6, 5]], [yellow, sky]])
 moments = run.moments(4)
 section.add_picture(
-    cgp.plot_steps(scene, [run.frames[m] for m in moments], run.titles(moments), colours=colours),
+    cgp.draw.plot_steps(
+        scene, [run.frames[m] for m in moments], run.titles(moments), colours=colours
+    ),
     caption="Wireframes and balls at four times: membrane sky blue, filament yellow.",
     paper="Figure 11 (and again 12): wireframe view, membrane in sky blue and filament in yellow, "
     "and multiple-ball view.",
@@ -144,7 +146,7 @@ density = cgp.render_density(packed, cgp.MapSettings(voxel_size=1.0, resolution=
 labels = cgp.render_labels(packed, grid=density.grid)
 tomogram = cgp.render(density, cgp.OneStep(snr=1000), seed=settings.seed_of("noise")).tomogram
 section.add_picture(
-    cgp.plot_planes(
+    cgp.draw.plot_planes(
         {
             "density": density,
             "masks by species": labels.semantic,

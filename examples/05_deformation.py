@@ -68,7 +68,7 @@ def through_time(name, figure_number, *, n, columns, voxel_size):
     moments = run.moments(5)
     axes = np.linalg.eigh(np.cov(run.frames[0].T))[1]
     x, y, z = (axes[:, 0] + 0.5 * axes[:, 1]) / np.hypot(1, 0.5)
-    steps = cgp.plot_steps(
+    steps = cgp.draw.plot_steps(
         run.scene,
         [run.frames[m] for m in moments],
         run.titles(moments),
@@ -81,7 +81,7 @@ def through_time(name, figure_number, *, n, columns, voxel_size):
     sampling = cgp.MapSettings(voxel_size=voxel_size, resolution=4.0)
     for m in (moments[0], moments[2], moments[-1]):
         density = cgp.render_density(run.at(m), sampling)
-        slices = cgp.plot_montage(density, n=n, columns=columns)
+        slices = cgp.draw.plot_montage(density, n=n, columns=columns)
         caption = f"{n} slices of the {name}'s density at step {run.steps[m]}, heights in nm."
         paper = f"Figure {figure_number} b: the 2D density map in {n} slices at each state."
         figures.append(section.add_picture(slices, caption=caption, paper=paper))

@@ -36,7 +36,7 @@ cases = [
         name=f"SNR {snr:g}, {wedge}",
         volume=cgp.render(
             made.density,
-            cgp.OneStep(snr=snr, wedge=cgp.MissingWedge(tilt_max_deg=tilt_max)),
+            cgp.OneStep(snr=snr, wedge=cgp.imaging.MissingWedge(tilt_max_deg=tilt_max)),
             seed=seed,
         ).tomogram,
         truth=truth,

@@ -149,7 +149,7 @@ section.add_table(
 
 shown = held_out[0]
 section.add_picture(
-    cgp.plot_planes(
+    cgp.draw.plot_planes(
         {
             "tomogram": shown.volume,
             "truth": shown.labels,

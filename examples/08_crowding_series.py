@@ -34,7 +34,7 @@ colours = np.vstack([[1, 1, 1], species_colours(len(names))])
 widest = packings[0].boundary.box[0]
 for panel, packed in zip(panels, packings, strict=True):
     edge = packed.boundary.box[0]
-    grid = cgp.box_grid((edge, edge, 0.8), voxel_size=0.4)
+    grid = cgp.density.box_grid((edge, edge, 0.8), voxel_size=0.4)
     labels = cgp.render_labels(packed, grid=grid)
     semantic, instances = labels.semantic.data[0], labels.instances.data[0]
     picture = colours[semantic]
@@ -45,7 +45,7 @@ for panel, packed in zip(panels, packings, strict=True):
     panel.set_xlim(-widest / 2, widest / 2)
     panel.set_ylim(-widest / 2, widest / 2)
     panel.set_xlabel("x, nm")
-    share = cgp.box_fraction(packed.scene, packed.boundary)
+    share = cgp.packing.box_fraction(packed.scene, packed.boundary)
     panel.set_title(f"fraction {share:.2f}, box {edge:.1f} nm")
 panels[0].set_ylabel("y, nm")
 figure.tight_layout()

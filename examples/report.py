@@ -16,7 +16,7 @@ from common.section import Section
 from common.settings import EXPERIMENTS, Settings, run_experiment
 
 import openmm_cgpack
-from openmm_cgpack.io.atomic import atomic_path
+from openmm_cgpack.io.files import atomic_path
 
 
 def main(

@@ -44,11 +44,6 @@ def check_stage(stage: Stage, *, exposure: Exposure | None = None) -> None:
     exposure : Exposure, optional
         What it is told about the image.
 
-    Raises
-    ------
-    AssertionError
-        The stage does not keep the contract.
-
     Examples
     --------
     >>> from openmm_cgpack.imaging import Envelope
@@ -133,11 +128,6 @@ def check_structure(structure: Structure) -> None:
     structure : Structure
         The structure.
 
-    Raises
-    ------
-    AssertionError
-        It does not keep the contract.
-
     Examples
     --------
     >>> from openmm_cgpack import Filament
@@ -165,11 +155,6 @@ def check_force_term(term: ForceTerm) -> None:
     ----------
     term : ForceTerm
         The term. The scenes hold a filament named ``"filament"`` and single balls.
-
-    Raises
-    ------
-    AssertionError
-        It does not keep the contract.
 
     Examples
     --------
@@ -225,11 +210,6 @@ def check_protocol(protocol: Protocol, *, boundary: Boundary = Open()) -> None:
     boundary : Boundary, optional
         Where the scene ends that it is tried on; an open one when left out.
 
-    Raises
-    ------
-    AssertionError
-        It does not keep the contract.
-
     Examples
     --------
     >>> from openmm_cgpack import Pull
@@ -279,11 +259,6 @@ def check_format(written: Format, truth: GroundTruth | None = None) -> None:
         The format.
     truth : GroundTruth, optional
         What is written; a small scene's without a tilt series when left out.
-
-    Raises
-    ------
-    AssertionError
-        It does not keep the contract.
     """
     _check_settings(written)
     truth = _small_truth() if truth is None else truth

@@ -261,7 +261,7 @@ def test_coordinates_maps_and_particles_agree(finished):
     scene = cgp.load_scene(out / "scene.npz")
     for i, row in enumerate(rows):
         centre = np.array([float(row[f"{axis}_angst"]) for axis in "xyz"]) / 10
-        rotation = cgp.from_zyz(
+        rotation = cgp.core.from_zyz(
             np.radians([[float(row[f"{k}_deg"]) for k in ("alpha", "beta", "gamma")]])
         )[0]
         model = scene.model(i)

@@ -19,7 +19,7 @@ from openmm_cgpack.core.settings import (
     settings_fields,
 )
 from openmm_cgpack.core.tables import from_table, to_table
-from openmm_cgpack.io.toml import toml_text
+from openmm_cgpack.io.files import toml_text
 
 CLASSES = settings_of(openmm_cgpack)
 FIELDS = [(cls, field) for cls in CLASSES for field in settings_fields(cls)]
@@ -95,6 +95,15 @@ def test_the_reference_has_every_field(cls, page):
     for field in settings_fields(cls):
         assert f"| `{field.name}` |" in table
         assert len(field.metadata["doc"]) > 3
+
+
+SUFFIXES = {"°": "_deg", "µm": "_um", "mm": "_mm", "kV": "_kv", "e/Å²": "_e_per_a2", "Å": "_a"}
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=named)
+def test_units_that_are_not_openmms_stand_in_the_name(cls):
+    for field in settings_fields(cls):
+        assert field.name.endswith(SUFFIXES.get(field.metadata["unit"], "")), field.name
 
 
 def beyond(field):

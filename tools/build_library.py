@@ -21,7 +21,7 @@ from openmm_cgpack.core.runtime import StructureError
 from openmm_cgpack.core.structure import AtomicStructure
 from openmm_cgpack.core.volume import Volume
 from openmm_cgpack.density import Sampling, species_map
-from openmm_cgpack.io.atomic import atomic_path
+from openmm_cgpack.io.files import atomic_path
 from openmm_cgpack.models import number_of_balls
 from openmm_cgpack.structures import (
     Library,

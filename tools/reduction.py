@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from openmm_cgpack.core.structure import AtomicStructure
-from openmm_cgpack.io.atomic import atomic_path
+from openmm_cgpack.io.files import atomic_path
 
 ROUNDS = 10
 """Rounds of Lloyd's algorithm: at 8 atoms a point they lower `point_variance` of ATCase from 0.028

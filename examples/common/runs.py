@@ -10,15 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
-from openmm_cgpack import (
-    BallModel,
-    FrameReporter,
-    PackedScene,
-    Placement,
-    Scene,
-    place,
-    radius_of_gyration,
-)
+from openmm_cgpack import BallModel, FrameReporter, PackedScene, Scene, place
+from openmm_cgpack.packing import Placement, radius_of_gyration
 
 
 def place_in(

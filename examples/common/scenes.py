@@ -108,10 +108,10 @@ def tilt_series(settings: Settings) -> Rendered:
 def _drawn(packed: cgp.PackedScene) -> DenseScene:
     edge = packed.boundary.box[0]
     # An even number of voxels fills the cube: without a seam it repeats as the molecules do.
-    grid = cgp.bounding_grid(packed, voxel_size=edge / (2 * round(edge / 2)))
+    grid = cgp.density.bounding_grid(packed, voxel_size=edge / (2 * round(edge / 2)))
     return DenseScene(
         packed=packed,
-        fraction=cgp.box_fraction(packed.scene, packed.boundary),
+        fraction=cgp.packing.box_fraction(packed.scene, packed.boundary),
         density=cgp.render_density(packed, cgp.MapSettings(resolution=4.0), grid=grid),
         truth=cgp.particle_table(packed, grid=grid),
     )

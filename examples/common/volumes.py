@@ -60,13 +60,15 @@ def measure_volumes(structure: cgp.AtomicStructure, model: cgp.BallModel) -> Vol
     points, reach = structure.positions, structure.spread
     low, high = (points - reach[:, None]).min(axis=0), (points + reach[:, None]).max(axis=0)
     box = float((np.linalg.norm(points - (low + high) / 2, axis=1) + reach).max())
-    density = cgp.species_map(structure, cgp.Sampling(resolution=4.0, convention="fwhm"))
+    density = cgp.density.species_map(
+        structure, cgp.density.Sampling(resolution=4.0, convention="fwhm")
+    )
     voxels = np.argwhere(density.data >= 0.2 * density.data.max())[:, ::-1] * density.voxel_size
     return Volumes(
         isosurface=model.volume,
         multi={"sum": float(ball_volume(model.radii).sum()), "union": union_of(model)},
         single={
-            "minimal": float(ball_volume(cgp.single_ball(structure).radii[0])),
+            "minimal": float(ball_volume(cgp.models.single_ball(structure).radii[0])),
             "box": float(ball_volume(box)),
             "map": float(ball_volume(minimal_sphere(voxels)[1])),
         },
@@ -97,11 +99,11 @@ def pack_cover(
         seed=settings.seed_of("placement", index),
     )
     packed = tightest(scene, settings, seed=settings.seed_of("dynamics", index))
-    _, depth = cgp.overlaps(packed.scene, packed.positions, boundary=packed.boundary)
+    _, depth = cgp.packing.overlaps(packed.scene, packed.positions, boundary=packed.boundary)
     return Packed(
         name=name,
         packed=packed,
-        fraction=cgp.box_fraction(packed.scene, packed.boundary),
+        fraction=cgp.packing.box_fraction(packed.scene, packed.boundary),
         filled=copies * sum(union_of(model) for model in models) / packed.boundary.volume,
         overlap=packed.provenance["compression"]["rms_overlap_nm"],
         deepest=float(depth.max(initial=0.0)),
@@ -121,9 +123,11 @@ def tightest(
         start: cgp.Scene | cgp.PackedScene, fraction: float, max_steps: int
     ) -> cgp.PackedScene:
         # Balls keep no distance beyond their radii: that would cost small ones more than large.
-        return cgp.compress(
+        return cgp.packing.compress(
             start,
-            cgp.Compression(acceptable=TOLERANCE, limit=TOLERANCE, gap=0.0, max_steps=max_steps),
+            cgp.packing.Compression(
+                acceptable=TOLERANCE, limit=TOLERANCE, gap=0.0, max_steps=max_steps
+            ),
             fraction=fraction,
             run=settings.run,
             seed=seed.spawn(1)[0],
@@ -139,7 +143,7 @@ def tightest(
     # That went in strides; small steps, of one annealing each, find out where between two it ends.
     while True:
         try:
-            fraction = cgp.box_fraction(best.scene, best.boundary)
+            fraction = cgp.packing.box_fraction(best.scene, best.boundary)
             best = pressed(best, (1 + STEP) * fraction, 3_000)
         except cgp.PackingError:
             return best

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core import AtomicStructure, Boundary, RigidTransforms, Scene
-from ..core.arrays import frozen, noun
+from ..core.arrays import freeze, noun
 from ..core.neighbours import close_pairs
 from ..packing import overlaps
 
@@ -79,7 +79,7 @@ def atom_contacts(
     *,
     distances: Sequence[float] = (0.25, 0.15),
 ) -> Contacts | None:
-    """Count the heavy atoms that are near another molecule's.
+    """Count the heavy atoms near another molecule's; None where no instance has real atoms.
 
     Every species has one tree of its atoms in the body frame. Pairs of molecules come from their
     bounding spheres; of one, only the clusters of atoms near the other are moved into its frame.
@@ -94,11 +94,6 @@ def atom_contacts(
         The boundary at the end. A molecule that comes near its own image counts too.
     distances : sequence of float, optional
         Distances between the atoms' centres, nm.
-
-    Returns
-    -------
-    Contacts or None
-        None where no instance has real atoms.
     """
     bodies = {
         s: _Body(model.structure)
@@ -221,24 +216,12 @@ class BallOverlap:
     pairs: np.ndarray
 
     def __post_init__(self) -> None:
-        edges = frozen(self.edges, "edges", (None,))
-        object.__setattr__(self, "edges", edges)
-        pairs = frozen(self.pairs, "pairs", (len(edges) - 1,), np.int64)
-        object.__setattr__(self, "pairs", pairs)
+        freeze(self, edges=(None,))
+        freeze(self, dtype=np.int64, pairs=(len(self.edges) - 1,))
 
 
 def ball_overlap(scene: Scene, positions: np.ndarray, boundary: Boundary) -> BallOverlap:
-    """Return how deep balls of different instances, or of two images of one, overlap.
-
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    positions : (b, 3) array
-        Ball centres, nm.
-    boundary : Open, Periodic or Slab
-        The boundary at the end.
-    """
+    """Return how deep balls of different instances, or of two images of one, overlap."""
     pairs, depth = overlaps(scene, positions, boundary=boundary)
     where = ""
     if len(depth):

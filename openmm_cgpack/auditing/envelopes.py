@@ -88,10 +88,6 @@ def occupancy(
         The boundary at the end.
     voxel_size : float, optional
         Edge of a voxel, nm; 0.4, or more where that would take more than 100 million voxels.
-
-    Returns
-    -------
-    Occupancy
     """
     masks = {
         s: body_mask(scene.species[s])

@@ -73,7 +73,7 @@ class OrientationOrder:
 def orientation_order(
     scene: Scene, positions: np.ndarray, transforms: RigidTransforms, boundary: Boundary
 ) -> OrientationOrder | None:
-    """Return the order of a packed scene's orientations, with the level of chance.
+    """Return the order of orientations and that of chance; None for fewer than two rigid ones.
 
     Parameters
     ----------
@@ -85,11 +85,6 @@ def orientation_order(
         Poses at the end.
     boundary : Open, Periodic or Slab
         The boundary at the end.
-
-    Returns
-    -------
-    OrientationOrder or None
-        None where fewer than two instances are rigid.
     """
     rigid = np.array([model.is_rigid for model in scene.species])[scene.species_index]
     members = np.flatnonzero(rigid)

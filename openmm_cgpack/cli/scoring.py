@@ -152,7 +152,7 @@ def _check_folder(path: str | None) -> None:
 def _write_json(path: str | None, record: dict[str, Any]) -> None:
     if path is None:
         return
-    from ..io.atomic import atomic_path
+    from ..io.files import atomic_path
 
     with atomic_path(path) as temporary:
         text = json.dumps(_without_nan(record), indent=1, allow_nan=False)

@@ -8,7 +8,7 @@ from .runtime import PackingError, PlacementError, StructureError
 from .scene import History, PackedScene, Scene
 from .structure import AtomicStructure
 from .tilts import TiltOptics, TiltSeries
-from .transforms import RigidTransforms
+from .transforms import RigidTransforms, from_zyz, to_quaternion, to_zyz
 from .volume import Grid, LabelVolume, Obstacle, Volume
 
 __all__ = [
@@ -38,4 +38,7 @@ __all__ = [
     "TiltOptics",
     "TiltSeries",
     "Volume",
+    "from_zyz",
+    "to_quaternion",
+    "to_zyz",
 ]

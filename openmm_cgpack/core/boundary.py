@@ -89,13 +89,7 @@ class Boundary:
 
 
 def boundary_from_json(record: dict[str, Any]) -> Boundary:
-    """Return the boundary that `Boundary.to_json` described.
-
-    Raises
-    ------
-    ValueError
-        There is no boundary of that kind.
-    """
+    """Return the boundary that `Boundary.to_json` described."""
     values = dict(record)
     kind = values.pop("kind", None)
     if kind not in Boundary.kinds:
@@ -144,11 +138,6 @@ class Periodic(_Box):
     box : float or (3,) array
         Edges along x, y and z, nm.
 
-    Raises
-    ------
-    ValueError
-        An edge is not positive, or not finite.
-
     Examples
     --------
     >>> box = Periodic(box=(40, 30, 20))
@@ -171,11 +160,6 @@ class Slab(_Box):
     ----------
     box : float or (3,) array
         Edges along x, y and z, nm.
-
-    Raises
-    ------
-    ValueError
-        An edge is not positive, or not finite.
 
     Examples
     --------

@@ -19,30 +19,13 @@ from .boundary import Boundary
 def close_pairs(
     boundary: Boundary, centres: np.ndarray, radii: np.ndarray, *, gap: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the pairs of spheres that come within `gap` of each other, with all images.
+    """Return the pairs of spheres whose surfaces come within `gap` nm of each other, in any image.
 
-    Parameters
-    ----------
-    boundary : Open, Periodic or Slab
-        What repeats.
-    centres : (n, 3) array
-        Centres, nm; in a box that repeats they may lie in any of its images.
-    radii : (n,) array
-        Radii, nm.
-    gap : float, optional
-        Largest distance between two surfaces, nm.
+    `centres` (n, 3) may lie in any image of a box that repeats; `radii` are (n,), all in nm. Of
+    pair p, ``centres[second[p]] + shift[p]`` is near ``centres[first[p]]``, `shift` (p, 3) being a
+    whole number of boxes; every such image is a pair of its own. Pairs are in rising order, and
+    ``first < second``, or both the same where a sphere comes near its own image.
 
-    Returns
-    -------
-    first, second : (p,) int arrays
-        The spheres, in rising order; ``first < second``, or both the same where one comes near its
-        own image.
-    shift : (p, 3) array
-        ``centres[second] + shift`` is the image of the second that is near the first, nm: a whole
-        number of boxes. Every such image is a pair of its own.
-
-    Examples
-    --------
     >>> from openmm_cgpack.core.boundary import Periodic
     >>> ends = np.array([[-4.8, 0, 0], [4.8, 0, 0]])
     >>> first, second, shift = close_pairs(Periodic(box=10), ends, np.full(2, 0.3))

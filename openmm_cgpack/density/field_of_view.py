@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.arrays import frozen, noun
+from ..core.arrays import freeze, noun
 from ..core.particles import ParticleTable
 from ..core.runtime import tracked
 from ..core.scene import PackedScene
@@ -26,7 +26,7 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
     packed : PackedScene
         The scene.
     grid : Grid
-        The grid of the volume that the table goes with: its first voxel's centre becomes 0.
+        That of the volume that the table goes with: its first voxel's centre becomes 0.
 
     Returns
     -------
@@ -37,15 +37,14 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
 
     Examples
     --------
-    >>> from openmm_cgpack import Filament, Periodic, as_packed, bounding_grid, place
+    >>> from openmm_cgpack import Filament, Periodic, as_packed, place
+    >>> from openmm_cgpack.density import bounding_grid
     >>> tubes = [(Filament(n_balls=5).build(), 2)]
     >>> packed = as_packed(place(tubes, boundary=Periodic(box=40), seed=1))
     >>> table = particle_table(packed, grid=bounding_grid(packed))
-    >>> table.instance.tolist(), table.species.tolist()
-    ([1, 2], ['filament', 'filament'])
     >>> middle = packed.positions[packed.scene.balls(0)].mean(axis=0)
-    >>> bool(np.allclose(table.centre[0], middle + 20))
-    True
+    >>> table.species.tolist(), bool(np.allclose(table.centre[0], middle + 20))
+    (['filament', 'filament'], True)
     """
     scene = packed.scene
     transforms = extract_transforms(packed).transforms
@@ -90,8 +89,7 @@ class Visibility:
 
     def __post_init__(self) -> None:
         n = len(self.fraction)
-        object.__setattr__(self, "fraction", frozen(self.fraction, "fraction", (n,)))
-        object.__setattr__(self, "border", frozen(self.border, "border", (n,)))
+        freeze(self, fraction=(n,), border=(n,))
 
 
 def visibility(
@@ -113,15 +111,10 @@ def visibility(
     settings : MapSettings, optional
         Those of the density map, for its grid and for what it draws.
     grid : Grid, optional
-        The grid of the volume, in place of the settings' grid. Its box reaches half a voxel
-        beyond the centres of the outermost voxels.
+        In place of the settings' grid. Its box reaches half a voxel beyond the centres of the
+        outermost voxels.
     progress : bool, optional
         Whether to show a progress bar.
-
-    Returns
-    -------
-    Visibility
-        In the order of the instances.
 
     Examples
     --------

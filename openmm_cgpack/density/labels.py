@@ -41,15 +41,6 @@ class Labels:
         Number of the instance, from 1; 0 is background.
     semantic : LabelVolume
         Number of the species, from 1, with the species' names; 0 is background.
-
-    Examples
-    --------
-    >>> from openmm_cgpack import Filament, Periodic, as_packed, place
-    >>> tubes = [(Filament(n_balls=5).build(), 2)]
-    >>> packed = as_packed(place(tubes, boundary=Periodic(box=40), seed=1))
-    >>> labels = render_labels(packed, MapSettings(voxel_size=2.0))
-    >>> np.unique(labels.instances.data).tolist(), np.unique(labels.semantic.data).tolist()
-    ([0, 1, 2], [0, 1])
     """
 
     instances: LabelVolume
@@ -86,12 +77,6 @@ def render_labels(
     -------
     Labels
         uint16, or uint32 where there are more than 65535 instances.
-
-    Raises
-    ------
-    ValueError
-        The resolution of the masks is too fine for the grid's voxels, or a model has nothing to
-        draw.
 
     Examples
     --------

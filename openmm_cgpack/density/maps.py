@@ -101,15 +101,6 @@ def box_grid(
     centre : three floats, optional
         Where the middle of voxel N/2 lies along x, y and z, nm: the centre as RELION has it.
 
-    Returns
-    -------
-    Grid
-
-    Raises
-    ------
-    ValueError
-        A size is not positive.
-
     Examples
     --------
     >>> grid = box_grid((100, 100, 40), voxel_size=1.0)
@@ -141,13 +132,8 @@ def bounding_grid(packed: PackedScene, *, voxel_size: float = 1.0, margin: float
     Returns
     -------
     Grid
-        With even sizes, and an origin that is a multiple of the voxel size. In a Periodic or Slab
-        boundary it is `box_grid` of the box.
-
-    Raises
-    ------
-    ValueError
-        The voxel size is not positive, or the margin is negative.
+        With even sizes, and an origin that is a multiple of the voxel size; of a scene in a box,
+        its `box_grid`.
 
     Examples
     --------
@@ -200,11 +186,6 @@ def species_map(
     -------
     Volume
         Large enough to hold all of the map.
-
-    Raises
-    ------
-    ValueError
-        The amplitude has another name.
 
     Examples
     --------

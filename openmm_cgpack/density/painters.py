@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from ..core.arrays import frozen, noun, positive
+from ..core.arrays import freeze, noun, positive
 from ..core.geometry import Geometry, Line, Surface
 
 Shape = TypeVar("Shape", bound=Geometry)
@@ -36,10 +36,8 @@ class WeightedPoints:
     variance: float = 0.0
 
     def __post_init__(self) -> None:
-        positions = frozen(self.positions, "points: positions", (None, 3))
-        masses = frozen(self.masses, "points: masses", (len(positions),))
-        object.__setattr__(self, "positions", positions)
-        object.__setattr__(self, "masses", masses)
+        freeze(self, "points", positions=(None, 3))
+        freeze(self, "points", masses=(len(self.positions),))
         object.__setattr__(self, "variance", positive(self.variance, "points: variance", zero=True))
 
 
@@ -91,17 +89,7 @@ PAINTERS: dict[type[Geometry], Painter] = {}
 
 
 def paints(geometry: type[Geometry]) -> Callable[[type[Painter]], type[Painter]]:
-    """Make a painter that of a type of geometry.
-
-    Parameters
-    ----------
-    geometry : type
-        The type; another painter that it had is replaced.
-
-    Returns
-    -------
-    callable
-        The decorator of the painter's class. It returns the class as it is.
+    """Make the painter below it that of a type of geometry, in place of any that the type had.
 
     Examples
     --------
@@ -126,13 +114,7 @@ def paints(geometry: type[Geometry]) -> Callable[[type[Painter]], type[Painter]]
 
 
 def painter_of(geometry: Geometry) -> Painter:
-    """Return the painter of a geometry's type, or of the type that it is derived from.
-
-    Raises
-    ------
-    TypeError
-        It has none.
-    """
+    """Return the painter of a geometry's type, or of the type that it is derived from."""
     for kind in type(geometry).__mro__:
         if kind in PAINTERS:
             return PAINTERS[kind]

@@ -23,15 +23,7 @@ WORTHWHILE = 0.7
 class ScenePoints:
     """The points of every instance of a packed scene, made when they are asked for.
 
-    Parameters
-    ----------
-    packed : PackedScene
-        The scene.
-    sigma : float
-        Standard deviation along one axis of the Gaussian that will blur them, nm: the points lie
-        as close as that needs.
-    deformables : {"smooth", "balls"}, optional
-        How to draw models that have a geometry and no structure.
+    They lie as close as the Gaussian that will blur them needs, of `sigma` nm along one axis.
     """
 
     def __init__(self, packed: PackedScene, *, sigma: float, deformables: str = "smooth"):
@@ -140,11 +132,6 @@ def shape_points(
 
     `deformables` is ``"smooth"``, as the geometry's painter draws it, or ``"balls"``, each as a
     uniform solid sphere with the geometry's density.
-
-    Raises
-    ------
-    ValueError
-        The model has no geometry.
     """
     geometry = model.geometry
     if geometry is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.palette import INK
-from ..io.atomic import atomic_path
+from ..io.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

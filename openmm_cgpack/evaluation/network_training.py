@@ -202,7 +202,8 @@ def train_fcn(
     --------
     It takes minutes, so this is not run here:
 
-    >>> from openmm_cgpack import predict, score_labels, split_tomograms
+    >>> from openmm_cgpack import score_labels
+    >>> from openmm_cgpack.evaluation import predict, split_tomograms
     >>> rest, held_out = split_tomograms(tomograms, seed=1)  # doctest: +SKIP
     >>> trained = train_fcn(rest[1:], validation=rest[:1], seed=1)  # doctest: +SKIP
     >>> predicted = predict(trained.model, held_out[0].volume)  # doctest: +SKIP

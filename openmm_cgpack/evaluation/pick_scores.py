@@ -125,7 +125,8 @@ class PickScores(_Rates):
     --------
     Two picks in one particle and one in nothing; the other particle was missed:
 
-    >>> from openmm_cgpack import ParticleTable, Picks, match_picks
+    >>> from openmm_cgpack import ParticleTable, match_picks
+    >>> from openmm_cgpack.core import Picks
     >>> truth = ParticleTable(
     ...     instance=[1, 2], species=["a", "a"], centre=[(0, 0, 0), (9, 0, 0)], radius=[3, 3],
     ...     rotation=[np.eye(3)] * 2,
@@ -248,7 +249,8 @@ def pool_scores(scores: Sequence[PickScores]) -> tuple[SpeciesScores, ...]:
 
     Examples
     --------
-    >>> from openmm_cgpack import ParticleTable, Picks, match_picks
+    >>> from openmm_cgpack import ParticleTable, match_picks
+    >>> from openmm_cgpack.core import Picks
     >>> truth = ParticleTable(
     ...     instance=[1], species=["a"], centre=[(0, 0, 0)], radius=[3], rotation=[np.eye(3)]
     ... )

@@ -15,7 +15,7 @@ from ..core.runtime import tracked
 from ..core.settings import Settings, setting
 from ..core.tables import from_table, to_table
 from ..core.volume import LabelVolume, Volume
-from ..io.atomic import atomic_path
+from ..io.files import atomic_path
 
 if TYPE_CHECKING:
     import torch

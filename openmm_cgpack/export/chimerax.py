@@ -10,7 +10,7 @@ from ..core.palette import species_bytes
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
 from ..io import write_bild
-from ..io.atomic import atomic_path
+from ..io.files import atomic_path
 from ..runs.folder import BILD, SEMANTIC
 from .formats import Format, maps_in_order, write_missing
 from .truth import GroundTruth

@@ -14,7 +14,7 @@ import numpy as np
 from ..core.settings import Settings, kind_named, setting
 from ..core.tilts import TiltSeries
 from ..io import write_mrc, write_particles
-from ..io.atomic import atomic_folder
+from ..io.files import atomic_folder
 from ..io.volumes import mask_file, write_mask
 from ..runs.folder import INSTANCES, PARTICLES, SEMANTIC, TOMOGRAM, RunFolder
 from .truth import GroundTruth, load_truth

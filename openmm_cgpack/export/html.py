@@ -12,7 +12,7 @@ import numpy as np
 from ..core.palette import INK, species_bytes
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
-from ..io.atomic import atomic_path
+from ..io.files import atomic_path
 from ..io.omezarr import halved
 from .formats import Format
 from .truth import GroundTruth

@@ -10,7 +10,7 @@ from ..core.palette import species_colours
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
 from ..core.units import ANGSTROM_PER_NM
-from ..io.atomic import atomic_path
+from ..io.files import atomic_path
 from ..runs.folder import PARTICLES
 from .formats import Format, maps_in_order, write_missing
 from .truth import GroundTruth

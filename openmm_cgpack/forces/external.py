@@ -98,7 +98,9 @@ class ObstacleWall(ForceTerm):
     --------
     Filaments that stay inside a sphere:
 
-    >>> from openmm_cgpack import Filament, Grid, Obstacle, Placement, place
+    >>> from openmm_cgpack import Filament, place
+    >>> from openmm_cgpack.core import Grid, Obstacle
+    >>> from openmm_cgpack.packing import Placement
     >>> tube = Filament(n_balls=5).build()
     >>> grid = Grid(shape=(40, 40, 40), voxel_size=2.0, origin=[-39] * 3)
     >>> cell = Obstacle.outside_of(lambda points: np.linalg.norm(points, axis=1) < 35, grid)

@@ -15,7 +15,7 @@ from ..core.scene import Scene
 from ..core.structure import AtomicStructure
 from ..core.transforms import RigidTransforms
 from ..core.units import ANGSTROM_PER_NM
-from .atomic import atomic_path
+from .files import atomic_path
 
 _COLUMNS = """
     group_PDB id type_symbol label_atom_id label_alt_id label_comp_id label_asym_id label_entity_id

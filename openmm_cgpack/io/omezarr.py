@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import LabelVolume, Volume
-from .atomic import atomic_folder
+from .files import atomic_folder
 
 CHUNK = 64
 """Edge of a chunk, voxels."""

@@ -22,8 +22,7 @@ from ..core import (
 )
 from ..core.boundary import boundary_from_json
 from ..core.geometry import geometry_named
-from .atomic import existing
-from .npz import read_npz, write_npz
+from .files import existing, read_npz, write_npz
 
 Value = TypeVar("Value")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .atomic import atomic_path
+from .files import atomic_path
 
 VERSION = "# version 50001"
 """The comment by which RELION 5 knows its own files."""

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.tilts import TiltOptics, TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid
-from .atomic import atomic_path
+from .files import atomic_path
 from .volumes import LABEL
 
 

@@ -1,4 +1,4 @@
-"""MRC2014 files; volumes as MRC or OME-Zarr, whichever a file is or can hold the labels."""
+"""Maps and labels as MRC2014 or OME-Zarr; masks as the one that holds their labels."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import LabelVolume, Volume
-from .atomic import atomic_path
+from .files import atomic_path
 from .omezarr import read_ome_zarr, write_ome_zarr
 
 LABEL = "openmm_cgpack"
-"""Title of our files, in place of those that hold the time of writing."""
+"""What the file's first text label says; mrcfile's own has the time in it, which no file needs."""
 
 MOST_LABELS = np.iinfo(np.uint16).max
 """Highest label that the format holds."""
@@ -32,18 +32,11 @@ def write_mrc(
     path : path-like
         Where to write.
     volume : Volume or LabelVolume
-        What to write.
+        Labels up to 65535, the most that the format holds.
     keep_origin : bool, optional
         Whether the header says, in Å, where the volume stood in the scene or body frame, as
-        templates need that are to lie on their molecule. Otherwise the origin is 0: the first
-        voxel's centre is at 0, the frame in which particles are listed.
-
-    Raises
-    ------
-    ValueError
-        A label is above 65535, which the format cannot hold.
-    TypeError
-        It is no volume.
+        templates need that are to lie on their molecule. Otherwise the first voxel's centre is at
+        0, the frame in which particles are listed.
 
     Examples
     --------
@@ -77,25 +70,13 @@ def write_mrc(
 
 
 def read_mrc(path: str | os.PathLike[str]) -> Volume | LabelVolume:
-    """Read a volume from MRC, plain or compressed with gzip or bzip2.
-
-    Parameters
-    ----------
-    path : path-like
-        What to read.
+    """Read a volume of cubic voxels from MRC, plain or compressed with gzip or bzip2.
 
     Returns
     -------
     Volume or LabelVolume
         Unsigned integers (mode 6) are labels, everything else density. The origin is the
         header's, in nm.
-
-    Raises
-    ------
-    ValueError
-        It is no MRC file of a volume with cubic voxels.
-    FileNotFoundError
-        There is no such file.
 
     Examples
     --------
@@ -144,13 +125,7 @@ def read_volume(path: str | os.PathLike[str]) -> Volume | LabelVolume:
 
 
 def read_labels(path: str | os.PathLike[str]) -> LabelVolume:
-    """Read labels, of whatever type a program wrote them in.
-
-    Raises
-    ------
-    ValueError
-        Some values are no whole numbers from 0 up.
-    """
+    """Read labels, whole numbers from 0 up, of whatever type a program wrote them in."""
     held = read_volume(path)
     if isinstance(held, LabelVolume):
         return held
@@ -161,22 +136,7 @@ def read_labels(path: str | os.PathLike[str]) -> LabelVolume:
 
 
 def write_mask(folder: str | os.PathLike[str], name: str, volume: LabelVolume) -> Path:
-    """Write a mask as ``NAME.mrc``, or as ``NAME.zarr`` where a label is above 65535.
-
-    Parameters
-    ----------
-    folder : path-like
-        Where to write; it exists.
-    name : str
-        Name of the mask.
-    volume : LabelVolume
-        The mask.
-
-    Returns
-    -------
-    pathlib.Path
-        What was written.
-    """
+    """Write ``NAME.mrc``, or ``NAME.zarr`` where a label is above 65535, and return its path."""
     path = Path(folder) / f"{name}.mrc"
     if fits_mrc(volume):
         write_mrc(path, volume)

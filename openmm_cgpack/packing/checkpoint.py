@@ -37,7 +37,7 @@ import numpy as np
 
 from ..core import History, PackedScene, RigidTransforms, Scene
 from ..core.boundary import boundary_from_json
-from ..io.npz import read_npz, write_npz
+from ..io.files import read_npz, write_npz
 from ..io.scenes import scene_digest
 from .simulation_state import capture, frame_reporters, frames_of, give_frames, restore, settle
 

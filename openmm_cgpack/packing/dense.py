@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -47,6 +47,7 @@ class Dense(Protocol):
     """
 
     cover: ClassVar[Cover] = SHAPE_COVER
+    shrinks: ClassVar[bool] = True
 
     fraction: float | None = setting(
         "envelope volume fraction, of the box less the obstacle, to which the box shrinks; left "
@@ -60,6 +61,15 @@ class Dense(Protocol):
     clash_removal: ClashRemoval = setting(
         "how atoms are moved apart at the end", default=ClashRemoval()
     )
+
+    @property
+    def goal(self) -> float | None:
+        """The fraction."""
+        return self.fraction
+
+    def with_goal(self, fraction: float | None) -> Self:
+        """Return the protocol with another fraction."""
+        return dataclasses.replace(self, fraction=fraction)
 
     def check(self, boundary: Boundary) -> None:
         """Raise ValueError where the boundary is open."""

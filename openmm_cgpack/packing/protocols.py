@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
@@ -99,9 +99,21 @@ class Protocol(Settings, family=True):
     cover: ClassVar[Cover] = PAPER_COVER
     """How molecules that say nothing of their balls are covered under this protocol."""
 
+    shrinks: ClassVar[bool] = False
+    """Whether it shrinks a scene's box to a volume fraction."""
+
     forces: tuple[ForceTerm, ...] = setting(
         "force terms of your own, which act in the dynamics beside the protocol's", default=()
     )
+
+    @property
+    def goal(self) -> float | None:
+        """Envelope volume fraction that it packs to; None where it aims at none."""
+        return None
+
+    def with_goal(self, fraction: float | None) -> Self:
+        """Return the protocol with another fraction to pack to; the same where it aims at none."""
+        return self
 
     def check(self, boundary: Boundary) -> None:
         """Raise ValueError where the protocol is not for scenes in a boundary."""

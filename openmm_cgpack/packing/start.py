@@ -79,6 +79,7 @@ class Start(Placement):
         models: list[tuple[BallModel, int]],
         *,
         fraction: float | None = None,
+        shrinks: bool = True,
         seed: int | np.random.SeedSequence,
     ) -> Scene:
         """Return the scene.
@@ -88,15 +89,17 @@ class Start(Placement):
         models : list of (BallModel, int)
             The models, and how many instances of each, or their abundances.
         fraction : float, optional
-            Envelope volume fraction to which it will be packed. Left out, all of it is inserted
-            into the box as that is.
+            Envelope volume fraction to which it will be packed; what counts and box make when left
+            out. An open scene has none.
+        shrinks : bool, optional
+            Whether the packing shrinks the box to that fraction: then a scene in a box begins at
+            no more than a fraction that insertion reaches quickly.
         seed : int or numpy.random.SeedSequence
             Seed of positions and rotations.
 
         Returns
         -------
         Scene
-            Of a scene in a box, at no more than a fraction that insertion reaches quickly.
 
         Raises
         ------
@@ -109,16 +112,19 @@ class Start(Placement):
         box = self.shape
         if not box.bounded:
             return place(models, self, seed=seed)
-        if fraction is None:
-            return insert(models, self.insertion, boundary=box, seed=seed)
         if self.counts == "relative":
+            assert fraction is not None
             models = fit_counts(models, fraction=fraction, boundary=box)
         volume = sum(model.volume * count for model, count in models)
         if self.box is not None:
-            check_fraction(volume, fraction=fraction, boundary=box)
+            if fraction is not None:
+                check_fraction(volume, fraction=fraction, boundary=box)
             # With whole counts the box is exact, and the fraction within half a per cent.
             fraction = volume / box.volume
-        boundary = fit_box(volume, fraction=min(fraction, _EASY), shape=box)
+        assert fraction is not None
+        if shrinks:
+            fraction = min(fraction, _EASY)
+        boundary = fit_box(volume, fraction=fraction, shape=box)
         return insert(models, self.insertion, boundary=boundary, seed=seed)
 
     def reached(self, scene: Scene, fraction: float | None) -> float | None:

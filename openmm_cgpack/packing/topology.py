@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import Scene
 from ..core.units import ANGSTROM_PER_NM
-from ..io.atomic import atomic_path
+from ..io.files import atomic_path
 
 if TYPE_CHECKING:
     import openmm

@@ -13,7 +13,7 @@ from ..core.settings import Settings, setting
 from ..core.tables import from_table, to_table
 from ..density import MapSettings
 from ..imaging import Imaging, OneStep, preset
-from ..io.toml import read_toml, toml_text
+from ..io.files import read_toml, toml_text
 from ..models import Structure
 from ..packing import Dense, Protocol, Pull, Run, Start
 
@@ -93,7 +93,7 @@ class Recipe(Settings):
 
     def _check_packing(self) -> None:
         if self.fractions is not None:
-            if self.start.box is not None or self._asked is not None:
+            if self.start.box is not None or self.pack.goal is not None:
                 raise ValueError(
                     "fractions: stand in place of the box of [start] and the fraction of [pack], "
                     "not beside them"
@@ -108,13 +108,9 @@ class Recipe(Settings):
         self.start.check(self.fraction)
 
     @property
-    def _asked(self) -> float | None:
-        return getattr(self.pack, "fraction", None)
-
-    @property
     def fraction(self) -> float | None:
         """The volume fraction that the packing aims at, the first of several; None without one."""
-        return self._asked if self.fractions is None else self.fractions[0]
+        return self.pack.goal if self.fractions is None else self.fractions[0]
 
 
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:

@@ -13,8 +13,8 @@ import numpy as np
 
 from ..core import LabelVolume, PackedScene, ParticleTable, Scene, TiltSeries, Volume
 from ..io import read_mrc, read_particles
-from ..io.atomic import existing
-from ..io.particles import read_column
+from ..io.files import existing
+from ..io.particle_lists import read_column
 from ..io.scenes import load_packed, load_scene
 from ..io.tilts import load_tilts
 from ..io.volumes import mask_file, read_mask

@@ -10,16 +10,10 @@ from ..core.units import ANGSTROM_PER_NM
 from ..density import visibility
 from ..draw import plot_overview, save_figure
 from ..imaging import Rendered
-from ..io import (
-    write_atoms,
-    write_bild,
-    write_cmm,
-    write_mrc,
-    write_particles,
-    write_trajectory,
-)
+from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles
 from ..io.scenes import save_packed, save_scene
 from ..io.tilts import save_tilts, write_imod
+from ..io.trajectory import write_trajectory
 from ..io.volumes import write_mask
 from ..packing import write_topology
 from ..recipe import dump_recipe

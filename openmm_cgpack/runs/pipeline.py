@@ -104,11 +104,13 @@ def _placement(made: Simulated) -> None:
     if kept is not None:
         made.scene = load_scene(kept)
         return
-    start, fraction = made.recipe.start, made.recipe.fraction
-    if fraction is None and start.box is not None and hasattr(made.recipe.pack, "fraction"):
-        volume = sum(model.volume * count for model, count in made.models)
-        fraction = volume / start.shape.volume
-    made.scene = start.scene(made.models, fraction=fraction, seed=made.seed("placement"))
+    recipe = made.recipe
+    made.scene = recipe.start.scene(
+        made.models,
+        fraction=recipe.fraction,
+        shrinks=recipe.pack.shrinks,
+        seed=made.seed("placement"),
+    )
     if made.work is not None:
         save_scene(made.work / SCENE, made.scene)
 
@@ -116,11 +118,8 @@ def _placement(made: Simulated) -> None:
 def _packing(made: Simulated) -> None:
     recipe = made.recipe
     reporter = FrameReporter(recipe.files.frame_interval)
-    protocol = recipe.pack
-    if hasattr(protocol, "fraction"):
-        # Counts are whole: the box is exact, and the fraction what they make in it.
-        fraction = recipe.start.reached(made.scene, protocol.fraction)
-        protocol = dataclasses.replace(protocol, fraction=fraction)  # type: ignore[call-arg]
+    # Counts are whole: a box is exact, and the fraction what they make in it.
+    protocol = recipe.pack.with_goal(recipe.start.reached(made.scene, recipe.fraction))
     packed = pack_scene(
         made.scene,
         protocol,

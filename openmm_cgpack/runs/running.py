@@ -13,8 +13,7 @@ from typing import Any
 from ..core.runtime import stage_seed
 from ..core.tables import check_names, to_table
 from ..imaging import Imaging, render
-from ..io.atomic import atomic_folder, atomic_path
-from ..io.toml import read_toml, toml_text
+from ..io.files import atomic_folder, atomic_path, read_toml, toml_text
 from ..packing.protocols import Watch
 from ..recipe import Recipe, dump_recipe, load_recipe, recipe_from
 from .folder import IMAGING, MANIFEST, RECIPE, RENDERS, RunFolder, read_manifest

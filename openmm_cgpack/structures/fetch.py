@@ -12,7 +12,7 @@ from pathlib import Path
 from ..core.arrays import positive
 from ..core.runtime import StructureError
 from ..core.structure import AtomicStructure
-from ..io.atomic import atomic_path
+from ..io.files import atomic_path
 from .coordinate_files import Reading, load_structure
 from .species import library
 

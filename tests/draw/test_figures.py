@@ -10,7 +10,6 @@ from openmm_cgpack import (
     AtomicStructure,
     BallModel,
     Filament,
-    History,
     LabelVolume,
     Open,
     PackedScene,
@@ -18,8 +17,8 @@ from openmm_cgpack import (
     Scene,
     TiltSeries,
     Volume,
-    single_ball,
 )
+from openmm_cgpack.core import History
 from openmm_cgpack.core.palette import species_colours
 from openmm_cgpack.draw import (
     plot_history,
@@ -32,6 +31,7 @@ from openmm_cgpack.draw import (
     save_figure,
 )
 from openmm_cgpack.draw.overview import power_spectrum
+from openmm_cgpack.models import single_ball
 
 RED, BLUE = [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]
 

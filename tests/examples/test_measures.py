@@ -16,7 +16,6 @@ from openmm_cgpack import (
     AtomicStructure,
     Cover,
     Filament,
-    History,
     LabelVolume,
     Membrane,
     Open,
@@ -24,9 +23,9 @@ from openmm_cgpack import (
     RigidTransforms,
     Scene,
     coarse_grain,
-    single_ball,
 )
-from openmm_cgpack.core import Periodic
+from openmm_cgpack.core import History, Periodic
+from openmm_cgpack.models import single_ball
 
 
 def packed(models, places, rotations=None):

@@ -14,8 +14,8 @@ from openmm_cgpack import (
     coarse_grain,
     pack_scene,
     place,
-    single_ball,
 )
+from openmm_cgpack.models import single_ball
 from openmm_cgpack.packing import box_fraction, overlaps
 from openmm_cgpack.structures import library
 

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from openmm_cgpack.core import ParticleTable
 from openmm_cgpack.core.transforms import to_zyz
 from openmm_cgpack.io import read_particles, write_particles
-from openmm_cgpack.io.particles import COLUMNS, read_column
+from openmm_cgpack.io.particle_lists import COLUMNS, read_column
 
 
 def make_table(n=30):

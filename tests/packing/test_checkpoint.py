@@ -15,7 +15,7 @@ from limits import no_room_beyond
 
 from openmm_cgpack.core import PackedScene
 from openmm_cgpack.forces import LENNARD_JONES_SCALE, PULL_SCALE
-from openmm_cgpack.io.npz import read_npz
+from openmm_cgpack.io.files import read_npz
 from openmm_cgpack.packing import FrameReporter, Pull, Run, pack, pack_scene, place
 from openmm_cgpack.packing.checkpoint import FORMAT, FORMAT_VERSION
 

@@ -10,7 +10,7 @@ from dense_scenes import blob
 from limits import no_room_beyond
 
 from openmm_cgpack.core import PackingError, Periodic, RigidTransforms
-from openmm_cgpack.io.npz import read_npz, write_npz
+from openmm_cgpack.io.files import read_npz, write_npz
 from openmm_cgpack.io.scenes import load_scene, save_packed, save_scene, scene_digest
 from openmm_cgpack.packing import (
     Compression,

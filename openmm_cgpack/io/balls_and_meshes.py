@@ -1,10 +1,13 @@
-"""Balls for other programs: BILD and CMM for ChimeraX, DCD, and trajectories of mdtraj."""
+"""Shapes for viewers, in Å: balls as BILD and CMM for ChimeraX, meshes as binary glTF 2.0."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -12,19 +15,18 @@ from numpy.typing import ArrayLike
 
 from ..core.arrays import frozen
 from ..core.palette import species_colours
-from ..core.scene import PackedScene, Scene
+from ..core.scene import Scene
 from ..core.units import ANGSTROM_PER_NM
-from .atomic import atomic_path
-from .volumes import LABEL
-
-if TYPE_CHECKING:
-    import mdtraj
+from .files import atomic_path
 
 # Links as thick as this part of the thinner ball that they join stay visible within no ball.
 _LINK = 0.1
 
-# Bytes of a DCD file's two lines of title.
-_TITLE_AT, _TITLE_LENGTH = 100, 160
+# Codes of glTF.
+_FLOAT, _UINT32 = 5126, 5125
+_VERTICES, _INDICES = 34962, 34963
+_JSON, _BIN = 0x4E4F534A, 0x004E4942
+_MAGIC = 0x46546C67
 
 
 def write_bild(
@@ -47,11 +49,6 @@ def write_bild(
     origin : (3,) array, optional
         Point that becomes 0 in the file, nm: the first voxel's centre, where the balls shall lie
         over a map written with its origin at 0.
-
-    Raises
-    ------
-    ValueError
-        The positions are not one for each ball of the scene, or not finite.
 
     Examples
     --------
@@ -102,11 +99,6 @@ def write_cmm(
     links : bool, optional
         Whether bonds are written; a rigid body of k balls has k (k - 1) / 2.
 
-    Raises
-    ------
-    ValueError
-        The positions are not one for each ball of the scene, or not finite.
-
     Examples
     --------
     >>> from pathlib import Path
@@ -150,127 +142,82 @@ def _spheres(scene: Scene, positions: np.ndarray, origin: ArrayLike) -> np.ndarr
     return np.column_stack([places, scene.radii]) * ANGSTROM_PER_NM
 
 
-def write_trajectory(
+def write_glb(
     path: str | os.PathLike[str],
-    frames: Sequence[np.ndarray],
+    surfaces: Mapping[int, tuple[np.ndarray, np.ndarray]],
     *,
-    origin: ArrayLike = (0.0, 0.0, 0.0),
+    colour: tuple[float, float, float] = (0.7, 0.7, 0.7),
 ) -> None:
-    """Write frames as DCD without a cell. Equal frames give equal bytes.
+    """Write surfaces as one binary glTF file, in Å, of one colour (red, green, blue; 0 to 1).
 
-    Parameters
-    ----------
-    path : path-like
-        The file, ``*.dcd``.
-    frames : sequence of (b, 3) arrays
-        Ball centres, nm; the file holds them in Å with single precision.
-    origin : (3,) array, optional
-        What becomes 0 in the file, nm.
-
-    Raises
-    ------
-    ValueError
-        There is no frame.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from tempfile import TemporaryDirectory
-    >>> from mdtraj.formats import DCDTrajectoryFile
-    >>> with TemporaryDirectory() as folder:
-    ...     write_trajectory(Path(folder, "balls.dcd"), [np.zeros((10, 3)), np.ones((10, 3))])
-    ...     with DCDTrajectoryFile(str(Path(folder, "balls.dcd"))) as file:
-    ...         print(file.read()[0].shape)
-    (2, 10, 3)
+    `surfaces` has vertices (v, 3), nm, and triangles (f, 3) by the number of their instance: each
+    is a mesh ``instance-NUMBER`` whose ``extras`` hold ``instance_id``.
     """
-    if not len(frames):
-        raise ValueError("frames: wanted at least one, got none")
-    from mdtraj.formats import DCDTrajectoryFile
+    if not surfaces:
+        raise ValueError(f"{path}: wanted at least one surface, got none")
+    blobs: list[bytes] = []
+    views: list[dict[str, Any]] = []
+    accessors: list[dict[str, Any]] = []
 
-    shape = (len(frames[0]), 3)
-    places = np.stack([frozen(frame, "frames", shape) for frame in frames]) - np.asarray(origin)
-    with atomic_path(path) as temporary:
-        with DCDTrajectoryFile(str(temporary), "w") as file:
-            file.write((places * ANGSTROM_PER_NM).astype(np.float32))
-        with temporary.open("r+b") as file:
-            # The title that mdtraj wrote holds the time, so that no two files were alike.
-            file.seek(_TITLE_AT)
-            file.write(LABEL.encode().ljust(_TITLE_LENGTH))
+    def store(data: np.ndarray, target: int, accessor: dict[str, Any]) -> int:
+        raw = data.tobytes()
+        start = sum(map(len, blobs))
+        views.append({"buffer": 0, "byteOffset": start, "byteLength": len(raw), "target": target})
+        accessors.append({"bufferView": len(views) - 1, "byteOffset": 0, **accessor})
+        blobs.append(raw)
+        return len(accessors) - 1
 
-
-def to_mdtraj(
-    scene: Scene | PackedScene, frames: Sequence[np.ndarray] | None = None
-) -> mdtraj.Trajectory:
-    """Return a scene as a trajectory of mdtraj, which analyses it and writes XTC, HDF5 and more.
-
-    Parameters
-    ----------
-    scene : Scene or PackedScene
-        The scene: a chain and a residue an instance, an atom a ball, with its bonds.
-    frames : sequence of (b, 3) arrays, optional
-        Ball centres, nm; those of the scene, packed where it is, when left out.
-
-    Returns
-    -------
-    mdtraj.Trajectory
-        In nm. Where the scene has a box, it is the unit cell. Balls have no element.
-
-    Examples
-    --------
-    >>> from openmm_cgpack import Filament, place
-    >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
-    >>> to_mdtraj(scene)
-    <mdtraj.Trajectory with 1 frames, 10 atoms, 2 residues, without unitcells at ...>
-    """
-    import mdtraj
-
-    boundary = scene.boundary
-    if isinstance(scene, PackedScene):
-        frames = [scene.positions] if frames is None else frames
-        scene = scene.scene
-    frames = [scene.positions] if frames is None else frames
-    topology = mdtraj.Topology()
-    for i in range(scene.n_instances):
-        model = scene.model(i)
-        residue = topology.add_residue(model.name, topology.add_chain(), resSeq=1)
-        atoms = [
-            topology.add_atom(f"B{ball + 1}", mdtraj.element.virtual, residue)
-            for ball in range(model.n_balls)
-        ]
-        for first, second in model.bonds.tolist():
-            topology.add_bond(atoms[first], atoms[second])
-    places = np.stack([frozen(frame, "frames", (scene.n_balls, 3)) for frame in frames])
-    trajectory = mdtraj.Trajectory(places, topology)
-    if boundary.bounded:
-        trajectory.unitcell_lengths = np.tile(boundary.box, (len(places), 1))
-        trajectory.unitcell_angles = np.full((len(places), 3), 90.0)
-    return trajectory
-
-
-def from_mdtraj(trajectory: mdtraj.Trajectory, scene: Scene) -> np.ndarray:
-    """Return the frames of a trajectory whose atoms are the balls of a scene.
-
-    Parameters
-    ----------
-    trajectory : mdtraj.Trajectory
-        Atom i is ball i, as `to_mdtraj` and `write_topology` have them.
-    scene : Scene
-        The scene.
-
-    Returns
-    -------
-    (f, b, 3) array
-        Ball centres, nm; `PackedScene` takes one of them.
-
-    Raises
-    ------
-    ValueError
-        The residues are not the scene's instances, in their order.
-    """
-    found = [(residue.name, residue.n_atoms) for residue in trajectory.topology.residues]
-    wanted = [(scene.model(i).name, scene.model(i).n_balls) for i in range(scene.n_instances)]
-    if found != wanted:
-        other = next((pair for pair in found if pair not in wanted), None)
-        what = f"{len(found)} residues" if other is None else f"residue {other[0]} of {other[1]}"
-        raise ValueError(f"trajectory: wanted the scene's {len(wanted)} instances, got {what}")
-    return np.asarray(trajectory.xyz, np.float64)
+    meshes, nodes = [], []
+    for number, (vertices, triangles) in surfaces.items():
+        places = (np.asarray(vertices) * ANGSTROM_PER_NM).astype("<f4")
+        corners = store(
+            places,
+            _VERTICES,
+            {
+                "componentType": _FLOAT,
+                "count": len(places),
+                "type": "VEC3",
+                "min": places.min(axis=0).tolist(),
+                "max": places.max(axis=0).tolist(),
+            },
+        )
+        faces = np.asarray(triangles).astype("<u4").ravel()
+        indices = store(
+            faces,
+            _INDICES,
+            {"componentType": _UINT32, "count": len(faces), "type": "SCALAR"},
+        )
+        primitive = {"attributes": {"POSITION": corners}, "indices": indices, "material": 0}
+        extras = {"instance_id": int(number)}
+        name = f"instance-{number}"
+        meshes.append({"name": name, "primitives": [primitive], "extras": extras})
+        nodes.append({"name": name, "mesh": len(meshes) - 1, "extras": extras})
+    binary = b"".join(blobs)
+    head = {
+        "asset": {"version": "2.0", "generator": "openmm_cgpack"},
+        "scene": 0,
+        "scenes": [{"nodes": list(range(len(nodes)))}],
+        "nodes": nodes,
+        "meshes": meshes,
+        "materials": [
+            {
+                "pbrMetallicRoughness": {
+                    "baseColorFactor": [*map(float, colour), 1.0],
+                    "metallicFactor": 0.0,
+                },
+                # Membranes have two sides.
+                "doubleSided": True,
+            }
+        ],
+        "buffers": [{"byteLength": len(binary)}],
+        "bufferViews": views,
+        "accessors": accessors,
+    }
+    text = json.dumps(head, separators=(",", ":")).encode()
+    # Chunks end at multiples of four bytes, text filled with blanks.
+    text += b" " * (-len(text) % 4)
+    binary += b"\0" * (-len(binary) % 4)
+    with atomic_path(path) as temporary, Path(temporary).open("wb") as file:
+        file.write(struct.pack("<III", _MAGIC, 2, 12 + 8 + len(text) + 8 + len(binary)))
+        file.write(struct.pack("<II", len(text), _JSON) + text)
+        file.write(struct.pack("<II", len(binary), _BIN) + binary)

@@ -1,4 +1,4 @@
-"""Picks and true particles from the files that pickers and simulators write."""
+"""Lists of particles: truth as CSV, in Å and degrees, and picks from CSV, STAR and copick."""
 
 from __future__ import annotations
 
@@ -9,19 +9,152 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from ..core.particles import ParticleTable, Picks
+from ..core.transforms import to_quaternion, to_zyz
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid
-from .atomic import atomic_path, existing
-from .particles import read_particles
+from .files import atomic_path, existing
 from .star import read_star
+
+COLUMNS = (
+    "instance",
+    "species",
+    "x_angst",
+    "y_angst",
+    "z_angst",
+    "radius_angst",
+    "qx",
+    "qy",
+    "qz",
+    "qw",
+    "alpha_deg",
+    "beta_deg",
+    "gamma_deg",
+)
+"""Columns of a list of true particles."""
 
 CSV_POSITIONS = (("x_angst", "y_angst", "z_angst"), ("x", "y", "z"))
 CSV_SPECIES = ("species", "particle_type")
 STAR_SCORES = ("rlnAutopickFigureOfMerit", "rlnLCCmax", "ptmScore")
 STAR_PIXELS = ("rlnTomoTiltSeriesPixelSize", "rlnMicrographOriginalPixelSize")
 COPICK_CONFIG = "copick_config.json"
+
+
+def write_particles(
+    path: str | os.PathLike[str],
+    table: ParticleTable,
+    *,
+    columns: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Write a list of particles as CSV with a header.
+
+    Coordinates are in Å in the frame of the volume's file: the first voxel's centre is at 0.
+    Rotations turn the body frame (the axes of the structure file) into the volume's, twice over:
+    as a unit quaternion (x, y, z, w) with w >= 0, and as intrinsic ZYZ angles in degrees,
+    ``R = Rz(alpha) Ry(beta) Rz(gamma)`` on column vectors.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to write.
+    table : ParticleTable
+        The particles.
+    columns : mapping of str to (n,) array, optional
+        Further numbers of each particle by the name of their column: a run writes ``visible``, the
+        part of the mass in the field of view, and ``border_angst``, the centre's distance to the
+        nearest face of its box.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> table = ParticleTable(
+    ...     instance=[1], species=["1f1b"], centre=[(1, 2, 3)], radius=[5], rotation=[np.eye(3)]
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     write_particles(Path(folder, "particles.csv"), table)
+    ...     again = read_particles(Path(folder, "particles.csv"))
+    >>> again.species.tolist(), again.centre.tolist()
+    (['1f1b'], [[1.0, 2.0, 3.0]])
+    """
+    columns = dict(columns or {})
+    for name, values in columns.items():
+        if len(values) != len(table) or name in COLUMNS:
+            raise ValueError(
+                f"columns: wanted {len(table)} numbers under a new name, got {len(values)} "
+                f"as {name!r}"
+            )
+    quaternion = to_quaternion(table.rotation)
+    lengths = np.column_stack([table.centre, table.radius]) * ANGSTROM_PER_NM
+    angles = np.degrees(to_zyz(table.rotation))
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow([*COLUMNS, *columns])
+        for i in range(len(table)):
+            rows.writerow(
+                [int(table.instance[i]), table.species[i]]
+                + [f"{value:.4f}" for value in lengths[i]]
+                + [f"{value:.9f}" for value in quaternion[i]]
+                + [f"{value:.6f}" for value in angles[i]]
+                + [f"{values[i]:.4f}" for values in columns.values()]
+            )
+
+
+def read_particles(path: str | os.PathLike[str]) -> ParticleTable:
+    """Read a list of particles that `write_particles` wrote.
+
+    Raises
+    ------
+    ValueError
+        A column is missing, or a line holds no number where one has to be; the message names
+        the file and the line.
+    """
+    with Path(path).open(newline="") as file:
+        rows = csv.DictReader(file)
+        missing = [name for name in COLUMNS[:10] if name not in (rows.fieldnames or ())]
+        if missing:
+            raise ValueError(f"{path}: wanted a column {missing[0]!r}, got {rows.fieldnames}")
+        instance, species, numbers = [], [], []
+        for row in rows:
+            try:
+                instance.append(int(row["instance"]))
+                values = [float(row[name]) for name in COLUMNS[2:10]]
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"{path}: line {rows.line_num}: wanted numbers, got {row}"
+                ) from None
+            if not np.isfinite(values).all() or not np.any(values[4:]):
+                raise ValueError(f"{path}: line {rows.line_num}: no rotation in {row}")
+            species.append(row["species"])
+            numbers.append(values)
+    data = np.array(numbers, float).reshape(-1, 8)
+    rotation = Rotation.from_quat(data[:, 4:]).as_matrix() if len(data) else np.empty((0, 3, 3))
+    return ParticleTable(
+        instance=np.array(instance, np.int64),
+        species=np.array(species, np.str_),
+        centre=data[:, :3] / ANGSTROM_PER_NM,
+        radius=data[:, 3] / ANGSTROM_PER_NM,
+        rotation=rotation,
+    )
+
+
+def read_column(path: str | os.PathLike[str], name: str) -> np.ndarray:
+    """Return a further column of numbers of a list of particles, (n,).
+
+    Raises
+    ------
+    ValueError
+        There is no such column, or no number in a line of it.
+    """
+    with Path(path).open(newline="") as file:
+        rows = csv.DictReader(file)
+        if name not in (rows.fieldnames or ()):
+            raise ValueError(f"{path}: wanted a column {name!r}, got {rows.fieldnames}")
+        try:
+            return np.array([float(row[name]) for row in rows])
+        except (TypeError, ValueError):
+            raise ValueError(f"{path}: line {rows.line_num}: wanted a number as {name!r}") from None
 
 
 def read_picks(path: str | os.PathLike[str], *, grid: Grid | None = None) -> Picks:
@@ -47,17 +180,6 @@ def read_picks(path: str | os.PathLike[str], *, grid: Grid | None = None) -> Pic
     grid : Grid, optional
         The tomogram's, for centred coordinates.
 
-    Returns
-    -------
-    Picks
-
-    Raises
-    ------
-    ValueError
-        It holds no picks; the message names the file, and the line where there is one.
-    FileNotFoundError
-        There is no such file.
-
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
@@ -79,13 +201,6 @@ def read_picks(path: str | os.PathLike[str], *, grid: Grid | None = None) -> Pic
 
 def write_picks(path: str | os.PathLike[str], picks: Picks) -> None:
     """Write picks as CSV that `read_picks` reads.
-
-    Parameters
-    ----------
-    path : path-like
-        Where to write.
-    picks : Picks
-        The picks.
 
     Examples
     --------
@@ -115,17 +230,6 @@ def read_truth(path: str | os.PathLike[str]) -> ParticleTable:
         A CSV that `write_particles` wrote, as a run's; or picks of copick, one JSON or a folder
         of them, in a project whose ``copick_config.json``, in a folder above, holds the
         radii of the objects.
-
-    Returns
-    -------
-    ParticleTable
-
-    Raises
-    ------
-    ValueError
-        It holds no particles, or an object's radius is not known.
-    FileNotFoundError
-        There is no such file.
     """
     path = existing(path)
     if not path.is_dir() and path.suffix != ".json":

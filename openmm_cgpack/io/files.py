@@ -1,0 +1,131 @@
+"""Files that are written whole: beside their place and renamed. Arrays with a header, and TOML."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import tomllib
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, of the same suffix, that becomes `path` at the end.
+
+    Nothing of it survives an error.
+    """
+    path = Path(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes files for the owner alone; give them the mode that open() would have.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a new folder beside `path` that becomes `path`, in place of one there, at the end.
+
+    Nothing of it survives an error, and the folder that was there stays.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"{path}: exists, and is no folder")
+    beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.partial-"))
+    temporary = beside / path.name
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.exists():
+            path.rename(beside / f"{path.name}.old")
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def existing(path: str | os.PathLike[str]) -> Path:
+    """Return a path that exists.
+
+    Where there is nothing, the message names files of the same name one folder deeper, as a
+    crowding series has them.
+    """
+    path = Path(path)
+    if not path.exists():
+        others = sorted(other.as_posix() for other in path.parent.glob(f"*/{path.name}"))
+        there_are = f"; there are {', '.join(others)}" if others else ""
+        raise FileNotFoundError(f"{path}: no such file{there_are}")
+    return path
+
+
+def write_npz(
+    path: str | os.PathLike[str],
+    header: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    *,
+    kind: str,
+    version: int,
+    compressed: bool = False,
+) -> None:
+    """Write a header of plain JSON types and arrays by name, as a version of the format `kind`."""
+    text = json.dumps({"format": kind, "version": version, **header}).encode()
+    everything: dict[str, Any] = {"header": np.frombuffer(text, np.uint8), **arrays}
+    save = np.savez_compressed if compressed else np.savez
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        save(file, **everything)
+        # On disc before it takes the old one's place, so that no power cut leaves neither.
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_npz(
+    path: str | os.PathLike[str], *, kind: str, version: int, wanted: str
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the header and the arrays that `write_npz` has written.
+
+    `version` is the latest that can be read; `wanted` says what the file shall be, for the message.
+    """
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        header = json.loads(arrays.pop("header").tobytes())
+    except (KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: wanted {wanted} of openmm_cgpack ({error})") from None
+    if header.get("format") != kind or header["version"] > version:
+        raise ValueError(
+            f"{path}: wanted format {kind!r} up to version {version}, "
+            f"got {header.get('format')!r} version {header.get('version')}"
+        )
+    return header, arrays
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what a TOML file holds: UTF-8, with a byte-order mark or without."""
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: not a TOML file: {error}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text file: {error}") from None
+
+
+def toml_text(table: Mapping[str, Any]) -> str:
+    """Return nested plain values, as `core.settings.to_table` makes them, as the text of a file."""
+    import tomlkit
+
+    return tomlkit.dumps(table)
