@@ -22,10 +22,9 @@ class RadialDistribution:
     ----------
     edges : (k + 1,) array
         Edges of the bins of distance, nm.
-    pairs : (k,) array
-        Pairs of centres found in each bin.
-    expected : (k,) array
-        Pairs that points of the same density, which know nothing of each other, would have.
+    pairs, expected : (k,) arrays
+        Pairs of centres found in each bin, and those that points of the same density, which know
+        nothing of each other, would have.
     """
 
     edges: np.ndarray

@@ -23,26 +23,21 @@ class BallModel:
     positions : (b, 3) array
         Ball centres in the body frame, nm. For a molecule the frame's origin is the centre of mass
         of its heavy atoms, whatever balls stand for it; for a deformable the mean of its balls.
-    radii : (b,) array
-        Ball radii, nm.
-    masses : (b,) array
-        Ball masses for the dynamics, Da. Density comes from atomic masses, never from these.
+    radii, masses : (b,) arrays
+        Of the balls, nm and Da. The masses are for the dynamics; density comes from atomic masses.
     bonds : (m, 2) int array, optional
         Bonded pairs; their rest lengths are those of `positions`.
     angles : (p, 3) int array, optional
         Angle triples, the vertex in the middle; their rest angles are those of `positions`.
-    bond_k : float, optional
-        Bond constant of ``k/2 (r - r0)^2``, kJ/mol/nm^2.
-    angle_k : float, optional
-        Angle constant of ``k/2 (theta - theta0)^2``, kJ/mol/rad^2; 0 bends freely.
+    bond_k, angle_k : float, optional
+        Constants of ``k/2 (r - r0)^2``, kJ/mol/nm^2, and ``k/2 (theta - theta0)^2``,
+        kJ/mol/rad^2; 0 bends freely.
     rigid_groups : tuple of int arrays, optional
         Balls that keep their distances: all balls for a molecule, nothing for a filament.
     volume : float
         Volume of what the balls stand for (the molecular envelope, a tube, a sheet), nm^3.
-    geometry : Geometry, optional
-        What painters draw; None where `structure` has the density.
-    structure : AtomicStructure, optional
-        The molecule.
+    geometry, structure : Geometry, AtomicStructure, optional
+        What painters draw, or the molecule, whose atoms have the density.
 
     Examples
     --------

@@ -160,10 +160,9 @@ class History:
     fraction : (t,) array
         Volume of what is packed over that of the box less the obstacle; of an open scene, over
         that of the sphere with the same radius of gyration.
-    overlap : (t,) array
-        Deepest overlap of two instances' balls: 1 - distance / (sum of radii), 0 for none.
-    energy : (t,) array
-        Potential energy, kJ/mol.
+    overlap, energy : (t,) arrays
+        Deepest overlap of two instances' balls, 1 - distance / (sum of radii), 0 for none; and
+        potential energy, kJ/mol.
 
     Examples
     --------

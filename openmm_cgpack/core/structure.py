@@ -24,10 +24,8 @@ class AtomicStructure:
     ----------
     name : str
         Name of the molecule.
-    positions : (n, 3) array
-        Body-frame positions, nm.
-    masses : (n,) array
-        Mass of each point, Da.
+    positions, masses : (n, 3) array, (n,) array
+        Where the points are in the body frame, nm, and their masses, Da.
     atoms : (n,) int array, optional
         Number of atoms each point stands for; 1 when left out.
     spread : (n,) array, optional

@@ -86,10 +86,8 @@ class Volume(_OnGrid):
     ----------
     data : (z, y, x) float32 array
         The values; of a density, Da/nm^3.
-    voxel_size : float
-        Edge of a voxel, nm.
-    origin : (3,) array
-        Centre of the first voxel as (x, y, z), nm.
+    voxel_size, origin : float, (3,) array
+        See `Grid`.
 
     Examples
     --------
@@ -113,10 +111,8 @@ class LabelVolume(_OnGrid):
     ----------
     data : (z, y, x) uint16 or uint32 array
         The labels.
-    voxel_size : float
-        Edge of a voxel, nm.
-    origin : (3,) array
-        Centre of the first voxel as (x, y, z), nm.
+    voxel_size, origin : float, (3,) array
+        See `Grid`.
     names : tuple of str, optional
         Name of each label from 1 on.
 
@@ -148,10 +144,8 @@ class Obstacle:
     ----------
     mask : (z, y, x) bool array
         True where nothing may be.
-    voxel_size : float
-        Edge of a voxel, nm.
-    origin : (3,) array
-        Centre of the first voxel as (x, y, z), nm.
+    voxel_size, origin : float, (3,) array
+        See `Grid`.
     beyond : bool, optional
         Whether all space beyond the mask is forbidden too, as for a region to stay in.
 

@@ -11,8 +11,7 @@ from ..core.scene import PackedScene
 from ..core.volume import Grid
 from ..poses import extract_transforms
 from .maps import MapSettings
-from .painters import painter_of
-from .points import ScenePoints
+from .painters import ScenePoints, painter_of
 from .splatting import gaussian_sigma
 
 _SETTINGS = MapSettings()
@@ -24,16 +23,15 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
     Parameters
     ----------
     packed : PackedScene
-        The scene.
+        The scene; its instances outside the grid are in the table too.
     grid : Grid
         That of the volume that the table goes with: its first voxel's centre becomes 0.
 
     Returns
     -------
     ParticleTable
-        All instances, those outside the grid too. The centre of a molecule is its body's origin,
-        that of a filament or membrane the mean of its balls; the radius is that of the sphere
-        around it that holds every atom, or the tube, or the sheet.
+        The centre of a molecule is its body's origin, that of a filament or membrane the mean of
+        its balls; the sphere of the radius around it holds every atom, or the tube, or the sheet.
 
     Examples
     --------
@@ -77,7 +75,7 @@ class Visibility:
     Parameters
     ----------
     fraction : (n,) array
-        Part of its mass that is inside, 0 to 1.
+        Part of its mass that is inside.
     border : (n,) array
         Distance from its centre to the nearest face of the box, nm; negative outside, by how far
         the centre is beyond the face that it is farthest beyond. An object whose bounding

@@ -253,19 +253,3 @@ def _tiles(
             yield from _tiles(
                 points[:, near], masses[near], blur, piece_start, piece_stop, tile, axis + 1
             )
-
-
-def overlap(
-    corner: np.ndarray, box_shape: Sequence[int], shape: Sequence[int]
-) -> tuple[tuple[slice, ...], tuple[slice, ...]] | None:
-    """Return the slices of a volume and of a box where both are, or None where they do not meet.
-
-    `corner` is the index [k, j, i] in the volume of the box's first voxel.
-    """
-    low = np.maximum(corner, 0)
-    high = np.minimum(corner + np.array(box_shape), shape)
-    if (high <= low).any():
-        return None
-    there = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    here = tuple(slice(int(a), int(b)) for a, b in zip(low - corner, high - corner, strict=True))
-    return there, here

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import Scene
-from ..core.boundary import Boundary
-from ..core.neighbours import close_pairs
+from ..core.boundary import Boundary, close_pairs
 from .fractions import free_volume
 
 
