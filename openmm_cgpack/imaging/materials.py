@@ -31,21 +31,12 @@ STRUCTURE_FACTOR = 0.06
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """A material's composition and how densely it is packed.
+    """A material's composition, atoms of each element in any unit, and mass density, g/cm³.
 
     Its mean inner potential is that of independent atoms: the sum of their scattering factors
     at zero angle, times ``h² / (2 pi m e)``, per volume. Bonds, which lower it by a tenth or
     more, are left out, for ice as for everything else.
 
-    Parameters
-    ----------
-    composition : tuple of (str, float)
-        Atoms of each element, in any unit.
-    density : float
-        Mass density with hydrogens, g/cm³.
-
-    Examples
-    --------
     >>> round(ICE.inner_potential, 2), round(MATERIALS["protein"].inner_potential, 2)
     (4.57, 8.04)
     """
@@ -127,11 +118,6 @@ def potential(density: Volume, *, material: str = "protein") -> Volume:
     Volume
         V, on the same grid.
 
-    Raises
-    ------
-    ValueError
-        Unknown material.
-
     References
     ----------
     .. [1] M. Vulović et al., "Image formation modeling in cryo-electron microscopy", J. Struct.
@@ -154,25 +140,11 @@ def potential(density: Volume, *, material: str = "protein") -> Volume:
 
 
 def ice_grain(voxel_size: float, material: Material = ICE) -> float:
-    """Return the standard deviation of the potential of a voxel of an amorphous material.
+    """Return the standard deviation, V, of the potential of a voxel of an amorphous material.
 
     The number of molecules in a voxel varies with variance S(0) times its mean, and independently
     from voxel to voxel: white noise, as the structure factor is flat up to 2/nm.
 
-    Parameters
-    ----------
-    voxel_size : float
-        Edge of a voxel, nm.
-    material : Material, optional
-        Ice, or another material with one molecule per formula.
-
-    Returns
-    -------
-    float
-        V.
-
-    Examples
-    --------
     >>> round(ice_grain(1.0), 2)
     0.2
     """

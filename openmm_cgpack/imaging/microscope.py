@@ -111,13 +111,7 @@ class TiltScheme(Settings):
 
 
 class TiltErrors(Settings):
-    """Standard deviations of what goes wrong between tilts; each is drawn for every tilt.
-
-    Examples
-    --------
-    >>> TiltErrors(shift=1.0).rotation_deg
-    0.0
-    """
+    """Standard deviations of what goes wrong between tilts; each is drawn for every tilt."""
 
     shift: float = setting(
         "of the specimen's place in the image, along x and y", unit="nm", default=0.0, minimum=0

@@ -11,17 +11,9 @@ from .stages import Exposure, FourierFilter
 
 
 def electron_wavelength(voltage_kv: float) -> float:
-    """Return the relativistic wavelength of electrons.
+    """Return the relativistic wavelength of electrons, nm, at a voltage in kV.
 
-    Parameters
-    ----------
-    voltage_kv : float
-        Acceleration voltage, kV.
-
-    Returns
-    -------
-    float
-        Wavelength, nm: ``1.22642598 / sqrt(V + 0.978476e-6 V^2)`` with V in volts.
+    ``1.22642598 / sqrt(V + 0.978476e-6 V^2)`` with V in volts.
 
     Examples
     --------
@@ -35,18 +27,8 @@ def electron_wavelength(voltage_kv: float) -> float:
 def interaction_constant(voltage_kv: float) -> float:
     """Return the phase that a potential gives to electrons, rad/(V nm).
 
-    Parameters
-    ----------
-    voltage_kv : float
-        Acceleration voltage, kV.
+    ``2 pi / (lambda V) (m c² + e V) / (2 m c² + e V)``.
 
-    Returns
-    -------
-    float
-        ``2 pi / (lambda V) (m c² + e V) / (2 m c² + e V)``.
-
-    Examples
-    --------
     >>> round(interaction_constant(300.0), 6)
     0.006526
     """

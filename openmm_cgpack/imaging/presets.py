@@ -54,20 +54,6 @@ def preset(name: str) -> Imaging:
 
     All are frozen values: `dataclasses.replace` changes one thing and keeps the rest.
 
-    Parameters
-    ----------
-    name : {"paper", "titan_krios_k3", "clean"}
-        Which.
-
-    Returns
-    -------
-    Imaging
-
-    Raises
-    ------
-    ValueError
-        Unknown name.
-
     Examples
     --------
     >>> from dataclasses import replace
@@ -106,11 +92,6 @@ def render(
     Returns
     -------
     Rendered
-
-    Raises
-    ------
-    ValueError
-        Unknown preset, or a density or tomogram that is constant.
 
     Examples
     --------

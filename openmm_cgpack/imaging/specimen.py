@@ -98,18 +98,7 @@ class Specimen:
 
 
 def in_ice(potential: Volume, ice: Ice) -> Specimen:
-    """Return a potential in a slab of vitreous ice.
-
-    Parameters
-    ----------
-    potential : Volume
-        Electrostatic potential above that of ice, V: see `openmm_cgpack.imaging.potential`.
-    ice : Ice
-        The ice.
-
-    Returns
-    -------
-    Specimen
+    """Return a potential above that of ice, V, in a slab of vitreous ice.
 
     Examples
     --------
@@ -126,26 +115,12 @@ def add_gold(
 ) -> tuple[Specimen, LabelVolume]:
     """Put gold fiducials into the ice; what was in their place is gone.
 
-    Parameters
-    ----------
-    specimen : Specimen
-        The specimen.
-    gold : Gold
-        The beads.
-    seed : int or numpy.random.SeedSequence
-        Seed of their places.
-
     Returns
     -------
     specimen : Specimen
         With the beads' potential.
     labels : LabelVolume
         Number of the bead in its voxels.
-
-    Raises
-    ------
-    ValueError
-        The beads do not fit into the ice.
 
     Examples
     --------
@@ -202,15 +177,6 @@ def add_carbon(
     specimen: Specimen, carbon: Carbon, *, seed: int | np.random.SeedSequence
 ) -> tuple[Specimen, LabelVolume]:
     """Put the edge of a carbon film under the ice.
-
-    Parameters
-    ----------
-    specimen : Specimen
-        The specimen.
-    carbon : Carbon
-        The film.
-    seed : int or numpy.random.SeedSequence
-        Seed of the grain.
 
     Returns
     -------

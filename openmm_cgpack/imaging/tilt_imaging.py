@@ -165,15 +165,6 @@ class TiltImaging(Imaging):
             L: variance, in the tomogram, of white noise that comes in before the CTF, as the
             signal does, with variance 1 in units of contrast. G: the mean of L and of the same
             for noise that comes in after the CTF. Both in the tomogram's units squared.
-
-        Examples
-        --------
-        >>> data = np.zeros((16, 32, 32), np.float32)
-        >>> data[6:10, 14:18, 14:18] = 800
-        >>> density = Volume(data=data, voxel_size=1.0, origin=(0, 0, 0))
-        >>> loss, gain = TiltImaging().gains(density, seed=2)
-        >>> bool(0 < loss < 2 * gain)
-        True
         """
         specimen, _ = self._prepared(density, seed)
         return _Work(self, specimen, seed, threads, progress).gains()
