@@ -1,17 +1,22 @@
 """Density to tomogram."""
 
 from .acquisition import acquire
-from .detection import Detector, Illumination
-from .materials import potential
 from .measures import fourier_shell_correlation, measure_series_snr, measure_snr
 from .microscope import Microscope, TiltErrors, TiltScheme
 from .one_step import MissingWedge, OneStep
-from .optics import ContrastTransfer, RadiationDamage, ctf, electron_wavelength
+from .optics import (
+    ContrastTransfer,
+    Detector,
+    Illumination,
+    RadiationDamage,
+    ctf,
+    electron_wavelength,
+)
 from .presets import IDEAL_MICROSCOPE, PRESETS, preset, render
 from .projection import Projection, Projector
 from .reconstruction import Reconstruction, reconstruct
 from .rendering import Imaging, Rendered
-from .specimen import Carbon, Gold, Ice, Specimen, add_carbon, add_gold, in_ice
+from .specimen import Carbon, Gold, Ice, Specimen, add_carbon, add_gold, in_ice, potential
 from .stages import Envelope, Exposure, FourierFilter, Stage, WhiteNoise
 from .tilt_imaging import TiltImaging
 

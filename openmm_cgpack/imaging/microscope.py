@@ -8,8 +8,7 @@ import numpy as np
 
 from ..core.settings import Settings, setting
 from ..core.tilts import TiltOptics, dose_before
-from .detection import Detector, Displacement, Illumination
-from .optics import ContrastTransfer, RadiationDamage
+from .optics import ContrastTransfer, Detector, Displacement, Illumination, RadiationDamage
 from .projection import Projection
 from .stages import ACTS_ON, Stage, acting_on, check_stages
 

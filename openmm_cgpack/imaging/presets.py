@@ -7,10 +7,9 @@ from types import MappingProxyType
 import numpy as np
 
 from ..core.volume import Volume
-from .detection import Illumination
 from .microscope import Microscope
 from .one_step import OneStep
-from .optics import ContrastTransfer
+from .optics import ContrastTransfer, Illumination
 from .projection import Projection
 from .rendering import Imaging, Rendered
 from .specimen import Ice, Specimen

@@ -13,8 +13,7 @@ from ..core.runtime import in_threads
 from ..core.settings import Settings, setting
 from ..core.tilts import TiltSeries
 from ..core.volume import Grid, Volume
-from .detection import displaced
-from .optics import ctf
+from .optics import ctf, displaced
 from .projection import Projector, on_planes, strips
 from .stages import frequencies
 

@@ -12,12 +12,11 @@ from ..core.settings import kind, setting
 from ..core.tilts import TiltSeries
 from ..core.volume import LabelVolume, Volume
 from .acquisition import Place, acquire_fractions, add_fractions, child, split_tilts, white_images
-from .materials import potential
 from .measures import SnrDefinition, measure_series_snr, measure_snr, measured_snr, variance
 from .microscope import Microscope
 from .reconstruction import Reconstruction, reconstruct
 from .rendering import Imaging, Rendered, check_varies
-from .specimen import Carbon, Gold, Ice, Specimen, add_carbon, add_gold, in_ice
+from .specimen import Carbon, Gold, Ice, Specimen, add_carbon, add_gold, in_ice, potential
 
 ENOUGH = 2_000_000
 """Pixels of noise, over all tilts and draws, from which the gains of ``"pei2016"`` are taken."""

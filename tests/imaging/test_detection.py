@@ -13,7 +13,7 @@ from openmm_cgpack.imaging import (
     WhiteNoise,
     electron_wavelength,
 )
-from openmm_cgpack.imaging.detection import Displacement, displaced
+from openmm_cgpack.imaging.optics import Displacement, displaced
 from openmm_cgpack.imaging.stages import run_stages
 from openmm_cgpack.testing import check_stage
 

@@ -11,8 +11,8 @@ from openmm_cgpack.imaging import (
     in_ice,
     potential,
 )
-from openmm_cgpack.imaging.materials import MATERIALS, ice_grain
 from openmm_cgpack.imaging.optics import interaction_constant
+from openmm_cgpack.imaging.specimen import MATERIALS, ice_grain
 
 from .conftest import as_volume
 
