@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from inspect import isabstract
 from types import ModuleType
 
 from openmm_cgpack.core.reference import settings_table
@@ -94,7 +95,7 @@ def settings_of(package: ModuleType) -> list[type[Settings]]:
             if (error.name or "").startswith(package.__name__):
                 raise
     found = dict.fromkeys(all_settings())
-    return [cls for cls in found if _inside(cls, package) and (cls.kind or not _family(cls))]
+    return [cls for cls in found if _inside(cls, package) and _can_be_made(cls)]
 
 
 def modules_of(package: ModuleType) -> Iterator[str]:
@@ -106,6 +107,11 @@ def modules_of(package: ModuleType) -> Iterator[str]:
 
 def _inside(cls: type[Settings], package: ModuleType) -> bool:
     return cls.__module__.startswith(f"{package.__name__}.")
+
+
+def _can_be_made(cls: type[Settings]) -> bool:
+    """Whether a class is no mere base of a family's kinds."""
+    return bool(cls.kind) or not _family(cls) or not (cls.__subclasses__() or isabstract(cls))
 
 
 def _folder(cls: type[Settings]) -> str:

@@ -35,19 +35,8 @@ def check_stage(stage: Stage, *, exposure: Exposure | None = None) -> None:
     It is a frozen value, which goes to a table and back; it returns a float32 image of the same
     shape, of finite numbers; it leaves its input as it was; without a generator it is silent, and
     says the same twice; with one it repeats for the same seed. A `FourierFilter` is linear, and
-    moves with the image where that has no mirrored frame.
-
-    Parameters
-    ----------
-    stage : Stage
-        The stage; it is tried on images and volumes, as its `dimensions` say.
-    exposure : Exposure, optional
-        What it is told about the image.
-
-    Raises
-    ------
-    AssertionError
-        The stage does not keep the contract.
+    moves with the image where that has no mirrored frame. It is tried on images and volumes, as its
+    `dimensions` say, with an `exposure` that may be given.
 
     Examples
     --------
@@ -128,16 +117,6 @@ def check_structure(structure: Structure) -> None:
     It goes to a table and back; one seed gives one model, under its label; its bonds and angles
     can be held by forces; what it holds has a geometry to paint, or a structure.
 
-    Parameters
-    ----------
-    structure : Structure
-        The structure.
-
-    Raises
-    ------
-    AssertionError
-        It does not keep the contract.
-
     Examples
     --------
     >>> from openmm_cgpack import Filament
@@ -158,18 +137,9 @@ def check_structure(structure: Structure) -> None:
 def check_force_term(term: ForceTerm) -> None:
     """Check a force term: see `openmm_cgpack.forces.ForceTerm`.
 
-    It goes to a table and back, and builds a force in scenes with and without a box; on the
-    Reference platform forces are minus the gradient of its energy.
-
-    Parameters
-    ----------
-    term : ForceTerm
-        The term. The scenes hold a filament named ``"filament"`` and single balls.
-
-    Raises
-    ------
-    AssertionError
-        It does not keep the contract.
+    It goes to a table and back, and builds a force in scenes with and without a box, which hold
+    filaments named ``"filament"``; on the Reference platform forces are minus the gradient of its
+    energy.
 
     Examples
     --------
@@ -212,23 +182,11 @@ def check_force_term(term: ForceTerm) -> None:
 
 
 def check_protocol(protocol: Protocol, *, boundary: Boundary = Open()) -> None:
-    """Check a protocol: see `openmm_cgpack.packing.Protocol`.
+    """Check a protocol with few steps: see `openmm_cgpack.packing.Protocol`.
 
-    It goes to a table and back; it returns every ball at a finite place; on one thread a seed
-    repeats bit for bit, stepped from outside and cut off and gone on with, too; it stops in good
-    order where it is told to.
-
-    Parameters
-    ----------
-    protocol : Protocol
-        The protocol, with few steps: it packs three small filaments.
-    boundary : Boundary, optional
-        Where the scene ends that it is tried on; an open one when left out.
-
-    Raises
-    ------
-    AssertionError
-        It does not keep the contract.
+    It packs three small filaments in a boundary. It goes to a table and back; it returns every ball
+    at a finite place; on one thread a seed repeats bit for bit, stepped from outside too, and cut
+    off and gone on with; it stops in good order where it is told to.
 
     Examples
     --------
@@ -271,19 +229,8 @@ def check_protocol(protocol: Protocol, *, boundary: Boundary = Open()) -> None:
 def check_format(written: Format, truth: GroundTruth | None = None) -> None:
     """Check an export format: see `openmm_cgpack.export.Format`.
 
-    It goes to a table and back, and writes a folder that is not empty, the same twice.
-
-    Parameters
-    ----------
-    written : Format
-        The format.
-    truth : GroundTruth, optional
-        What is written; a small scene's without a tilt series when left out.
-
-    Raises
-    ------
-    AssertionError
-        It does not keep the contract.
+    It goes to a table and back, and writes a folder that is not empty, the same twice; what is
+    written is a small scene without a tilt series where no `truth` is given.
     """
     _check_settings(written)
     truth = _small_truth() if truth is None else truth

@@ -97,6 +97,15 @@ def test_the_reference_has_every_field(cls, page):
         assert len(field.metadata["doc"]) > 3
 
 
+SUFFIXES = {"°": "_deg", "µm": "_um", "mm": "_mm", "kV": "_kv", "e/Å²": "_e_per_a2", "Å": "_a"}
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=named)
+def test_units_that_are_not_openmms_stand_in_the_name(cls):
+    for field in settings_fields(cls):
+        assert field.name.endswith(SUFFIXES.get(field.metadata["unit"], "")), field.name
+
+
 def beyond(field):
     """Yield numbers outside a field's range."""
     low, above, high, below = (field.metadata[name] for name in BOUNDS)

@@ -16,7 +16,7 @@ from openmm_cgpack.packing import (
     create_system,
     to_topology,
 )
-from openmm_cgpack.packing.platforms import engine_of
+from openmm_cgpack.packing.simulations import engine_of
 
 
 @kind("settle")

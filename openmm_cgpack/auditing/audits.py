@@ -68,11 +68,6 @@ def audit(
     Audit
         ``print`` it for a table; ``to_dict`` for JSON.
 
-    Raises
-    ------
-    ValueError
-        `asked` names a species that is not there.
-
     Examples
     --------
     >>> from openmm_cgpack import Filament, as_packed, place
@@ -131,13 +126,6 @@ class Audit:
         Of the centres of the rigid molecules; None for fewer than two.
     orientation : OrientationOrder or None
         Of the rigid molecules and filaments; None for fewer than two molecules.
-
-    Examples
-    --------
-    >>> from openmm_cgpack import as_packed, audit, Filament, place
-    >>> found = audit(as_packed(place([(Filament(n_balls=5).build(), 4)], seed=1)))
-    >>> found.n_instances, found.boundary, found.balls.deepest
-    (4, 'open', 0.0)
     """
 
     boundary: str

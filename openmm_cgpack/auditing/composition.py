@@ -44,13 +44,7 @@ class SpeciesCount:
 
 
 def species_counts(scene: Scene, asked: Mapping[str, int] | None) -> tuple[SpeciesCount, ...]:
-    """Return what was asked for, by name, beside what a scene holds.
-
-    Raises
-    ------
-    ValueError
-        `asked` names a species that is not there.
-    """
+    """Return what was asked for, by name, beside what a scene holds."""
     names = [model.name for model in scene.species]
     for name in asked or ():
         if name not in names:
@@ -71,17 +65,8 @@ def species_counts(scene: Scene, asked: Mapping[str, int] | None) -> tuple[Speci
 def species_masses(model: BallModel) -> tuple[float, float]:
     """Return the mass of the heavy atoms of a model, and that with hydrogens, Da.
 
-    Structures mostly come without hydrogens. How many there would be follows from the mean mass
-    of a heavy atom, which tells protein from nucleic acid. What painters draw of filaments and
-    membranes has its whole mass, hydrogens included, and counts alike in both. A model of balls
-    alone has no mass but that of its dynamics, which is none: 0.
-
-    Examples
-    --------
-    >>> from openmm_cgpack import Filament
-    >>> heavy, whole = species_masses(Filament(n_balls=10).build())
-    >>> heavy == whole
-    True
+    What painters draw of filaments and membranes has its whole mass, hydrogens included, and counts
+    alike in both. A model of balls alone has no mass but that of its dynamics, which is none: 0.
     """
     if model.structure is not None:
         return structure_masses(model.structure)
@@ -92,7 +77,11 @@ def species_masses(model: BallModel) -> tuple[float, float]:
 
 
 def structure_masses(structure: AtomicStructure) -> tuple[float, float]:
-    """Return the mass of a structure's heavy atoms, and that with hydrogens, Da."""
+    """Return the mass of a structure's heavy atoms, and that with hydrogens, Da.
+
+    Structures mostly come without hydrogens. How many there would be follows from the mean mass of
+    a heavy atom, which tells protein from nucleic acid.
+    """
     heavy = heavy_atoms(structure)
     mass = float(structure.masses[heavy].sum())
     number = int(structure.atoms[heavy].sum())

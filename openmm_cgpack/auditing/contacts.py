@@ -9,8 +9,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core import AtomicStructure, Boundary, RigidTransforms, Scene
-from ..core.arrays import frozen, noun
-from ..core.neighbours import close_pairs
+from ..core.arrays import freeze, noun
+from ..core.boundary import close_pairs
 from ..packing import overlaps
 
 _LEAF = 64
@@ -24,10 +24,8 @@ class Within:
     ----------
     distance : float
         The distance, nm.
-    atoms : int
-        Heavy atoms that have a heavy atom of another molecule nearer than that.
-    molecules : int
-        Molecules that have such an atom.
+    atoms, molecules : int
+        Heavy atoms that have one of another molecule nearer than that, and their molecules.
     """
 
     distance: float
@@ -41,10 +39,8 @@ class Contacts:
 
     Parameters
     ----------
-    atoms : int
-        Heavy atoms that were looked at.
-    molecules : int
-        Molecules that were looked at: those whose points are real atoms.
+    atoms, molecules : int
+        How many heavy atoms and molecules were looked at: those whose points are real atoms.
     within : tuple of Within
         One for each distance asked for.
     closest : float or None
@@ -79,26 +75,13 @@ def atom_contacts(
     *,
     distances: Sequence[float] = (0.25, 0.15),
 ) -> Contacts | None:
-    """Count the heavy atoms that are near another molecule's.
+    """Count the heavy atoms near another molecule's; None where no instance has real atoms.
+
+    Of a scene with poses and boundary as at the end, rigid instances with real atoms are looked at;
+    near are centres of atoms within `distances`, nm. A molecule near its own image counts too.
 
     Every species has one tree of its atoms in the body frame. Pairs of molecules come from their
     bounding spheres; of one, only the clusters of atoms near the other are moved into its frame.
-
-    Parameters
-    ----------
-    scene : Scene
-        The scene; only rigid instances with real atoms are looked at.
-    transforms : RigidTransforms
-        Their poses at the end, (n,).
-    boundary : Open, Periodic or Slab
-        The boundary at the end. A molecule that comes near its own image counts too.
-    distances : sequence of float, optional
-        Distances between the atoms' centres, nm.
-
-    Returns
-    -------
-    Contacts or None
-        None where no instance has real atoms.
     """
     bodies = {
         s: _Body(model.structure)
@@ -209,10 +192,8 @@ class BallOverlap:
         ``1 - distance / (sum of radii)`` of the deepest: 0 is touching, 1 the same place.
     where : str
         The two balls, in words; empty where nothing overlaps.
-    edges : (k + 1,) array
-        Edges of the bins of depth.
-    pairs : (k,) int array
-        Overlapping pairs of balls in each.
+    edges, pairs : (k + 1,) array, (k,) int array
+        Edges of the bins of depth, and overlapping pairs of balls in each.
     """
 
     deepest: float
@@ -221,24 +202,12 @@ class BallOverlap:
     pairs: np.ndarray
 
     def __post_init__(self) -> None:
-        edges = frozen(self.edges, "edges", (None,))
-        object.__setattr__(self, "edges", edges)
-        pairs = frozen(self.pairs, "pairs", (len(edges) - 1,), np.int64)
-        object.__setattr__(self, "pairs", pairs)
+        freeze(self, edges=(None,))
+        freeze(self, dtype=np.int64, pairs=(len(self.edges) - 1,))
 
 
 def ball_overlap(scene: Scene, positions: np.ndarray, boundary: Boundary) -> BallOverlap:
-    """Return how deep balls of different instances, or of two images of one, overlap.
-
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    positions : (b, 3) array
-        Ball centres, nm.
-    boundary : Open, Periodic or Slab
-        The boundary at the end.
-    """
+    """Return how deep balls of different instances, or of two images of one, overlap."""
     pairs, depth = overlaps(scene, positions, boundary=boundary)
     where = ""
     if len(depth):

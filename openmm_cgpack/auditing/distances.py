@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core import Boundary
-from ..core.arrays import frozen, noun
+from ..core.arrays import freeze, noun
 
 _SHELLS = 256
 _LEVELS = 4096
@@ -22,10 +22,9 @@ class RadialDistribution:
     ----------
     edges : (k + 1,) array
         Edges of the bins of distance, nm.
-    pairs : (k,) array
-        Pairs of centres found in each bin.
-    expected : (k,) array
-        Pairs that points of the same density, which know nothing of each other, would have.
+    pairs, expected : (k,) arrays
+        Pairs of centres found in each bin, and those that points of the same density, which know
+        nothing of each other, would have.
     """
 
     edges: np.ndarray
@@ -33,10 +32,9 @@ class RadialDistribution:
     expected: np.ndarray
 
     def __post_init__(self) -> None:
-        edges = frozen(self.edges, "edges", (None,))
-        object.__setattr__(self, "edges", edges)
-        for key in ("pairs", "expected"):
-            object.__setattr__(self, key, frozen(getattr(self, key), key, (len(edges) - 1,)))
+        freeze(self, edges=(None,))
+        bins = len(self.edges) - 1
+        freeze(self, pairs=(bins,), expected=(bins,))
 
     @property
     def r(self) -> np.ndarray:
@@ -70,7 +68,7 @@ class RadialDistribution:
 def radial_distribution(
     centres: np.ndarray, boundary: Boundary, *, bins: int = 60, r_max: float | None = None
 ) -> RadialDistribution:
-    """Return the distribution of the distances between centres.
+    """Return the distribution of the distances between two or more centres.
 
     What is expected keeps the density as it is found, and takes out all that centres know of each
     other: in `Periodic`, an even density; in `Slab`, every centre keeps its height z and is
@@ -82,7 +80,7 @@ def radial_distribution(
     Parameters
     ----------
     centres : (n, 3) array
-        Centres, nm; n is 2 at least.
+        Centres, nm.
     boundary : Open, Periodic or Slab
         The boundary.
     bins : int, optional
@@ -90,15 +88,6 @@ def radial_distribution(
     r_max : float, optional
         Longest distance, nm. In a box half its shortest periodic edge is the longest; it is the
         default, or 5 mean spacings where that is shorter.
-
-    Returns
-    -------
-    RadialDistribution
-
-    Raises
-    ------
-    ValueError
-        There are fewer than two centres, or `r_max` is out of range.
 
     Examples
     --------

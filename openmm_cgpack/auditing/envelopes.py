@@ -27,20 +27,16 @@ class Occupancy:
         Edge of a voxel, nm; in a box the edges are this long or shorter, to fit it.
     union : float
         Volume of what at least one instance takes, nm^3.
-    shared_voxels : int
-        Voxels that two or more instances take.
-    shared : float
-        Their volume, nm^3.
+    shared_voxels, shared : int, float
+        Voxels that two or more instances take, and their volume, nm^3.
     sharing : int
         Instances that have such a voxel.
     largest_share : float
         Largest part of one instance's envelope that it shares.
     box : (float, float, float)
         Edges of the box: the boundary's, or that around all envelopes, nm.
-    filled : float or None
-        Volume of the filled region of an open scene, nm^3.
-    ball : float or None
-        Radius of the ball that defines it, nm.
+    filled, ball : float or None
+        Volume of the filled region of an open scene, nm^3, and radius of the ball that defines it.
     blocked : float
         Volume of the scene's obstacle in the box, nm^3; 0 for an open scene, whose filled region
         leaves it out.
@@ -76,29 +72,16 @@ def occupancy(
 ) -> Occupancy:
     """Return what the envelopes of a scene take.
 
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    positions : (b, 3) array
-        Final ball centres, nm.
-    transforms : RigidTransforms
-        Poses at the end.
-    boundary : Open, Periodic or Slab
-        The boundary at the end.
-    voxel_size : float, optional
-        Edge of a voxel, nm; 0.4, or more where that would take more than 100 million voxels.
-
-    Returns
-    -------
-    Occupancy
+    Ball centres `positions` (b, 3) in nm, poses and boundary are those at the end. The edge of a
+    voxel is 0.4 nm, or more where that would take over 100 million of them, unless given (nm).
     """
     masks = {
         s: body_mask(scene.species[s])
         for s in np.unique(scene.species_index).tolist()
         if scene.species[s].is_rigid
     }
-    lattice = _Lattice(*_box(scene, positions, transforms, boundary, masks), boundary, voxel_size)
+    corner, edges = _box(scene, positions, transforms, boundary, masks)
+    lattice = _Lattice(scene.n_instances, corner, edges, boundary, voxel_size)
     for i in range(scene.n_instances):
         s = int(scene.species_index[i])
         if s in masks:
@@ -107,7 +90,7 @@ def occupancy(
             cells = deformable_cells(
                 scene.species[s], positions[scene.balls(i)], lattice.origin, lattice.spacing
             )
-        lattice.take(i, cells, scene.n_instances)
+        lattice.take(i, cells)
     voxel = float(np.prod(lattice.spacing))
     taken = lattice.owner != 0
     box = lattice.box if boundary.bounded else lattice.extent(taken)
@@ -179,7 +162,12 @@ class _Lattice:
     """The voxels of the box, and the instance that was the first to take each."""
 
     def __init__(
-        self, low: np.ndarray, box: np.ndarray, boundary: Boundary, voxel_size: float | None
+        self,
+        n: int,
+        low: np.ndarray,
+        box: np.ndarray,
+        boundary: Boundary,
+        voxel_size: float | None,
     ) -> None:
         if voxel_size is None:
             voxel_size = max(VOXEL_SIZE, float((box.prod() / MOST_VOXELS) ** (1 / 3)))
@@ -190,8 +178,7 @@ class _Lattice:
         self.origin = low + self.spacing / 2
         # 0 is free, n + 1 is the first instance n, negative where another took it too.
         self.owner = np.zeros(int(self.shape.prod()), np.int32)
-        self.own = np.zeros(0, np.int64)
-        self.common = np.zeros(0, np.int64)
+        self.own, self.common = np.zeros(n, np.int64), np.zeros(n, np.int64)
 
     def cells(self, mask: Mask, rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
         """Return the cells (k, 3) that a mask takes in a pose; cells may lie beyond the box."""
@@ -221,10 +208,8 @@ class _Lattice:
         lines = (grid.any(axis=others) for others in ((1, 2), (0, 2), (0, 1)))
         return self.spacing * [int(np.ptp(np.flatnonzero(line))) + 1 for line in lines]
 
-    def take(self, instance: int, cells: np.ndarray, n: int) -> None:
+    def take(self, instance: int, cells: np.ndarray) -> None:
         """Give cells to an instance, and count those that others have."""
-        if len(self.own) == 0:
-            self.own, self.common = np.zeros(n, np.int64), np.zeros(n, np.int64)
         cells = np.where(self.repeats, np.mod(cells, self.shape), cells)
         cells = cells[((cells >= 0) & (cells < self.shape)).all(axis=1)]
         strides = np.array([self.shape[1] * self.shape[2], self.shape[2], 1])

@@ -29,10 +29,9 @@ class OrderParameter:
         Of axes, the largest eigenvalue of the mean of ``(3 u u^T - 1) / 2``: 1 where all are
         parallel. Of pairs, the mean of ``(3 cos^2 - 1) / 2`` of the angle between the two: 1
         parallel, -1/2 at right angles.
-    random : float
-        Mean of the order of as many random axes, or pairs: 0 for pairs.
-    random_spread : float
-        Standard deviation of it; ``1 / sqrt(5 n)`` for pairs.
+    random, random_spread : float
+        Mean and standard deviation of the order of as many random axes, or pairs: 0 and
+        ``1 / sqrt(5 n)`` for pairs.
     """
 
     name: str
@@ -73,23 +72,9 @@ class OrientationOrder:
 def orientation_order(
     scene: Scene, positions: np.ndarray, transforms: RigidTransforms, boundary: Boundary
 ) -> OrientationOrder | None:
-    """Return the order of a packed scene's orientations, with the level of chance.
+    """Return the order of orientations and that of chance; None for fewer than two rigid ones.
 
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    positions : (b, 3) array
-        Final ball centres, nm.
-    transforms : RigidTransforms
-        Poses at the end.
-    boundary : Open, Periodic or Slab
-        The boundary at the end.
-
-    Returns
-    -------
-    OrientationOrder or None
-        None where fewer than two instances are rigid.
+    Ball centres `positions` (b, 3) in nm, poses and boundary are those at the end.
     """
     rigid = np.array([model.is_rigid for model in scene.species])[scene.species_index]
     members = np.flatnonzero(rigid)

@@ -26,15 +26,6 @@ def plot_audit(audit: Audit) -> Figure:
 
     Counts, the radial distribution with the error of chance, what stands in what, and the order
     of orientations with the level of chance.
-
-    Parameters
-    ----------
-    audit : Audit
-        The audit.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     figure = blank_figure((13.0, 9.0))
     panels = figure.subplots(2, 3)
@@ -50,19 +41,7 @@ def plot_audit(audit: Audit) -> Figure:
 
 
 def write_audit(folder: str | os.PathLike[str], audit: Audit) -> tuple[Path, Path, Path]:
-    """Write an audit as ``audit.txt``, ``audit.json`` and ``audit.png``.
-
-    Parameters
-    ----------
-    folder : path-like
-        Where to write; it exists.
-    audit : Audit
-        The audit.
-
-    Returns
-    -------
-    tuple of pathlib.Path
-        The three files.
+    """Write an audit as ``audit.txt``, ``audit.json`` and ``audit.png`` into a folder that exists.
 
     Examples
     --------

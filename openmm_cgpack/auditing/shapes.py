@@ -19,14 +19,8 @@ _MARGIN = 0.8
 class Mask:
     """Which voxels of a lattice in the body frame a molecule takes.
 
-    Parameters
-    ----------
-    inside : (x, y, z) bool array
-        The voxels; the outermost layer is empty.
-    origin : (3,) array
-        Centre of the first voxel, nm.
-    spacing : float
-        Edge of a voxel, nm.
+    `inside` (x, y, z) has an empty outermost layer; the first voxel's centre is at `origin` (3,),
+    and voxels have edges of `spacing`, nm.
     """
 
     inside: np.ndarray

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tomllib
 from typing import TYPE_CHECKING, Any
+
+from .options import value_of
 
 if TYPE_CHECKING:
     from ..recipe import Recipe
@@ -65,15 +66,11 @@ def changes(options: argparse.Namespace) -> dict[str, Any]:
         parts = key.strip().split(".")
         if not sign or not all(parts):
             raise ValueError(f"--set: wanted KEY=VALUE, got {change!r}")
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            # A word needs no quotation marks, which shells take off.
-            value = text.strip()
         table = tables
         for part in parts[:-1]:
             table = table.setdefault(part, {})
-        table[parts[-1]] = value
+        # A word needs no quotation marks, which shells take off.
+        table[parts[-1]] = value_of(text.strip())
     return tables
 
 

@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 from .units import strip
 
 Noun = TypeVar("Noun")
+Shape = Sequence[int | None]
 
 _LONGEST = 160
 """Characters of a repr at most, beside the class' name."""
@@ -21,11 +22,9 @@ _LONGEST = 160
 def noun(cls: type[Noun]) -> type[Noun]:
     """Make a class a frozen, keyword-only dataclass whose repr is one short line.
 
-    The line holds what the class' ``summary()`` returns, or else its plain fields, and of arrays
-    the shapes alone. Two of them are equal only where they are the same object.
+    The line holds what ``summary()`` returns, or else the fields, of arrays their shapes alone. Two
+    nouns are equal only where they are the same object.
 
-    Examples
-    --------
     >>> @noun
     ... class Cloud:
     ...     points: np.ndarray
@@ -54,33 +53,11 @@ def _shown(value: Any) -> str:
     return repr(value)
 
 
-def frozen(
-    value: Any, name: str, shape: Sequence[int | None], dtype: DTypeLike = np.float64
-) -> np.ndarray:
-    """Return `value` as a read-only contiguous array, or say what is wrong with it.
+def frozen(value: Any, name: str, shape: Shape, dtype: DTypeLike = np.float64) -> np.ndarray:
+    """Return `value`, an array or quantity, as a read-only contiguous array of a type and shape.
 
-    Parameters
-    ----------
-    value : array_like or openmm.unit.Quantity
-        What the user gave.
-    name : str
-        Name of the argument, for the message.
-    shape : sequence of int or None
-        Wanted length along each axis; None takes any.
-    dtype : dtype
-        Wanted type. Floating-point arrays must be finite.
-
-    Returns
-    -------
-    numpy.ndarray
-        A read-only copy, or the array itself where it is read-only already.
-
-    Raises
-    ------
-    ValueError
-        The shape is another one, or a number is not finite.
-    TypeError
-        The value cannot become an array of `dtype`.
+    None in `shape` takes any length. A wrong shape and numbers that are not finite are ValueErrors,
+    what cannot become `dtype` is a TypeError; both begin with `name`.
     """
     value = strip(value)
     try:
@@ -107,29 +84,15 @@ def frozen(
     return array
 
 
+def freeze(value: Any, owner: str = "", dtype: DTypeLike = np.float64, **shapes: Shape) -> None:
+    """Make fields of a noun `frozen` arrays of the shapes given by their names."""
+    for name, shape in shapes.items():
+        array = frozen(getattr(value, name), f"{owner}: {name}" if owner else name, shape, dtype)
+        object.__setattr__(value, name, array)
+
+
 def positive(value: Any, name: str, *, zero: bool = False) -> float:
-    """Return `value` as a float that is positive (or zero, where that is allowed).
-
-    Parameters
-    ----------
-    value : float or openmm.unit.Quantity
-        What the user gave.
-    name : str
-        Name of the argument, for the message.
-    zero : bool, optional
-        Whether 0 is good too.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        It is negative, zero where that is not allowed, or not finite.
-    TypeError
-        It is no number.
-    """
+    """Return a number or quantity as a float that is positive, or 0 with `zero`; errors name it."""
     value = strip(value)
     try:
         number = float(value)

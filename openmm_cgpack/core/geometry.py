@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .arrays import frozen, noun, positive
+from .arrays import freeze, noun, positive
 
 
 class Geometry:
@@ -33,13 +33,7 @@ class Geometry:
 
 
 def geometry_named(kind: str) -> type[Geometry]:
-    """Return the type of geometry that has a name in files.
-
-    Raises
-    ------
-    ValueError
-        There is none of that name.
-    """
+    """Return the type of geometry that has a name in files."""
     if kind not in Geometry.kinds:
         known = ", ".join(Geometry.kinds)
         raise ValueError(
@@ -62,11 +56,6 @@ class Curve(Geometry):
     density : float
         Mass density inside it, Da/nm^3.
 
-    Raises
-    ------
-    ValueError
-        The radius or the density is not positive.
-
     Examples
     --------
     >>> from openmm_cgpack import Filament
@@ -82,7 +71,7 @@ class Curve(Geometry):
     density: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "balls", frozen(self.balls, "curve: balls", (None,), np.int64))
+        freeze(self, "curve", np.int64, balls=(None,))
         object.__setattr__(self, "radius", positive(self.radius, "curve: radius"))
         object.__setattr__(self, "density", positive(self.density, "curve: density"))
 
@@ -100,11 +89,6 @@ class Mesh(Geometry):
     density : float
         Mean mass density through it, Da/nm^3.
 
-    Raises
-    ------
-    ValueError
-        The faces are not triples, or the thickness or the density is not positive.
-
     Examples
     --------
     >>> sheet = Mesh(faces=[[0, 1, 2], [1, 3, 2]], thickness=4.0, density=600.0)
@@ -119,7 +103,7 @@ class Mesh(Geometry):
     density: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "faces", frozen(self.faces, "mesh: faces", (None, 3), np.int64))
+        freeze(self, "mesh", np.int64, faces=(None, 3))
         object.__setattr__(self, "thickness", positive(self.thickness, "mesh: thickness"))
         object.__setattr__(self, "density", positive(self.density, "mesh: density"))
 
@@ -140,28 +124,17 @@ class Line:
     radius: float
 
     def __post_init__(self) -> None:
-        points = frozen(self.points, "line: points", (None, 3))
-        if len(points) < 2:
-            raise ValueError(f"line: points: wanted two or more, got {len(points)}")
-        object.__setattr__(self, "points", points)
+        freeze(self, "line", points=(None, 3))
+        if len(self.points) < 2:
+            raise ValueError(f"line: points: wanted two or more, got {len(self.points)}")
         object.__setattr__(self, "radius", positive(self.radius, "line: radius"))
 
     def poses(self, spacing: float | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return evenly spaced places on the line, and frames whose z axis goes along it.
 
-        Parameters
-        ----------
-        spacing : float, optional
-            Distance between places, nm; made a little smaller, so that they fill the line. By
-            default the radius of the tube.
-
-        Returns
-        -------
-        positions : (k, 3) array
-            Places, nm.
-        rotations : (k, 3, 3) array
-            Their frames' axes as columns. From place to place the x axis changes as little as it
-            can, so that the frames do not twist.
+        Places are about `spacing` nm apart (the tube's radius, when left out), made a little less
+        so that they fill the line: (k, 3) nm. The frames (k, 3, 3) have their axes as columns; from
+        place to place x changes as little as it can, so that they do not twist.
         """
         steps = np.linalg.norm(np.diff(self.points, axis=0), axis=1)
         length = np.concatenate([[0.0], np.cumsum(steps)])
@@ -196,9 +169,8 @@ class Surface:
     faces: np.ndarray
 
     def __post_init__(self) -> None:
-        vertices = frozen(self.vertices, "surface: vertices", (None, 3))
-        faces = frozen(self.faces, "surface: faces", (None, 3), np.int64)
-        if faces.size and not (faces.min() >= 0 and faces.max() < len(vertices)):
-            raise ValueError(f"surface: faces: wanted vertices 0 to {len(vertices) - 1}")
-        object.__setattr__(self, "vertices", vertices)
-        object.__setattr__(self, "faces", faces)
+        freeze(self, "surface", vertices=(None, 3))
+        freeze(self, "surface", np.int64, faces=(None, 3))
+        faces, n = self.faces, len(self.vertices)
+        if faces.size and not (faces.min() >= 0 and faces.max() < n):
+            raise ValueError(f"surface: faces: wanted vertices 0 to {n - 1}")

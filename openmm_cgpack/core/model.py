@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrays import frozen, noun, positive
+from .arrays import freeze, frozen, noun, positive
 from .geometry import Geometry
 from .structure import AtomicStructure
 
@@ -23,32 +23,21 @@ class BallModel:
     positions : (b, 3) array
         Ball centres in the body frame, nm. For a molecule the frame's origin is the centre of mass
         of its heavy atoms, whatever balls stand for it; for a deformable the mean of its balls.
-    radii : (b,) array
-        Ball radii, nm.
-    masses : (b,) array
-        Ball masses for the dynamics, Da. Density comes from atomic masses, never from these.
+    radii, masses : (b,) arrays
+        Of the balls, nm and Da. The masses are for the dynamics; density comes from atomic masses.
     bonds : (m, 2) int array, optional
         Bonded pairs; their rest lengths are those of `positions`.
     angles : (p, 3) int array, optional
         Angle triples, the vertex in the middle; their rest angles are those of `positions`.
-    bond_k : float, optional
-        Bond constant of ``k/2 (r - r0)^2``, kJ/mol/nm^2.
-    angle_k : float, optional
-        Angle constant of ``k/2 (theta - theta0)^2``, kJ/mol/rad^2; 0 bends freely.
+    bond_k, angle_k : float, optional
+        Constants of ``k/2 (r - r0)^2``, kJ/mol/nm^2, and ``k/2 (theta - theta0)^2``,
+        kJ/mol/rad^2; 0 bends freely.
     rigid_groups : tuple of int arrays, optional
         Balls that keep their distances: all balls for a molecule, nothing for a filament.
     volume : float
         Volume of what the balls stand for (the molecular envelope, a tube, a sheet), nm^3.
-    geometry : Geometry, optional
-        What painters draw; None where `structure` has the density.
-    structure : AtomicStructure, optional
-        The molecule.
-
-    Raises
-    ------
-    ValueError
-        Arrays do not fit each other, a radius, a mass or the volume is not positive, or a bond, an
-        angle or a group names a ball that is not there.
+    geometry, structure : Geometry, AtomicStructure, optional
+        What painters draw, or the molecule, whose atoms have the density.
 
     Examples
     --------
@@ -78,22 +67,26 @@ class BallModel:
     def __post_init__(self) -> None:
         name = self.name
         set_field = object.__setattr__
-        positions = frozen(self.positions, f"{name}: positions", (None, 3))
-        n = len(positions)
+        freeze(self, name, positions=(None, 3))
+        n = len(self.positions)
         if n == 0:
             raise ValueError(f"{name}: wanted at least one ball, got none")
-        set_field(self, "positions", positions)
+        freeze(self, name, radii=(n,), masses=(n,))
         for key in ("radii", "masses"):
-            values = frozen(getattr(self, key), f"{name}: {key}", (n,))
+            values = getattr(self, key)
             if (values <= 0).any():
                 ball = int(np.argmax(values <= 0))
                 raise ValueError(
                     f"{name}: {key}: wanted positive numbers, got {values[ball]:g} for ball {ball}"
                 )
-            set_field(self, key, values)
-        for key, width in (("bonds", 2), ("angles", 3)):
-            values = _indices(getattr(self, key), f"{name}: {key}", width, n)
-            set_field(self, key, values)
+        freeze(self, name, np.int64, bonds=(None, 2), angles=(None, 3))
+        for key in ("bonds", "angles"):
+            values = getattr(self, key)
+            if values.size and not (values.min() >= 0 and values.max() < n):
+                raise ValueError(
+                    f"{name}: {key}: wanted balls 0 to {n - 1}, got {values.min()} to "
+                    f"{values.max()}"
+                )
         groups = tuple(
             frozen(group, f"{name}: rigid_groups", (None,), np.int64) for group in self.rigid_groups
         )
@@ -103,8 +96,8 @@ class BallModel:
         if members.size and not (members.min() >= 0 and members.max() < n):
             raise ValueError(f"{name}: rigid_groups: wanted balls 0 to {n - 1}")
         set_field(self, "rigid_groups", groups)
-        set_field(self, "bond_k", positive(self.bond_k, f"{name}: bond_k", zero=True))
-        set_field(self, "angle_k", positive(self.angle_k, f"{name}: angle_k", zero=True))
+        for key in ("bond_k", "angle_k"):
+            set_field(self, key, positive(getattr(self, key), f"{name}: {key}", zero=True))
         set_field(self, "volume", positive(self.volume, f"{name}: volume"))
 
     def summary(self) -> str:
@@ -148,10 +141,3 @@ class BallModel:
     def radius_of_gyration(self) -> float:
         """Root mean square distance of the ball centres from their mean, nm."""
         return float(np.sqrt(self.positions.var(axis=0).sum()))
-
-
-def _indices(values: np.ndarray, name: str, width: int, n: int) -> np.ndarray:
-    values = frozen(values, name, (None, width), np.int64)
-    if values.size and not (values.min() >= 0 and values.max() < n):
-        raise ValueError(f"{name}: wanted balls 0 to {n - 1}, got {values.min()} to {values.max()}")
-    return values

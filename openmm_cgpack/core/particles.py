@@ -6,7 +6,7 @@ from dataclasses import field
 
 import numpy as np
 
-from .arrays import frozen, noun
+from .arrays import freeze, noun
 
 
 @noun
@@ -26,11 +26,6 @@ class ParticleTable:
     rotation : (n, 3, 3) array
         Rotation from the body frame to the files' frame, on column vectors.
 
-    Raises
-    ------
-    ValueError
-        The columns are not of one length.
-
     Examples
     --------
     >>> table = ParticleTable(
@@ -49,12 +44,9 @@ class ParticleTable:
 
     def __post_init__(self) -> None:
         n = len(self.instance)
-        set_field = object.__setattr__
-        set_field(self, "instance", frozen(self.instance, "instance", (n,), np.int64))
-        set_field(self, "species", frozen(self.species, "species", (n,), np.str_))
-        set_field(self, "centre", frozen(self.centre, "centre", (n, 3)))
-        set_field(self, "radius", frozen(self.radius, "radius", (n,)))
-        set_field(self, "rotation", frozen(self.rotation, "rotation", (n, 3, 3)))
+        freeze(self, dtype=np.int64, instance=(n,))
+        freeze(self, dtype=np.str_, species=(n,))
+        freeze(self, centre=(n, 3), radius=(n,), rotation=(n, 3, 3))
 
     def __len__(self) -> int:
         return len(self.instance)
@@ -89,13 +81,13 @@ class Picks:
     species: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        set_field = object.__setattr__
-        set_field(self, "positions", frozen(self.positions, "picks: positions", (None, 3)))
+        freeze(self, "picks", positions=(None, 3))
         n = len(self.positions)
-        scores = self.scores if np.size(self.scores) or not n else np.zeros(n)
-        set_field(self, "scores", frozen(scores, "picks: scores", (n,)))
+        if n and not np.size(self.scores):
+            object.__setattr__(self, "scores", np.zeros(n))
+        freeze(self, "picks", scores=(n,))
         if self.species is not None:
-            set_field(self, "species", frozen(self.species, "picks: species", (n,), np.str_))
+            freeze(self, "picks", np.str_, species=(n,))
 
     def __len__(self) -> int:
         return len(self.positions)

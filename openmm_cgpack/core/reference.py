@@ -36,16 +36,15 @@ def families(cls: type[Settings] = Settings) -> list[type[Settings]]:
 
 def _row(field: dataclasses.Field[Any], hint: Any) -> str:
     wanted = f"{words(hint)} {limits(field)}".strip()
-    meta = field.metadata
-    return (
-        f"| `{field.name}` | {wanted} | {_default(field, hint)} | {meta['unit']} | {meta['doc']} |"
-    )
+    cells = (f"`{field.name}`", wanted, default_words(field, hint))
+    return f"| {' | '.join((*cells, field.metadata['unit'], field.metadata['doc']))} |"
 
 
-def _default(field: dataclasses.Field[Any], hint: Any) -> str:
+def default_words(field: dataclasses.Field[Any], hint: Any) -> str:
+    """Return the default of a field as words."""
     value = field.default
     if value is dataclasses.MISSING:
-        return "must be given"
+        return "none: must be given"
     if isinstance(value, Settings):
         return f"`{value.kind}`" if value.kind else "see its own table"
     if value is None:

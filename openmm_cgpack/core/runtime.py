@@ -127,17 +127,11 @@ class PlacementError(RuntimeError):
 class PackingError(RuntimeError):
     """A packing failed; the message names the step and the worst ball, or the fraction reached.
 
-    Parameters
-    ----------
-    message : str
-        What happened.
-    best : PackedScene, optional
-        The best state that was reached, where there is one.
+    Whoever catches it has the `best` PackedScene that was reached, to look at or to go on from;
+    None where there is none.
 
     Examples
     --------
-    Whoever catches it has the best state, to look at or to go on from:
-
     >>> try:
     ...     raise PackingError("reached 0.21 of 0.40", best=None)
     ... except PackingError as error:

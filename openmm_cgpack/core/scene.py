@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import frozen, noun
+from .arrays import freeze, noun
 from .boundary import Boundary, Open
 from .model import BallModel
 from .transforms import RigidTransforms
@@ -37,12 +37,6 @@ class Scene:
     obstacle : Obstacle, optional
         Where nothing may be.
 
-    Raises
-    ------
-    ValueError
-        There is no instance, an index names no species, two species have one name, or arrays do
-        not fit each other.
-
     Examples
     --------
     >>> from openmm_cgpack import Filament, place
@@ -62,7 +56,9 @@ class Scene:
 
     def __post_init__(self) -> None:
         species = tuple(self.species)
-        index = frozen(self.species_index, "species_index", (len(self.transforms),), np.int64)
+        n = len(self.transforms)
+        freeze(self, dtype=np.int64, species_index=(n,))
+        index = self.species_index
         if index.size == 0:
             raise ValueError("scene: wanted at least one instance, got none")
         if not (index.min() >= 0 and index.max() < len(species)):
@@ -73,10 +69,10 @@ class Scene:
                 raise ValueError(
                     f"species: the name {name!r} stands for {names.count(name)} models"
                 )
-        fixed = np.zeros(len(index), bool) if self.fixed is None else self.fixed
         object.__setattr__(self, "species", species)
-        object.__setattr__(self, "species_index", index)
-        object.__setattr__(self, "fixed", frozen(fixed, "fixed", (len(index),), np.bool_))
+        if self.fixed is None:
+            object.__setattr__(self, "fixed", np.zeros(n, bool))
+        freeze(self, dtype=np.bool_, fixed=(n,))
 
     def summary(self) -> str:
         """Return what the repr says."""
@@ -164,15 +160,9 @@ class History:
     fraction : (t,) array
         Volume of what is packed over that of the box less the obstacle; of an open scene, over
         that of the sphere with the same radius of gyration.
-    overlap : (t,) array
-        Deepest overlap of two instances' balls: 1 - distance / (sum of radii), 0 for none.
-    energy : (t,) array
-        Potential energy, kJ/mol.
-
-    Raises
-    ------
-    ValueError
-        The columns are not of one length.
+    overlap, energy : (t,) arrays
+        Deepest overlap of two instances' balls, 1 - distance / (sum of radii), 0 for none; and
+        potential energy, kJ/mol.
 
     Examples
     --------
@@ -190,9 +180,8 @@ class History:
 
     def __post_init__(self) -> None:
         n = len(self.step)
-        object.__setattr__(self, "step", frozen(self.step, "step", (n,), np.int64))
-        for key in ("radius_of_gyration", "fraction", "overlap", "energy"):
-            object.__setattr__(self, key, frozen(getattr(self, key), key, (n,)))
+        freeze(self, dtype=np.int64, step=(n,))
+        freeze(self, radius_of_gyration=(n,), fraction=(n,), overlap=(n,), energy=(n,))
 
     def __len__(self) -> int:
         return len(self.step)
@@ -219,11 +208,6 @@ class PackedScene:
     provenance : dict
         Seeds, platform, versions and settings; plain JSON types.
 
-    Raises
-    ------
-    ValueError
-        The positions are not one for each ball of the scene, or not finite.
-
     Examples
     --------
     >>> from openmm_cgpack import Filament, Pull, pack_scene, place
@@ -242,8 +226,7 @@ class PackedScene:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        positions = frozen(self.positions, "positions", (self.scene.n_balls, 3))
-        object.__setattr__(self, "positions", positions)
+        freeze(self, positions=(self.scene.n_balls, 3))
 
     def summary(self) -> str:
         """Return what the repr says."""

@@ -6,7 +6,7 @@ from dataclasses import field
 
 import numpy as np
 
-from .arrays import frozen, noun, positive
+from .arrays import freeze, noun, positive
 
 ATOM_TABLE = np.dtype([("atom", "U4"), ("residue", "U5"), ("chain", "U8"), ("number", "i4")])
 """Fields of `AtomicStructure.atom_table`: atom, residue and chain names, residue number."""
@@ -24,10 +24,8 @@ class AtomicStructure:
     ----------
     name : str
         Name of the molecule.
-    positions : (n, 3) array
-        Body-frame positions, nm.
-    masses : (n,) array
-        Mass of each point, Da.
+    positions, masses : (n, 3) array, (n,) array
+        Where the points are in the body frame, nm, and their masses, Da.
     atoms : (n,) int array, optional
         Number of atoms each point stands for; 1 when left out.
     spread : (n,) array, optional
@@ -47,11 +45,6 @@ class AtomicStructure:
         Where the body's origin lies in the file's coordinates, nm.
     source : str, optional
         Where the structure came from: a path, an id, the library.
-
-    Raises
-    ------
-    ValueError
-        There are no atoms, arrays do not fit each other, or a number is out of its range.
 
     Examples
     --------
@@ -75,33 +68,28 @@ class AtomicStructure:
     source: str = ""
 
     def __post_init__(self) -> None:
-        positions = frozen(self.positions, f"{self.name}: positions", (None, 3))
-        n = len(positions)
+        freeze(self, self.name, positions=(None, 3))
+        n = len(self.positions)
         if n == 0:
             raise ValueError(f"{self.name}: wanted at least one atom, got none")
-        atoms = np.ones(n, dtype=np.int64) if self.atoms is None else self.atoms
-        spread = np.zeros(n) if self.spread is None else self.spread
         set_field = object.__setattr__
-        set_field(self, "positions", positions)
-        set_field(self, "masses", frozen(self.masses, f"{self.name}: masses", (n,)))
-        set_field(self, "atoms", frozen(atoms, f"{self.name}: atoms", (n,), np.int64))
-        set_field(self, "spread", frozen(spread, f"{self.name}: spread", (n,)))
-        set_field(self, "file_origin", frozen(self.file_origin, f"{self.name}: file_origin", (3,)))
+        if self.atoms is None:
+            set_field(self, "atoms", np.ones(n, np.int64))
+        if self.spread is None:
+            set_field(self, "spread", np.zeros(n))
+        freeze(self, self.name, masses=(n,), spread=(n,), file_origin=(3,))
+        freeze(self, self.name, np.int64, atoms=(n,))
         if not 0 <= self.point_variance < np.inf:
             raise ValueError(
                 f"{self.name}: point_variance: wanted a number from 0 up, got {self.point_variance}"
             )
         if self.elements is not None:
-            set_field(self, "elements", frozen(self.elements, f"{self.name}: elements", (n,), "U2"))
+            freeze(self, self.name, "U2", elements=(n,))
         if self.atom_table is not None:
-            table = frozen(self.atom_table, f"{self.name}: atom_table", (n,), ATOM_TABLE)
-            set_field(self, "atom_table", table)
+            freeze(self, self.name, ATOM_TABLE, atom_table=(n,))
         if self.envelope_volume is not None:
-            set_field(
-                self,
-                "envelope_volume",
-                positive(self.envelope_volume, f"{self.name}: envelope_volume"),
-            )
+            volume = positive(self.envelope_volume, f"{self.name}: envelope_volume")
+            set_field(self, "envelope_volume", volume)
 
     def summary(self) -> str:
         """Return what the repr says."""

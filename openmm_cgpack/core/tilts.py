@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrays import frozen, noun, positive
+from .arrays import freeze, noun, positive
 from .volume import Grid
 
 
@@ -36,11 +36,9 @@ class TiltOptics:
     hand: int
 
     def __post_init__(self) -> None:
-        defocus = frozen(self.defocus_um, "optics: defocus_um", (None, 2))
-        object.__setattr__(self, "defocus_um", defocus)
-        for name in ("astigmatism_angle", "phase_shift"):
-            value = frozen(getattr(self, name), f"optics: {name}", (len(defocus),))
-            object.__setattr__(self, name, value)
+        freeze(self, "optics", defocus_um=(None, 2))
+        t = len(self.defocus_um)
+        freeze(self, "optics", astigmatism_angle=(t,), phase_shift=(t,))
         if self.hand not in (-1, 1):
             raise ValueError(f"optics: hand: wanted -1 or 1, got {self.hand}")
 
@@ -75,11 +73,6 @@ class TiltSeries:
     grid : Grid, optional
         The grid of the specimen that was imaged.
 
-    Raises
-    ------
-    ValueError
-        Shapes do not fit each other, angles do not ascend, or `order` is no permutation.
-
     Examples
     --------
     Images taken outwards from 0; the one at -3 degrees was the last:
@@ -103,22 +96,16 @@ class TiltSeries:
     grid: Grid | None = None
 
     def __post_init__(self) -> None:
-        images = frozen(self.images, "tilt series: images", (None, None, None), np.float32)
-        t = len(images)
-        fields: dict[str, object] = {
-            "images": images,
-            "pixel_size": positive(self.pixel_size, "tilt series: pixel_size"),
-            "angles": frozen(self.angles, "tilt series: angles", (t,)),
-            "dose_e_per_a2": frozen(self.dose_e_per_a2, "tilt series: dose_e_per_a2", (t,)),
-        }
-        order = np.arange(t) if self.order is None else self.order
-        fields["order"] = frozen(order, "tilt series: order", (t,), np.int64)
-        shifts = np.zeros((t, 2)) if self.shifts is None else self.shifts
-        fields["shifts"] = frozen(shifts, "tilt series: shifts", (t, 2))
-        rotations = np.zeros(t) if self.rotations is None else self.rotations
-        fields["rotations"] = frozen(rotations, "tilt series: rotations", (t,))
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+        freeze(self, "tilt series", np.float32, images=(None, None, None))
+        t = len(self.images)
+        pixel_size = positive(self.pixel_size, "tilt series: pixel_size")
+        object.__setattr__(self, "pixel_size", pixel_size)
+        at_rest = {"order": np.arange(t), "shifts": np.zeros((t, 2)), "rotations": np.zeros(t)}
+        for name, value in at_rest.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        freeze(self, "tilt series", angles=(t,), dose_e_per_a2=(t,), shifts=(t, 2), rotations=(t,))
+        freeze(self, "tilt series", np.int64, order=(t,))
         if (np.diff(self.angles) < 0).any():
             raise ValueError("tilt series: angles: wanted ascending angles")
         if sorted(np.asarray(self.order).tolist()) != list(range(t)):
@@ -144,21 +131,8 @@ class TiltSeries:
 
 
 def dose_before(dose: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Return what was taken before each image.
+    """Return the dose before each image, (t,), from doses (t,) and the order they were taken in.
 
-    Parameters
-    ----------
-    dose : (t,) array
-        Dose of each image.
-    order : (t,) int array
-        When each image was taken, from 0.
-
-    Returns
-    -------
-    (t,) array
-
-    Examples
-    --------
     >>> dose_before(np.array([1.0, 2.0, 4.0]), np.array([2, 0, 1])).tolist()
     [6.0, 0.0, 2.0]
     """

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from .arrays import frozen, noun
+from .arrays import freeze, frozen, noun
 
 FLAT = 1e-4
 """A body is a line or a plane where its extent across is below this part of its length: what is
@@ -39,8 +39,9 @@ class RigidTransforms:
     translations: np.ndarray
 
     def __post_init__(self) -> None:
-        rotations = frozen(self.rotations, "rotations", (None, 3, 3))
-        translations = frozen(self.translations, "translations", (len(rotations), 3))
+        freeze(self, rotations=(None, 3, 3))
+        rotations = self.rotations
+        freeze(self, translations=(len(rotations), 3))
         gram = np.einsum("nij,nkj->nik", rotations, rotations)
         off = np.abs(gram - np.eye(3)).max(axis=(1, 2), initial=0.0)
         proper = np.linalg.det(rotations) > 0 if len(rotations) else np.ones(0, bool)
@@ -48,8 +49,6 @@ class RigidTransforms:
         if bad.any():
             i = int(np.argmax(bad))
             raise ValueError(f"rotations: number {i} is not a proper rotation matrix")
-        object.__setattr__(self, "rotations", rotations)
-        object.__setattr__(self, "translations", translations)
 
     def summary(self) -> str:
         """Return what the repr says."""
@@ -71,12 +70,7 @@ class RigidTransforms:
         return (self[i] for i in range(len(self)))
 
     def apply(self, points: np.ndarray) -> np.ndarray:
-        """Move `points` (p, 3) by every transform.
-
-        Returns
-        -------
-        (n, p, 3) array
-        """
+        """Return points (p, 3) moved by every transform, (n, p, 3)."""
         return np.einsum("nij,pj->npi", self.rotations, points) + self.translations[:, None]
 
     def compose(self, first: RigidTransforms) -> RigidTransforms:
@@ -97,26 +91,11 @@ class RigidTransforms:
 
 
 def euler_angles(rotations: np.ndarray, axes: str) -> np.ndarray:
-    """Return the Euler angles of rotations as scipy names them, (n, 3) rad.
+    """Return the Euler angles of rotations (n, 3, 3), (n, 3) rad; `axes` are named as in scipy.
 
-    Parameters
-    ----------
-    rotations : (n, 3, 3) array
-        Rotation matrices, which act on column vectors.
-    axes : str
-        Three axes, the first again at the end: intrinsic ones as ``"ZYZ"``, extrinsic ones as
-        ``"zyz"``.
-
-    Returns
-    -------
-    (n, 3) array
-        The first and the last from -pi to pi, the second from 0 to pi. Within 1e-7 of 0 and pi
-        only the sum or the difference of the others counts, and the last is 0.
-
-    Examples
-    --------
-    >>> euler_angles(np.eye(3)[None], "ZXZ").tolist()
-    [[0.0, 0.0, 0.0]]
+    The first axis is the last one too (``"ZYZ"``). The first and the last angle are from -pi to pi,
+    the second from 0 to pi; within 1e-7 of 0 and pi only the sum or difference of the others
+    counts, and the last is 0.
     """
     rotations = frozen(rotations, "rotations", (None, 3, 3))
     if len(rotations) == 0:
@@ -128,21 +107,11 @@ def euler_angles(rotations: np.ndarray, axes: str) -> np.ndarray:
 
 
 def to_zyz(rotations: np.ndarray) -> np.ndarray:
-    """Return the ZYZ Euler angles of rotations (eq. 14 of the paper).
+    """Return the ZYZ Euler angles (n, 3) of rotations (n, 3, 3), in rad (eq. 14 of the paper).
 
     ``R = Rz(alpha) Ry(beta) Rz(gamma)`` acts on column vectors and takes the object to the scene:
     intrinsic turns about z by alpha, about the new y by beta, about the new z by gamma. RELION's
     (rot, tilt, psi) are the angles of the inverse.
-
-    Parameters
-    ----------
-    rotations : (n, 3, 3) array
-        Rotation matrices.
-
-    Returns
-    -------
-    (n, 3) array
-        alpha, beta, gamma in rad; see `euler_angles` for their ranges.
 
     Examples
     --------
@@ -186,15 +155,8 @@ def to_quaternion(rotations: np.ndarray) -> np.ndarray:
 class Superposition:
     """How a body lies best on its moved points, n times.
 
-    Parameters
-    ----------
-    transforms : RigidTransforms
-        n transforms from the body to its moved points.
-    rms : (n,) array
-        Root mean square distances, weighted, that are left.
-    mirrored : (n,) bool array
-        Whether a rotation with a reflection fits better than any without; never so for points in
-        a plane or on a line, which are their own mirror images.
+    `rms` (n,) is the weighted root mean square distance that is left; `mirrored` (n,) whether a
+    reflection would fit better, never so for points in a plane, which are their own mirror images.
     """
 
     transforms: RigidTransforms
@@ -211,33 +173,14 @@ def superpose(
 ) -> Superposition:
     """Return the least-squares rotations and translations of a body onto its moved points.
 
+    `reference` (b, 3) are the body's points, `moved` (n, b, 3) or (b, 3) the same after it moved,
+    `start` (n, 3, 3) the rotations before, `weights` (b,) those of the points.
+
     Kabsch 1976 (Acta Cryst. A32, 922): with H the covariance of moved and reference points about
     their means and ``H = U S V^T``, the best proper rotation is ``U diag(1, 1, det(U V^T)) V^T``.
     The points of a body on a line leave the turn about it open; it then gets the smallest rotation
     from `start` that aligns the line. A lone point keeps `start`.
 
-    Parameters
-    ----------
-    reference : (b, 3) array
-        Points of the body.
-    moved : (n, b, 3) or (b, 3) array
-        The same points after it moved, n times or once.
-    start : (n, 3, 3) array, optional
-        Rotations before; by default none.
-    weights : (b,) array, optional
-        Positive weights of the points; by default all weigh the same.
-
-    Returns
-    -------
-    Superposition
-
-    Raises
-    ------
-    ValueError
-        Shapes do not fit each other, or the weights do not sum to a positive number.
-
-    Examples
-    --------
     >>> quarter = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
     >>> body = np.array([[0.0, 0, 0], [3, 0, 0], [0, 2, 0], [0, 0, 1]])
     >>> found = superpose(body, body @ quarter.T + [1, 2, 3])
@@ -293,11 +236,6 @@ def shortest_rotations(start: np.ndarray, end: np.ndarray) -> np.ndarray:
 
     Opposite directions are turned about a perpendicular axis that depends on nothing but `start`;
     a vector of length zero is not turned.
-
-    Examples
-    --------
-    >>> shortest_rotations(np.array([[2.0, 0, 0]]), np.array([[-1.0, 0, 0]]))[0] @ [1, 0, 0]
-    array([-1.,  0.,  0.])
     """
     lengths = np.linalg.norm(start, axis=1), np.linalg.norm(end, axis=1)
     tiny = np.finfo(float).tiny

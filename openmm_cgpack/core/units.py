@@ -15,23 +15,7 @@ ANGSTROM_PER_NM = 10.0
 
 
 def strip(value: Any) -> Any:
-    """Return `value` as a bare number in OpenMM's unit system.
-
-    Parameters
-    ----------
-    value : openmm.unit.Quantity or any
-        A quantity, or something that has no unit.
-
-    Returns
-    -------
-    any
-        The quantity's number in nm, ps, Da, kJ/mol, K, rad; anything else unchanged.
-
-    Examples
-    --------
-    >>> strip(3.0)
-    3.0
-    """
+    """Return a quantity as a number in nm, ps, Da, kJ/mol, K, rad; anything else unchanged."""
     if not hasattr(value, "value_in_unit_system"):
         return value
     # The quantity brings its own package, so that this module never imports openmm.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .arrays import frozen, noun, positive
+from .arrays import freeze, frozen, noun, positive
 
 
 @noun
@@ -22,11 +22,6 @@ class Grid:
     origin : (3,) array
         Centre of the first voxel as (x, y, z), nm: the centre of voxel [k, j, i] is at
         ``origin + (i, j, k) * voxel_size``.
-
-    Raises
-    ------
-    ValueError
-        The shape is not three positive whole numbers, or the voxel size is not positive.
 
     Examples
     --------
@@ -49,7 +44,7 @@ class Grid:
             raise ValueError(f"grid: shape: wanted three positive whole numbers, got {self.shape}")
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "voxel_size", positive(self.voxel_size, "grid: voxel_size"))
-        object.__setattr__(self, "origin", frozen(self.origin, "grid: origin", (3,)))
+        freeze(self, "grid", origin=(3,))
 
     @property
     def size(self) -> np.ndarray:
@@ -77,6 +72,11 @@ class _OnGrid:
         """The grid on which the data stands."""
         return Grid(shape=self.data.shape, voxel_size=self.voxel_size, origin=self.origin)
 
+    def _check_grid(self) -> None:
+        grid = self.grid
+        object.__setattr__(self, "origin", grid.origin)
+        object.__setattr__(self, "voxel_size", grid.voxel_size)
+
 
 @noun
 class Volume(_OnGrid):
@@ -86,15 +86,8 @@ class Volume(_OnGrid):
     ----------
     data : (z, y, x) float32 array
         The values; of a density, Da/nm^3.
-    voxel_size : float
-        Edge of a voxel, nm.
-    origin : (3,) array
-        Centre of the first voxel as (x, y, z), nm.
-
-    Raises
-    ------
-    ValueError
-        The data are not three-dimensional or not finite, or the voxel size is not positive.
+    voxel_size, origin : float, (3,) array
+        See `Grid`.
 
     Examples
     --------
@@ -106,10 +99,8 @@ class Volume(_OnGrid):
     """
 
     def __post_init__(self) -> None:
-        data = frozen(self.data, "volume: data", (None, None, None), np.float32)
-        object.__setattr__(self, "data", data)
-        object.__setattr__(self, "origin", self.grid.origin)
-        object.__setattr__(self, "voxel_size", self.grid.voxel_size)
+        freeze(self, "volume", np.float32, data=(None, None, None))
+        self._check_grid()
 
 
 @noun
@@ -120,17 +111,10 @@ class LabelVolume(_OnGrid):
     ----------
     data : (z, y, x) uint16 or uint32 array
         The labels.
-    voxel_size : float
-        Edge of a voxel, nm.
-    origin : (3,) array
-        Centre of the first voxel as (x, y, z), nm.
+    voxel_size, origin : float, (3,) array
+        See `Grid`.
     names : tuple of str, optional
         Name of each label from 1 on.
-
-    Raises
-    ------
-    ValueError
-        The data are not three-dimensional, or the voxel size is not positive.
 
     Examples
     --------
@@ -145,10 +129,8 @@ class LabelVolume(_OnGrid):
     def __post_init__(self) -> None:
         dtype = np.asarray(self.data).dtype
         dtype = dtype if dtype in (np.uint16, np.uint32) else np.dtype(np.uint32)
-        data = frozen(self.data, "labels: data", (None, None, None), dtype)
-        object.__setattr__(self, "data", data)
-        object.__setattr__(self, "origin", self.grid.origin)
-        object.__setattr__(self, "voxel_size", self.grid.voxel_size)
+        freeze(self, "labels", dtype, data=(None, None, None))
+        self._check_grid()
         object.__setattr__(self, "names", tuple(self.names))
 
 
@@ -162,10 +144,8 @@ class Obstacle:
     ----------
     mask : (z, y, x) bool array
         True where nothing may be.
-    voxel_size : float
-        Edge of a voxel, nm.
-    origin : (3,) array
-        Centre of the first voxel as (x, y, z), nm.
+    voxel_size, origin : float, (3,) array
+        See `Grid`.
     beyond : bool, optional
         Whether all space beyond the mask is forbidden too, as for a region to stay in.
 
@@ -191,24 +171,15 @@ class Obstacle:
 
     @classmethod
     def inside_of(cls, region: Callable[[np.ndarray], np.ndarray], grid: Grid) -> Obstacle:
-        """Return a region to stay out of.
+        """Return a region to stay out of, sampled on a grid that holds it.
 
-        Parameters
-        ----------
-        region : callable
-            Takes points (p, 3) in nm and returns (p,) bool: whether each is in the region.
-        grid : Grid
-            Where to sample it; it must hold the region.
-
-        Returns
-        -------
-        Obstacle
+        `region` takes points (p, 3) in nm and returns whether each is in it, (p,) bool.
         """
         return cls(mask=_sample(region, grid), voxel_size=grid.voxel_size, origin=grid.origin)
 
     @classmethod
     def outside_of(cls, region: Callable[[np.ndarray], np.ndarray], grid: Grid) -> Obstacle:
-        """Return the outside of a region to stay in; parameters as of `inside_of`."""
+        """Return the outside of a region to stay in; see `inside_of`."""
         return cls(
             mask=~_sample(region, grid),
             voxel_size=grid.voxel_size,

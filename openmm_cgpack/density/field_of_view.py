@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.arrays import frozen, noun
+from ..core.arrays import freeze, noun
 from ..core.particles import ParticleTable
 from ..core.runtime import tracked
 from ..core.scene import PackedScene
 from ..core.volume import Grid
 from ..poses import extract_transforms
 from .maps import MapSettings
-from .painters import painter_of
-from .points import ScenePoints
+from .painters import ScenePoints, painter_of
 from .splatting import gaussian_sigma
 
 _SETTINGS = MapSettings()
@@ -24,16 +23,15 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
     Parameters
     ----------
     packed : PackedScene
-        The scene.
+        The scene; its instances outside the grid are in the table too.
     grid : Grid
-        The grid of the volume that the table goes with: its first voxel's centre becomes 0.
+        That of the volume that the table goes with: its first voxel's centre becomes 0.
 
     Returns
     -------
     ParticleTable
-        All instances, those outside the grid too. The centre of a molecule is its body's origin,
-        that of a filament or membrane the mean of its balls; the radius is that of the sphere
-        around it that holds every atom, or the tube, or the sheet.
+        The centre of a molecule is its body's origin, that of a filament or membrane the mean of
+        its balls; the sphere of the radius around it holds every atom, or the tube, or the sheet.
 
     Examples
     --------
@@ -42,11 +40,9 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
     >>> tubes = [(Filament(n_balls=5).build(), 2)]
     >>> packed = as_packed(place(tubes, boundary=Periodic(box=40), seed=1))
     >>> table = particle_table(packed, grid=bounding_grid(packed))
-    >>> table.instance.tolist(), table.species.tolist()
-    ([1, 2], ['filament', 'filament'])
     >>> middle = packed.positions[packed.scene.balls(0)].mean(axis=0)
-    >>> bool(np.allclose(table.centre[0], middle + 20))
-    True
+    >>> table.species.tolist(), bool(np.allclose(table.centre[0], middle + 20))
+    (['filament', 'filament'], True)
     """
     scene = packed.scene
     transforms = extract_transforms(packed).transforms
@@ -79,7 +75,7 @@ class Visibility:
     Parameters
     ----------
     fraction : (n,) array
-        Part of its mass that is inside, 0 to 1.
+        Part of its mass that is inside.
     border : (n,) array
         Distance from its centre to the nearest face of the box, nm; negative outside, by how far
         the centre is beyond the face that it is farthest beyond. An object whose bounding
@@ -91,8 +87,7 @@ class Visibility:
 
     def __post_init__(self) -> None:
         n = len(self.fraction)
-        object.__setattr__(self, "fraction", frozen(self.fraction, "fraction", (n,)))
-        object.__setattr__(self, "border", frozen(self.border, "border", (n,)))
+        freeze(self, fraction=(n,), border=(n,))
 
 
 def visibility(
@@ -114,15 +109,10 @@ def visibility(
     settings : MapSettings, optional
         Those of the density map, for its grid and for what it draws.
     grid : Grid, optional
-        The grid of the volume, in place of the settings' grid. Its box reaches half a voxel
-        beyond the centres of the outermost voxels.
+        In place of the settings' grid. Its box reaches half a voxel beyond the centres of the
+        outermost voxels.
     progress : bool, optional
         Whether to show a progress bar.
-
-    Returns
-    -------
-    Visibility
-        In the order of the instances.
 
     Examples
     --------

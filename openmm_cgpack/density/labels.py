@@ -10,8 +10,8 @@ from ..core.runtime import tracked
 from ..core.scene import PackedScene
 from ..core.volume import Grid, LabelVolume
 from .maps import MapSettings, object_boxes
-from .points import ScenePoints, model_points
-from .splatting import blurred_boxes, gaussian_sigma, overlap
+from .painters import ScenePoints, model_points
+from .splatting import blurred_boxes, gaussian_sigma
 
 SHARPEST = 2.5
 """Default resolution of masks in voxels."""
@@ -41,15 +41,6 @@ class Labels:
         Number of the instance, from 1; 0 is background.
     semantic : LabelVolume
         Number of the species, from 1, with the species' names; 0 is background.
-
-    Examples
-    --------
-    >>> from openmm_cgpack import Filament, Periodic, as_packed, place
-    >>> tubes = [(Filament(n_balls=5).build(), 2)]
-    >>> packed = as_packed(place(tubes, boundary=Periodic(box=40), seed=1))
-    >>> labels = render_labels(packed, MapSettings(voxel_size=2.0))
-    >>> np.unique(labels.instances.data).tolist(), np.unique(labels.semantic.data).tolist()
-    ([0, 1, 2], [0, 1])
     """
 
     instances: LabelVolume
@@ -70,6 +61,7 @@ def render_labels(
     envelope's, or the volume of the tube or bilayer that is drawn. A voxel that several objects
     claim goes to the one whose map is highest there relative to its own threshold, on a tie to
     the lower number. An object that would lose all of its voxels to others keeps its best one.
+    Labels are uint16, or uint32 where there are more than 65535 instances.
 
     Parameters
     ----------
@@ -81,17 +73,6 @@ def render_labels(
         Where to draw, in place of the settings' grid.
     progress : bool, optional
         Whether to show a progress bar.
-
-    Returns
-    -------
-    Labels
-        uint16, or uint32 where there are more than 65535 instances.
-
-    Raises
-    ------
-    ValueError
-        The resolution of the masks is too fine for the grid's voxels, or a model has nothing to
-        draw.
 
     Examples
     --------
@@ -121,12 +102,8 @@ def render_labels(
     for i in tracked(range(len(objects)), "labels", show=progress):
         for points in objects.images(i, grid):
             inside[i] |= _holds(grid, points.masses @ points.positions / points.masses.sum())
-            for corner, box in object_boxes(points, grid, sigma):
-                meet = overlap(corner, box.shape, grid.shape)
-                if meet is None:
-                    continue
-                there, here = meet
-                height = box[here] / np.float32(thresholds[scene.species_index[i]])
+            for there, box in object_boxes(points, grid, sigma):
+                height = box / np.float32(thresholds[scene.species_index[i]])
                 claimed = height >= 1
                 inside[i] |= bool(claimed.any())
                 mine = claimed & (height > best[there])
@@ -192,19 +169,11 @@ def _give_back(
     owned = np.bincount(instances.ravel(), minlength=len(inside) + 1)
     for i in np.flatnonzero(inside & (owned[1:] == 0)).tolist():
         heights, voxels = [], []
-        boxes = (
-            found
-            for points in objects.images(i, grid)
-            for found in object_boxes(points, grid, sigma)
-        )
-        for corner, box in boxes:
-            meet = overlap(corner, box.shape, grid.shape)
-            if meet is None:
-                continue
-            there, here = meet
-            index = np.indices(box[here].shape).reshape(3, -1).T + [s.start for s in there]
-            heights.append(box[here].ravel())
-            voxels.append(index)
+        for points in objects.images(i, grid):
+            for there, box in object_boxes(points, grid, sigma):
+                index = np.indices(box.shape).reshape(3, -1).T + [s.start for s in there]
+                heights.append(box.ravel())
+                voxels.append(index)
         order = np.argsort(-np.concatenate(heights), kind="stable")
         for voxel in np.concatenate(voxels)[order]:
             owner = instances[tuple(voxel)]

@@ -14,8 +14,8 @@ from ..core.scene import PackedScene
 from ..core.settings import Settings, setting
 from ..core.structure import AtomicStructure
 from ..core.volume import Grid, Volume
-from .points import ScenePoints, WeightedPoints, structure_points
-from .splatting import ATOM_SPACING, blurred_boxes, gaussian_sigma, lattice_factor, overlap
+from .painters import ScenePoints, WeightedPoints, structure_points
+from .splatting import ATOM_SPACING, blurred_boxes, gaussian_sigma, lattice_factor
 
 
 class Sampling(Settings):
@@ -101,15 +101,6 @@ def box_grid(
     centre : three floats, optional
         Where the middle of voxel N/2 lies along x, y and z, nm: the centre as RELION has it.
 
-    Returns
-    -------
-    Grid
-
-    Raises
-    ------
-    ValueError
-        A size is not positive.
-
     Examples
     --------
     >>> grid = box_grid((100, 100, 40), voxel_size=1.0)
@@ -141,13 +132,8 @@ def bounding_grid(packed: PackedScene, *, voxel_size: float = 1.0, margin: float
     Returns
     -------
     Grid
-        With even sizes, and an origin that is a multiple of the voxel size. In a Periodic or Slab
-        boundary it is `box_grid` of the box.
-
-    Raises
-    ------
-    ValueError
-        The voxel size is not positive, or the margin is negative.
+        With even sizes, and an origin that is a multiple of the voxel size; of a scene in a box,
+        its `box_grid`.
 
     Examples
     --------
@@ -179,7 +165,7 @@ def species_map(
     *,
     amplitude: Literal["mass", "unit-centre"] = "mass",
 ) -> Volume:
-    """Return the density map of a molecule in its body frame.
+    """Return the density map of a molecule in its body frame, large enough to hold all of it.
 
     Masses are projected trilinearly on a lattice whose corner is a multiple of the voxel size,
     and blurred by a Gaussian from whose variance that of the projection is taken off, as Situs'
@@ -195,16 +181,6 @@ def species_map(
     amplitude : {"mass", "unit-centre"}, optional
         ``"mass"``: Da/nm^3, the integral is the molecule's mass. ``"unit-centre"``: the Gaussian
         of an atom is its mass (in Da) at its centre, as pdb2vol has it.
-
-    Returns
-    -------
-    Volume
-        Large enough to hold all of the map.
-
-    Raises
-    ------
-    ValueError
-        The amplitude has another name.
 
     Examples
     --------
@@ -234,7 +210,8 @@ def species_map(
     last = np.max([corner + np.array(box.shape) for corner, box in boxes], axis=0)
     data = np.zeros(last - first, np.float32)
     for corner, box in boxes:
-        add_box(data, corner - first, box, "add")
+        low = corner - first
+        data[tuple(map(slice, low, low + box.shape))] += box
     data /= np.float32(voxel_size**3)
     if amplitude == "unit-centre":
         data *= np.float32((math.sqrt(2 * math.pi) * sigma) ** 3)
@@ -292,17 +269,20 @@ def render_density(
     objects = ScenePoints(packed, sigma=settings.sigma, deformables=settings.deformables)
     for i in tracked(range(len(objects)), "density", show=progress):
         for points in objects.images(i, grid):
-            for corner, box in object_boxes(points, grid, settings.sigma):
-                add_box(data, corner, box, settings.merge)
+            for there, box in object_boxes(points, grid, settings.sigma):
+                if settings.merge == "add":
+                    data[there] += box
+                else:
+                    np.maximum(data[there], box, out=data[there])
     data /= np.float32(grid.voxel_size**3)
     return Volume(data=data, voxel_size=grid.voxel_size, origin=grid.origin)
 
 
 def object_boxes(
     points: WeightedPoints, grid: Grid, sigma: float
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield one object's map on a grid as boxes of mass per voxel; see `blurred_boxes`."""
-    return blurred_boxes(
+) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
+    """Yield one object's map inside a grid as boxes: where, and the mass in each voxel."""
+    boxes = blurred_boxes(
         grid.to_voxels(points.positions),
         points.masses,
         sigma=sigma,
@@ -310,15 +290,7 @@ def object_boxes(
         point_variance=points.variance,
         shape=grid.shape,
     )
-
-
-def add_box(data: np.ndarray, corner: np.ndarray, box: np.ndarray, merge: str) -> None:
-    """Merge a box into a volume, in place; what is outside is cut."""
-    meet = overlap(corner, box.shape, data.shape)
-    if meet is None:
-        return
-    there, here = meet
-    if merge == "add":
-        data[there] += box[here]
-    else:
-        np.maximum(data[there], box[here], out=data[there])
+    for corner, box in boxes:
+        low, high = np.maximum(corner, 0), np.minimum(corner + box.shape, grid.shape)
+        if (low < high).all():
+            yield tuple(map(slice, low, high)), box[tuple(map(slice, low - corner, high - corner))]

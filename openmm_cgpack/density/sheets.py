@@ -34,17 +34,6 @@ class SheetPainter(Painter[Mesh]):
     def points(self, mesh: Mesh, balls: np.ndarray, *, spacing: float) -> WeightedPoints:
         """Return the sheet as points whose masses sum to density x thickness x smooth area.
 
-        Parameters
-        ----------
-        mesh : Mesh
-            Triangles, thickness and mean density.
-        balls : (b, 3) array
-            Ball centres, nm.
-        spacing : float
-            Distance between points, nm.
-
-        Examples
-        --------
         >>> sheet = Mesh(faces=[[0, 1, 2]], thickness=4.0, density=600.0)
         >>> corners = np.array([[0.0, 0, 0], [8, 0, 0], [0, 8, 0]])
         >>> points = SheetPainter().points(sheet, corners, spacing=0.5)
@@ -103,16 +92,7 @@ class SheetPainter(Painter[Mesh]):
         )
 
     def surface(self, mesh: Mesh, balls: np.ndarray, *, cuts: int = 4) -> Surface:
-        """Return the smooth surface in the middle, its triangles turned as those of the mesh.
-
-        Examples
-        --------
-        >>> sheet = Mesh(faces=[[0, 1, 2], [0, 2, 3]], thickness=4.0, density=600.0)
-        >>> corners = np.array([[0.0, 0, 0], [8, 0, 0], [8, 8, 0], [0, 8, 0]])
-        >>> surface = SheetPainter().surface(sheet, corners, cuts=2)
-        >>> surface.vertices.shape, surface.faces.shape
-        ((9, 3), (8, 3))
-        """
+        """Return the smooth surface in the middle, its triangles turned as those of the mesh."""
         weights, cells = _subdivision(cuts)
         surface, _ = _phong(
             balls[mesh.faces], _vertex_normals(mesh.faces, balls)[mesh.faces], weights

@@ -55,15 +55,6 @@ def gaussian_sigma(resolution: float, convention: str = "situs") -> float:
         R / (2 sqrt 3), as Situs' pdb2vol; ``"molmap"`` R / (pi sqrt 2), as ChimeraX and EMAN2;
         ``"fwhm"`` the full width at half maximum, R / (2 sqrt(2 ln 2)).
 
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        The resolution is not positive, or the convention has another name.
-
     Examples
     --------
     >>> [round(gaussian_sigma(4.0, name), 4) for name in ("situs", "molmap", "fwhm")]
@@ -88,11 +79,7 @@ def trilinear_variance(fractions: np.ndarray, masses: np.ndarray) -> np.ndarray:
 def lattice_factor(sigma: float, voxel_size: float, *, name: str = "resolution") -> int:
     """Return how many times finer than the voxels the lattice of the projection has to be.
 
-    Raises
-    ------
-    ValueError
-        The Gaussian, of `sigma` nm along one axis, is too narrow for voxels of `voxel_size` nm; the
-        message begins with `name`.
+    A Gaussian too narrow for the voxels is a ValueError that begins with `name`.
     """
     if sigma < COARSEST * voxel_size:
         raise ValueError(
@@ -180,9 +167,6 @@ def splat(indices: np.ndarray, masses: np.ndarray, shape: Sequence[int]) -> np.n
     """Project masses (p,) trilinearly on a lattice of a shape (z, y, x), as float32.
 
     The fractional `indices` (3, p), x first, go from 0 to less than the last point of the lattice.
-
-    >>> splat(np.array([[0.25], [0.0], [0.0]]), np.array([4.0]), (2, 2, 2))[0, 0]
-    array([3., 1.], dtype=float32)
     """
     nz, ny, nx = (int(n) for n in shape)
     base = indices.astype(np.int64)
@@ -212,39 +196,15 @@ def blurred_boxes(
     shape: Sequence[int] | None = None,
     tile: int = TILE,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the map of one object as boxes that do not overlap.
+    """Yield one object's map as boxes that do not overlap: corner [k, j, i], mass per voxel.
 
-    Small objects come as one box that holds all of their map, larger ones in tiles, so that no
-    object ever needs memory for the whole volume.
+    Small objects come as one box that holds all of their map, larger ones in tiles (of `tile`
+    points of the projection's lattice), so that no object needs memory for the whole volume. A
+    corner may be negative; boxes outside of a volume of `shape` (z, y, x) are left out.
 
-    Parameters
-    ----------
-    indices : (p, 3) array
-        Fractional voxel indices (i, j, k) of the points, x first.
-    masses : (p,) array
-        Masses of the points.
-    sigma : float
-        Standard deviation of the map's Gaussian along one axis, nm.
-    voxel_size : float
-        Edge of a voxel, nm.
-    point_variance : float, optional
-        Mean variance along one axis inside what the points stand for, nm^2.
-    shape : three ints, optional
-        Voxels along z, y and x of the volume: boxes outside of it are left out.
-    tile : int, optional
-        Edge of the tiles in points of the projection's lattice.
-
-    Yields
-    ------
-    corner : (3,) int array
-        Index [k, j, i] of the box's first voxel; it may be negative.
-    box : (z, y, x) float32 array
-        Mass in each voxel.
-
-    Raises
-    ------
-    ValueError
-        The resolution is too fine for the voxels.
+    `indices` (p, 3) are the points' fractional voxel indices, x first, `masses` (p,) their masses,
+    `sigma` is that of the map's Gaussian along one axis, and `point_variance` the mean variance
+    along one axis inside what the points stand for, in nm and nm^2.
     """
     factor = lattice_factor(sigma, voxel_size)
     points = np.multiply(indices.T, factor, order="C")
@@ -293,19 +253,3 @@ def _tiles(
             yield from _tiles(
                 points[:, near], masses[near], blur, piece_start, piece_stop, tile, axis + 1
             )
-
-
-def overlap(
-    corner: np.ndarray, box_shape: Sequence[int], shape: Sequence[int]
-) -> tuple[tuple[slice, ...], tuple[slice, ...]] | None:
-    """Return the slices of a volume and of a box where both are, or None where they do not meet.
-
-    `corner` is the index [k, j, i] in the volume of the box's first voxel.
-    """
-    low = np.maximum(corner, 0)
-    high = np.minimum(corner + np.array(box_shape), shape)
-    if (high <= low).any():
-        return None
-    there = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    here = tuple(slice(int(a), int(b)) for a, b in zip(low - corner, high - corner, strict=True))
-    return there, here

@@ -25,22 +25,6 @@ class TubePainter(Painter[Curve]):
     def points(self, curve: Curve, balls: np.ndarray, *, spacing: float) -> WeightedPoints:
         """Return the tube as points whose masses sum to density x pi r^2 x length.
 
-        Parameters
-        ----------
-        curve : Curve
-            Balls in their order, radius and density.
-        balls : (b, 3) array
-            Ball centres, nm.
-        spacing : float
-            Largest distance between points, nm.
-
-        Raises
-        ------
-        ValueError
-            The curve has fewer than two balls.
-
-        Examples
-        --------
         >>> tube = Curve(balls=np.arange(3), radius=2.0, density=800.0)
         >>> line = np.array([[0.0, 0, 0], [4, 0, 0], [8, 0, 0]])
         >>> points = TubePainter().points(tube, line, spacing=0.5)
@@ -83,15 +67,7 @@ class TubePainter(Painter[Curve]):
         return Skeleton(points=points, outward=ways, reach=curve.radius)
 
     def line(self, curve: Curve, balls: np.ndarray, *, spacing: float) -> Line:
-        """Return the middle of the tube, from end to end.
-
-        Examples
-        --------
-        >>> tube = Curve(balls=np.arange(3), radius=2.0, density=800.0)
-        >>> balls = np.array([[0.0, 0, 0], [4, 0, 0], [8, 0, 0]])
-        >>> TubePainter().line(tube, balls, spacing=6.0).points[:, 0].round(9).tolist()
-        [-2.0, 4.0, 10.0]
-        """
+        """Return the middle of the tube, from end to end."""
         chain = balls[curve.balls]
         knots = _along(chain)
         spline = CubicSpline(knots, chain, bc_type="natural")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.palette import INK, species_colours
 from ..core.scene import PackedScene, Scene
-from ..density.points import shape_points
+from ..density.painters import shape_points
 from ..poses import extract_transforms
 from .shading import VIEW, camera_axes, fitting_width, render_balls
 from .style import TITLE, blank_figure, dress_axes, dress_panel, show_picture

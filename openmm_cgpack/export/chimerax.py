@@ -12,9 +12,8 @@ from ..core.tilts import TiltSeries
 from ..io import write_bild
 from ..io.files import atomic_path
 from ..runs.folder import BILD, SEMANTIC
-from .formats import Format
+from .formats import Format, maps_in_order, write_missing
 from .truth import GroundTruth
-from .viewers import maps_in_order, write_missing
 
 PLACED = "originIndex 0,0,0 region all step 1"
 """Files with an origin of 0 are put there, whatever has been chosen before."""

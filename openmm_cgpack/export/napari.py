@@ -12,9 +12,8 @@ from ..core.tilts import TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..io.files import atomic_path
 from ..runs.folder import PARTICLES
-from .formats import Format
+from .formats import Format, maps_in_order, write_missing
 from .truth import GroundTruth
-from .viewers import maps_in_order, write_missing
 
 _SCRIPT = '''"""Shows {name} in napari: python {file} (needs napari and mrcfile)."""
 

@@ -37,17 +37,13 @@ def acquire(
     Parameters
     ----------
     specimen : Specimen
-        The specimen.
     microscope : Microscope
-        How it is taken.
     noise : bool, optional
-        Whether the ice is grainy and the stages draw noise. Errors of the tilts are the same with
-        and without.
+        Whether the ice is grainy and the stages draw noise; the tilts' errors stay the same.
     seed : int or numpy.random.SeedSequence
-        Seed of ice, errors and noise. Each tilt draws from a child of its own: the same seed gives
-        the same bytes on any number of threads.
+        Each tilt draws from a child of its own: the same bytes on any number of threads.
     threads : int, optional
-        Threads to use; all cores when left out.
+        All cores when left out.
     progress : bool, optional
         Whether to show a progress bar.
 
@@ -180,13 +176,11 @@ def white_images(
     seed: int | np.random.SeedSequence,
     threads: int | None,
 ) -> np.ndarray:
-    """Return what the stages make of white Gaussian noise alone, without a specimen.
+    """Return what the stages make of white Gaussian noise alone: (fractions, t, y, x), about 0.
 
-    The noise has variance 1 in units of contrast, ``I / I0``, independent from pixel to pixel and
-    from tilt to tilt, and comes in before or right after the contrast transfer; the stages
-    themselves draw nothing. Each fraction of the dose has noise of its own, and so much more of it
-    that the mean over all has variance 1. Draws of other numbers share the tilts' errors and no
-    noise. The images, (fractions, t, y, x), are electrons per pixel, about 0.
+    The noise has variance 1 in units of contrast, as the mean over the fractions, and comes in
+    before or right after the contrast transfer; the stages themselves draw nothing. Draws of other
+    numbers share the tilts' errors and no noise.
     """
     before = microscope.to_contrast if place == "before" else ()
     stages = (*before, *microscope.to_counts)
@@ -208,10 +202,7 @@ def white_images(
 
 
 def add_fractions(fractions: Sequence[TiltSeries]) -> TiltSeries:
-    """Return the sum of tilt series of one specimen, image by image, with the sum of the doses.
-
-    Raises ValueError where there are none, or their angles or shapes differ.
-    """
+    """Return the sum of tilt series of one specimen, image by image, and of their doses."""
     if not fractions:
         raise ValueError("fractions: wanted at least one tilt series, got none")
     first = fractions[0]
@@ -229,8 +220,7 @@ def add_fractions(fractions: Sequence[TiltSeries]) -> TiltSeries:
 def split_tilts(series: TiltSeries) -> tuple[TiltSeries, TiltSeries]:
     """Return every other tilt, and the rest: halves that share no noise.
 
-    What the other half's exposures did to the specimen is forgotten: `order` counts within the
-    half. Raises ValueError where there are fewer than two tilts.
+    `order` counts within the half: what the other half's exposures did is forgotten.
     """
     if len(series) < 2:
         raise ValueError(f"series: wanted two tilts or more, got {len(series)}")

@@ -52,11 +52,6 @@ def measure_snr(
     float
         The ratio; infinite where there is no noise.
 
-    Raises
-    ------
-    ValueError
-        Unknown definition, different shapes, or no gains for ``"pei2016"``.
-
     References
     ----------
     .. [1] L. Pei, M. Xu, Z. Frazier, F. Alber, "Simulating cryo electron tomograms of crowded cell
@@ -114,24 +109,13 @@ def measure_series_snr(series: TiltSeries, signal: TiltSeries) -> float:
     """Return the signal-to-noise ratio of a tilt series whose noise-free images are known.
 
     The definition ``"projection"``: with every image in units of its noise-free mean, the variance
-    of the signal within images over that of the noise, both summed over all tilts.
+    of the signal within images over that of the noise, both summed over all tilts; infinite where
+    there is no noise.
 
     Parameters
     ----------
-    series : TiltSeries
-        The images.
-    signal : TiltSeries
-        The same without noise.
-
-    Returns
-    -------
-    float
-        The ratio; infinite where there is no noise.
-
-    Raises
-    ------
-    ValueError
-        Different shapes.
+    series, signal : TiltSeries
+        The images, and the same without noise.
     """
     if series.images.shape != signal.images.shape:
         raise ValueError(
@@ -183,11 +167,6 @@ def fourier_shell_correlation(
         Middle of each shell up to Nyquist frequency, 1/nm.
     correlation : (s,) array
         ``Re sum(F1 F2*) / sqrt(sum |F1|² sum |F2|²)``, from -1 to 1; 0 where one is empty.
-
-    Raises
-    ------
-    ValueError
-        The grids differ.
 
     References
     ----------

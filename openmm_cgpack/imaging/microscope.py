@@ -8,8 +8,7 @@ import numpy as np
 
 from ..core.settings import Settings, setting
 from ..core.tilts import TiltOptics, dose_before
-from .detection import Detector, Displacement, Illumination
-from .optics import ContrastTransfer, RadiationDamage
+from .optics import ContrastTransfer, Detector, Displacement, Illumination, RadiationDamage
 from .projection import Projection
 from .stages import ACTS_ON, Stage, acting_on, check_stages
 
@@ -111,13 +110,7 @@ class TiltScheme(Settings):
 
 
 class TiltErrors(Settings):
-    """Standard deviations of what goes wrong between tilts; each is drawn for every tilt.
-
-    Examples
-    --------
-    >>> TiltErrors(shift=1.0).rotation_deg
-    0.0
-    """
+    """Standard deviations of what goes wrong between tilts; each is drawn for every tilt."""
 
     shift: float = setting(
         "of the specimen's place in the image, along x and y", unit="nm", default=0.0, minimum=0

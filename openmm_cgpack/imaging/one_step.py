@@ -29,7 +29,7 @@ _ROUNDING = 1e-9
 
 
 def sampled_by_tilts(kz: np.ndarray, kx: np.ndarray, tilt_max_deg: float) -> np.ndarray:
-    """Tell which frequencies lie on the central slice of some tilt.
+    """Tell which frequencies, in any one unit, lie on the central slice of some tilt.
 
     The tilt axis is y and the beam runs along z. A tilt by the angle t projects along
     ``(-sin t, 0, cos t)`` onto ``u = x cos t + z sin t``, and so fills the central slice through
@@ -37,20 +37,6 @@ def sampled_by_tilts(kz: np.ndarray, kx: np.ndarray, tilt_max_deg: float) -> np.
     T, to either side, together fill ``|kz| <= |kx| tan(T)``; what is missing is a double wedge
     around kz.
 
-    Parameters
-    ----------
-    kz, kx : array_like
-        Frequencies that broadcast against each other, in any one unit.
-    tilt_max_deg : float
-        Greatest tilt, degrees, over 0 and up to 90.
-
-    Returns
-    -------
-    bool array
-        True where sampled; frequencies on the border are.
-
-    Examples
-    --------
     >>> sampled_by_tilts([0.0, 1.0, 1.0], [1.0, 1.0, 0.0], 60.0)
     array([ True,  True, False])
     """
@@ -173,21 +159,11 @@ class OneStep(Imaging):
     def gains(self, density: Volume) -> tuple[float, float]:
         """Return what the stages leave of white noise, as `measure_snr` wants it for ``"pei2016"``.
 
-        Parameters
-        ----------
-        density : Volume
-            A volume on the grid of interest.
-
         Returns
         -------
         loss, gain : float
-            L: the part of the variance that is left of white noise that passes all stages, as the
-            signal does. G: the part that is left of the variance of all `WhiteNoise` put in.
-
-        Raises
-        ------
-        ValueError
-            No `WhiteNoise` is put in.
+            The part of the variance that is left of white noise that passes all stages, as the
+            signal does, and of all `WhiteNoise` put in.
 
         Examples
         --------

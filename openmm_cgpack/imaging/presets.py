@@ -7,10 +7,9 @@ from types import MappingProxyType
 import numpy as np
 
 from ..core.volume import Volume
-from .detection import Illumination
 from .microscope import Microscope
 from .one_step import OneStep
-from .optics import ContrastTransfer
+from .optics import ContrastTransfer, Illumination
 from .projection import Projection
 from .rendering import Imaging, Rendered
 from .specimen import Ice, Specimen
@@ -54,20 +53,6 @@ def preset(name: str) -> Imaging:
 
     All are frozen values: `dataclasses.replace` changes one thing and keeps the rest.
 
-    Parameters
-    ----------
-    name : {"paper", "titan_krios_k3", "clean"}
-        Which.
-
-    Returns
-    -------
-    Imaging
-
-    Raises
-    ------
-    ValueError
-        Unknown name.
-
     Examples
     --------
     >>> from dataclasses import replace
@@ -106,11 +91,6 @@ def render(
     Returns
     -------
     Rendered
-
-    Raises
-    ------
-    ValueError
-        Unknown preset, or a density or tomogram that is constant.
 
     Examples
     --------

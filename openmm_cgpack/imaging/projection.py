@@ -33,30 +33,14 @@ def joseph_matrix(
     n_pixels: int | None = None,
     border: Border = "vacuum",
 ) -> sparse.csr_array:
-    """Return the matrix that projects one x-z plane at one tilt.
+    """Return the float32 matrix, (n_pixels, nz * nx), that projects one x-z plane at one tilt, rad.
 
     Pixel u sums along the line ``x cos(angle) + z sin(angle) = u``: at every plane of voxels that
     the line crosses (of constant z up to 45 degrees, of constant x beyond) the value is
     interpolated linearly between the two nearest voxels, times the length of line between planes.
     Lengths are in voxels. The rotation centre is voxel ``(nz // 2, nx // 2)``, the image's middle
-    is pixel ``n_pixels // 2``.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Voxels of the plane along z and x.
-    angle : float
-        Tilt about y, rad.
-    n_pixels : int, optional
-        Pixels of the image; as many as voxels along x when left out.
-    border : {"vacuum", "mirror", "periodic"}, optional
-        What is beyond the first and last voxel in x: nothing, or the plane continued as in a
-        mirror or by repetition, up to 3 times on either side. Beyond the borders in z is nothing.
-
-    Returns
-    -------
-    (n_pixels, nz * nx) scipy.sparse.csr_array
-        float32.
+    is pixel ``n_pixels // 2``. Beyond the first and last voxel in x there is nothing, or the plane
+    continued as in a mirror or by repetition; beyond those in z there is nothing.
 
     References
     ----------
@@ -290,27 +274,9 @@ class Projection(Settings):
         voltage_kv: float,
         angle: float,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return twice the phase of one tilt, in slabs.
+        """Return twice the phase of one tilt, rad, in slabs, (s, ny, nx), and their depths, nm.
 
-        Parameters
-        ----------
-        planes : (nz * nx, ny) float32 array
-            Potential, V.
-        shape : tuple of int
-            nz and nx.
-        voxel_size : float
-            Edge of a voxel, nm.
-        voltage_kv : float
-            Acceleration voltage, kV.
-        angle : float
-            Tilt, rad.
-
-        Returns
-        -------
-        slabs : (s, ny, nx) float32 array
-            Twice the phase, rad.
-        depths : (s,) array
-            Depth of each slab, nm.
+        `planes` is the potential, V, as (nz * nx, ny), and `shape` nz and nx.
         """
         factor = np.float32(interaction_constant(voltage_kv) * voxel_size) * np.float32(2)
         step, depths = self.step(voxel_size, voltage_kv) / voxel_size, np.zeros(1)

@@ -13,8 +13,7 @@ from ..core.runtime import in_threads
 from ..core.settings import Settings, setting
 from ..core.tilts import TiltSeries
 from ..core.volume import Grid, Volume
-from .detection import displaced
-from .optics import ctf
+from .optics import ctf, displaced
 from .projection import Projector, on_planes, strips
 from .stages import frequencies
 
@@ -100,11 +99,6 @@ def reconstruct(
     Volume
         float32.
 
-    Raises
-    ------
-    ValueError
-        The series has no optics or grid where it needs them.
-
     Examples
     --------
     >>> from openmm_cgpack.imaging import Projector
@@ -177,44 +171,25 @@ def reconstruct(
 def tilt_weights(
     angles: np.ndarray, n_pixels: int, *, filter: Filter = "ramp", thickness: float | None = None
 ) -> np.ndarray:
-    """Return the weights of the images' frequencies along x, for weighted back-projection.
+    """Return the weights, (t, k), of the images' frequencies along x, for weighted back-projection.
+
+    The frequencies are those of a real transform of twice the length or more, ``2 (k - 1)``.
 
     ``"ramp"``
         ``|k| dtheta``, with half the angle between a tilt's neighbours as dtheta; band-limited in
         real space (Ram and Lak), so that its mean is right.
     ``"exact"``
         ``1 / sum_j max(0, 1 - D |k sin(theta_i - theta_j)|) / D`` (Harauz and van Heel 1986), D
-        the thickness: central slices overlap below Crowther's frequency ``1 / (D dtheta)``, where
-        it is the ramp for this very set of tilts, and stand alone above, where it is constant.
+        the thickness, voxels: central slices overlap below Crowther's frequency
+        ``1 / (D dtheta)``, where it is the ramp for this very set of tilts, and stand alone above,
+        where it is constant.
     ``"none"``
         ``1 / t``: plain back-projection.
-
-    Parameters
-    ----------
-    angles : (t,) array
-        Tilts, rad, ascending.
-    n_pixels : int
-        Pixels of the images along x.
-    filter : {"ramp", "exact", "none"}, optional
-        Which weights.
-    thickness : float, optional
-        Thickness of the specimen, voxels; for ``"exact"``.
-
-    Returns
-    -------
-    (t, k) array
-        For the frequencies of a real transform of twice the length or more, ``2 (k - 1)``.
-
-    Raises
-    ------
-    ValueError
-        Unknown filter, or no thickness where it is needed.
 
     References
     ----------
     .. [1] G. Harauz, M. van Heel, "Exact filters for general geometry three dimensional
        reconstruction", Optik 73, 146 (1986).
-    .. [2] R. A. Crowther, D. J. DeRosier, A. Klug, Proc. R. Soc. A 317, 319 (1970).
     """
     angles = np.asarray(angles, dtype=np.float64)
     length = fft.next_fast_len(2 * n_pixels, real=True)

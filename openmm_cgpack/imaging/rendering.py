@@ -66,11 +66,6 @@ class Rendered:
     snr : mapping
         The signal-to-noise ratio by each definition that applies, as measured; empty where there
         is no noise.
-
-    Raises
-    ------
-    ValueError
-        The tomogram without noise is constant: there is no signal.
     """
 
     imaging: Imaging

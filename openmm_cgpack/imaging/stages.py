@@ -60,11 +60,6 @@ class Exposure:
         that is in the image, µm.
     padding : float
         Width of the mirrored frame around the image while filters act, nm.
-
-    Examples
-    --------
-    >>> round(Exposure(pixel_size=0.5, voltage_kv=300.0, angle=np.pi / 3).angle, 3)
-    1.047
     """
 
     pixel_size: float
@@ -223,28 +218,10 @@ def run_stages(
 ) -> np.ndarray:
     """Pass an image through stages, one after the other.
 
-    Parameters
-    ----------
-    image : (y, x) or (z, y, x) float32 array
-        The image; with `defocus_depths_um`, an image in slabs, (s, y, x).
-    exposure : Exposure
-        How it was taken.
-    stages : sequence of Stage
-        The stages, in order. Neighbouring filters share one Fourier transform, on as many threads
-        as `scipy.fft.set_workers` has set.
-    rng : numpy.random.Generator, optional
-        Where noise is drawn from; None leaves noise out.
-    defocus_depths_um : (s,) array, optional
-        What the depth of each slab adds to its underfocus, µm. The first filters act on each slab
-        and add them up.
+    Neighbouring filters share one Fourier transform, on as many threads as
+    `scipy.fft.set_workers` has set. With `defocus_depths_um`, (s,), the image comes in slabs,
+    (s, y, x), each with that much more underfocus: the first filters act on each and add them up.
 
-    Returns
-    -------
-    float32 array
-        Of the shape of the image, or of one slab.
-
-    Examples
-    --------
     >>> exposure = Exposure(pixel_size=1.0, voltage_kv=300.0)
     >>> dot = np.zeros((16, 16), np.float32)
     >>> dot[8, 8] = 1

@@ -12,12 +12,11 @@ from ..core.settings import kind, setting
 from ..core.tilts import TiltSeries
 from ..core.volume import LabelVolume, Volume
 from .acquisition import Place, acquire_fractions, add_fractions, child, split_tilts, white_images
-from .materials import potential
 from .measures import SnrDefinition, measure_series_snr, measure_snr, measured_snr, variance
 from .microscope import Microscope
 from .reconstruction import Reconstruction, reconstruct
 from .rendering import Imaging, Rendered, check_varies
-from .specimen import Carbon, Gold, Ice, Specimen, add_carbon, add_gold, in_ice
+from .specimen import Carbon, Gold, Ice, Specimen, add_carbon, add_gold, in_ice, potential
 
 ENOUGH = 2_000_000
 """Pixels of noise, over all tilts and draws, from which the gains of ``"pei2016"`` are taken."""
@@ -165,15 +164,6 @@ class TiltImaging(Imaging):
             L: variance, in the tomogram, of white noise that comes in before the CTF, as the
             signal does, with variance 1 in units of contrast. G: the mean of L and of the same
             for noise that comes in after the CTF. Both in the tomogram's units squared.
-
-        Examples
-        --------
-        >>> data = np.zeros((16, 32, 32), np.float32)
-        >>> data[6:10, 14:18, 14:18] = 800
-        >>> density = Volume(data=data, voxel_size=1.0, origin=(0, 0, 0))
-        >>> loss, gain = TiltImaging().gains(density, seed=2)
-        >>> bool(0 < loss < 2 * gain)
-        True
         """
         specimen, _ = self._prepared(density, seed)
         return _Work(self, specimen, seed, threads, progress).gains()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,14 +13,13 @@ from ..core.arrays import frozen
 from ..core.scene import PackedScene, Scene
 from ..core.units import ANGSTROM_PER_NM
 from .files import atomic_path
+from .volumes import LABEL
 
 if TYPE_CHECKING:
     import mdtraj
 
-_TITLE = (b"openmm_cgpack", b"")
-_LINE = 80
-_VERSION = 24
-"""Version of CHARMM that a DCD file says it is of."""
+# Bytes of a DCD file's two lines of title.
+_TITLE_AT, _TITLE_LENGTH = 100, 160
 
 
 def write_trajectory(
@@ -59,25 +57,17 @@ def write_trajectory(
     """
     if not len(frames):
         raise ValueError("frames: wanted at least one, got none")
-    n_balls = len(frames[0])
-    # Frames, first step, steps between frames, last step, ..., time step, no cell, ..., version.
-    numbers = [len(frames), 0, 1, len(frames), *[0] * 15, _VERSION]
-    head = bytearray(b"CORD" + struct.pack("<20i", *numbers))
-    head[4 + 9 * 4 : 4 + 10 * 4] = struct.pack("<f", 1.0)
-    titles = b"".join(line.ljust(_LINE) for line in _TITLE)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        for record in (head, struct.pack("<i", len(_TITLE)) + titles, struct.pack("<i", n_balls)):
-            file.write(_record(record))
-        for frame in frames:
-            places = frozen(frame, "frames", (n_balls, 3)) - np.asarray(origin)
-            for axis in (places * ANGSTROM_PER_NM).astype("<f4").T:
-                file.write(_record(axis.tobytes()))
+    from mdtraj.formats import DCDTrajectoryFile
 
-
-def _record(data: bytes | bytearray) -> bytes:
-    """Return data as Fortran writes them: with their length before and after."""
-    length = struct.pack("<i", len(data))
-    return length + data + length
+    shape = (len(frames[0]), 3)
+    places = np.stack([frozen(frame, "frames", shape) for frame in frames]) - np.asarray(origin)
+    with atomic_path(path) as temporary:
+        with DCDTrajectoryFile(str(temporary), "w") as file:
+            file.write((places * ANGSTROM_PER_NM).astype(np.float32))
+        with temporary.open("r+b") as file:
+            # The title that mdtraj wrote holds the time, so that no two files were alike.
+            file.seek(_TITLE_AT)
+            file.write(LABEL.encode().ljust(_TITLE_LENGTH))
 
 
 def to_mdtraj(

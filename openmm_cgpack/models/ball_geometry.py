@@ -14,7 +14,7 @@ from ..core.arrays import frozen, positive
 def minimal_sphere(
     positions: np.ndarray, radii: np.ndarray | None = None
 ) -> tuple[np.ndarray, float]:
-    """Return the smallest sphere that holds all balls (or points).
+    """Return the centre and radius of the smallest sphere that holds all balls (or points), nm.
 
     Exact to rounding: the ball that reaches farthest out of the present sphere joins the at most
     four balls that hold it up, the smallest sphere around these few is found among all their
@@ -27,18 +27,6 @@ def minimal_sphere(
         Centres of the balls, nm.
     radii : (n,) array, optional
         Their radii, nm; points when left out.
-
-    Returns
-    -------
-    centre : (3,) array
-        Centre of the sphere, nm.
-    radius : float
-        Its radius, nm; 0 for a single point.
-
-    Raises
-    ------
-    ValueError
-        There are no balls, or a radius is negative.
 
     Examples
     --------
@@ -123,7 +111,7 @@ _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 def union_volume(
     positions: np.ndarray, radii: np.ndarray, *, n_directions: int | None = None
 ) -> float:
-    """Return the volume of a union of balls.
+    """Return the volume of a union of balls, nm^3.
 
     Each ball is cut to its cell of the power diagram, which divides the union without remainder
     (Avis, Bhattacharya and Imai 1988, The Visual Computer 3, 323). Along a ray from a ball's
@@ -140,16 +128,6 @@ def union_volume(
     n_directions : int, optional
         Directions a ball. The default takes about 200 000 for all balls, between 500 and 5000 a
         ball; the volume is then good to about 0.1 %.
-
-    Returns
-    -------
-    float
-        Volume, nm^3.
-
-    Raises
-    ------
-    ValueError
-        A radius is not positive, or an array has another shape.
 
     Examples
     --------
@@ -192,30 +170,11 @@ def union_volume(
 
 
 def scaled_radii(positions: np.ndarray, base: np.ndarray, volume: float) -> np.ndarray:
-    """Return ``scale * base`` for the one scale that gives the union the volume asked for.
+    """Return ``scale * base`` for the one scale that gives the union of balls a volume, (b,) nm.
 
-    Parameters
-    ----------
-    positions : (b, 3) array
-        Ball centres, nm.
-    base : (b,) array
-        Radii before scaling, nm.
-    volume : float
-        Volume of the union, nm^3.
+    `positions` are (b, 3) in nm, `base` the radii (b,) before; the volume (nm^3) is right to 1e-5
+    of itself, within the accuracy of `union_volume`.
 
-    Returns
-    -------
-    (b,) array
-        Radii, nm; the volume of their union is right to 1e-5 of itself, within the accuracy of
-        `union_volume`.
-
-    Raises
-    ------
-    ValueError
-        A radius or the volume is not positive.
-
-    Examples
-    --------
     >>> scaled_radii([[0, 0, 0]], [2.0], 4 / 3 * np.pi).round(5)
     array([1.])
     """

@@ -22,17 +22,6 @@ from .structure import Balls, Structure
 def number_of_balls(n_atoms: int, atoms_per_ball: float) -> int:
     """Return k of the paper's eqs 3 and 4: a ball for every `atoms_per_ball` atoms, at least 3.
 
-    Parameters
-    ----------
-    n_atoms : int
-        Number of atoms N.
-    atoms_per_ball : float
-        Atoms a ball stands for; the paper's is 5000.
-
-    Returns
-    -------
-    int
-
     Examples
     --------
     >>> number_of_balls(8274, 5000), number_of_balls(15000, 5000), number_of_balls(15001, 5000)
@@ -50,34 +39,13 @@ def kmeans(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide a structure's points into `k` clusters by k-means, the best of `n_init` starts.
 
-    Starts are drawn by k-means++ (Arthur and Vassilvitskii 2007) and refined by Lloyd's
-    iterations with each point weighted by the atoms that it stands for. It runs on one thread, so
-    that the number of threads changes nothing: one seed gives the same clusters, bit for bit,
-    with the same versions of numpy and scikit-learn on the same kind of processor. Clusters are
-    numbered by the x coordinates of their means, so that starts that end alike agree wholly.
+    Returns the means of the clusters' atoms, (k, 3) nm (eq. 2), by increasing x, so that starts
+    that end alike agree wholly, and the cluster of each point, (n,).
 
-    Parameters
-    ----------
-    structure : AtomicStructure
-        The molecule.
-    k : int
-        Number of clusters.
-    n_init : int
-        Number of starts.
-    seed : int or numpy.random.SeedSequence
-        Seed of the starts.
-
-    Returns
-    -------
-    centres : (k, 3) array
-        Means of the clusters' atoms, nm (eq. 2), by increasing x.
-    labels : (n,) int array
-        Cluster of each point.
-
-    Raises
-    ------
-    ValueError
-        There are fewer distinct points than clusters.
+    Starts are drawn by k-means++ (Arthur and Vassilvitskii 2007) and refined by Lloyd's iterations
+    with each point weighted by the atoms that it stands for. It runs on one thread, so that the
+    number of threads changes nothing: one seed gives the same clusters, bit for bit, with the same
+    versions of numpy and scikit-learn on the same kind of processor.
     """
     # sklearn.cluster takes a second to import.
     from sklearn.cluster import KMeans
@@ -212,13 +180,7 @@ class Molecule(Structure, Cover, Reading):
         return Cover.covered(self, cover)
 
     def read(self) -> AtomicStructure:
-        """Return the molecule's atoms, or the library's points, under its label.
-
-        Raises
-        ------
-        StructureError
-            The species, file or entry is not there or not good.
-        """
+        """Return the molecule's atoms, or the library's points, under its label."""
         if self.species is not None:
             return dataclasses.replace(library.load(self.species), name=self.label)
         if self.pdb is not None:
@@ -249,17 +211,12 @@ def coarse_grain(
     cover : Cover, optional
         How balls cover it.
     seed : int or numpy.random.SeedSequence
-        Seed of the clustering. See `kmeans` for what repeats bit for bit.
+        Seed of the clustering.
 
     Returns
     -------
     BallModel
         Rigid: one group of all balls. `volume` is the envelope's; `structure` is the molecule.
-
-    Raises
-    ------
-    ValueError
-        The structure has fewer distinct points than balls are wanted.
 
     Examples
     --------
@@ -308,19 +265,8 @@ def single_ball(structure: AtomicStructure, cover: Cover = PAPER_COVER) -> BallM
 
     The baseline of Pei et al. 2016 (BMC Bioinformatics 17, 405). They measure the sphere on a map
     at 4 nm resolution; here it holds the atoms' centres, and of points that stand for several
-    atoms, all that these may reach.
-
-    Parameters
-    ----------
-    structure : AtomicStructure
-        The molecule.
-    cover : Cover, optional
-        Has the mass of the ball.
-
-    Returns
-    -------
-    BallModel
-        One ball at the sphere's centre in the body frame, mostly not its origin; no bonds.
+    atoms, all that these may reach. The sphere's centre is mostly not the body's origin. Of `cover`
+    counts only the mass of the ball.
 
     Examples
     --------

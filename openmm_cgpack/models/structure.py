@@ -58,16 +58,5 @@ class Structure(Balls, family=True):
         return self
 
     def build(self, *, seed: int | np.random.SeedSequence = 0) -> BallModel:
-        """Return the ball model.
-
-        Parameters
-        ----------
-        seed : int or numpy.random.SeedSequence, optional
-            Seed of what is drawn on the way.
-
-        Returns
-        -------
-        BallModel
-            Its name is `label`.
-        """
+        """Return the ball model, named `label`; `seed` is that of what is drawn on the way."""
         raise NotImplementedError

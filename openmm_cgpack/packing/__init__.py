@@ -3,17 +3,21 @@
 from .addition import Insertion, insert
 from .clashes import ClashRemoval, remove_clashes
 from .compression import Compression, compress
+from .counts import fit_box, fit_counts
 from .dense import Dense, crowding_series
-from .fractions import fit_box, fit_counts
-from .measure import box_fraction, deepest_overlap, filled_fraction, overlaps, radius_of_gyration
-from .placement import Placement, place
-from .platforms import Run, choose_platform, platform_names
+from .placement import Placement, Start, place
 from .protocols import Block, Packing, Protocol, Stop
 from .pull import Pull, pack, pack_scene
-from .scenes import as_packed
-from .start import Start
-from .system import create_system
-from .topology import FrameReporter, to_topology, write_topology
+from .scenes import (
+    as_packed,
+    box_fraction,
+    deepest_overlap,
+    filled_fraction,
+    overlaps,
+    radius_of_gyration,
+)
+from .simulations import FrameReporter, Run, choose_platform, platform_names
+from .system import create_system, to_topology, write_topology
 
 __all__ = [
     "Block",

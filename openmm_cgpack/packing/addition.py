@@ -16,8 +16,7 @@ from scipy.spatial.transform import Rotation
 from ..core import BallModel, Obstacle, PlacementError, RigidTransforms, Scene
 from ..core.boundary import Boundary
 from ..core.settings import Settings, setting
-from .fractions import check_fraction, fit_box
-from .instances import Instances
+from .counts import Instances, check_fraction, fit_box
 from .lattice import Lattice, Shape
 
 _EASY = 6

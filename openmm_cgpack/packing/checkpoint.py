@@ -39,7 +39,7 @@ from ..core import History, PackedScene, RigidTransforms, Scene
 from ..core.boundary import boundary_from_json
 from ..io.files import read_npz, write_npz
 from ..io.scenes import scene_digest
-from .simulation_state import capture, frame_reporters, frames_of, give_frames, restore, settle
+from .simulations import capture, frame_reporters, frames_of, give_frames, restore, settle
 
 if TYPE_CHECKING:
     import openmm.app

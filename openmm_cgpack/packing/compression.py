@@ -41,12 +41,11 @@ from ..core.settings import Settings, setting
 from ..core.tables import to_table
 from ..forces import ForceTerm
 from .checkpoint import Checkpoint
-from .fractions import checked_fraction
-from .measure import box_fraction
-from .platforms import Run
+from .counts import checked_fraction
 from .protocols import Block, Packing, Steps, Stop, Watch
-from .scenes import Packable, as_packed
+from .scenes import Packable, as_packed, box_fraction
 from .shrinking_box import ShrinkingBox
+from .simulations import Run
 
 _STRIDE = 0.1
 _COLDEST = 1 / 15

@@ -33,8 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import RigidTransforms
-from ..core.boundary import Boundary
-from ..core.neighbours import close_pairs
+from ..core.boundary import Boundary, close_pairs
 from .surfaces import Surface
 
 _MARGIN = 2.0

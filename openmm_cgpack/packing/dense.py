@@ -20,12 +20,11 @@ from .addition import Insertion, insert
 from .checkpoint import Checkpoint
 from .clashes import ClashRemoval, remove_clashes
 from .compression import Compression, check_bounded, compression_steps
-from .fractions import checked_fraction, fit_box
-from .measure import box_fraction
-from .platforms import Run
+from .counts import checked_fraction, fit_box
 from .protocols import Block, Packing, Protocol, Steps, Stop, Watch
-from .scenes import as_packed
+from .scenes import as_packed, box_fraction
 from .shrinking_box import spans
+from .simulations import Run
 
 EASY = 0.25
 """Fraction up to which insertion is fast."""

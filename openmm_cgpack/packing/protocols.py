@@ -16,7 +16,7 @@ from ..core.runtime import progress_bar
 from ..core.settings import Settings, setting
 from ..forces import ForceTerm
 from ..models import PAPER_COVER, Cover
-from .platforms import Run
+from .simulations import Run
 
 if TYPE_CHECKING:
     import openmm.app

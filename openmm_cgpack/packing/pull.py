@@ -19,10 +19,10 @@ from ..forces import (
     Rigidity,
     SwitchedLennardJones,
 )
-from .platforms import Run
 from .protocols import Packing, Protocol, Steps, Watch
 from .pull_schedule import pull_steps
-from .system import create_system, langevin_simulation
+from .simulations import Run, langevin_simulation
+from .system import create_system
 
 if TYPE_CHECKING:
     import openmm.app

@@ -13,9 +13,9 @@ from ..core.tables import to_table
 from ..core.units import strip
 from ..forces import LENNARD_JONES_SCALE, PULL_SCALE
 from .checkpoint import COLUMNS, Checkpoint, Journal
-from .measure import deepest_overlap, filled_fraction, radius_of_gyration
-from .platforms import engine_of
 from .protocols import Block, Steps, Stop
+from .scenes import deepest_overlap, filled_fraction, radius_of_gyration
+from .simulations import engine_of
 
 if TYPE_CHECKING:
     import openmm

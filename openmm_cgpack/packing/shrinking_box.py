@@ -22,12 +22,10 @@ from ..forces import (
     Walls,
 )
 from .checkpoint import COLUMNS, Checkpoint, Journal
-from .fractions import fit_box
-from .measure import box_fraction
-from .platforms import Run, engine_of
-from .scenes import in_steps, joined, means, measured, wrapped
-from .simulation_state import frame_reporters
-from .system import create_system, langevin_simulation, longest_cutoff, periodic_vectors
+from .counts import fit_box
+from .scenes import box_fraction, in_steps, joined, means, measured, wrapped
+from .simulations import Run, engine_of, frame_reporters, langevin_simulation
+from .system import create_system, longest_cutoff, periodic_vectors
 
 if TYPE_CHECKING:
     from .compression import Compression

@@ -1,19 +1,19 @@
-"""A scene and force terms to a plain openmm.System."""
+"""What OpenMM needs of a scene: a plain System of its force terms, and a Topology."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
 from ..core import BallModel, Scene
 from ..core.boundary import Boundary
-from ..core.runtime import integer_seed, seed_sequence
+from ..core.units import ANGSTROM_PER_NM
 from ..forces import ForceTerm, Rigidity
-from .platforms import Run, choose_platform
-from .topology import to_topology
+from ..io.files import atomic_path
 
 if TYPE_CHECKING:
     import openmm
@@ -87,37 +87,6 @@ def longest_cutoff(system: openmm.System) -> float:
     pairs = openmm.CustomNonbondedForce | openmm.NonbondedForce
     forces = (force for force in system.getForces() if isinstance(force, pairs))
     return max((force.getCutoffDistance()._value for force in forces), default=0.0)
-
-
-def langevin_simulation(
-    scene: Scene,
-    system: openmm.System,
-    *,
-    temperature: float,
-    friction: float,
-    timestep: float,
-    constraint_tolerance: float,
-    run: Run,
-    seed: int | np.random.SeedSequence,
-    reporters: Sequence[Any] = (),
-    positions: np.ndarray | None = None,
-) -> openmm.app.Simulation:
-    """Return a Simulation of a scene's System with Langevin dynamics, its positions set.
-
-    Temperature is in K, friction in 1/ps, the timestep in ps; `constraint_tolerance` is relative.
-    Positions, (b, 3) nm, are those where the balls were placed when left out.
-    """
-    import openmm
-    import openmm.app
-
-    integrator = openmm.LangevinMiddleIntegrator(temperature, friction, timestep)
-    integrator.setRandomNumberSeed(integer_seed(seed_sequence(seed)))
-    integrator.setConstraintTolerance(constraint_tolerance)
-    platform = choose_platform(run)
-    simulation = openmm.app.Simulation(to_topology(scene), system, integrator, *platform)
-    simulation.reporters += list(reporters)
-    simulation.context.setPositions(scene.positions if positions is None else positions)
-    return simulation
 
 
 def periodic_vectors(boundary: Boundary, reach: float) -> list[tuple[float, float, float]]:
@@ -197,3 +166,77 @@ def _anchor_balls(model: BallModel, group: np.ndarray) -> tuple[int, ...]:
             f"{model.name}: rigidity='constraints' wants three balls that do not lie on a line"
         )
     return tuple(int(ball) for ball in group[triples[best]])
+
+
+def to_topology(scene: Scene) -> openmm.app.Topology:
+    """Return the Topology of a scene: one chain and one residue an instance, an atom a ball.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene. Ball i is atom i.
+
+    Returns
+    -------
+    openmm.app.Topology
+        Chains are numbered from 1, residues have the species' names, atoms are B1, B2, ... and
+        have no element. ``mdtraj.Topology.from_openmm`` takes it.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament, place
+    >>> topology = to_topology(place([(Filament(n_balls=5).build(), 2)], seed=1))
+    >>> topology.getNumChains(), topology.getNumAtoms(), topology.getNumBonds()
+    (2, 10, 8)
+    """
+    import openmm.app
+
+    topology = openmm.app.Topology()
+    for i in range(scene.n_instances):
+        model = scene.model(i)
+        chain = topology.addChain(str(i + 1))
+        residue = topology.addResidue(model.name, chain, "1")
+        atoms = [topology.addAtom(f"B{ball + 1}", None, residue) for ball in range(model.n_balls)]
+        for first, second in model.bonds.tolist():
+            topology.addBond(atoms[first], atoms[second])
+    return topology
+
+
+def write_topology(
+    path: str | os.PathLike[str],
+    scene: Scene,
+    positions: np.ndarray,
+    *,
+    origin: np.ndarray | tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> None:
+    """Write balls and bonds as mmCIF, which VMD, ChimeraX and mdtraj open.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, ``*.cif``.
+    scene : Scene
+        The scene.
+    positions : (b, 3) array
+        Ball centres, nm.
+    origin : (3,) array, optional
+        What becomes 0 in the file, nm: give a volume's origin to lay the balls over it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
+    >>> with TemporaryDirectory() as folder:
+    ...     write_topology(Path(folder, "balls.cif"), scene, scene.positions)
+    ...     print(Path(folder, "balls.cif").read_text().count("HETATM"))
+    10
+    """
+    import openmm.app
+
+    topology = to_topology(scene)
+    # Unlike the rest of OpenMM, its writers take bare numbers for angstroms.
+    shifted = (np.asarray(positions) - origin) * ANGSTROM_PER_NM
+    with atomic_path(path) as temporary, open(temporary, "w") as file:
+        openmm.app.PDBxFile.writeFile(topology, shifted, file, keepIds=True)

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..core.arrays import frozen, noun
+from ..core.arrays import freeze, noun
 from ..core.scene import PackedScene
 from ..core.transforms import FLAT, RigidTransforms, shortest_rotations, superpose
 
@@ -38,15 +38,6 @@ class Poses:
     mirrored : (n,) bool array
         Whether the balls of a rigid body are closer to the model's mirror image; False for
         bodies of balls in one plane, which is always so for three.
-
-    Examples
-    --------
-    What has only been placed has not moved:
-
-    >>> from openmm_cgpack import as_packed, Filament, place
-    >>> poses = extract_transforms(as_packed(place([(Filament(n_balls=5).build(), 2)], seed=1)))
-    >>> len(poses), poses.rigid.tolist(), float(np.abs(poses.displacements).max())
-    (2, [False, False], 0.0)
     """
 
     transforms: RigidTransforms
@@ -58,18 +49,18 @@ class Poses:
 
     def __post_init__(self) -> None:
         n = len(self.transforms)
-        for key in ("positions", "displacements"):
-            object.__setattr__(self, key, frozen(getattr(self, key), key, (n, 3)))
-        object.__setattr__(self, "rms", frozen(self.rms, "rms", (n,)))
-        for key in ("rigid", "mirrored"):
-            object.__setattr__(self, key, frozen(getattr(self, key), key, (n,), np.bool_))
+        freeze(self, positions=(n, 3), displacements=(n, 3), rms=(n,))
+        freeze(self, dtype=np.bool_, rigid=(n,), mirrored=(n,))
 
     def __len__(self) -> int:
         return len(self.transforms)
 
 
 def extract_transforms(packed: PackedScene, *, method: Method = "kabsch") -> Poses:
-    """Return the pose of every instance of a packed scene.
+    """Return the pose of every instance of a packed scene, in the order of its instances.
+
+    The translation is ``mean(final balls) - R mean(model's balls)``, so that the means of the balls
+    match (eq. 13) and the origin of the body frame is carried along.
 
     Parameters
     ----------
@@ -79,34 +70,14 @@ def extract_transforms(packed: PackedScene, *, method: Method = "kabsch") -> Pos
         ``"kabsch"``: the rotation that fits all balls best, by least squares. ``"vectors"``: the
         paper's, from three balls. Both give the same rotation of a body that kept its shape.
 
-    Returns
-    -------
-    Poses
-        In the order of the scene's instances.
-
-    Raises
-    ------
-    ValueError
-        Another `method`.
-
-    Notes
-    -----
-    The translation is ``mean(final balls) - R mean(model's balls)``, so that the means of the
-    balls match (eq. 13) and the origin of the body frame is carried along.
-
     Examples
     --------
-    A body that was placed unturned, and has moved by 5 nm:
+    What has only been placed has not moved:
 
-    >>> from openmm_cgpack.core import BallModel, History, Scene
-    >>> body = BallModel(name="body", positions=np.eye(3), radii=np.ones(3), masses=np.ones(3),
-    ...                  rigid_groups=(np.arange(3),), volume=1.0)
-    >>> scene = Scene(species=(body,), species_index=[0], transforms=RigidTransforms.identity(1))
-    >>> history = History(step=[], radius_of_gyration=[], fraction=[], overlap=[], energy=[])
-    >>> packed = PackedScene(scene=scene, positions=scene.positions + np.array([5.0, 0, 0]),
-    ...                      boundary=scene.boundary, history=history)
-    >>> extract_transforms(packed).displacements.round(9)
-    array([[5., 0., 0.]])
+    >>> from openmm_cgpack import as_packed, Filament, place
+    >>> poses = extract_transforms(as_packed(place([(Filament(n_balls=5).build(), 2)], seed=1)))
+    >>> len(poses), poses.rigid.tolist(), float(np.abs(poses.displacements).max())
+    (2, [False, False], 0.0)
     """
     if method not in get_args(Method):
         raise ValueError(f"method: wanted 'kabsch' or 'vectors', got {method!r}")
@@ -140,35 +111,13 @@ def extract_transforms(packed: PackedScene, *, method: Method = "kabsch") -> Pos
 
 
 def two_vectors(reference: np.ndarray, moved: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Return the rotations of a body from three of its balls.
+    """Return the rotations (n, 3, 3) of a body (b, 3) to its moved balls (n, b, 3).
 
-    R_AB turns A0 B0 onto A1 B1 by the smallest rotation, R_AC turns about A1 B1 until A1 C0' lies
-    in the half plane of A1 C1, and the body has turned by ``R_AC R_AB``. A and B are the pair of
-    balls farthest apart, C is the ball farthest from their line: errors of the places then matter
-    least. Balls on a line have no C, and keep R_AB.
-
-    Parameters
-    ----------
-    reference : (b, 3) array
-        Balls of the model, at least 2.
-    moved : (n, b, 3) array
-        The same balls of each instance.
-    start : (n, 3, 3) array
-        Rotation with which each instance was placed, from which the body has turned.
-
-    Returns
-    -------
-    (n, 3, 3) array
-        Proper rotations from the model to the moved balls.
-
-    Examples
-    --------
-    >>> body = np.array([[0.0, 0, 0], [3, 0, 0], [0, 2, 0]])
-    >>> turned = body @ [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]
-    >>> two_vectors(body, turned[None], np.eye(3)[None])[0].round(6) + 0.0
-    array([[ 0., -1.,  0.],
-           [ 1.,  0.,  0.],
-           [ 0.,  0.,  1.]])
+    From three balls: R_AB turns A0 B0 onto A1 B1 by the smallest rotation, R_AC turns about A1 B1
+    until A1 C0' lies in the half plane of A1 C1, and the body has turned by ``R_AC R_AB`` from its
+    `start` (n, 3, 3) (section 2.3 of the paper, figure 5). A and B are the pair of balls farthest
+    apart, C is the ball farthest from their line: errors of the places then matter least. Balls on
+    a line have no C, and keep R_AB.
     """
     first, second, third, across = _spread_balls(reference)
     ab, ac = reference[second] - reference[first], reference[third] - reference[first]

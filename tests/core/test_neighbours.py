@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from openmm_cgpack.core import Open, Periodic, Slab
-from openmm_cgpack.core.neighbours import close_pairs
+from openmm_cgpack.core.boundary import close_pairs
 
 BOUNDARIES = [Open(), Periodic(box=(7.0, 9.0, 8.0)), Slab(box=(7.0, 9.0, 8.0))]
 

@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from drawing import correlation, exact_map, make_molecule, make_packed, turns
 
-from openmm_cgpack.core import RigidTransforms
-from openmm_cgpack.density import Sampling, box_grid, gaussian_sigma, render_density, species_map
-from openmm_cgpack.density.splatting import blurred_boxes, overlap
+from openmm_cgpack.core import Grid, RigidTransforms
+from openmm_cgpack.density import (
+    Sampling,
+    WeightedPoints,
+    box_grid,
+    gaussian_sigma,
+    render_density,
+    species_map,
+)
+from openmm_cgpack.density.maps import object_boxes
 from openmm_cgpack.io import read_mrc
 from openmm_cgpack.models.ball_geometry import minimal_sphere
 from openmm_cgpack.structures import load_structure
@@ -40,9 +47,10 @@ def map_of(structure, template, turn, sigma):
     centre = np.array([(weight * axis).sum(dtype=float) for axis in (x, y, z)])
     (atoms,) = RigidTransforms(rotations=[turn], translations=[centre]).apply(structure.positions)
     data = np.zeros(template.data.shape, np.float32)
-    for corner, box in blurred_boxes(atoms, structure.masses, sigma=sigma, voxel_size=1.0):
-        there, here = overlap(corner, box.shape, data.shape)
-        data[there] = box[here]
+    points = WeightedPoints(positions=atoms, masses=structure.masses)
+    grid = Grid(shape=data.shape, voxel_size=1.0, origin=(0, 0, 0))
+    for there, box in object_boxes(points, grid, sigma):
+        data[there] = box
     return data
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from openmm_cgpack import Volume
-from openmm_cgpack.imaging import Exposure, Ice, in_ice, potential, sampled_by_tilts
+from openmm_cgpack.imaging import Exposure, Ice, in_ice, potential
+from openmm_cgpack.imaging.one_step import sampled_by_tilts
 
 
 @pytest.fixture(scope="session")

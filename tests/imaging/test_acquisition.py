@@ -12,12 +12,10 @@ from openmm_cgpack.imaging import (
     TiltErrors,
     TiltScheme,
     acquire,
-    acquire_fractions,
-    add_fractions,
-    interaction_constant,
     potential,
-    split_tilts,
 )
+from openmm_cgpack.imaging.acquisition import acquire_fractions, add_fractions, split_tilts
+from openmm_cgpack.imaging.optics import interaction_constant
 
 from .conftest import as_volume, smooth
 

@@ -4,7 +4,6 @@ import pytest
 from openmm_cgpack.imaging import (
     ContrastTransfer,
     Detector,
-    Displacement,
     Envelope,
     FourierFilter,
     Illumination,
@@ -13,9 +12,9 @@ from openmm_cgpack.imaging import (
     Stage,
     WhiteNoise,
     electron_wavelength,
-    run_stages,
 )
-from openmm_cgpack.imaging.detection import displaced
+from openmm_cgpack.imaging.optics import Displacement, displaced
+from openmm_cgpack.imaging.stages import run_stages
 from openmm_cgpack.testing import check_stage
 
 from .conftest import exposure

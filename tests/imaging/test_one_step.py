@@ -11,9 +11,9 @@ from openmm_cgpack.imaging import (
     WhiteNoise,
     measure_snr,
     render,
-    sampled_by_tilts,
 )
 from openmm_cgpack.imaging.measures import variance
+from openmm_cgpack.imaging.one_step import sampled_by_tilts
 
 from .conftest import as_volume, exposure, wedge_mask
 

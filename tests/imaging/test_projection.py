@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from openmm_cgpack.imaging import Projector, joseph_matrix
-from openmm_cgpack.imaging.projection import by_planes, slab_matrix
+from openmm_cgpack.imaging import Projector
+from openmm_cgpack.imaging.projection import by_planes, joseph_matrix, slab_matrix
 
 ANGLES = tuple(np.deg2rad([-90, -89, -63, -45, -20, 0, 7, 45, 60, 89, 90]))
 

@@ -15,12 +15,12 @@ from openmm_cgpack.imaging import (
     TiltScheme,
     acquire,
     fourier_shell_correlation,
-    interaction_constant,
     potential,
     reconstruct,
-    sampled_by_tilts,
-    tilt_weights,
 )
+from openmm_cgpack.imaging.one_step import sampled_by_tilts
+from openmm_cgpack.imaging.optics import interaction_constant
+from openmm_cgpack.imaging.reconstruction import tilt_weights
 
 from .conftest import as_volume, smooth
 

@@ -2,18 +2,17 @@ import numpy as np
 import pytest
 
 from openmm_cgpack.imaging import (
-    MATERIALS,
     Carbon,
     Gold,
     Ice,
     Specimen,
     add_carbon,
     add_gold,
-    ice_grain,
     in_ice,
-    interaction_constant,
     potential,
 )
+from openmm_cgpack.imaging.optics import interaction_constant
+from openmm_cgpack.imaging.specimen import MATERIALS, ice_grain
 
 from .conftest import as_volume
 

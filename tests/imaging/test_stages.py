@@ -10,8 +10,8 @@ from openmm_cgpack.imaging import (
     MissingWedge,
     Stage,
     WhiteNoise,
-    run_stages,
 )
+from openmm_cgpack.imaging.stages import run_stages
 from openmm_cgpack.testing import check_stage
 
 from .conftest import exposure

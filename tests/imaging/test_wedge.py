@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from openmm_cgpack.imaging import MissingWedge, sampled_by_tilts
+from openmm_cgpack.imaging import MissingWedge
+from openmm_cgpack.imaging.one_step import sampled_by_tilts
 
 from .conftest import as_volume, exposure, wedge_mask
 

@@ -1,4 +1,4 @@
-"""Counts, box and volume fraction: two of them give the third."""
+"""Counts of molecules: those that fill a box to a fraction, and the instances that they become."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import brentq
 
-from ..core import BallModel, Obstacle, Periodic
+from ..core import BallModel, Obstacle, Periodic, RigidTransforms, Scene
 from ..core.arrays import frozen, positive
 from ..core.boundary import Boundary
 
-TOLERANCE = 0.005
+_TOLERANCE = 0.005
 """How far a fraction may be from the one asked for, relative to it."""
 
 
@@ -107,8 +107,7 @@ def fit_counts(
     Raises
     ------
     ValueError
-        An abundance is not positive, or even so the fraction is off by more than 0.5 % because
-        the box holds too few molecules; the message shows the arithmetic.
+        An abundance is not positive, or the box holds too few molecules to come within 0.5 %.
 
     Examples
     --------
@@ -141,28 +140,11 @@ def check_fraction(
     boundary: Boundary,
     obstacle: Obstacle | None = None,
 ) -> None:
-    """Raise ValueError unless molecules of a volume fill a box to a fraction, within 0.5 %.
-
-    Parameters
-    ----------
-    volume : float
-        Volume of all molecules, nm^3.
-    fraction : float
-        Envelope volume fraction asked for.
-    boundary : Periodic or Slab
-        The box.
-    obstacle : Obstacle, optional
-        Takes its room from the box.
-
-    Raises
-    ------
-    ValueError
-        They do not; the message shows the arithmetic.
-    """
+    """Raise ValueError unless molecules of a volume, nm^3, fill a box to a fraction, to 0.5 %."""
     fraction = checked_fraction(fraction)
     free = free_volume(boundary, obstacle)
     got = volume / free
-    if abs(got - fraction) > TOLERANCE * fraction:
+    if abs(got - fraction) > _TOLERANCE * fraction:
         edges = " x ".join(f"{edge:.4g}" for edge in boundary.box)
         blocked = boundary.volume - free
         less = f" - {blocked:.4g} of the obstacle" if blocked else ""
@@ -184,3 +166,70 @@ def checked_fraction(fraction: float) -> float:
     if number >= 1:
         raise ValueError(f"fraction: wanted a number between 0 and 1, got {number:g}")
     return number
+
+
+class Instances:
+    """What is to be put into a scene, and where it has been put so far.
+
+    Instances are numbered species by species in the order of `counts`; those of `poses` follow.
+    """
+
+    def __init__(
+        self,
+        counts: Sequence[tuple[BallModel, int]],
+        poses: Sequence[tuple[BallModel, RigidTransforms]],
+    ) -> None:
+        self.models: list[BallModel] = []
+        species: list[int] = []
+        for model, count in counts:
+            if int(count) != count or count < 0:
+                raise ValueError(f"{model.name}: count: wanted a whole number >= 0, got {count}")
+            species += [self._number(model)] * int(count)
+        self.n_free = len(species)
+        rotations = [np.tile(np.eye(3), (self.n_free, 1, 1))]
+        translations = [np.zeros((self.n_free, 3))]
+        for model, transforms in poses:
+            species += [self._number(model)] * len(transforms)
+            rotations.append(transforms.rotations)
+            translations.append(transforms.translations)
+        if not species:
+            raise ValueError("counts: wanted at least one instance, got none")
+        self.species_index = np.array(species, dtype=np.int64)
+        self.rotations = np.concatenate(rotations)
+        self.translations = np.concatenate(translations)
+        self.reach = np.array([model.radius for model in self.models])[self.species_index]
+        self.volume = float(np.array([m.volume for m in self.models])[self.species_index].sum())
+
+    def _number(self, model: BallModel) -> int:
+        """Return the number of a model's species, a new one where it is new."""
+        for number, known in enumerate(self.models):
+            if known is model:
+                return number
+        self.models.append(model)
+        return len(self.models) - 1
+
+    def model(self, i: int) -> BallModel:
+        """Return the model of an instance."""
+        return self.models[self.species_index[i]]
+
+    @property
+    def given(self) -> range:
+        """The instances whose poses are given."""
+        return range(self.n_free, len(self.species_index))
+
+    @property
+    def largest_first(self) -> list[int]:
+        """The instances to be placed, those that reach farthest first."""
+        return np.argsort(-self.reach[: self.n_free], kind="stable").tolist()
+
+    def scene(self, boundary: Boundary, obstacle: Obstacle | None, *, fixed: bool) -> Scene:
+        """Return the scene, its given instances fixed or not."""
+        n = len(self.species_index)
+        return Scene(
+            species=tuple(self.models),
+            species_index=self.species_index,
+            transforms=RigidTransforms(rotations=self.rotations, translations=self.translations),
+            boundary=boundary,
+            fixed=np.arange(n) >= (self.n_free if fixed else n),
+            obstacle=obstacle,
+        )

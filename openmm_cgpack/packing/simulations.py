@@ -1,0 +1,334 @@
+"""Simulations: the platform that they run on, their reporters, and their state, bit for bit."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core import Scene
+from ..core.runtime import integer_seed, seed_sequence
+from ..core.settings import Settings, setting
+from ..core.units import strip
+from .system import to_topology
+
+if TYPE_CHECKING:
+    import openmm
+    import openmm.app
+
+_log = logging.getLogger(__name__)
+
+_EXTRAS = {"CUDA": "cuda13 (or cuda12)", "HIP": "hip7 (or hip6)"}
+_BY_SPEED = ("CUDA", "HIP", "OpenCL", "CPU", "Reference")
+
+
+class Run(Settings):
+    """Where the dynamics runs; Reference, and CPU with one thread, repeat bit for bit."""
+
+    platform: str | None = setting(
+        "OpenMM platform; left out, the one that the environment variable "
+        "OPENMM_DEFAULT_PLATFORM names, or the fastest that works here",
+        default=None,
+    )
+    threads: int | None = setting("threads of the CPU platform", default=None, minimum=1)
+
+    def meaningless(self) -> dict[str, str]:
+        """Threads are the CPU platform's."""
+        if self.platform is None or self.platform.lower() == "cpu":
+            return {}
+        return {"threads": f"on {self.platform}, only on CPU"}
+
+
+def platform_names() -> list[str]:
+    """Return the names of the platforms that OpenMM has here.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> "Reference" in platform_names()
+    True
+    """
+    import openmm
+
+    return [
+        openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())
+    ]
+
+
+def choose_platform(run: Run = Run()) -> tuple[openmm.Platform, dict[str, str]]:
+    """Return a platform and the properties for a Context on it.
+
+    An OpenCL that only drives the processor is slower than the CPU platform and is passed over.
+
+    Parameters
+    ----------
+    run : Run, optional
+        Which platform, and how many threads.
+
+    Returns
+    -------
+    platform : openmm.Platform
+    properties : dict
+        Mixed precision on a GPU, threads on the CPU.
+
+    Raises
+    ------
+    ValueError
+        There is no such platform; the message lists those present.
+
+    Examples
+    --------
+    >>> platform, properties = choose_platform(Run(platform="cpu", threads=2))
+    >>> platform.getName(), properties
+    ('CPU', {'Threads': '2'})
+    """
+    import openmm
+
+    present = platform_names()
+    name = run.platform or os.environ.get("OPENMM_DEFAULT_PLATFORM") or _fastest(present)
+    by_lower = {known.lower(): known for known in present}
+    if name.lower() not in by_lower:
+        extra = next((e for n, e in _EXTRAS.items() if n.lower() == name.lower()), None)
+        hint = f"; it comes with the pip extra {extra} and the vendor's driver" if extra else ""
+        raise ValueError(f"platform: {name!r} is not here, only {', '.join(present)}{hint}")
+    name = by_lower[name.lower()]
+    properties = {}
+    if name in ("CUDA", "HIP", "OpenCL"):
+        properties["Precision"] = "mixed"
+    if name == "CPU" and run.threads is not None:
+        properties["Threads"] = str(run.threads)
+    return openmm.Platform.getPlatformByName(name), properties
+
+
+def engine_of(simulation: openmm.app.Simulation) -> dict[str, Any]:
+    """Return OpenMM's version, the platform and its properties; plain JSON types."""
+    import openmm
+
+    platform = simulation.context.getPlatform()
+    return {
+        "openmm": openmm.version.full_version,
+        "platform": platform.getName(),
+        "properties": {
+            name: platform.getPropertyValue(simulation.context, name)
+            for name in platform.getPropertyNames()
+        },
+    }
+
+
+def _fastest(present: list[str]) -> str:
+    for name in _BY_SPEED:
+        if name in present and _works_fast(name):
+            return name
+    return "Reference"
+
+
+def _works_fast(name: str) -> bool:
+    """Whether a platform makes a Context, and on a device that is no processor."""
+    import openmm
+
+    if name in ("CPU", "Reference"):
+        return True
+    system = openmm.System()
+    system.addParticle(1.0)
+    platform = openmm.Platform.getPlatformByName(name)
+    try:
+        context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    except openmm.OpenMMException:
+        return False
+    device = platform.getPropertyValue(context, "DeviceName").lower()
+    return not device.startswith(("pthread", "cpu"))
+
+
+def langevin_simulation(
+    scene: Scene,
+    system: openmm.System,
+    *,
+    temperature: float,
+    friction: float,
+    timestep: float,
+    constraint_tolerance: float,
+    run: Run,
+    seed: int | np.random.SeedSequence,
+    reporters: Sequence[Any] = (),
+    positions: np.ndarray | None = None,
+) -> openmm.app.Simulation:
+    """Return a Simulation of a scene's System with Langevin dynamics, its positions set.
+
+    Temperature is in K, friction in 1/ps, the timestep in ps; `constraint_tolerance` is relative.
+    Positions, (b, 3) nm, are those where the balls were placed when left out.
+    """
+    import openmm
+    import openmm.app
+
+    integrator = openmm.LangevinMiddleIntegrator(temperature, friction, timestep)
+    integrator.setRandomNumberSeed(integer_seed(seed_sequence(seed)))
+    integrator.setConstraintTolerance(constraint_tolerance)
+    platform = choose_platform(run)
+    simulation = openmm.app.Simulation(to_topology(scene), system, integrator, *platform)
+    simulation.reporters += list(reporters)
+    simulation.context.setPositions(scene.positions if positions is None else positions)
+    return simulation
+
+
+class FrameReporter:
+    """An OpenMM reporter that keeps the positions of every n-th step.
+
+    Parameters
+    ----------
+    interval : int
+        Steps between frames.
+
+    Attributes
+    ----------
+    frames : list of (b, 3) float32 arrays
+        Ball centres, nm.
+    steps : list of int
+        Step of each frame.
+
+    Raises
+    ------
+    ValueError
+        The interval is not a whole number from 1 up.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament, Pull, Run, pack_scene, place
+    >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
+    >>> frames = FrameReporter(50)
+    >>> short, cpu = Pull(max_steps=100, relax_steps=0), Run(platform="CPU")
+    >>> packed = pack_scene(scene, short, run=cpu, seed=1, reporters=[frames])
+    >>> frames.steps, frames.frames[0].shape
+    ([50, 100], (10, 3))
+    """
+
+    def __init__(self, interval: int) -> None:
+        if int(interval) != interval or interval < 1:
+            raise ValueError(f"interval: wanted a whole number >= 1, got {interval}")
+        self.interval = int(interval)
+        self.frames: list[np.ndarray] = []
+        self.steps: list[int] = []
+
+    def describeNextReport(self, simulation: openmm.app.Simulation) -> dict:
+        """Return when the next frame is due, as OpenMM asks."""
+        due = self.interval - simulation.currentStep % self.interval
+        return {"steps": due, "periodic": False, "include": ["positions"]}
+
+    def report(self, simulation: openmm.app.Simulation, state: openmm.State) -> None:
+        """Keep the frame that OpenMM hands over."""
+        import openmm.unit
+
+        positions = state.getPositions(asNumpy=True).value_in_unit(openmm.unit.nanometer)
+        self.frames.append(positions.astype(np.float32))
+        self.steps.append(simulation.currentStep)
+
+
+def capture(simulation: openmm.app.Simulation) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the state of a Simulation in plain JSON types and in arrays, and `settle` it.
+
+    The arrays are OpenMM's own checkpoint (positions, velocities, parameters, random numbers),
+    which is for this version and platform alone; what any other goes on from; and what each
+    `FrameReporter` has kept.
+    """
+    context = simulation.context
+    state = context.getState(positions=True, velocities=True)
+    reporters = frame_reporters(simulation.reporters)
+    header = {
+        "step": simulation.currentStep,
+        "engine": engine_of(simulation),
+        "parameters": dict(context.getParameters()),
+        "reporters": len(reporters),
+    }
+    arrays = {
+        "positions": np.asarray(strip(state.getPositions(asNumpy=True))),
+        "velocities": np.asarray(strip(state.getVelocities(asNumpy=True))),
+        "box": np.asarray(strip(state.getPeriodicBoxVectors(asNumpy=True))),
+    }
+    for number, reporter in enumerate(reporters):
+        arrays |= frames_of(reporter, number, n_balls=len(arrays["positions"]))
+    arrays["state"] = np.frombuffer(settle(simulation), np.uint8)
+    return header, arrays
+
+
+def restore(
+    simulation: openmm.app.Simulation, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Bring a Simulation of the same System to where `capture` was called.
+
+    With another platform or version of OpenMM it goes on from the same positions and velocities,
+    with other random numbers; a warning in the log says so.
+    """
+    context, engine = simulation.context, header["engine"]
+    if engine == engine_of(simulation):
+        if _repeats_if_new(simulation):
+            context.reinitialize()
+        context.loadCheckpoint(arrays["state"].tobytes())
+    else:
+        _log.warning(
+            "the checkpoint was taken on %s with OpenMM %s: going on from its positions and "
+            "velocities, with other random numbers",
+            engine["platform"],
+            engine["openmm"],
+        )
+        context.setPeriodicBoxVectors(*arrays["box"])
+        context.setPositions(arrays["positions"])
+        context.setVelocities(arrays["velocities"])
+        for name, value in header["parameters"].items():
+            context.setParameter(name, value)
+    simulation.currentStep = header["step"]
+    reporters = frame_reporters(simulation.reporters)[: header["reporters"]]
+    for number, reporter in enumerate(reporters):
+        reporter.steps.clear()
+        reporter.frames.clear()
+        give_frames(reporter, number, arrays)
+
+
+def settle(simulation: openmm.app.Simulation) -> bytes:
+    """Bring a Simulation to where a run that goes on from here starts; return OpenMM's checkpoint.
+
+    On the CPU platform the order in which forces are summed depends on what went before, so that a
+    run would drift from one that goes on from its checkpoint. Making the Context anew, here too,
+    keeps the two alike bit for bit. With several threads or on a GPU nothing does, and Reference
+    needs nothing.
+    """
+    context = simulation.context
+    state = context.createCheckpoint()
+    if _repeats_if_new(simulation):
+        step = simulation.currentStep
+        context.reinitialize()
+        context.loadCheckpoint(state)
+        simulation.currentStep = step
+    return bytes(state)
+
+
+def _repeats_if_new(simulation: openmm.app.Simulation) -> bool:
+    """Whether runs repeat bit for bit on this platform only from a Context made anew."""
+    engine = engine_of(simulation)
+    return engine["platform"] == "CPU" and engine["properties"].get("Threads") == "1"
+
+
+def frame_reporters(reporters: Sequence[Any]) -> list[FrameReporter]:
+    """Return those of the reporters whose frames are kept."""
+    return [reporter for reporter in reporters if isinstance(reporter, FrameReporter)]
+
+
+def frames_of(
+    reporter: FrameReporter, number: int, *, n_balls: int, since: int = 0
+) -> dict[str, np.ndarray]:
+    """Return the steps and the frames, (f, b, 3) float32, that a reporter has kept, from one on."""
+    frames = np.array(reporter.frames[since:], np.float32)
+    return {
+        f"frames/{number}/steps": np.array(reporter.steps[since:], np.int64),
+        f"frames/{number}/positions": frames.reshape(-1, n_balls, 3),
+    }
+
+
+def give_frames(reporter: FrameReporter, number: int, arrays: Mapping[str, np.ndarray]) -> None:
+    """Add to a reporter what `frames_of` returned."""
+    reporter.steps += arrays[f"frames/{number}/steps"].tolist()
+    reporter.frames += list(arrays[f"frames/{number}/positions"])
