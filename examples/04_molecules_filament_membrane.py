@@ -131,7 +131,7 @@ section.add_table(
 
 [
     section.add_picture(
-        cgp.plot_molecules(packed, colours=colours, size=700, view=view),
+        cgp.plot_molecules(packed, colours=colours, size=700, view_deg=view),
         caption="What the density is made of: molecules, the filament as a tube, the membrane as a "
         f"bilayer, seen from {side}.",
         paper="No picture of this.",

@@ -73,7 +73,7 @@ def through_time(name, figure_number, *, n, columns, voxel_size):
         [run.frames[m] for m in moments],
         run.titles(moments),
         colours=np.array([colours[name]]),
-        view=(np.degrees(np.arctan2(y, x)), np.degrees(np.arcsin(z))),
+        view_deg=(np.degrees(np.arctan2(y, x)), np.degrees(np.arcsin(z))),
     )
     caption = f"The {name} through time, wireframe and balls."
     paper = f"Figure {figure_number} a: the {name}'s deformation in 3D ball-stick view."

@@ -60,7 +60,7 @@ def plot_steps(
     *,
     views: Sequence[str] = ("bonds", "balls"),
     colours: np.ndarray | None = None,
-    view: tuple[float, float] = VIEW,
+    view_deg: tuple[float, float] = VIEW,
     size: int = 500,
 ) -> Figure:
     """Return a figure of a scene at several times: one column a time, one row a kind of view.
@@ -79,8 +79,8 @@ def plot_steps(
         Wireframes of the bonds, or shaded balls.
     colours : (s, 3) array, optional
         A colour for each species; those of `species_colours` when left out.
-    view : tuple of float, optional
-        Azimuth and elevation of the viewer, degrees; see `render_balls`.
+    view_deg : tuple of float, optional
+        Azimuth and elevation of the viewer; see `render_balls`.
     size : int, optional
         Edge of each picture of balls, pixels.
 
@@ -116,7 +116,7 @@ def plot_steps(
     reach = np.tile(scene.radii, len(frames))[:, None]
     centre = ((everything - reach).min(axis=0) + (everything + reach).max(axis=0)) / 2
     # Room for the scale bar below.
-    width = 1.1 * fitting_width(everything, reach[:, 0], centre=centre, view=view)
+    width = 1.1 * fitting_width(everything, reach[:, 0], centre=centre, view_deg=view_deg)
     inches = 3.3
     figure = blank_figure((inches * len(frames), (inches + 0.3) * len(views)))
     panels = np.reshape(figure.subplots(len(views), len(frames)), (len(views), len(frames)))
@@ -124,11 +124,11 @@ def plot_steps(
     for row, kind in enumerate(views):
         for axes, frame, title in zip(panels[row], frames, titles, strict=True):
             if kind == "bonds":
-                draw_bonds(axes, np.asarray(frame) - centre, scene, of_ball, view, width)
+                draw_bonds(axes, np.asarray(frame) - centre, scene, of_ball, view_deg, width)
             else:
                 picture = render_balls(
                     np.asarray(frame), scene.radii, of_ball, groups=scene.instance_of_ball,
-                    size=size, view=view, centre=centre, width=width,
+                    size=size, view_deg=view_deg, centre=centre, width=width,
                 )  # fmt: skip
                 show_picture(axes, picture)
             dress_panel(axes, title if row == 0 else "", width=width, frame=False)
@@ -140,7 +140,7 @@ def plot_molecules(
     packed: PackedScene,
     *,
     colours: np.ndarray | None = None,
-    view: tuple[float, float] = VIEW,
+    view_deg: tuple[float, float] = VIEW,
     size: int = 900,
     title: str = "",
 ) -> Figure:
@@ -156,8 +156,8 @@ def plot_molecules(
         The packing.
     colours : (s, 3) array, optional
         A colour for each species; those of `species_colours` when left out.
-    view : tuple of float, optional
-        Azimuth and elevation of the viewer, degrees; see `render_balls`.
+    view_deg : tuple of float, optional
+        Azimuth and elevation of the viewer; see `render_balls`.
     size : int, optional
         Edge of the picture, pixels.
     title : str, optional
@@ -177,11 +177,11 @@ def plot_molecules(
     scene = packed.scene
     if colours is None:
         colours = species_colours(len(scene.species))
-    positions, radii, instance = _surface(packed, view)
+    positions, radii, instance = _surface(packed, view_deg)
     of_ball = colours[scene.species_index[instance]]
-    width = fitting_width(positions, radii, view=view)
+    width = fitting_width(positions, radii, view_deg=view_deg)
     picture = render_balls(
-        positions, radii, of_ball, groups=instance, size=size, view=view, width=width,
+        positions, radii, of_ball, groups=instance, size=size, view_deg=view_deg, width=width,
         seams=0.0, relief=1.5,
     )  # fmt: skip
     figure = blank_figure((11.0, 7.6))
@@ -193,7 +193,7 @@ def plot_molecules(
 
 
 def _surface(
-    packed: PackedScene, view: tuple[float, float]
+    packed: PackedScene, view_deg: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return points of everything in a scene that may be seen, their radii and instances."""
     scene = packed.scene
@@ -217,7 +217,7 @@ def _surface(
         instances.append(np.full(len(points), i))
     points, radius = np.concatenate(positions), np.concatenate(radii)
     instance = np.concatenate(instances)
-    seen = points @ camera_axes(*view).T
+    seen = points @ camera_axes(*view_deg).T
     cell = np.floor(seen[:, :2]).astype(np.int64)
     _, column = np.unique(cell, axis=0, return_inverse=True)
     column = column.ravel()
@@ -232,13 +232,13 @@ def draw_bonds(
     positions: np.ndarray,
     scene: Scene,
     colours: np.ndarray,
-    view: tuple[float, float],
+    view_deg: tuple[float, float],
     width: float,
 ) -> None:
     """Draw the bonds as lines, near ones over far ones; balls without bonds as dots."""
     from matplotlib.collections import LineCollection
 
-    seen = positions @ camera_axes(*view).T
+    seen = positions @ camera_axes(*view_deg).T
     low, high = seen[:, 2].min(), seen[:, 2].max()
 
     def fogged(which: np.ndarray, depth: np.ndarray) -> np.ndarray:

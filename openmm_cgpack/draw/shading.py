@@ -20,7 +20,7 @@ def render_balls(
     *,
     groups: np.ndarray | None = None,
     size: int = 700,
-    view: tuple[float, float] = VIEW,
+    view_deg: tuple[float, float] = VIEW,
     centre: np.ndarray | None = None,
     width: float | None = None,
     seams: float = 0.25,
@@ -41,8 +41,8 @@ def render_balls(
         the balls of one. Without it every ball is its own body.
     size : int, optional
         Edge of the picture, pixels.
-    view : tuple of float, optional
-        Azimuth (from x towards y) and elevation of the viewer, degrees; z points up. (0, 90) looks
+    view_deg : tuple of float, optional
+        Azimuth (from x towards y) and elevation of the viewer; z points up. (0, 90) looks
         down on the xy plane.
     centre : (3,) array, optional
         What stands in the middle of the picture, nm; the middle of all balls when left out.
@@ -82,13 +82,13 @@ def render_balls(
         raise ValueError(f"radii: wanted positive numbers, got {radii[ball]:g} for ball {ball}")
     body = np.arange(n) if groups is None else frozen(groups, "groups", (n,), np.int64)
 
-    axes = camera_axes(*view)
+    axes = camera_axes(*view_deg)
     if centre is None:
         low, high = _bounds(positions, radii)
         centre = (low + high) / 2
     seen = (positions - np.asarray(centre, dtype=np.float64)) @ axes.T
     if width is None:
-        width = fitting_width(positions, radii, centre=centre, view=view)
+        width = fitting_width(positions, radii, centre=centre, view_deg=view_deg)
     pixels = int(size) * _SUPERSAMPLING
     scale = pixels / positive(width, "width")
     # Columns run to the right, rows down, depth towards the viewer; all in pixels.
@@ -110,13 +110,13 @@ def fitting_width(
     radii: np.ndarray,
     *,
     centre: np.ndarray | None = None,
-    view: tuple[float, float] = VIEW,
+    view_deg: tuple[float, float] = VIEW,
 ) -> float:
     """Return the width of a square picture that holds all balls, with a small margin, nm.
 
     Parameters
     ----------
-    positions, radii, centre, view
+    positions, radii, centre, view_deg
         As for `render_balls`.
 
     Returns
@@ -127,7 +127,7 @@ def fitting_width(
     if centre is None:
         low, high = _bounds(positions, radii)
         centre = (low + high) / 2
-    seen = (positions - centre) @ camera_axes(*view)[:2].T
+    seen = (positions - centre) @ camera_axes(*view_deg)[:2].T
     return float(2.06 * (np.abs(seen).max(axis=1) + radii).max())
 
 

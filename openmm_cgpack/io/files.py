@@ -97,7 +97,7 @@ def read_npz(
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return the header and the arrays that `write_npz` has written.
 
-    `version` is the latest that can be read; `wanted` says what the file shall be, for the message.
+    `version` is the one that can be read; `wanted` says what the file shall be, for the message.
     """
     path = Path(path)
     try:
@@ -106,9 +106,9 @@ def read_npz(
         header = json.loads(arrays.pop("header").tobytes())
     except (KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: wanted {wanted} of openmm_cgpack ({error})") from None
-    if header.get("format") != kind or header["version"] > version:
+    if (header.get("format"), header.get("version")) != (kind, version):
         raise ValueError(
-            f"{path}: wanted format {kind!r} up to version {version}, "
+            f"{path}: wanted format {kind!r} version {version}, "
             f"got {header.get('format')!r} version {header.get('version')}"
         )
     return header, arrays

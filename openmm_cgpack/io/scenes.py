@@ -119,7 +119,7 @@ def load_scene(path: str | os.PathLike[str]) -> Scene:
     Raises
     ------
     ValueError
-        The file is not one of this program, or of a later version of the format.
+        The file is not one of this program, or of another version of the format.
     FileNotFoundError
         There is no such file.
 
@@ -155,7 +155,7 @@ def load_packed(path: str | os.PathLike[str]) -> PackedScene:
     Raises
     ------
     ValueError
-        The file is not a packed scene of this program, or of a later version of the format.
+        The file is not a packed scene of this program, or of another version of the format.
     FileNotFoundError
         There is no such file.
 

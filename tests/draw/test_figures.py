@@ -182,7 +182,9 @@ def packed_at(models, places, positions=None):
 def test_steps_draw_every_bond_where_the_camera_sees_it():
     scene = packed_at([chain()], [[7.0, 8.0, 9.0]]).scene
     bent = scene.positions + np.array([[0, 0, 0], [1, 0, 0], [1, 2, 0], [0, 2, 3]])
-    figure = plot_steps(scene, [scene.positions, bent], ["start", "end"], view=(-90, 0), size=60)
+    figure = plot_steps(
+        scene, [scene.positions, bent], ["start", "end"], view_deg=(-90, 0), size=60
+    )
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["start", "end", "", ""]
     # From -y, x is to the right and z is up; both panels have one centre and one scale.
     upper = figure.axes[:2]
@@ -220,7 +222,7 @@ def test_molecules_are_drawn_by_their_atoms_and_filaments_as_tubes():
     one = single_ball(atoms)
     tube = Filament(n_balls=6, radius=1.0, name="tube").build()
     packed = packed_at([one, tube], [[0, 0, 0], [8.0, 0, 0]])
-    figure = plot_molecules(packed, view=(-90, 0), size=200, colours=np.array([RED, BLUE]))
+    figure = plot_molecules(packed, view_deg=(-90, 0), size=200, colours=np.array([RED, BLUE]))
     picture = np.asarray(figure.axes[0].images[0].get_array()).astype(int)
     red = (picture[..., 0] - picture[..., 2]) > 60
     blue = (picture[..., 2] - picture[..., 0]) > 60

@@ -17,11 +17,11 @@ def is_colour(pixel: np.ndarray, channel: int) -> bool:
 def test_the_near_ball_hides_the_far_one():
     # The viewer stands at +y (azimuth 90): the red ball is nearer.
     picture = render_balls(
-        [[0, 5, 0], [0, -5, 0]], [3, 3], [RED, BLUE], view=(90, 0), size=60, width=10
+        [[0, 5, 0], [0, -5, 0]], [3, 3], [RED, BLUE], view_deg=(90, 0), size=60, width=10
     )
     assert is_colour(picture[30, 30], 0)
     behind = render_balls(
-        [[0, 5, 0], [0, -5, 0]], [3, 3], [RED, BLUE], view=(-90, 0), size=60, width=10
+        [[0, 5, 0], [0, -5, 0]], [3, 3], [RED, BLUE], view_deg=(-90, 0), size=60, width=10
     )
     assert is_colour(behind[30, 30], 2)
 
@@ -29,13 +29,15 @@ def test_the_near_ball_hides_the_far_one():
 def test_right_and_up_are_not_mirrored():
     # Seen from above with azimuth -90, x points right and y up; from the front z points up.
     points, colours = [[4, 0, 0], [-4, 0, 0], [0, 4, 0], [0, -4, 0]], [RED, BLUE, RED, BLUE]
-    picture = render_balls(points, [1.5] * 4, colours, view=(-90, 90), size=100, width=12)
+    picture = render_balls(points, [1.5] * 4, colours, view_deg=(-90, 90), size=100, width=12)
     column = 50 + round(4 / 12 * 100)
     assert is_colour(picture[50, column], 0)
     assert is_colour(picture[50, 100 - column], 2)
     assert is_colour(picture[100 - column, 50], 0)
     assert is_colour(picture[column, 50], 2)
-    front = render_balls([[0, 0, 4], [0, 0, -4]], [1.5] * 2, [RED, BLUE], view=(30, 0), width=12)
+    front = render_balls(
+        [[0, 0, 4], [0, 0, -4]], [1.5] * 2, [RED, BLUE], view_deg=(30, 0), width=12
+    )
     assert is_colour(front[350 - 233, 350], 0)
     assert is_colour(front[350 + 233, 350], 2)
 
@@ -51,7 +53,7 @@ def test_a_ball_covers_its_disc():
 
 def test_balls_that_cut_each_other_meet_halfway():
     picture = render_balls(
-        [[-1, 0, 0], [1, 0, 0]], [2, 2], [RED, BLUE], view=(-90, 90), size=200, width=8
+        [[-1, 0, 0], [1, 0, 0]], [2, 2], [RED, BLUE], view_deg=(-90, 90), size=200, width=8
     )
     assert is_colour(picture[100, 95], 0)
     assert is_colour(picture[100, 105], 2)
@@ -59,7 +61,7 @@ def test_balls_that_cut_each_other_meet_halfway():
 
 def test_touching_balls_of_one_colour_stay_apart():
     points, radii, colours = [[-1.5, 0, 0], [1.5, 0, 0]], [2, 2], [RED, RED]
-    options = {"view": (-90, 90), "size": 200, "width": 10}
+    options = {"view_deg": (-90, 90), "size": 200, "width": 10}
     two = render_balls(points, radii, colours, **options)
     one = render_balls(points, radii, colours, groups=[0, 0], **options)
     seam_two, seam_one = two[100, 98:102].min(axis=0)[0], one[100, 98:102].min(axis=0)[0]
@@ -68,7 +70,7 @@ def test_touching_balls_of_one_colour_stay_apart():
 
 
 def test_light_comes_from_above():
-    picture = render_balls([[0, 0, 0]], [3], [RED], size=100, width=8, view=(0, 0)).astype(int)
+    picture = render_balls([[0, 0, 0]], [3], [RED], size=100, width=8, view_deg=(0, 0)).astype(int)
     assert picture[35, 45, 0] > picture[65, 55, 0] + 20
 
 
@@ -119,7 +121,7 @@ def test_fitting_width_of_one_ball():
 
 
 def test_seams_between_balls_of_one_body_can_be_left_out():
-    points, options = [[-1, 0, 0], [1, 0, 0]], {"size": 101, "width": 6, "view": (-90, 90)}
+    points, options = [[-1, 0, 0], [1, 0, 0]], {"size": 101, "width": 6, "view_deg": (-90, 90)}
     arguments = points, [1.5, 1.5], [RED, RED]
     lined = render_balls(*arguments, groups=[0, 0], **options)
     smooth = render_balls(*arguments, groups=[0, 0], seams=0.0, **options)
@@ -132,7 +134,7 @@ def test_relief_darkens_pits_wider_than_a_ball():
     pit = np.hypot(x, y) < 3.5
     points = np.stack([x, y, np.where(pit, -4.0, 0.0)], 1)
     arguments = points, np.ones(len(x)), np.full((len(x), 3), 0.5)
-    options = {"size": 152, "view": (-90, 90), "width": 19.0, "groups": np.zeros(len(x), int)}
+    options = {"size": 152, "view_deg": (-90, 90), "width": 19.0, "groups": np.zeros(len(x), int)}
     contrast = []
     for relief in (1.0, 4.0):
         picture = render_balls(*arguments, **options, relief=relief).astype(float)

@@ -22,7 +22,15 @@ from openmm_cgpack.core import (
     Slab,
 )
 from openmm_cgpack.core.structure import ATOM_TABLE
-from openmm_cgpack.io.scenes import load_packed, load_scene, save_packed, save_scene
+from openmm_cgpack.io.files import write_npz
+from openmm_cgpack.io.scenes import (
+    FORMAT,
+    FORMAT_VERSION,
+    load_packed,
+    load_scene,
+    save_packed,
+    save_scene,
+)
 
 
 def models():
@@ -149,3 +157,13 @@ def test_boxes_fixed_instances_and_obstacles_are_kept(tmp_path, packed, boundary
     assert read.scene.obstacle.beyond
     np.testing.assert_array_equal(read.scene.obstacle.mask, mask)
     np.testing.assert_array_equal(read.scene.obstacle.origin, obstacle.origin)
+
+
+@pytest.mark.parametrize("version", [FORMAT_VERSION - 1, FORMAT_VERSION + 1])
+def test_a_file_of_another_version_is_named(version, tmp_path):
+    path = tmp_path / "other.npz"
+    write_npz(path, {"kind": "packed scene"}, {}, kind=FORMAT, version=version)
+    with pytest.raises(
+        ValueError, match=rf"other.npz: wanted .* version {FORMAT_VERSION}, got .* {version}"
+    ):
+        load_packed(path)
