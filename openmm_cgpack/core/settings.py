@@ -77,10 +77,6 @@ def setting(
     by_kind : bool, optional
         Of a tuple of a family's settings: whether their tables have the kinds' names, as
         ``[[circle]]``, in place of the field's name and a key ``kind``.
-
-    Returns
-    -------
-    dataclasses.Field
     """
     metadata = {"doc": doc, "unit": unit, "minimum": minimum, "above": above}
     metadata |= {"maximum": maximum, "below": below, "by_kind": by_kind}
@@ -141,22 +137,8 @@ def _parameters(cls: type[Settings]) -> str:
 def kind(name: str) -> Callable[[type[Value]], type[Value]]:
     """Register a settings class by name, as one of the kinds of its family.
 
-    Parameters
-    ----------
-    name : str
-        What recipes, commands and the reference call it.
-
-    Returns
-    -------
-    callable
-        The decorator. It returns the class as it is.
-
-    Raises
-    ------
-    TypeError
-        The class belongs to no family.
-    ValueError
-        The family has another class of that name.
+    The name is what recipes, commands and the reference call it. Another class of the family must
+    not have it (ValueError); a class of no family cannot be registered (TypeError).
 
     Examples
     --------

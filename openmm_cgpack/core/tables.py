@@ -27,18 +27,8 @@ from .settings import (
 def to_table(value: Settings, *, folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """Return settings as nested plain values, as TOML and JSON have them.
 
-    Parameters
-    ----------
-    value : Settings
-        The settings.
-    folder : path-like, optional
-        Where the file will be: paths are written relative to it.
-
-    Returns
-    -------
-    dict
-        What `from_table` reads back as an equal value. None is left out where it is the default,
-        and false elsewhere.
+    `from_table` reads them back as an equal value. None is left out where it is the default, and
+    false elsewhere; paths are written relative to `folder`, where the file will be.
     """
     table: dict[str, Any] = {"kind": value.kind} if value.kind else {}
     meaningless = value.meaningless()
@@ -93,16 +83,10 @@ def from_table(
     folder : path-like, optional
         Where relative paths start.
 
-    Returns
-    -------
-    Settings
-
     Raises
     ------
-    ValueError
-        A key is unknown or missing, or a value is out of its range.
-    TypeError
-        A value is of another type than its key wants.
+    ValueError, TypeError
+        A key is unknown or missing, or a value is out of its range or of another type.
     """
     if not isinstance(table, Mapping):
         raise TypeError(f"{where}: wanted a table, got {shown(table)}")

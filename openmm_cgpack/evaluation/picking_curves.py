@@ -93,8 +93,9 @@ def picking_curve(
     >>> data[3:6, 3:6, 3:6] = -1
     >>> volume = Volume(data=data, voxel_size=1, origin=(0, 0, 0))
     >>> case = PickingCase(name="clean", volume=volume, truth=truth)
-    >>> [point.scores.f for point in picking_curve([case], [DogPicker(sigma=1)])]
-    [1.0]
+    >>> points = picking_curve([case], [DogPicker(sigma=2), DogPicker(sigma=1)])
+    >>> [(point.picker.sigma, point.scores.f) for point in best_points(points)]
+    [(1.0, 1.0)]
     """
     points = []
     work = [(case, picker) for case in cases for picker in pickers]
@@ -111,20 +112,7 @@ def picking_curve(
 def best_points(points: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
     """Return the point with the highest F of each case, that of smaller sigma on a tie.
 
-    As the truth chooses it, this is an upper bound of what the method can do.
-
-    Examples
-    --------
-    >>> truth = ParticleTable(
-    ...     instance=[1], species=["a"], centre=[(4, 4, 4)], radius=[2], rotation=[np.eye(3)]
-    ... )
-    >>> data = np.zeros((9, 9, 9))
-    >>> data[3:6, 3:6, 3:6] = -1
-    >>> volume = Volume(data=data, voxel_size=1, origin=(0, 0, 0))
-    >>> case = PickingCase(name="clean", volume=volume, truth=truth)
-    >>> points = picking_curve([case], [DogPicker(sigma=2), DogPicker(sigma=1)])
-    >>> [(point.picker.sigma, point.scores.f) for point in best_points(points)]
-    [(1.0, 1.0)]
+    As the truth chooses it, this is an upper bound of what the method can do; see `picking_curve`.
     """
     best: dict[int, CurvePoint] = {id(point.case): point for point in points}
     for point in sorted(points, key=lambda point: (-point.scores.f, point.picker.sigma))[::-1]:

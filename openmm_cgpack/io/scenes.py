@@ -105,16 +105,7 @@ def save_packed(path: str | os.PathLike[str], packed: PackedScene) -> None:
 
 
 def load_scene(path: str | os.PathLike[str]) -> Scene:
-    """Read a scene, also from the file of a packed scene.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    Scene
+    """Read a scene from its file, or the placed one from that of a packed scene.
 
     Raises
     ------
@@ -125,8 +116,6 @@ def load_scene(path: str | os.PathLike[str]) -> Scene:
 
     Examples
     --------
-    The placed scene of a packing's file:
-
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> from openmm_cgpack import as_packed, Filament, place

@@ -44,15 +44,7 @@ _MICROSCOPE = ("voltage_kv", "cs_mm", "amplitude_contrast", "hand")
 
 
 def save_tilts(path: str | os.PathLike[str], tilts: TiltSeries) -> None:
-    """Write a tilt series as a stack, and what no stack holds as JSON beside it.
-
-    Parameters
-    ----------
-    path : path-like
-        The stack, ``NAME.mrcs``; the other is ``NAME.json``.
-    tilts : TiltSeries
-        The tilt series.
-    """
+    """Write a tilt series as a stack, ``NAME.mrcs``, and what no stack holds as ``NAME.json``."""
     path = Path(path)
     record: dict[str, object] = {
         "format": "openmm_cgpack tilt series",
@@ -76,23 +68,12 @@ def save_tilts(path: str | os.PathLike[str], tilts: TiltSeries) -> None:
 
 
 def load_tilts(path: str | os.PathLike[str]) -> TiltSeries:
-    """Read a tilt series that `save_tilts` wrote.
-
-    Parameters
-    ----------
-    path : path-like
-        The stack, ``NAME.mrcs``, with ``NAME.json`` beside it.
-
-    Returns
-    -------
-    TiltSeries
+    """Read a tilt series that `save_tilts` wrote, by its stack's path.
 
     Raises
     ------
-    FileNotFoundError
-        One of the two files is not there.
-    ValueError
-        They are not what `save_tilts` writes.
+    FileNotFoundError, ValueError
+        One of the two files is not there, or is not what `save_tilts` writes.
     """
     import mrcfile
 

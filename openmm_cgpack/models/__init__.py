@@ -12,13 +12,14 @@ from .molecule import (
     number_of_balls,
     single_ball,
 )
-from .structure import Balls, Structure
+from .structure import Balls, Deformable, Structure
 
 __all__ = [
     "PAPER_COVER",
     "SHAPE_COVER",
     "Balls",
     "Cover",
+    "Deformable",
     "Filament",
     "Membrane",
     "Molecule",

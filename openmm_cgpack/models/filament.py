@@ -8,14 +8,14 @@ from ..core.geometry import Curve
 from ..core.model import BallModel
 from ..core.settings import kind, setting
 from ..core.units import BOLTZMANN
-from .structure import Structure
+from .structure import Deformable
 
 ROOM_TEMPERATURE = 300.0
 """Temperature at which persistence lengths are stated, K."""
 
 
 @kind("filament")
-class Filament(Structure):
+class Filament(Deformable):
     """A straight chain of touching balls along +z, its mean at the origin.
 
     Balls at the ends have one bond, the others two. Every triple of neighbours is listed as an
@@ -40,12 +40,6 @@ class Filament(Structure):
         default=2.0,
         unit="nm",
         above=0,
-    )
-    angle_k: float = setting(
-        "bending constant of k/2 (theta - pi)²; 0 bends freely",
-        default=0.0,
-        unit="kJ/mol/rad²",
-        minimum=0,
     )
     persistence_length: float | None = setting(
         "bending stiffness as a persistence length at 300 K, in place of angle_k",

@@ -7,11 +7,11 @@ import numpy as np
 from ..core.geometry import Mesh
 from ..core.model import BallModel
 from ..core.settings import kind, setting
-from .structure import Structure
+from .structure import Deformable
 
 
 @kind("membrane")
-class Membrane(Structure):
+class Membrane(Deformable):
     """A flat mesh of balls in the xy plane, its mean at the origin.
 
     Each ball is bonded to its neighbours along x, y and both diagonals: corners have 3 bonds,
@@ -49,12 +49,6 @@ class Membrane(Structure):
         default=None,
         unit="nm",
         above=0,
-    )
-    angle_k: float = setting(
-        "bending constant of k/2 (theta - pi)²; 0 bends freely",
-        default=0.0,
-        unit="kJ/mol/rad²",
-        minimum=0,
     )
     # POPC (Kučerka, Nieh, Katsaras 2011, BBA Biomembranes 1808, 2761): 3.9 nm with head groups,
     # and 760.1 Da in 1.256 nm³, which is 1.00 g/cm³.

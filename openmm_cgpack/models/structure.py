@@ -60,3 +60,14 @@ class Structure(Balls, family=True):
     def build(self, *, seed: int | np.random.SeedSequence = 0) -> BallModel:
         """Return the ball model, named `label`; `seed` is that of what is drawn on the way."""
         raise NotImplementedError
+
+
+class Deformable(Structure):
+    """A structure that bends."""
+
+    angle_k: float = setting(
+        "bending constant of k/2 (theta - pi)²; 0 bends freely",
+        default=0.0,
+        unit="kJ/mol/rad²",
+        minimum=0,
+    )

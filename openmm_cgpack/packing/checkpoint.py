@@ -209,19 +209,8 @@ class Checkpoint:
 class Journal:
     """The outcome of everything that a stage has had done, in order.
 
-    Parameters
-    ----------
-    checkpoint : Checkpoint
-        Where it is kept, and found again.
-    stage : str
-        Name of the stage.
-    simulation : openmm.app.Simulation
-        The Simulation, at the start of the stage.
-    columns : sequence of str
-        Names of the numbers that an outcome is.
-    every : int
-        Steps after which a checkpoint is due. On one thread of the CPU platform that decides the
-        last digits.
+    An outcome is one number for each of `columns`. After `every` steps a checkpoint is due; on one
+    thread of the CPU platform that decides the last digits.
     """
 
     def __init__(
@@ -273,15 +262,7 @@ class Journal:
     def note(
         self, outcome: Sequence[Any], *, beside: Mapping[str, np.ndarray] | None = None
     ) -> None:
-        """Add an outcome, and make a checkpoint if one is due.
-
-        Parameters
-        ----------
-        outcome : sequence
-            One number for each column.
-        beside : mapping of arrays, optional
-            What the stage needs besides, to go on.
-        """
+        """Add an outcome, and make a checkpoint if one is due; `beside` is what else it needs."""
         self.entries.append(tuple(outcome))
         if self.simulation.currentStep - self.last >= self.every:
             self.last = self.simulation.currentStep

@@ -40,21 +40,7 @@ def pull_steps(
     *,
     checkpoint: str | os.PathLike[str] | None = None,
 ) -> Steps[PackedScene]:
-    """Drive a Simulation as a generator, to step it from outside: ``Packing(pull_steps(...))``.
-
-    Parameters
-    ----------
-    simulation, scene, protocol, checkpoint
-        See `pack`.
-
-    Yields
-    ------
-    Block
-
-    Returns
-    -------
-    PackedScene
-    """
+    """Drive a Simulation as a generator, to step it from outside: ``Packing(pull_steps(...))``."""
     if simulation.system.getNumParticles() != scene.n_balls:
         raise ValueError(
             f"simulation: wanted a System of the scene's {scene.n_balls} balls, "

@@ -283,18 +283,8 @@ class ShrinkingBox:
 def spans(scene: Scene, positions: np.ndarray) -> np.ndarray:
     """Return the shortest edges, (3,) nm, of a box that no body in it meets itself across.
 
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    positions : (b, 3) array
-        Ball centres, nm, every instance whole.
-
-    Returns
-    -------
-    (3,) array
-        The longest extent of any instance along each axis; fixed ones and the obstacle, which
-        keep their places, must be in a box around 0.
+    They are the longest extent of any instance along each axis, whose balls, (b, 3) nm, are all in
+    one piece; fixed ones and the obstacle, which keep their places, must be in a box around 0.
     """
     starts = scene.offsets[:-1]
     radii = scene.radii[:, None]

@@ -114,24 +114,13 @@ class Recipe(Settings):
 
 
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:
-    """Read a recipe.
-
-    Parameters
-    ----------
-    path : path-like
-        A TOML file; relative paths in it start at its folder.
-
-    Returns
-    -------
-    Recipe
-        With every default filled in.
+    """Read a recipe from a TOML file; relative paths in it start at its folder.
 
     Raises
     ------
-    ValueError
-        The file is no TOML, a key is unknown or missing, or a value is out of its range.
-    TypeError
-        A value is of another type than its key wants.
+    ValueError, TypeError
+        The file is no TOML, a key is unknown or missing, or a value is out of its range or of
+        another type.
     OSError
         The file cannot be read.
 
@@ -155,23 +144,8 @@ def recipe_from(
 ) -> Recipe:
     """Return a recipe from the nested tables of a document.
 
-    Parameters
-    ----------
-    document : dict
-        The tables. ``preset`` in ``[imaging]`` names what the rest of that table changes.
-    folder : path-like, optional
-        Where relative paths start.
-    base : Recipe, optional
-        What the document changes; keys that it does not name keep the base's values.
-
-    Returns
-    -------
-    Recipe
-
-    Raises
-    ------
-    ValueError, TypeError
-        As for `load_recipe`.
+    ``preset`` in ``[imaging]`` names what the rest of that table changes. Relative paths start at
+    `folder`. With a `base`, keys that the document does not name keep the base's values.
     """
     document = dict(document)
     imaging = document.get("imaging")
@@ -200,17 +174,7 @@ def demo_recipe() -> Recipe:
 def dump_recipe(recipe: Recipe, *, folder: str | os.PathLike[str] | None = None) -> str:
     """Return a recipe as the text of a TOML file, with all its values.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        The recipe.
-    folder : path-like, optional
-        Where the file will be; paths of structures are written relative to it.
-
-    Returns
-    -------
-    str
-        What `load_recipe` reads back as an equal recipe. Keys without a value are left out.
+    Paths of structures are written relative to `folder`, where the file will be.
 
     Examples
     --------

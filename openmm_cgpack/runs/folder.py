@@ -81,13 +81,7 @@ class RunFolder:
             raise FileNotFoundError(f"{self.path / MANIFEST}: no such file; wanted a run's folder")
 
     def file(self, name: str) -> Path:
-        """Return the path of a file that is there.
-
-        Raises
-        ------
-        FileNotFoundError
-            It is not; the message names those of the runs inside, as a crowding series has them.
-        """
+        """Return the path of a file that is there; FileNotFoundError where it is not."""
         return existing(self.path / name)
 
     def has(self, name: str) -> bool:
@@ -100,13 +94,7 @@ class RunFolder:
         return read_manifest(self.path)
 
     def part(self, key: str) -> Any:
-        """Return a part of the manifest.
-
-        Raises
-        ------
-        ValueError
-            It has no such part.
-        """
+        """Return a part of the manifest; ValueError where it has none of that name."""
         if key not in self.manifest:
             # That of a crowding series has no scene of its own.
             self.file(PACKED)
@@ -207,13 +195,7 @@ class RunFolder:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a folder.
-
-    Raises
-    ------
-    ValueError
-        It is no JSON, or no manifest.
-    """
+    """Return the manifest of a folder; ValueError where it is none."""
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))

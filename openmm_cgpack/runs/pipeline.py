@@ -29,39 +29,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(kw_only=True, eq=False)
 class Simulated:
-    """What a recipe makes, filled in stage by stage.
+    """What a recipe makes, filled in stage by stage; what a later stage makes is not there before.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        The recipe; once the scene is packed, with the platform and threads that it ran on.
-    work : pathlib.Path, optional
-        Folder for the scene as it was placed and for checkpoints; what is there already is gone
-        on from.
-    watch : callable, optional
-        Called after every block of the packing; see `pack_scene`.
-    progress : bool, optional
-        Whether to show progress bars on standard error.
-    models : list of (BallModel, int)
-        The ball models, and how many instances of each.
-    scene : Scene
-        The scene as it was placed.
-    packed : PackedScene
-        The scene after packing.
-    frames : list of (b, 3) float32 arrays
-        Ball centres on the way, nm.
-    poses : Poses
-        Rigid transforms of all instances.
-    density : Volume
-        Da/nm³.
-    labels : Labels
-        Instance and semantic masks on the density's grid.
-    particles : ParticleTable
-        Every instance, in the files' frame.
-    rendered : Rendered
-        The tomogram with and without noise, and the tilt series where there is one.
-    seconds : dict
-        Time that each stage took.
+    `recipe` has, once the scene is packed, the platform and threads that it ran on. `work` is the
+    folder for the scene as it was placed and for checkpoints, `frames` are ball centres on the way,
+    (b, 3) nm, `density` is in Da/nm³, `labels` are on its grid, `particles` is in the files' frame,
+    and `seconds` is the time that each stage took.
     """
 
     recipe: Recipe
@@ -254,13 +227,6 @@ def simulate_series(
     ------
     Simulated
         Its recipe has the fractions up to its own, and makes it again as the last one.
-
-    Raises
-    ------
-    ValueError, TypeError, StructureError, OSError
-        A file that the recipe names is not good.
-    PlacementError, PackingError
-        The scene could not be made.
 
     Examples
     --------

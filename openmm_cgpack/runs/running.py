@@ -107,7 +107,7 @@ def resume(
     watch: Watch | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Go on with a run that did not come to its end.
+    """Go on with a run that did not come to its end; return what ``manifest.json`` holds.
 
     On the Reference platform, and on the CPU platform with one thread, it ends with the files of
     a run that was not interrupted, byte for byte but for the times in the manifest.
@@ -119,15 +119,8 @@ def resume(
     recipe : Recipe or path-like, optional
         The run's recipe with other tables `LATER`: the run goes on with these and the packing that
         it has.
-    force : bool, optional
-        Whether a folder that an earlier run wrote is replaced.
-    hook, watch, progress : optional
+    force, hook, watch, progress : optional
         See `run`.
-
-    Returns
-    -------
-    dict
-        What ``manifest.json`` holds.
 
     Raises
     ------
@@ -209,7 +202,7 @@ def render_again(
     """Make another tomogram of a run's density, on the same grid and so with the same masks.
 
     The new files are in ``OUT/renders/NAME``, with ``imaging.toml``, which makes them again, and
-    the run's manifest names them all under ``"renders"``.
+    the run's manifest names them all under ``"renders"``; what it says of this one is returned.
 
     Parameters
     ----------
@@ -225,19 +218,12 @@ def render_again(
     progress : bool, optional
         Whether to show progress bars on standard error.
 
-    Returns
-    -------
-    dict
-        What the manifest says of the render.
-
     Raises
     ------
     FileExistsError
         There is a render of that name, and it may not be replaced.
-    FileNotFoundError
-        `out` lacks a file of a run.
-    ValueError, TypeError, OSError
-        A file is not good.
+    FileNotFoundError, ValueError, TypeError
+        `out` lacks a file of a run, or a file is not good.
     """
     run_folder, imaging = RunFolder(out), Path(imaging)
     name = imaging.stem if name is None else name
