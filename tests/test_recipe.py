@@ -98,6 +98,16 @@ def read(tmp_path, text):
         (CHAIN + CHAIN, ['"filament"', "a name of its own"]),
         ("[filament]\nn_balls = 4\n", "[[filament]]: wanted tables"),
         (CHAIN + "[[start]]\n", "[start]: wanted a table"),
+        # What later stages would refuse is found now, and not after the packing.
+        (CHAIN + "[imaging.transfer]\ndefocus_um = -3\n", ["defocus_um", ">= 0", "-3"]),
+        (CHAIN + "[imaging.transfer]\namplitude_contrast = 1\n", ["amplitude_contrast", "< 1"]),
+        (
+            CHAIN
+            + '[imaging]\nkind = "tilt_series"\n[imaging.microscope.scheme]\ntilt_min_deg = 70\n',
+            ["[imaging.microscope.scheme]", "tilt_min_deg", "70 and 60"],
+        ),
+        (CHAIN + "[pack.lennard_jones]\nswitch = 70\n", ["[pack.lennard_jones]", "switch", "61"]),
+        (CHAIN + '[pack]\nkind = "dense"\nfraction = 0.2\n', ["Dense", "open"]),
         ("[[molecule]]\ncount = 1\n", ["one of species, pdb and id", "none"]),
         ('[[molecule]]\nspecies = "a/b.cif"\ncount = 1\n', ["a/b.cif", "files are for pdb"]),
         ('[[molecule]]\nspecies = "mine.PDB"\ncount = 1\n', ["mine.PDB", "files are for pdb"]),
