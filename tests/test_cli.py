@@ -185,6 +185,7 @@ def test_coarse_grain_keeps_what_is_there(capsys, tmp_path):
 
 def test_coarse_grain_refuses(capsys, tmp_path):
     assert "--seed" in fails(capsys, "coarse-grain", "3hhb", "--seed", "-5")
+    assert "waters: means nothing" in fails(capsys, "coarse-grain", "3hhb", "--waters")
     assert "none.pdb" in fails(capsys, "coarse-grain", tmp_path / "none.pdb")
     assert main(["coarse-grain", "3hhb", "-o", str(tmp_path / "a.xyz")]) == 2
     assert ".bild or .cmm" in capsys.readouterr().err

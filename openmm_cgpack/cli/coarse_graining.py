@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..models import Cover
+from ..models import Cover, Molecule
 from ..structures import Reading
 from .options import add_settings, from_options
 
@@ -32,18 +32,18 @@ def add(commands: Any) -> None:
 def _coarse_grain(options: argparse.Namespace) -> None:
     from ..core.units import ANGSTROM_PER_NM
     from ..models import coarse_grain
-    from ..structures import library, load_structure
+    from ..structures import library
 
     if options.out is not None and os.path.lexists(options.out) and not options.force:
         raise FileExistsError(f"{options.out}: exists; give another file, or --force to replace it")
     if options.seed < 0:
         raise ValueError(f"--seed: wanted a whole number >= 0, got {options.seed}")
-    cover, reading = from_options(Cover, options), from_options(Reading, options)
-    if not os.path.exists(options.file) and options.file in library:
-        structure = library.load(options.file)
-    else:
-        structure = load_structure(options.file, reading)
-    model = coarse_grain(structure, cover, seed=options.seed)
+    values = vars(from_options(Cover, options)) | vars(from_options(Reading, options))
+    shipped = not os.path.exists(options.file) and options.file in library
+    which = {"species" if shipped else "pdb": options.file}
+    molecule = Molecule(**which, **values)
+    structure = molecule.read()
+    model = coarse_grain(structure, molecule, seed=options.seed)
     print(f"{structure.name}: {structure.n_atoms} atoms, {structure.mass / 1e3:.1f} kDa")
     print("ball        x/Å       y/Å       z/Å  radius/Å")
     centres = (model.positions + structure.file_origin) * ANGSTROM_PER_NM
