@@ -107,6 +107,8 @@ def read(tmp_path, text):
             ["[imaging.microscope.scheme]", "tilt_min_deg", "70 and 60"],
         ),
         (CHAIN + "[pack.lennard_jones]\nswitch = 70\n", ["[pack.lennard_jones]", "switch", "61"]),
+        (CHAIN + '[pack]\nkind = ["dense"]\n', ["[pack]", "kind", "wanted one of dense, pull"]),
+        (CHAIN + "[imaging]\nkind = {}\n", ["[imaging]", "kind", "one_step"]),
         (CHAIN + '[pack]\nkind = "dense"\nfraction = 0.2\n', ["Dense", "open"]),
         ("[[molecule]]\ncount = 1\n", ["one of species, pdb and id", "none"]),
         ('[[molecule]]\nspecies = "a/b.cif"\ncount = 1\n', ["a/b.cif", "files are for pdb"]),

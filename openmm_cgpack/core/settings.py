@@ -21,6 +21,7 @@ where it is defined: see `kind`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import math
 import numbers
@@ -175,7 +176,7 @@ def family_of(cls: type[Settings]) -> type[Settings]:
 
 def kind_named(family: type[Value], name: Any, *, where: str = "kind") -> type[Value]:
     """Return the class of a family by its name, or raise ValueError with the names there are."""
-    if name not in family.kinds:
+    if not (isinstance(name, str) and name in family.kinds):
         raise ValueError(f"{where}: wanted one of {', '.join(family.kinds)}, got {shown(name)}")
     return family.kinds[name]  # type: ignore[return-value]
 
@@ -187,11 +188,10 @@ def settings_fields(cls: type[Settings]) -> list[dataclasses.Field[Any]]:
     return sorted(found, key=lambda f: next(n for n, names in enumerate(own) if f.name in names))
 
 
+@functools.cache
 def hints_of(cls: type[Settings]) -> dict[str, Any]:
     """Return the types of a settings class' fields."""
-    if "_hints" not in vars(cls):
-        cls._hints = get_type_hints(cls)  # type: ignore[attr-defined]
-    return cls._hints  # type: ignore[attr-defined]
+    return get_type_hints(cls)
 
 
 def default_of(cls: type[Settings], name: str) -> Any:
