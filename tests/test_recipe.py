@@ -92,6 +92,7 @@ def read(tmp_path, text):
         (CHAIN + "[imaging]\nsnr = inf\n", ["snr", "finite", "inf"]),
         (CHAIN + "[imaging.wedge]\ntilt_max_deg = 91\n", ["tilt_max_deg", "<= 90", "91"]),
         (CHAIN + "count = -1\n", ["count", ">= 1", "-1"]),
+        (CHAIN + "count = 1" + 400 * "0" + "\n", ["count", ">= 1, finite"]),
         (CHAIN + '[pack]\nrigidity = "stiff"\n', ["rigidity", '"bonds" or "constraints"', "stiff"]),
         (CHAIN + "[density]\nbox = [10, 20]\n", ["box", "3 numbers", "[10, 20]"]),
         (CHAIN + "[density]\nbox = [10, 20, nan]\n", ["box", "nan"]),

@@ -21,7 +21,6 @@ where it is defined: see `kind`.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
 import math
 import numbers
@@ -188,10 +187,11 @@ def settings_fields(cls: type[Settings]) -> list[dataclasses.Field[Any]]:
     return sorted(found, key=lambda f: next(n for n, names in enumerate(own) if f.name in names))
 
 
-@functools.cache
 def hints_of(cls: type[Settings]) -> dict[str, Any]:
     """Return the types of a settings class' fields."""
-    return get_type_hints(cls)
+    if "_hints" not in vars(cls):
+        cls._hints = get_type_hints(cls)  # type: ignore[attr-defined]
+    return cls._hints  # type: ignore[attr-defined]
 
 
 def default_of(cls: type[Settings], name: str) -> Any:
@@ -294,14 +294,15 @@ def _check_number(number: float, hint: Any, field: dataclasses.Field[Any]) -> No
     low, above, high, below = (
         field.metadata[name] for name in ("minimum", "above", "maximum", "below")
     )
-    good = math.isfinite(number)
+    finite = math.isfinite(_float(number))
+    good = finite
     good = good and (low is None or number >= low)
     good = good and (above is None or number > above)
     good = good and (high is None or number <= high)
     good = good and (below is None or number < below)
     if not good:
         wanted = f"{words(hint)} {limits(field)}".rstrip()
-        if not math.isfinite(number):
+        if not finite:
             wanted = f"{wanted}, finite"
         raise ValueError(f"{field.name}: wanted {wanted}, got {shown(number)}")
 
