@@ -347,7 +347,7 @@ def _converted_tuple(value: Any, members: tuple[Any, ...]) -> Any:
     return _NOT_OF_TYPE if any(c is _NOT_OF_TYPE for c in converted) else converted
 
 
-def _float(value: numbers.Real) -> float:
+def _float(value: numbers.Real | float) -> float:
     try:
         return float(value)
     except OverflowError:
