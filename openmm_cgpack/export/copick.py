@@ -31,11 +31,12 @@ MULTILABEL = "all"
 
 @kind("copick")
 class Copick(PointFormat):
-    """A copick project with one run.
+    """A copick project, to which every export adds its run.
 
     Places are in Å, the first voxel's centre at 0; the 3 x 3 part of a pick's transformation is
     the rotation from the body frame to the tomogram's. The number of an instance is the same in
-    picks, filaments, meshes and masks; the label of an object is its number in the semantic mask.
+    picks, filaments, meshes and masks; the label of an object is its number in the segmentation of
+    all species, and in a project of one run in the semantic mask.
     Objects of copick have no underscores and blanks in their names: ``metadata`` of each object
     holds the name of its species.
 
@@ -44,31 +45,39 @@ class Copick(PointFormat):
     segmentation, and one multilabel segmentation names all.
 
     ``copick_config.json`` holds the absolute path of the folder, as copick wants it: edit
-    ``overlay_root`` after moving the folder.
+    ``overlay_root`` after moving the folder. Where a project has one, only the objects that it does
+    not know are added to it: a species is the object that names it in ``metadata``, or that has its
+    name.
     """
 
-    def save(
-        self, folder: str | os.PathLike[str], truth: GroundTruth, tilts: TiltSeries | None = None
-    ) -> Path:
-        """Write the project whole or not at all; its configuration holds the final path."""
-        self.check(truth, tilts)
-        with atomic_folder(folder) as temporary:
-            self._write(temporary, truth, Path(folder).resolve())
-        return Path(folder)
+    names_runs = True
+    merged = (CONFIG,)
 
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
-        """Write the project."""
-        self._write(folder, truth, folder.resolve())
+        """Write a project of this run alone."""
+        self._write(folder, truth, _config(truth, folder), truth.file_names)
 
-    def _write(self, folder: Path, truth: GroundTruth, place: Path) -> None:
+    def add(
+        self, project: SharedFolder, truth: GroundTruth, tilts: TiltSeries | None = None
+    ) -> None:
+        """Write the run, and the configuration with the objects that it lacked."""
+        config, names = _config(truth, project.path), dict(truth.file_names)
+        if (there := project.shared_file(CONFIG)) is not None:
+            config, names = _joined(there, config, truth.name)
+        self._write(project.stage, truth, config, names)
+
+    def _write(
+        self, folder: Path, truth: GroundTruth, config: dict[str, Any], names: dict[str, str]
+    ) -> None:
+        """Write a run; `names` are those of its species' objects in the configuration."""
+        labels = {entry["name"]: entry["label"] for entry in config["pickable_objects"]}
         root = folder / "ExperimentRuns" / truth.name
-        _write_volumes(root, truth)
-        for species in truth.species:
-            self._write_objects(root, truth, species)
-        (folder / CONFIG).write_text(json.dumps(_config(truth, place), indent=1) + "\n")
+        _write_volumes(root, truth, {species: (name, labels[name]) for species, name in names.items()})
+        for species, name in names.items():
+            self._write_objects(root, truth, species, name)
+        (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
-    def _write_objects(self, root: Path, truth: GroundTruth, species: str) -> None:
-        name = truth.file_names[species]
+    def _write_objects(self, root: Path, truth: GroundTruth, species: str, name: str) -> None:
         head = {
             "pickable_object_name": name,
             "user_id": USER,
@@ -83,7 +92,8 @@ class Copick(PointFormat):
             return root / kind / f"{USER}_{SESSION}_{name}{suffix}"
 
         def write(kind: str, content: dict[str, Any]) -> None:
-            place(kind, ".json").write_text(json.dumps({**head, **content}) + "\n")
+            text = json.dumps({**head, **content}) + "\n"
+            place(kind, ".json").write_text(text, encoding="utf-8")
 
         numbers = truth.particles.instance[truth.rows(species)].tolist()
         if surfaces := {i: truth.surfaces[i] for i in numbers if i in truth.surfaces}:
@@ -101,6 +111,7 @@ class Copick(PointFormat):
 
 
 def _config(truth: GroundTruth, place: Path) -> dict[str, Any]:
+    """Return the configuration of a project of one run, which is to be at a place."""
     colours = species_bytes(len(truth.species))
     objects = []
     for label, (species, name) in enumerate(truth.file_names.items(), start=1):
@@ -130,9 +141,53 @@ def _config(truth: GroundTruth, place: Path) -> dict[str, Any]:
         "pickable_objects": objects,
         "user_id": USER,
         "session_id": SESSION,
-        "overlay_root": f"local://{place}",
+        "overlay_root": f"local://{place.resolve()}",
         "overlay_fs_args": {"auto_mkdir": True},
     }
+
+
+def _joined(
+    there: Path, ours: dict[str, Any], run: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a project's configuration with a run's objects, and their names by species.
+
+    What it says already stays; where that is not what the run would say, a note says so.
+    """
+    try:
+        config = json.loads(there.read_text(encoding="utf-8-sig"))
+        objects = config["pickable_objects"]
+        # copick's own defaults.
+        labels = {entry["name"]: entry.get("label", 1) for entry in objects}
+        known = {(entry.get("metadata") or {}).get("species"): entry for entry in objects}
+        named = {entry["name"]: entry for entry in objects}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{there}: wanted the configuration of a copick project ({error!r})") from None
+    names: dict[str, str] = {}
+    for wanted in ours["pickable_objects"]:
+        species = wanted["metadata"]["species"]
+        entry = known.get(species)
+        if entry is None:
+            entry = named.get(wanted["name"])
+            if entry is not None and (entry.get("metadata") or {}).get("species"):
+                # Another species, whose plain name is the same.
+                entry = None
+        if entry is None:
+            taken = unique_names([*named, wanted["name"]])
+            label = max((held for held in labels.values() if held), default=0) + 1
+            entry = {**wanted, "name": taken.get(wanted["name"], wanted["name"]), "label": label}
+            objects.append(entry)
+            named[entry["name"]], labels[entry["name"]] = entry, label
+        elif list(labels.values()).count(labels[entry["name"]]) > 1 or not labels[entry["name"]]:
+            raise ValueError(f"{there}: object {entry['name']!r}: wanted a label of its own")
+        _tell_differences(there, entry, wanted)
+        names[species] = entry["name"]
+    for key, value in {"runs": run, "voxel_spacings": spacing}.items():
+        if config.get(key) and value not in config[key]:
+            config[key].append(value)
+    roots = {config.get(key) for key in ("overlay_root", "static_root")}
+    if ours["overlay_root"] not in roots:
+        _log.warning("cgpack: note: %s: its roots are elsewhere; edit overlay_root", there)
+    return config, names
 
 
 def _write_volumes(root: Path, truth: GroundTruth) -> None:

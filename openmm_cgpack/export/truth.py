@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -110,6 +112,17 @@ class GroundTruth:
         """Number of the species of every row of `particles`, (n,)."""
         numbers = {name: number for number, name in enumerate(self.species, start=1)}
         return np.array([numbers[name] for name in self.particles.species.tolist()], np.int64)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the scene, the masks, the density and the tomogram, whatever their name."""
+        every = hashlib.sha256(repr((self.species, self.grid.shape)).encode())
+        images = [self.maps[key] for key in ("density", "tomogram") if key in self.maps]
+        every.update(np.ascontiguousarray(self.balls).data)
+        for volume in (self.instances, self.semantic, *images):
+            every.update(repr(volume.voxel_size).encode())
+            every.update(np.ascontiguousarray(volume.data).data)
+        return every.hexdigest()
 
     def kind(self, species: str) -> str:
         """Return ``"molecule"``, ``"filament"`` (its instances have lines) or ``"membrane"``."""
