@@ -107,7 +107,7 @@ def opened_to_read(path):
             continue
         given = [*node.args, *(keyword.value for keyword in node.keywords)]
         texts = [value.value for value in given if isinstance(value, ast.Constant)]
-        writes = any(re.fullmatch(r"[wxab+]+", str(text)) for text in texts)
+        writes = any(re.fullmatch(r"r?b?[wxa+]b?[+]?", str(text)) for text in texts)
         called = ast.unparse(node.func)
         method = called.rpartition(".")[2] if isinstance(node.func, ast.Attribute) else ""
         if method in READ or ("open" in (method, called) and called != "os.open" and not writes):
