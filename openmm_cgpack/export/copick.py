@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
+import logging
+import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,13 @@ from ..core.tilts import TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import LabelVolume
 from ..io.balls_and_meshes import write_glb
-from ..io.files import atomic_folder
 from ..io.omezarr import write_ome_zarr
+from ..io.sharing import SharedFolder
+from ..io.volumes import MOST_LABELS
 from .formats import PointFormat
 from .truth import GroundTruth, unique_names
+
+_log = logging.getLogger(__name__)
 
 CONFIG = "copick_config.json"
 USER = "cgpack"
@@ -61,18 +66,27 @@ class Copick(PointFormat):
         self, project: SharedFolder, truth: GroundTruth, tilts: TiltSeries | None = None
     ) -> None:
         """Write the run, and the configuration with the objects that it lacked."""
-        config, names = _config(truth, project.path), dict(truth.file_names)
-        if (there := project.shared_file(CONFIG)) is not None:
-            config, names = _joined(there, config, truth.name)
+        config, names = _config(truth, project.path), truth.file_names
+        there = project.shared_file(CONFIG)
+        if there is not None:
+            try:
+                config, names = _joined(there, config, truth.name)
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                raise ValueError(
+                    f"{there}: wanted the configuration of a copick project ({error!r})"
+                ) from None
         self._write(project.stage, truth, config, names)
+        if there is not None and config == json.loads(_text_of(there)):
+            # Nothing was added: as it is laid out, it stays.
+            shutil.copyfile(there, project.stage / CONFIG)
 
     def _write(
         self, folder: Path, truth: GroundTruth, config: dict[str, Any], names: dict[str, str]
     ) -> None:
         """Write a run; `names` are those of its species' objects in the configuration."""
-        labels = {entry["name"]: entry["label"] for entry in config["pickable_objects"]}
+        labels = {entry["name"]: _label(entry) for entry in config["pickable_objects"]}
         root = folder / "ExperimentRuns" / truth.name
-        _write_volumes(root, truth, {species: (name, labels[name]) for species, name in names.items()})
+        _write_volumes(root, truth, names, [labels[names[species]] for species in truth.species])
         for species, name in names.items():
             self._write_objects(root, truth, species, name)
         (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
@@ -146,51 +160,62 @@ def _config(truth: GroundTruth, place: Path) -> dict[str, Any]:
     }
 
 
-def _joined(
-    there: Path, ours: dict[str, Any], run: str
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return a project's configuration with a run's objects, and their names by species.
+def _joined(there: Path, ours: dict[str, Any], run: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a project's configuration with a run's objects added, and their names by species.
 
-    What it says already stays; where that is not what the run would say, a note says so.
+    What it says already stays; where the run would say something else, a note tells.
     """
-    try:
-        config = json.loads(there.read_text(encoding="utf-8-sig"))
-        objects = config["pickable_objects"]
-        # copick's own defaults.
-        labels = {entry["name"]: entry.get("label", 1) for entry in objects}
-        known = {(entry.get("metadata") or {}).get("species"): entry for entry in objects}
-        named = {entry["name"]: entry for entry in objects}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{there}: wanted the configuration of a copick project ({error!r})") from None
+    config = json.loads(_text_of(there))
+    objects = config["pickable_objects"]
     names: dict[str, str] = {}
     for wanted in ours["pickable_objects"]:
         species = wanted["metadata"]["species"]
-        entry = known.get(species)
+        entry = next((one for one in objects if _stands_for(one, species, wanted["name"])), None)
+        labels = [_label(held) for held in objects]
         if entry is None:
-            entry = named.get(wanted["name"])
-            if entry is not None and (entry.get("metadata") or {}).get("species"):
-                # Another species, whose plain name is the same.
-                entry = None
-        if entry is None:
-            taken = unique_names([*named, wanted["name"]])
-            label = max((held for held in labels.values() if held), default=0) + 1
-            entry = {**wanted, "name": taken.get(wanted["name"], wanted["name"]), "label": label}
+            name = unique_names([species], taken=[held["name"] for held in objects])[species]
+            entry = {**wanted, "name": name, "label": max(labels, default=0) + 1}
             objects.append(entry)
-            named[entry["name"]], labels[entry["name"]] = entry, label
-        elif list(labels.values()).count(labels[entry["name"]]) > 1 or not labels[entry["name"]]:
-            raise ValueError(f"{there}: object {entry['name']!r}: wanted a label of its own")
-        _tell_differences(there, entry, wanted)
+        elif labels.count(_label(entry)) > 1 or not _label(entry):
+            raise ValueError(f"object {entry['name']!r}: wanted a label of its own")
+        for key in ("is_particle", "radius"):
+            theirs, own = entry.get(key), wanted[key]
+            if (
+                theirs is not None
+                and own is not None
+                and not math.isclose(theirs, own, rel_tol=0.01)
+            ):
+                words = f"{entry['name']!r} keeps its {key}, {theirs}; this run's is {own}"
+                _log.warning("cgpack: note: %s: %s", there, words)
         names[species] = entry["name"]
-    for key, value in {"runs": run, "voxel_spacings": spacing}.items():
-        if config.get(key) and value not in config[key]:
-            config[key].append(value)
-    roots = {config.get(key) for key in ("overlay_root", "static_root")}
-    if ours["overlay_root"] not in roots:
-        _log.warning("cgpack: note: %s: its roots are elsewhere; edit overlay_root", there)
+    if config.get("runs") is not None and run not in config["runs"]:
+        # An index, where there is one, is all that copick sees.
+        config["runs"].append(run)
+    if ours["overlay_root"] not in (config.get("overlay_root"), config.get("static_root")):
+        words = "its roots are elsewhere, copick does not see this run; edit overlay_root"
+        _log.warning("cgpack: note: %s: %s", there, words)
     return config, names
 
 
-def _write_volumes(root: Path, truth: GroundTruth) -> None:
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig")
+
+
+def _stands_for(entry: dict[str, Any], species: str, name: str) -> bool:
+    """Return whether an object is a species: it says so, or says nothing and has its name."""
+    said = (entry.get("metadata") or {}).get("species")
+    return said == species or (said is None and entry["name"] == name)
+
+
+def _label(entry: dict[str, Any]) -> int:
+    """Return the label of an object; copick takes 1 where there is none."""
+    return entry.get("label", 1) or 0
+
+
+def _write_volumes(
+    root: Path, truth: GroundTruth, objects: dict[str, str], labels: list[int]
+) -> None:
+    """Write maps and segmentations; `labels` are those of the species in the project."""
     spacing = f"{truth.grid.voxel_size * ANGSTROM_PER_NM:.3f}"
     tomograms = root / f"VoxelSpacing{spacing}"
     segmentations = root / "Segmentations"
@@ -202,8 +227,10 @@ def _write_volumes(root: Path, truth: GroundTruth) -> None:
         write_ome_zarr(tomograms / f"{names[name]}.zarr", volume)
     stem = f"{spacing}_{USER}_{SESSION}"
     everything = segmentations / f"{stem}_{MULTILABEL}-multilabel.zarr"
-    write_ome_zarr(everything, truth.semantic)
-    for label, name in enumerate(truth.file_names.values(), start=1):
+    numbers = np.array([0, *labels])
+    numbers = numbers.astype(np.uint16 if numbers.max() <= MOST_LABELS else np.uint32)
+    write_ome_zarr(everything, _like(truth.semantic, numbers[truth.semantic.data]))
+    for label, name in enumerate(objects.values(), start=1):
         mine = truth.semantic.data == label
         file = f"{stem}_{name}.zarr"
         binary = _like(truth.instances, mine.astype(np.uint16))

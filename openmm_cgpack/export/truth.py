@@ -261,8 +261,8 @@ def plain_name(name: str) -> str:
     return plain
 
 
-def unique_names(names: Iterable[str]) -> dict[str, str]:
-    """Return a plain name for each name, no two of them alike.
+def unique_names(names: Iterable[str], *, taken: Iterable[str] = ()) -> dict[str, str]:
+    """Return a plain name for each name, no two of them alike, and none of those that are taken.
 
     Of names that become alike, or differ in case only, which some file systems do not tell apart,
     the later ones get a number.
@@ -273,14 +273,14 @@ def unique_names(names: Iterable[str]) -> dict[str, str]:
     {'a b': 'a-b', 'a_b': 'a-b-2', 'A-b': 'A-b-3'}
     """
     result: dict[str, str] = {}
-    taken: set[str] = set()
+    used = {name.lower() for name in taken}
     for name in names:
         plain = base = plain_name(name)
         number = 2
         # copick keeps the ending for its own use.
-        while plain.lower() in taken or plain.endswith("-multilabel"):
+        while plain.lower() in used or plain.endswith("-multilabel"):
             plain = f"{base}-{number}"
             number += 1
-        taken.add(plain.lower())
+        used.add(plain.lower())
         result[name] = plain
     return result

@@ -71,7 +71,7 @@ class SharedFolder:
         self._root = path / HOME / _NEW
         self.stage = self._root / record.place
         self.stage.mkdir(parents=True)
-        self._counts = {"new": 0, "replaced": 0, "removed": 0}
+        self._counts = dict.fromkeys(("new", "replaced", "extended", "removed"), 0)
 
     @property
     def place(self) -> Path:
@@ -133,7 +133,8 @@ class SharedFolder:
         self._write({**before, **pending})
         for name in new:
             path = staged[name]
-            self._counts["replaced" if os.path.lexists(path) else "new"] += 1
+            what = "extended" if self.shares(name) else "replaced"
+            self._counts[what if os.path.lexists(path) else "new"] += 1
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir() and not path.is_symlink():
                 path.rename(self.path / HOME / f"{_NEW}-old")
