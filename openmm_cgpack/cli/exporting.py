@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from ..export import Export, Format, export_run, view
@@ -40,7 +41,12 @@ def _add_run_and_formats(parser: argparse.ArgumentParser, names: Any, default: s
 def _export(options: argparse.Namespace) -> None:
     settings = from_options(Export, options)
     written = export_run(
-        options.out, options.formats, settings, folder=options.to, force=options.force
+        options.out,
+        options.formats,
+        settings,
+        folder=options.to,
+        force=options.force,
+        tell=lambda line: print(line, file=sys.stderr),
     )
     _print(written)
 

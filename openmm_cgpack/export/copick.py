@@ -17,8 +17,9 @@ from ..core.tilts import TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import LabelVolume
 from ..io.balls_and_meshes import write_glb
+from ..io.inputs import read_json
 from ..io.omezarr import write_ome_zarr
-from ..io.sharing import SharedFolder
+from ..io.shared_folders import SharedFolder
 from ..io.volumes import MOST_LABELS
 from .formats import PointFormat
 from .truth import GroundTruth, unique_names
@@ -26,6 +27,8 @@ from .truth import GroundTruth, unique_names
 _log = logging.getLogger(__name__)
 
 CONFIG = "copick_config.json"
+WANTED = "the configuration of a copick project"
+
 USER = "cgpack"
 SESSION = "0"
 """What copick writes for results that a tool made."""
@@ -69,14 +72,13 @@ class Copick(PointFormat):
         config, names = _config(truth, project.path), truth.file_names
         there = project.shared_file(CONFIG)
         if there is not None:
+            held = read_json(there, wanted=WANTED)
             try:
-                config, names = _joined(there, config, truth.name)
+                config, names = _joined(there, held, config, truth.name)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise ValueError(
-                    f"{there}: wanted the configuration of a copick project ({error!r})"
-                ) from None
+                raise ValueError(f"{there}: wanted {WANTED} ({error!r})") from None
         self._write(project.stage, truth, config, names)
-        if there is not None and config == json.loads(_text_of(there)):
+        if there is not None and config == read_json(there, wanted=WANTED):
             # Nothing was added: as it is laid out, it stays.
             shutil.copyfile(there, project.stage / CONFIG)
 
@@ -160,12 +162,13 @@ def _config(truth: GroundTruth, place: Path) -> dict[str, Any]:
     }
 
 
-def _joined(there: Path, ours: dict[str, Any], run: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return a project's configuration with a run's objects added, and their names by species.
+def _joined(
+    there: Path, config: dict[str, Any], ours: dict[str, Any], run: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a project's configuration with a run's objects in it, and their names by species.
 
     What it says already stays; where the run would say something else, a note tells.
     """
-    config = json.loads(_text_of(there))
     objects = config["pickable_objects"]
     names: dict[str, str] = {}
     for wanted in ours["pickable_objects"]:
@@ -195,10 +198,6 @@ def _joined(there: Path, ours: dict[str, Any], run: str) -> tuple[dict[str, Any]
         words = "its roots are elsewhere, copick does not see this run; edit overlay_root"
         _log.warning("cgpack: note: %s: %s", there, words)
     return config, names
-
-
-def _text_of(path: Path) -> str:
-    return path.read_text(encoding="utf-8-sig")
 
 
 def _stands_for(entry: dict[str, Any], species: str, name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar
@@ -15,7 +15,7 @@ import numpy as np
 from ..core.settings import Settings, kind_named, setting
 from ..core.tilts import TiltSeries
 from ..io import write_mrc, write_particles
-from ..io.sharing import SharedFolder, sharing
+from ..io.shared_folders import SharedFolder, sharing
 from ..io.volumes import write_mask
 from ..runs.folder import INSTANCES, PARTICLES, SEMANTIC, TOMOGRAM, RunFolder
 from .truth import GroundTruth, load_truth
@@ -130,7 +130,7 @@ class Format(Settings, family=True):
             The format cannot hold this; see `refuses`.
         FileExistsError
             The folder holds another run of that name, or files that would have to go; see
-            `openmm_cgpack.io.sharing`.
+            `openmm_cgpack.io.shared_folders`.
         """
         self.check(truth, tilts)
         return _save([(self, Path(folder))], truth, tilts, force=force)[0]
@@ -192,6 +192,8 @@ class Export(Settings):
 
 EVERYTHING = Export()
 
+Tell = Callable[[str], None]
+
 
 def export_run(
     out: str | os.PathLike[str],
@@ -200,6 +202,7 @@ def export_run(
     *,
     folder: str | os.PathLike[str] | None = None,
     force: bool = False,
+    tell: Tell | None = None,
 ) -> dict[str, Path]:
     """Write the ground truth of a run in the formats of other programs.
 
@@ -216,6 +219,8 @@ def export_run(
         one: see `Format.save`.
     force : bool, optional
         Whether files that are there under the same names are replaced, whoever wrote them.
+    tell : callable, optional
+        Called with a line for each format that says what was added, replaced and kept.
 
     Returns
     -------
@@ -253,6 +258,7 @@ def export_run(
         chosen,
         tilts,
         force=force,
+        tell=tell,
         identity=identity,
         source=run.path,
     )
@@ -265,6 +271,7 @@ def export_truth(
     *,
     tilts: TiltSeries | None = None,
     force: bool = False,
+    tell: Tell | None = None,
 ) -> dict[str, Path]:
     """Write what is known of a tomogram in the formats of other programs.
 
@@ -281,6 +288,8 @@ def export_truth(
         The tilt series.
     force : bool, optional
         Whether files that are there under the same names are replaced, whoever wrote them.
+    tell : callable, optional
+        Called with a line for each format that says what was added, replaced and kept.
 
     Returns
     -------
@@ -294,7 +303,9 @@ def export_truth(
     FileExistsError
         What is there would have to go; nothing is written then.
     """
-    return _export(truth, Path(folder), formats, tilts, force=force, identity=truth.digest)
+    return _export(
+        truth, Path(folder), formats, tilts, force=force, tell=tell, identity=truth.digest
+    )
 
 
 def _export(
@@ -304,12 +315,13 @@ def _export(
     tilts: TiltSeries | None,
     *,
     force: bool,
+    tell: Tell | None,
     identity: str,
     source: Path | None = None,
 ) -> dict[str, Path]:
     chosen = {one.kind: one for one in chosen_formats(formats, truth, tilts, viewers=False)}
     places = [(one, folder / name) for name, one in chosen.items()]
-    saved = _save(places, truth, tilts, force=force, identity=identity, source=source)
+    saved = _save(places, truth, tilts, force=force, tell=tell, identity=identity, source=source)
     return dict(zip(chosen, saved, strict=True))
 
 
@@ -319,6 +331,7 @@ def _save(
     tilts: TiltSeries | None,
     *,
     force: bool,
+    tell: Tell | None = None,
     identity: str | None = None,
     source: Path | None = None,
 ) -> list[Path]:
@@ -349,7 +362,8 @@ def _save(
             project.check()
         for _, place in places:
             projects[place].put()
-            _log.info("%s", projects[place])
+            if tell is not None:
+                tell(str(projects[place]))
     return [projects[place].place for _, place in places]
 
 

@@ -15,7 +15,7 @@ from ..core.tilts import TiltSeries
 from ..core.transforms import euler_angles
 from ..core.units import ANGSTROM_PER_NM
 from ..io import write_mrc
-from ..io.sharing import SharedFolder, things
+from ..io.shared_folders import SharedFolder, things
 from ..io.star import join_star, lines_of, read_star, write_star
 from ..io.tilts import write_tilt_stack
 from .formats import PointFormat
@@ -73,7 +73,7 @@ class Relion5(PointFormat):
         names = _Names.of(project, truth, tilts)
         self._write(project.stage, truth, tilts, names)
         staged = (path.relative_to(project.stage).as_posix() for path in things(project.stage))
-        before = {} if project.old is None else project.old.notes["rows"]
+        before = {} if project.old is None else project.old.notes.get("rows", {})
         rows: dict[str, str | None] = {}
         for name in sorted({*filter(project.shares, staged), *before}):
             new, there = project.stage / name, project.shared_file(name)
@@ -203,8 +203,8 @@ class _Names:
     def of(project: SharedFolder, truth: GroundTruth, tilts: TiltSeries | None) -> _Names:
         """Return those that other runs of a project brought, and new ones for what is new."""
         records = [*project.others, *([] if project.old is None else [project.old])]
-        numbers = {k: n for record in records for k, n in record.notes["numbers"].items()}
-        files = {k: name for record in records for k, name in record.notes["files"].items()}
+        numbers = {k: n for record in records for k, n in record.notes.get("numbers", {}).items()}
+        files = {k: name for record in records for k, name in record.notes.get("files", {}).items()}
         there = project.shared_file("particles.star")
         held = {} if there is None else read_star(there)
         last = max([0, *numbers.values(), *map(int, _column(held, "particles", "rlnClassNumber"))])

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from openmm_cgpack.export import Portal, export_truth
 from openmm_cgpack.export.dynamo import dynamo_angles
 from openmm_cgpack.export.shrec import shrec_angles
-from openmm_cgpack.io.sharing import things
+from openmm_cgpack.io.shared_folders import things
 
 VOXEL = 10 * world.GRID.voxel_size
 NAMES = list(world.STRUCTURES)

@@ -10,7 +10,7 @@ import world
 
 from openmm_cgpack.export import Copick, Format, GroundTruth, Relion5, export_truth
 from openmm_cgpack.io.omezarr import read_ome_zarr
-from openmm_cgpack.io.sharing import things
+from openmm_cgpack.io.shared_folders import things
 from openmm_cgpack.io.star import read_star
 
 KINDS = sorted(name for name in Format.kinds if name not in ("html", "census"))

@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from .files import atomic_path
+from .inputs import read_json
 
 HOME = ".cgpack"
 """Hidden folder of the records, our mark."""
 
 _FORMAT = "openmm_cgpack record 1"
+_WANTED = "a record of openmm_cgpack"
 _LOCK, _NEW = "lock", "new"
 
 
@@ -342,13 +344,16 @@ def recorded(folder: Path) -> dict[Path, set[str]]:
 
 def _records(home: Path) -> Iterator[Record]:
     for path in sorted(home.glob("*.json")):
+        table = read_json(path, wanted=_WANTED)
         try:
-            table = json.loads(path.read_text(encoding="utf-8"))
             if table.pop("format") != _FORMAT:
                 raise ValueError("another format")
-            yield Record(**table)
+            record = Record(**table)
+            if not all(type(digests) is list for digests in record.files.values()):
+                raise TypeError("files")
+            yield record
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{path}: wanted a record of openmm_cgpack ({error})") from None
+            raise ValueError(f"{path}: wanted {_WANTED} ({error})") from None
 
 
 def _refuse_detour(top: Path, folder: Path) -> None:
