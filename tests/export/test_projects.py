@@ -9,9 +9,9 @@ import pytest
 import world
 
 from openmm_cgpack.export import Copick, Format, GroundTruth, Relion5, export_truth
-from openmm_cgpack.io.omezarr import read_ome_zarr
 from openmm_cgpack.io.shared_folders import things
 from openmm_cgpack.io.star import read_star
+from openmm_cgpack.io.zarr_images import read_ome_zarr
 
 KINDS = sorted(name for name in Format.kinds if name not in ("html", "census"))
 
