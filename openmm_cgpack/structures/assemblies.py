@@ -40,7 +40,7 @@ def pdb_assemblies(path: Path, text: str) -> dict[str, list[Generator]]:
     """Return the generators of each assembly of a PDB file, from its REMARK 350."""
     import gemmi
 
-    remarks = "\n".join(line for line in text.split("\n") if line.startswith("REMARK 350"))
+    remarks = "\n".join(re.findall("^REMARK 350.*", text, re.MULTILINE))
     try:
         assemblies = gemmi.read_pdb_string(remarks).assemblies
     except (ValueError, RuntimeError) as error:

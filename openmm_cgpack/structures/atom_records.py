@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 _NM_PER_ANGSTROM = 0.1
 _CIF_SUFFIXES = (".cif", ".mmcif", ".mcif")
 _PDB_COLUMNS = (("x", 30, 38), ("y", 38, 46), ("z", 46, 54))
+_COORDINATES_END = 54
 _WIDTH = 80
+_PDB_LINE = re.compile(r"^(?:((?:ATOM  |HETATM).*?)|MODEL .*|ENDMDL.*|END)[ \t]*$", re.MULTILINE)
+"""The lines that matter: of atoms, as the group, and those that end a model or begin one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +62,8 @@ def is_mmcif(path: Path, text: str) -> bool:
     """Return whether a file is mmCIF: its suffix says so, or its first statement does."""
     if any(suffix.lower() in _CIF_SUFFIXES for suffix in path.suffixes[-2:]):
         return True
-    for line in text.split("\n"):
-        if line.strip() and not line.startswith("#"):
-            return line.lower().startswith("data_")
-    return False
+    first = re.search(r"^(?!#)[^\S\n]*\S+", text, re.MULTILINE)
+    return first is not None and first.group().lower().startswith("data_")
 
 
 def pdb_records(path: Path, text: str) -> AtomRecords:
@@ -70,22 +71,21 @@ def pdb_records(path: Path, text: str) -> AtomRecords:
 
     A model ends at ENDMDL or END, and begins at MODEL or at the next atom.
     """
-    lines: list[str] = []
-    numbers: list[int] = []
+    lines: list[re.Match[str]] = []
     models: list[int] = []
     model, begun = -1, False
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.startswith(("ATOM  ", "HETATM")):
-            model += not begun
-            begun = True
-            lines.append(line)
-            numbers.append(number)
-            models.append(model)
-        elif line.startswith(("MODEL ", "ENDMDL")) or line.rstrip() == "END":
+    # Line by line, and none kept that is no atom: a file may have millions of blank ones.
+    for line in _PDB_LINE.finditer(text):
+        if line[1] is None:
             begun = False
+            continue
+        model += not begun
+        begun = True
+        lines.append(line)
+        models.append(model)
     if not lines:
         raise StructureError(f"{path}: no ATOM or HETATM record: no PDB file, or no atoms in it")
-    rows = np.array([line.encode("latin-1")[:_WIDTH] for line in lines], dtype=f"S{_WIDTH}")
+    rows = np.array([m[1][:_WIDTH].encode("latin-1", "replace") for m in lines], f"S{_WIDTH}")
     cells = rows.view("S1").reshape(len(rows), _WIDTH)
     cells = np.where(cells == b"", b" ", cells)
 
@@ -97,8 +97,8 @@ def pdb_records(path: Path, text: str) -> AtomRecords:
         positions = np.stack(axes, axis=1)
     except ValueError:
         positions = np.full((len(rows), 3), np.nan)
-    if not np.isfinite(positions).all() or min(len(line.rstrip()) for line in lines) < 54:
-        _check_coordinates(path, lines, numbers)
+    if not np.isfinite(positions).all() or min(len(line[1]) for line in lines) < _COORDINATES_END:
+        _check_coordinates(path, lines)
     residue, chain = _residue_and_chain(columns(17, 22).astype(str))
     return AtomRecords(
         positions=positions * _NM_PER_ANGSTROM,
@@ -116,14 +116,16 @@ def pdb_records(path: Path, text: str) -> AtomRecords:
     )
 
 
-def _check_coordinates(path: Path, lines: list[str], numbers: list[int]) -> None:
+def _check_coordinates(path: Path, lines: list[re.Match[str]]) -> None:
     """Name the first record whose coordinates are no numbers."""
-    for number, line in zip(numbers, lines, strict=True):
+    for match in lines:
+        line = match[1]
         record = line[:6].strip()
-        if len(line.rstrip()) < 54:
+        number = match.string.count("\n", 0, match.start()) + 1
+        if len(line) < _COORDINATES_END:
             raise StructureError(
-                f"{path}: line {number}: {record} record cut short at column "
-                f"{len(line.rstrip())}, coordinates reach to column 54"
+                f"{path}: line {number}: {record} record cut short at column {len(line)}, "
+                f"coordinates reach to column {_COORDINATES_END}"
             )
         for axis, start, end in _PDB_COLUMNS:
             try:

@@ -6,10 +6,8 @@ what the file says, so that names of any length, models and alternate locations 
 
 from __future__ import annotations
 
-import gzip
 import os
 import warnings
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +19,13 @@ from scipy.spatial import cKDTree
 from ..core.runtime import StructureError
 from ..core.settings import Settings, setting
 from ..core.structure import ATOM_TABLE, AtomicStructure, Contents
+from ..io.inputs import read_text
 from .assemblies import chosen, copies, mmcif_assemblies, numbered_chains, pdb_assemblies
 from .atom_records import AtomRecords, is_mmcif, mmcif_block, mmcif_records, pdb_records
 from .elements import elements_of, is_water
+
+MOST_BYTES = 2**29
+"""Bytes of a file, unpacked: twice what the largest entries of the PDB have."""
 
 _OVERLAP = 0.1
 """Atoms of two models nearer than this, nm, lie on one another."""
@@ -301,25 +303,13 @@ def _membrane(dummies: AtomRecords, notes: list[str]) -> np.ndarray | None:
 
 
 def _read_text(path: Path) -> str:
-    """Return the text of a file that is plain or gzipped, by its first two bytes."""
+    """Return the text of a file that is plain or compressed."""
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise StructureError(f"{path}: no such file") from None
+        text = read_text(path, most=MOST_BYTES)
     except OSError as error:
-        raise StructureError(f"{path}: cannot be read: {error.strerror}") from None
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except EOFError:
-            raise StructureError(f"{path}: the gzip file is truncated") from None
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise StructureError(f"{path}: the gzip file is corrupt: {error}") from None
-    if not data.strip():
+        raise StructureError(f"{path}: {error.strerror or 'no such file'}") from None
+    except ValueError as error:
+        raise StructureError(str(error)) from None
+    if not text or text.isspace():
         raise StructureError(f"{path}: the file is empty")
-    if b"\0" in data:
-        at = data.index(b"\0")
-        raise StructureError(f"{path}: not a text file, byte {at} is zero")
-    # Latin-1 keeps one character per byte, so that the columns of PDB records stay in place.
-    text = data.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
