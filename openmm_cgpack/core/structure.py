@@ -165,7 +165,8 @@ class AtomicStructure:
         if self.membrane is not None:
             freeze(self, self.name, membrane=(2, 3))
         if isinstance(self.contents, Mapping):
-            held = {**self.contents, "notes": tuple(self.contents.get("notes", ()))}
+            held: dict[str, Any] = dict(self.contents)
+            held["notes"] = tuple(held.get("notes", ()))
             set_field(self, "contents", Contents(**held))
         if self.envelope_volume is not None:
             volume = positive(self.envelope_volume, f"{self.name}: envelope_volume")
