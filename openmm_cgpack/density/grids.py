@@ -162,14 +162,14 @@ def _tiling(edges: np.ndarray, voxel_size: float, largest: float) -> float:
     """Return the voxel size to tile a box with; see `scene_grid`."""
     if (np.abs(edges / voxel_size - np.rint(edges / voxel_size)) <= EXACT).all():
         return voxel_size
-    sizes = []
+    found = []
     for edge in edges:
         counts = edge / voxel_size
         # Of very many voxels, those nearest: any of these is near enough.
         reach = min(max(1.0, NEAR * counts), 1000.0)
         number = np.arange(max(1, np.ceil(counts - reach)), np.floor(counts + reach) + 1)
-        sizes.append(edge / number)
-    sizes = np.concatenate(sizes)
+        found.append(edge / number)
+    sizes = np.concatenate(found)
     fits = sizes <= largest * (1 + EXACT)
     if not fits.any():
         return float(edges.max() / np.ceil(edges.max() / largest - EXACT))
