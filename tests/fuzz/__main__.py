@@ -65,10 +65,11 @@ def fuzz(numbers, seed: int, made: Path, home: Path, *, show=False, log: Path | 
     import_all()
     kinds: dict[str, list[int]] = collections.defaultdict(list)
     codes: collections.Counter = collections.Counter()
-    start, longest, most = time.monotonic(), (0.0, -1), (0, -1)
+    start, used, longest, most = time.monotonic(), 0.0, (0.0, -1), (0, -1)
     for number in numbers:
         case, verdict = one(number, seed, made, home / str(number))
         codes["ended by Ctrl-C at work" if verdict.long_work else f"exit code {verdict.code}"] += 1
+        used += verdict.seconds
         longest = max(longest, (verdict.seconds, number))
         most = max(most, (verdict.memory, number))
         for finding in verdict.findings:
@@ -81,13 +82,11 @@ def fuzz(numbers, seed: int, made: Path, home: Path, *, show=False, log: Path | 
         if show:
             print(f"{case.words!r}\n{case.said}\n{verdict.errors}\n{verdict}")
     wrong = len({number for found in kinds.values() for number in found})
-    print(
-        f"{len(numbers)} cases, seed {seed}, {time.monotonic() - start:.0f} s: {wrong} with findings"
-    )
+    seconds = time.monotonic() - start
+    print(f"{len(numbers)} cases, seed {seed}, {seconds:.0f} s: {wrong} with findings")
     print(", ".join(f"{name}: {n}" for name, n in sorted(codes.items())))
-    print(
-        f"longest {longest[0]:.1f} s (case {longest[1]}), most memory {most[0] >> 20} MiB (case {most[1]})"
-    )
+    print(f"processor time {used:.0f} s, longest {longest[0]:.1f} s (case {longest[1]})")
+    print(f"most memory {most[0] >> 20} MiB (case {most[1]})")
     for kind, found in sorted(kinds.items(), key=lambda item: -len(item[1])):
         print(f"{len(found):5d}  {kind}   cases {', '.join(map(str, found[:6]))}")
     sys.stdout.flush()

@@ -13,7 +13,7 @@ from .mutations import NUMBERS, TEXTS, VALUES, spoiled, spoiled_value, toml_byte
 
 @dataclass
 class Case:
-    """A command in a folder: `outputs` are what it may make or change there, by their beginnings."""
+    """A command in a folder: `outputs` are the beginnings of all that it may make there."""
 
     words: list[str]
     outputs: list[str] = field(default_factory=list)
@@ -361,8 +361,8 @@ def _whole_recipe(case, folder, rng):
     table = _table(Recipe, rng, depth=0)
     for _ in range(rng.choice((0, 1, 1, 2))):
         table = spoiled_value(table, rng)
-    (folder / "pull.toml").write_bytes(toml_bytes(table))
-    case.words = ["simulate", "pull.toml", "-o", "out"]
+    (folder / "random.toml").write_bytes(toml_bytes(table))
+    case.words = ["simulate", "random.toml", "-o", "out"]
     case.said += "recipe of random tables; "
 
 
@@ -428,8 +428,8 @@ def _nothing(case, folder, rng):
 
 
 _WAYS = (
-    _content, _content, _content, _content, _content, _content, _place, _place, _unreadable, _output_is_there,
-    _a_word, _a_word, _more_words, _whole_recipe, _whole_recipe, _nothing,
+    _content, _content, _content, _content, _content, _content, _place, _place, _unreadable,
+    _output_is_there, _a_word, _a_word, _more_words, _whole_recipe, _whole_recipe, _nothing,
 )  # fmt: skip
 
 

@@ -190,7 +190,7 @@ def _of_messages(text: str, case: Case, folder: Path) -> list[str]:
     found = []
     odd = {c for c in text if unicodedata.category(c) == "Cc" and c not in "\n\t"}
     if odd:
-        found.append(f"control characters: {sorted(odd)[:3]!r}")
+        found.append("control characters")
     if any(repeats(line.replace(str(folder), ""), case, folder) for line in text.splitlines()):
         found.append(f"repeats more than {LONGEST_ECHO} characters")
     return found
@@ -220,12 +220,9 @@ def _of_files(before, after, case: Case, verdict: Verdict) -> list[str]:
         if after.get(path) == what or path in case.changes:
             continue
         by_name = path in mine and forced and what != "folder"
-        of_a_run = path.startswith(("cut.unfinished", "run/renders")) and verdict.code in (
-            0,
-            1,
-            130,
-        )
-        if not (by_name or of_a_run or (of_a_run := path.startswith("cut.unfinished/."))):
+        # An unfinished run goes on there; a render is replaced.
+        of_a_run = path.startswith(("cut.unfinished", "run/renders")) and verdict.code != 2
+        if not (by_name or of_a_run or path.startswith("cut.unfinished/.")):
             kind = "removed" if path not in after else "changed"
             found.append(f"{kind} a file of the user's: {_kind_of(path)}")
             break

@@ -8,6 +8,7 @@ import random
 import re
 import tomllib
 import zipfile
+import zlib
 
 import numpy as np
 import tomlkit
@@ -156,7 +157,8 @@ def spoiled(name: str, data: bytes, rng: random.Random) -> bytes:
         suffix = ".json"
     try:
         return _BY_SUFFIX.get(suffix, spoiled_bytes)(data, rng)
-    except (ValueError, UnicodeError, zipfile.BadZipFile, RecursionError):
+    except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile, RecursionError):
+        # Spoiled already.
         return spoiled_bytes(data, rng)
 
 

@@ -302,8 +302,10 @@ def _bombs(folder: Path) -> None:
         head, {"descr": "|u1", "fortran_order": False, "shape": (LARGE - (1 << 20),)}
     )
     shutil.copy(folder / "packed.npz", folder / "large.npz")
-    with zipfile.ZipFile(folder / "large.npz", "a", zipfile.ZIP_DEFLATED) as file:
-        with file.open("nobody_asked.npy", "w", force_zip64=True) as member:
-            member.write(head.getvalue())
-            for _ in range(LARGE // block):
-                member.write(bytes(block))
+    with (
+        zipfile.ZipFile(folder / "large.npz", "a", zipfile.ZIP_DEFLATED) as file,
+        file.open("nobody_asked.npy", "w", force_zip64=True) as member,
+    ):
+        member.write(head.getvalue())
+        for _ in range(LARGE // block):
+            member.write(bytes(block))
