@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from ..core import BallModel
 from ..core.runtime import STAGES, stage_seed
 from ..core.tables import to_table
+from ..density import map_notes, scene_mass
 from ..imaging import Imaging, Rendered
 from ..io.volumes import fits_mrc
 from ..recipe import Recipe
@@ -140,9 +142,27 @@ def _species(simulated: Simulated) -> list[dict[str, Any]]:
             "volume_nm3": model.volume,
             "atoms": model.structure.n_atoms if model.structure else None,
             "source": model.structure.source if model.structure else None,
+            "read": _read(model),
         }
         for s, model in enumerate(scene.species)
     ]
+
+
+def _read(model: BallModel) -> dict[str, Any] | None:
+    """Return what a species' file held and what of it was left out, and the membrane it marks."""
+    structure = model.structure
+    if structure is None or structure.contents is None:
+        return None
+    plane = structure.membrane_plane
+    return asdict(structure.contents) | {
+        "membrane": None
+        if plane is None
+        else {
+            "centre_nm": plane.centre.tolist(),
+            "normal": plane.normal.tolist(),
+            "half_thickness_nm": plane.half_thickness,
+        }
+    }
 
 
 def _packing(simulated: Simulated) -> dict[str, Any]:
@@ -165,15 +185,14 @@ def _packing(simulated: Simulated) -> dict[str, Any]:
 
 
 def _density(simulated: Simulated) -> dict[str, Any]:
-    density = simulated.density
-    scene = simulated.packed.scene
-    masses = np.array([_mass(model) for model in scene.species])
+    density, packed, settings = simulated.density, simulated.packed, simulated.recipe.density
     return {
         "shape_zyx": list(density.data.shape),
         "voxel_size_nm": density.voxel_size,
         "origin_in_scene_nm": density.origin.tolist(),
         "mass_da": float(density.data.sum(dtype=np.float64) * density.voxel_size**3),
-        "expected_mass_da": float(masses[scene.species_index].sum()),
+        "expected_mass_da": scene_mass(packed, settings),
+        "notes": list(map_notes(packed, density, settings)),
         "instances_file": INSTANCES + (".mrc" if fits_mrc(simulated.labels.instances) else ".zarr"),
         "labelled_instances": len(np.unique(simulated.labels.instances.data)) - 1,
     }
