@@ -275,7 +275,12 @@ def render_density(
                 else:
                     np.maximum(data[there], box, out=data[there])
     data /= np.float32(grid.voxel_size**3)
-    return Volume(data=data, voxel_size=grid.voxel_size, origin=grid.origin)
+    return Volume(
+        data=data,
+        voxel_size=grid.voxel_size,
+        origin=grid.origin,
+        periodic=grid.tiles(packed.boundary),
+    )
 
 
 def object_boxes(
