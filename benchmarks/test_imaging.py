@@ -182,7 +182,8 @@ def test_snr_by_tilt(full, record):
                 snr = clean.var(axis=(1, 2)) / (noisy - clean).var(axis=(1, 2))
                 near = [snr[np.isclose(np.abs(scheme.degrees), tilt)].mean() for tilt in shown]
                 row |= {f"{way}, {t}°": f"{n:.2g}" for t, n in zip(shown, near, strict=True)}
-                assert (near[-1] < 0.8 * near[0]) == (way == "preset")
+                if way == "preset":
+                    assert near[-1] < 0.8 * near[0]
             rows.append(row)
     record(rows, note="Means of both signs of the tilt.")
 
