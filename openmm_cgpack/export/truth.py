@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -110,6 +112,17 @@ class GroundTruth:
         """Number of the species of every row of `particles`, (n,)."""
         numbers = {name: number for number, name in enumerate(self.species, start=1)}
         return np.array([numbers[name] for name in self.particles.species.tolist()], np.int64)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the scene, the masks, the density and the tomogram, whatever their name."""
+        every = hashlib.sha256(repr((self.species, self.grid.shape)).encode())
+        images = [self.maps[key] for key in ("density", "tomogram") if key in self.maps]
+        every.update(np.ascontiguousarray(self.balls).data)
+        for volume in (self.instances, self.semantic, *images):
+            every.update(repr(volume.voxel_size).encode())
+            every.update(np.ascontiguousarray(volume.data).data)
+        return every.hexdigest()
 
     def kind(self, species: str) -> str:
         """Return ``"molecule"``, ``"filament"`` (its instances have lines) or ``"membrane"``."""
@@ -248,8 +261,8 @@ def plain_name(name: str) -> str:
     return plain
 
 
-def unique_names(names: Iterable[str]) -> dict[str, str]:
-    """Return a plain name for each name, no two of them alike.
+def unique_names(names: Iterable[str], *, taken: Iterable[str] = ()) -> dict[str, str]:
+    """Return a plain name for each name, no two of them alike, and none of those that are taken.
 
     Of names that become alike, or differ in case only, which some file systems do not tell apart,
     the later ones get a number.
@@ -260,14 +273,14 @@ def unique_names(names: Iterable[str]) -> dict[str, str]:
     {'a b': 'a-b', 'a_b': 'a-b-2', 'A-b': 'A-b-3'}
     """
     result: dict[str, str] = {}
-    taken: set[str] = set()
+    used = {name.lower() for name in taken}
     for name in names:
         plain = base = plain_name(name)
         number = 2
         # copick keeps the ending for its own use.
-        while plain.lower() in taken or plain.endswith("-multilabel"):
+        while plain.lower() in used or plain.endswith("-multilabel"):
             plain = f"{base}-{number}"
             number += 1
-        taken.add(plain.lower())
+        used.add(plain.lower())
         result[name] = plain
     return result
