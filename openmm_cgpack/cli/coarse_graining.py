@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..models import Cover, Molecule
 from ..structures import Reading
+from .console import say
 from .options import add_settings, from_options
 
 if TYPE_CHECKING:
@@ -44,16 +45,16 @@ def _coarse_grain(options: argparse.Namespace) -> None:
     molecule = Molecule(**which, **values)
     structure = molecule.read()
     model = coarse_grain(structure, molecule, seed=options.seed)
-    print(f"{structure.name}: {structure.n_atoms} atoms, {structure.mass / 1e3:.1f} kDa")
-    print("ball        x/Å       y/Å       z/Å  radius/Å")
+    say(f"{structure.name}: {structure.n_atoms} atoms, {structure.mass / 1e3:.1f} kDa")
+    say("ball        x/Å       y/Å       z/Å  radius/Å")
     centres = (model.positions + structure.file_origin) * ANGSTROM_PER_NM
     for number, (centre, radius) in enumerate(zip(centres, model.radii, strict=True), start=1):
         x, y, z = centre
-        print(f"{number:4d} {x:10.3f}{y:10.3f}{z:10.3f}{radius * ANGSTROM_PER_NM:10.3f}")
-    print(f"molecular envelope {model.volume * ANGSTROM_PER_NM**3:.0f} Å³")
+        say(f"{number:4d} {x:10.3f}{y:10.3f}{z:10.3f}{radius * ANGSTROM_PER_NM:10.3f}")
+    say(f"molecular envelope {model.volume * ANGSTROM_PER_NM**3:.0f} Å³")
     if options.out is not None:
         _write_balls(Path(options.out), model, centres / ANGSTROM_PER_NM)
-        print(f"wrote {options.out}")
+        say(f"wrote {options.out}")
 
 
 def _write_balls(path: Path, model: BallModel, centres: np.ndarray) -> None:

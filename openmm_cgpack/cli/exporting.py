@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from ..export import Export, Format, export_run, view
+from .console import say
 from .options import add_settings, from_options
 
 
@@ -45,4 +46,4 @@ def _view(options: argparse.Namespace) -> None:
 
 def _print(written: dict[str, Any]) -> None:
     for name, path in written.items():
-        print(f"{name:10s} {path}")
+        say(f"{name:10s} {path}")

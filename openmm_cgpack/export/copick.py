@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.names import unique_names
 from ..core.palette import species_bytes, species_colours
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
@@ -18,7 +19,7 @@ from ..io.balls_and_meshes import write_glb
 from ..io.files import atomic_folder
 from ..io.omezarr import write_ome_zarr
 from .formats import PointFormat
-from .truth import GroundTruth, unique_names
+from .truth import GroundTruth
 
 CONFIG = "copick_config.json"
 USER = "cgpack"

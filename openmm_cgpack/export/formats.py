@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..core.names import checked_file_name, checked_name
 from ..core.settings import Settings, kind_named, setting
 from ..core.tilts import TiltSeries
 from ..io import write_mrc, write_particles
@@ -132,7 +133,9 @@ class Export(Settings):
     """What of a run is exported."""
 
     name: str | None = setting(
-        "name of the tomogram; that of the run's folder when left out", default=None
+        "name of the tomogram; that of the run's folder when left out",
+        default=None,
+        check=checked_name,
     )
     min_visible: float = setting(
         "objects with no more than this part of their mass in the field of view are left out of "
@@ -145,6 +148,7 @@ class Export(Settings):
         "name of what `cgpack render` made: its tomogram and tilt series take the places of the "
         "run's; formats that hold several tomograms have all of them in any case",
         default=None,
+        check=checked_file_name,
     )
 
 

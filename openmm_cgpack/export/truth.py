@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,13 +12,12 @@ import numpy as np
 
 from ..core.arrays import frozen
 from ..core.geometry import Line, Surface
+from ..core.names import name_of_file, plain_name, unique_names
 from ..core.particles import ParticleTable
 from ..core.scene import PackedScene, Scene
 from ..core.volume import Grid, LabelVolume, Volume
 from ..density import Labels, painter_of, particle_table, visibility
 from ..runs.folder import INSTANCES, SEMANTIC, RunFolder
-
-_BAD = re.compile(r"[<>:\"/\\|?*\x00-\x1f\x7f\s_]")
 
 _Any = TypeVar("_Any", Volume, LabelVolume)
 
@@ -220,54 +218,10 @@ def load_truth(out: str | os.PathLike[str], *, name: str | None = None) -> Groun
     folder = RunFolder(out)
     packed = folder.packed()
     labels = Labels(instances=folder.labels(INSTANCES), semantic=folder.labels(SEMANTIC))
-    name = name or folder.path.resolve().name
+    name = name_of_file(folder.path.resolve()) if name is None else name
     return _gathered(packed, labels, folder.maps(), name, folder.particles(), folder.visible())
 
 
 def _at_zero(volume: _Any) -> _Any:
     """Return a volume with its first voxel's centre at 0."""
     return dataclasses.replace(volume, origin=np.zeros(3))
-
-
-def plain_name(name: str) -> str:
-    """Return a name without what copick refuses: blanks, underscores, and what paths hold.
-
-    Raises
-    ------
-    ValueError
-        Nothing would be left.
-
-    Examples
-    --------
-    >>> plain_name("70S ribosome_1")
-    '70S-ribosome-1'
-    """
-    plain = _BAD.sub("-", name).strip("-")
-    if not plain:
-        raise ValueError(f"name: wanted one with letters or digits, got {name!r}")
-    return plain
-
-
-def unique_names(names: Iterable[str]) -> dict[str, str]:
-    """Return a plain name for each name, no two of them alike.
-
-    Of names that become alike, or differ in case only, which some file systems do not tell apart,
-    the later ones get a number.
-
-    Examples
-    --------
-    >>> unique_names(["a b", "a_b", "A-b"])
-    {'a b': 'a-b', 'a_b': 'a-b-2', 'A-b': 'A-b-3'}
-    """
-    result: dict[str, str] = {}
-    taken: set[str] = set()
-    for name in names:
-        plain = base = plain_name(name)
-        number = 2
-        # copick keeps the ending for its own use.
-        while plain.lower() in taken or plain.endswith("-multilabel"):
-            plain = f"{base}-{number}"
-            number += 1
-        taken.add(plain.lower())
-        result[name] = plain
-    return result

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.names import name_of_file
 from ..core.runtime import StructureError
 from ..core.settings import Settings, setting
 from ..core.structure import ATOM_TABLE, AtomicStructure
@@ -119,7 +120,7 @@ def load_structure(
     centred = heavy if heavy.any() else keep
     origin = np.average(table.positions[centred], axis=0, weights=table.masses[centred])
     return AtomicStructure(
-        name=name or path.name.split(".")[0],
+        name=name or name_of_file(path.name.split(".")[0]),
         positions=table.positions[keep] - origin,
         masses=table.masses[keep],
         elements=table.elements[keep],
