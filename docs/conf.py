@@ -59,6 +59,8 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
+    # A process for each core; the examples need nothing of each other.
+    "parallel": os.cpu_count() or 1,
     "abort_on_example_error": True,
 }
 

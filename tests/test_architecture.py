@@ -94,6 +94,32 @@ def test_heavy_packages_are_imported_on_use(path):
     assert not at_once & HEAVY
 
 
+OPENS_INPUTS = {"io/inputs.py", "io/omezarr.py", "io/volumes.py", "io/tilts.py"}
+OWN_FILES = {"runs/work.py", "runs/manifest.py", "testing.py"}
+"""They read what a run has just written, by names of its own."""
+READ = {"read_text", "read_bytes", "loadtxt", "genfromtxt", "fromfile", "memmap"}
+
+
+def opened_to_read(path):
+    """Yield the line of every call that opens a file to read it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        texts = [value.value for value in given if isinstance(value, ast.Constant)]
+        writes = any(re.fullmatch(r"r?b?[wxa+]b?[+]?", str(text)) for text in texts)
+        called = ast.unparse(node.func)
+        method = called.rpartition(".")[2] if isinstance(node.func, ast.Attribute) else ""
+        if method in READ or ("open" in (method, called) and called != "os.open" and not writes):
+            yield node.lineno
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_one_module_opens_input_files(path):
+    if name(path) not in OPENS_INPUTS | OWN_FILES:
+        assert list(opened_to_read(path)) == []
+
+
 def test_importing_the_package_loads_nothing_heavy():
     code = "import sys, openmm_cgpack; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run(

@@ -15,6 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from .inputs import read_text, regular_file
+
+MOST_TOML = 2**24
+"""Bytes of a TOML file that are read."""
+
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -58,20 +63,6 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def existing(path: str | os.PathLike[str]) -> Path:
-    """Return a path that exists.
-
-    Where there is nothing, the message names files of the same name one folder deeper, as a
-    crowding series has them.
-    """
-    path = Path(path)
-    if not path.exists():
-        others = sorted(other.as_posix() for other in path.parent.glob(f"*/{path.name}"))
-        there_are = f"; there are {', '.join(others)}" if others else ""
-        raise FileNotFoundError(f"{path}: no such file{there_are}")
-    return path
-
-
 def write_npz(
     path: str | os.PathLike[str],
     header: Mapping[str, Any],
@@ -99,7 +90,7 @@ def read_npz(
 
     `version` is the one that can be read; `wanted` says what the file shall be, for the message.
     """
-    path = Path(path)
+    path = regular_file(path)
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
@@ -115,13 +106,14 @@ def read_npz(
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what a TOML file holds: UTF-8, with a byte-order mark or without."""
+    """Return what a TOML file holds."""
+    text = read_text(path, most=MOST_TOML)
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(text)
+    except ValueError as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a text file: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{path}: not a TOML file: nested too deeply") from None
 
 
 def toml_text(table: Mapping[str, Any]) -> str:

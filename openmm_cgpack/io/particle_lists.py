@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,7 +14,8 @@ from ..core.particles import ParticleTable, Picks
 from ..core.transforms import to_quaternion, to_zyz
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid
-from .files import atomic_path, existing
+from .files import atomic_path
+from .inputs import existing, read_json, read_table
 from .star import read_star
 
 COLUMNS = (
@@ -110,24 +110,21 @@ def read_particles(path: str | os.PathLike[str]) -> ParticleTable:
         A column is missing, or a line holds no number where one has to be; the message names
         the file and the line.
     """
-    with Path(path).open(newline="") as file:
-        rows = csv.DictReader(file)
-        missing = [name for name in COLUMNS[:10] if name not in (rows.fieldnames or ())]
-        if missing:
-            raise ValueError(f"{path}: wanted a column {missing[0]!r}, got {rows.fieldnames}")
-        instance, species, numbers = [], [], []
-        for row in rows:
-            try:
-                instance.append(int(row["instance"]))
-                values = [float(row[name]) for name in COLUMNS[2:10]]
-            except (TypeError, ValueError):
-                raise ValueError(
-                    f"{path}: line {rows.line_num}: wanted numbers, got {row}"
-                ) from None
-            if not np.isfinite(values).all() or not np.any(values[4:]):
-                raise ValueError(f"{path}: line {rows.line_num}: no rotation in {row}")
-            species.append(row["species"])
-            numbers.append(values)
+    rows = read_table(path)
+    missing = [name for name in COLUMNS[:10] if name not in (rows.fieldnames or ())]
+    if missing:
+        raise ValueError(f"{path}: wanted a column {missing[0]!r}, got {rows.fieldnames}")
+    instance, species, numbers = [], [], []
+    for row in rows:
+        try:
+            instance.append(int(row["instance"]))
+            values = [float(row[name]) for name in COLUMNS[2:10]]
+        except (TypeError, ValueError):
+            raise ValueError(f"{path}: line {rows.line_num}: wanted numbers, got {row}") from None
+        if not np.isfinite(values).all() or not np.any(values[4:]):
+            raise ValueError(f"{path}: line {rows.line_num}: no rotation in {row}")
+        species.append(row["species"])
+        numbers.append(values)
     data = np.array(numbers, float).reshape(-1, 8)
     rotation = Rotation.from_quat(data[:, 4:]).as_matrix() if len(data) else np.empty((0, 3, 3))
     return ParticleTable(
@@ -147,14 +144,13 @@ def read_column(path: str | os.PathLike[str], name: str) -> np.ndarray:
     ValueError
         There is no such column, or no number in a line of it.
     """
-    with Path(path).open(newline="") as file:
-        rows = csv.DictReader(file)
-        if name not in (rows.fieldnames or ()):
-            raise ValueError(f"{path}: wanted a column {name!r}, got {rows.fieldnames}")
-        try:
-            return np.array([float(row[name]) for row in rows])
-        except (TypeError, ValueError):
-            raise ValueError(f"{path}: line {rows.line_num}: wanted a number as {name!r}") from None
+    rows = read_table(path)
+    if name not in (rows.fieldnames or ()):
+        raise ValueError(f"{path}: wanted a column {name!r}, got {rows.fieldnames}")
+    try:
+        return np.array([float(row[name]) for row in rows])
+    except (TypeError, ValueError):
+        raise ValueError(f"{path}: line {rows.line_num}: wanted a number as {name!r}") from None
 
 
 def read_picks(path: str | os.PathLike[str], *, grid: Grid | None = None) -> Picks:
@@ -259,24 +255,23 @@ def _picks(places: list, scores: list, species: list | None) -> Picks:
 
 
 def _read_csv(path: Path, grid: Grid | None) -> Picks:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        names = tuple(rows.fieldnames or ())
-        axes = next((axes for axes in CSV_POSITIONS if set(axes) <= set(names)), None)
-        if axes is None:
-            raise ValueError(f"{path}: wanted columns {', '.join(CSV_POSITIONS[0])}, got {names}")
-        columns = [*axes, "score"] if "score" in names else [*axes]
-        kind = next((name for name in CSV_SPECIES if name in names), None)
-        numbers, species = [], []
-        for row in rows:
-            where = f"{path}: line {rows.line_num}: wanted"
-            try:
-                numbers.append([float(row[name]) for name in columns])
-            except (TypeError, ValueError):
-                raise ValueError(f"{where} numbers, got {row}") from None
-            if not np.isfinite(numbers[-1]).all():
-                raise ValueError(f"{where} finite numbers, got {row}")
-            species.append(row[kind] if kind else "")
+    rows = read_table(path)
+    names = tuple(rows.fieldnames or ())
+    axes = next((axes for axes in CSV_POSITIONS if set(axes) <= set(names)), None)
+    if axes is None:
+        raise ValueError(f"{path}: wanted columns {', '.join(CSV_POSITIONS[0])}, got {names}")
+    columns = [*axes, "score"] if "score" in names else [*axes]
+    kind = next((name for name in CSV_SPECIES if name in names), None)
+    numbers, species = [], []
+    for row in rows:
+        where = f"{path}: line {rows.line_num}: wanted"
+        try:
+            numbers.append([float(row[name]) for name in columns])
+        except (TypeError, ValueError):
+            raise ValueError(f"{where} numbers, got {row}") from None
+        if not np.isfinite(numbers[-1]).all():
+            raise ValueError(f"{where} finite numbers, got {row}")
+        species.append(row[kind] if kind else "")
     scores = [row[3] if len(row) > 3 else 0.0 for row in numbers]
     return _picks([row[:3] for row in numbers], scores, species if kind else None)
 
@@ -345,8 +340,8 @@ def _read_copick(path: Path) -> tuple[Picks, np.ndarray]:
         raise ValueError(f"{path}: wanted picks of copick, got a folder without any .json")
     places, scores, species, rotations = [], [], [], []
     for file in files:
+        content = read_json(file, wanted="picks of copick")
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
             name = content["pickable_object_name"]
             if content.get("unit", "angstrom") != "angstrom":
                 raise ValueError(f"unit {content['unit']!r}")
@@ -370,7 +365,7 @@ def _copick_radii(path: Path) -> dict[str, float]:
     for folder in path.resolve().parents:
         config = folder / COPICK_CONFIG
         if config.exists():
-            held = json.loads(config.read_text(encoding="utf-8"))
+            held = read_json(config, wanted="the objects of copick")
             return {
                 entry["name"]: float(entry["radius"])
                 for entry in held.get("pickable_objects", [])

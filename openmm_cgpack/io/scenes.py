@@ -22,7 +22,7 @@ from ..core import (
 )
 from ..core.boundary import boundary_from_json
 from ..core.geometry import geometry_named
-from .files import existing, read_npz, write_npz
+from .files import read_npz, write_npz
 
 Value = TypeVar("Value")
 
@@ -199,7 +199,7 @@ def _write(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], header: 
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    header, arrays = read_npz(existing(path), kind=FORMAT, version=FORMAT_VERSION, wanted="a scene")
+    header, arrays = read_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted="a scene")
     return arrays, header
 
 

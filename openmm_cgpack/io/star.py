@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .files import atomic_path
+from .inputs import read_text
 
 VERSION = "# version 50001"
 """The comment by which RELION 5 knows its own files."""
@@ -39,6 +39,7 @@ def write_star(path: str | os.PathLike[str], blocks: Mapping[str, Columns]) -> N
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder, "a.star")
@@ -84,7 +85,7 @@ def read_star(path: str | os.PathLike[str]) -> dict[str, dict[str, list[str]]]:
     blocks: dict[str, dict[str, list[str]]] = {}
     columns: dict[str, list[str]] = {}
     loop = False
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         words = _words(line)
         if not words:
             continue

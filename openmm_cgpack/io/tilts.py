@@ -12,6 +12,7 @@ from ..core.tilts import TiltOptics, TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid
 from .files import atomic_path
+from .inputs import read_json
 from .volumes import LABEL
 
 
@@ -79,8 +80,8 @@ def load_tilts(path: str | os.PathLike[str]) -> TiltSeries:
 
     path = Path(path)
     beside = path.with_suffix(".json")
+    record = read_json(beside, wanted="a tilt series of openmm_cgpack")
     try:
-        record = json.loads(beside.read_text(encoding="utf-8"))
         optics = TiltOptics(**record["optics"]) if "optics" in record else None
         grid = Grid(**record["grid"]) if "grid" in record else None
         fields = {key: np.array(record[key]) for key in _PER_TILT}

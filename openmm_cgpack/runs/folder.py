@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from functools import cached_property
@@ -13,7 +12,7 @@ import numpy as np
 
 from ..core import LabelVolume, PackedScene, ParticleTable, Scene, TiltSeries, Volume
 from ..io import read_mrc, read_particles
-from ..io.files import existing
+from ..io.inputs import existing, read_json
 from ..io.particle_lists import read_column
 from ..io.scenes import load_packed, load_scene
 from ..io.tilts import load_tilts
@@ -196,11 +195,4 @@ class RunFolder:
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of a folder; ValueError where it is none."""
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: wanted the manifest of a run ({error})") from None
-    if not isinstance(manifest, dict):
-        raise ValueError(f"{path}: wanted the manifest of a run, got no table")
-    return manifest
+    return read_json(folder / MANIFEST, wanted="the manifest of a run")

@@ -6,10 +6,8 @@ insertion codes, elements of every residue).
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +17,13 @@ from ..core.names import name_of_file
 from ..core.runtime import StructureError
 from ..core.settings import Settings, setting
 from ..core.structure import ATOM_TABLE, AtomicStructure
+from ..io.inputs import read_text
 
 if TYPE_CHECKING:
     import gemmi
+
+MOST_BYTES = 2**29
+"""Bytes of a file, unpacked: twice what the largest entries of the PDB have."""
 
 # Names that programs give to water beside those that gemmi's table knows.
 _WATERS = frozenset({"SOL", "TIP", "TIP3", "TIP4", "TIP5", "T3P", "T4P", "SPC"})
@@ -131,27 +133,16 @@ def load_structure(
 
 
 def _read_text(path: Path) -> str:
-    """Return the text of a file that is plain or gzipped, by its first two bytes."""
+    """Return the text of a file that is plain or compressed."""
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise StructureError(f"{path}: no such file") from None
+        text = read_text(path, most=MOST_BYTES)
     except OSError as error:
-        raise StructureError(f"{path}: cannot be read: {error.strerror}") from None
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except EOFError:
-            raise StructureError(f"{path}: the gzip file is truncated") from None
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise StructureError(f"{path}: the gzip file is corrupt: {error}") from None
-    if not data.strip():
+        raise StructureError(f"{path}: {error.strerror or 'no such file'}") from None
+    except ValueError as error:
+        raise StructureError(str(error)) from None
+    if not text or text.isspace():
         raise StructureError(f"{path}: the file is empty")
-    if b"\0" in data:
-        at = data.index(b"\0")
-        raise StructureError(f"{path}: not a text file, byte {at} is zero")
-    # Latin-1 keeps one character per byte, so that the columns of PDB records stay in place.
-    return data.decode("latin-1")
+    return text
 
 
 def _is_mmcif(path: Path, text: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import zipfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import numpy as np
 
 from ..core.runtime import StructureError
 from ..core.structure import AtomicStructure
+from ..io.inputs import read_json, regular_file
 from .coordinate_files import Reading, load_structure
 
 DATA = Path(__file__).parent / "data"
@@ -124,16 +124,19 @@ class Library:
         """The species' records, in order of their names."""
         path = self._folder / INDEX
         try:
-            index = json.loads(path.read_text(encoding="utf-8"))
-            if index["format"] != FORMAT:
-                raise StructureError(f"{path}: wanted format {FORMAT}, got {index['format']}")
+            index = read_json(path, wanted="the index of a library")
+        except FileNotFoundError:
+            raise StructureError(f"{path}: no such file: no library in this folder") from None
+        except ValueError as error:
+            raise StructureError(str(error)) from None
+        if index.get("format") != FORMAT:
+            raise StructureError(f"{path}: wanted format {FORMAT}, got {index.get('format')}")
+        try:
             wanted = {field.name for field in fields(LibraryEntry)}
             return tuple(
                 LibraryEntry(**{key: entry[key] for key in wanted}) for entry in index["species"]
             )
-        except FileNotFoundError:
-            raise StructureError(f"{path}: no such file: no library in this folder") from None
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise StructureError(f"{path}: no index of a library: {error}") from None
 
     @property
@@ -229,7 +232,7 @@ def read_points(
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(regular_file(path), allow_pickle=False) as file:
             positions, masses, atoms, spread, scales = (file[field] for field in _FIELDS)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise StructureError(f"{path}: no file of reduced points: {error}") from None

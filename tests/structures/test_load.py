@@ -170,7 +170,7 @@ def test_one_line_that_names_the_file(tmp_path, name, content, message):
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(StructureError, match=r"nowhere\.pdb: no such file"):
         load_structure(tmp_path / "nowhere.pdb")
-    with pytest.raises(StructureError, match="cannot be read: Is a directory"):
+    with pytest.raises(StructureError, match="wanted a file, got a folder"):
         load_structure(tmp_path)
 
 

@@ -1,0 +1,198 @@
+"""Input files are opened here: regular files, plain or compressed, text in any usual encoding.
+
+Nothing else of the package opens a file that somebody gives it. So a device or a pipe is refused
+before it blocks, a small file that unpacks without end is left at a stated size, and a byte-order
+mark is never part of the first word.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import csv
+import glob
+import gzip
+import io
+import json
+import os
+import stat
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MOST_TEXT = 2**28
+"""Bytes of a text, unpacked, where its reader states no other limit."""
+
+_PACKED: dict[bytes, tuple[str, Callable[..., Any]]] = {
+    b"\x1f\x8b": ("gzip", gzip.open),
+    b"BZh": ("bzip2", bz2.open),
+}
+_FOREIGN = {
+    b"\xfd7zXZ\0": "xz data",
+    b"\x28\xb5\x2f\xfd": "Zstandard data",
+    b"\x1f\x9d": "data of compress",
+    b"PK\x03\x04": "a zip archive",
+    b"\x89HDF": "an HDF5 file",
+    b"%PDF": "a PDF document",
+}
+"""By their first bytes: files for which another program is needed first."""
+
+# A mark of UTF-32 begins as that of UTF-16 does, so it is looked for first.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# What no text has: control characters other than blanks, the end mark of DOS and escape.
+_CONTROLS = bytes(sorted({*range(0x20), 0x7F} - {*b"\t\n\v\f\r\x1a\x1b"}))
+
+
+def existing(path: str | os.PathLike[str]) -> Path:
+    """Return a path that exists.
+
+    Where there is nothing, the message names files of the same name one folder deeper, as a
+    crowding series has them.
+    """
+    path = Path(path)
+    try:
+        found = path.exists()
+    except ValueError:
+        raise FileNotFoundError(f"{path}: no such file: a path has no null characters") from None
+    if not found:
+        inner = path.parent.glob(f"*/{glob.escape(path.name)}") if path.name else ()
+        others = sorted(other.as_posix() for other in inner)
+        there_are = f"; there are {', '.join(others)}" if others else ""
+        raise FileNotFoundError(f"{path}: no such file{there_are}")
+    return path
+
+
+def regular_file(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a regular file; a folder, a device or a pipe is refused unopened.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        There is no such file, or it is something else.
+    """
+    path = existing(path)
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+        raise ValueError(f"{path}: wanted a file, got {kinds.get(stat.S_IFMT(mode), 'a device')}")
+    return path
+
+
+@contextmanager
+def open_unpacked(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file for reading, plain or compressed with gzip or bzip2, as its first bytes say.
+
+    Nothing is read ahead: whoever reads states how much. Faults of the compressed data that show
+    up inside the context are ValueErrors that name the file.
+    """
+    path = regular_file(path)
+    with open(path, "rb") as file:
+        start = file.read(6)
+        file.seek(0)
+        for magic, what in _FOREIGN.items():
+            if start.startswith(magic):
+                raise ValueError(f"{path}: {what}: unpack or convert it first")
+        packed = next((entry for magic, entry in _PACKED.items() if start.startswith(magic)), None)
+        if packed is None:
+            yield file
+            return
+        name, unpack = packed
+        try:
+            with unpack(file) as unpacked:
+                yield unpacked
+        except EOFError:
+            raise ValueError(f"{path}: the {name} file is truncated") from None
+        except (OSError, zlib.error) as error:
+            raise ValueError(f"{path}: the {name} file is corrupt: {error}") from None
+
+
+def read_bytes(path: str | os.PathLike[str], *, most: int = MOST_TEXT) -> bytes:
+    """Return what a file holds, unpacked.
+
+    Parameters
+    ----------
+    path : path-like
+        A regular file, plain or compressed with gzip or bzip2.
+    most : int, optional
+        Bytes at which reading stops.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        There is no such file; it is none that can be read; or it holds more.
+    """
+    with open_unpacked(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"{path}: holds more than {most / 2**20:g} MiB, the most that is read")
+    return data
+
+
+def read_text(path: str | os.PathLike[str], *, most: int = MOST_TEXT) -> str:
+    r"""Return the text of a file, plain or compressed, with lines that end in ``\n``.
+
+    UTF-8, with a byte-order mark or without; UTF-16 and UTF-32 with one; and what is none of
+    these as Latin-1, in which every byte is a character, with a warning that says so.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As of `read_bytes`; or it is no text.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a.csv")
+    ...     _ = path.write_bytes("x,y\r\n1,2".encode("utf-16"))
+    ...     read_text(path)
+    'x,y\n1,2'
+    """
+    data = read_bytes(path, most=most)
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    if encoding in (None, "utf-8-sig") and b"\0" in data:
+        raise ValueError(f"{path}: not a text file: byte {data.index(0)} is zero")
+    try:
+        text = data.decode(encoding or "utf-8")
+    except UnicodeDecodeError as error:
+        controls = len(data) - len(data.translate(None, _CONTROLS))
+        if encoding is not None or controls:
+            raise ValueError(f"{path}: not a text file: {error.reason}") from None
+        warnings.warn(f"{path}: not UTF-8 (byte {error.start}): read as Latin-1", stacklevel=2)
+        text = data.decode("latin-1")
+    # As Python's own text files: without this, every reader would have to know all three.
+    return io.IncrementalNewlineDecoder(None, True).decode(text, final=True)
+
+
+def read_table(path: str | os.PathLike[str]) -> csv.DictReader:
+    """Return the rows of a CSV file, each as a dictionary by the names of its first line."""
+    return csv.DictReader(io.StringIO(read_text(path)))
+
+
+def read_json(path: str | os.PathLike[str], *, wanted: str) -> dict[str, Any]:
+    """Return the object that a JSON file holds; `wanted` says what it shall be, for the message.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As of `read_text`; or it is no JSON, or no object.
+    """
+    text = read_text(path)
+    try:
+        held = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: wanted {wanted}: not a JSON file: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{path}: wanted {wanted}: nested too deeply") from None
+    if not isinstance(held, dict):
+        raise ValueError(f"{path}: wanted {wanted}, got {type(held).__name__} at the top")
+    return held
