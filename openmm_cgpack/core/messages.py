@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,12 +27,12 @@ _WRONG_VALUES = (ValueError, TypeError, ArithmeticError, RecursionError, MemoryE
 
 
 def shown(value: Any) -> str:
-    """Return a bad value as a message repeats it: as TOML has it, and not all of a long one.
+    r"""Return a bad value as a message repeats it: as TOML has it, and not all of a long one.
 
     Examples
     --------
-    >>> shown("a\\x1b[2Jb"), shown(True), shown(0.1)
-    ('"a\\\\x1b[2Jb"', 'true', '0.1')
+    >>> shown("a\x1b[2Jb"), shown(True), shown(0.1)
+    ('"a\\x1b[2Jb"', 'true', '0.1')
     """
     if isinstance(value, bool):
         text = str(value).lower()
@@ -50,15 +51,15 @@ def shown(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text with what would do something to a terminal, or cannot be seen, as escapes.
+    r"""Return a text with what would do something to a terminal, or cannot be seen, as escapes.
 
     That is every character that is not printable: control characters, line ends, marks that turn
     the direction of writing, and bytes of a path that are no text.
 
     Examples
     --------
-    >>> print(printable("Müller\\n\\x1b[31m\\u202e"))
-    Müller\\n\\x1b[31m\\u202e
+    >>> print(printable("Müller\n\x1b[31m\u202e"))
+    Müller\n\x1b[31m\u202e
     """
     if text.isprintable():
         return text
@@ -89,12 +90,34 @@ def path_from_text(text: str) -> str:
     return text
 
 
-def one_line(error: BaseException | str) -> str:
-    """Return an error or a text as one line: printable, and no long input repeated in it.
+def shell_word(path: str | os.PathLike[str]) -> str:
+    r"""Return a path as a shell takes it in a command that is shown.
 
     Examples
     --------
-    >>> one_line(ValueError("wanted one,\\n got 'two'")), one_line(IndexError("no such row"))
+    >>> print(shell_word("Müller's out"), shell_word("a\nb"))
+    'Müller'"'"'s out' $'a\x0ab'
+    """
+    text = path_text(path)
+    if text.isprintable():
+        return shlex.quote(text)
+    marks = {"'": "\\'", "\\": "\\\\"}
+    return (
+        "$'"
+        + "".join(
+            marks.get(c, c if c.isprintable() else "".join(f"\\x{b:02x}" for b in os.fsencode(c)))
+            for c in text
+        )
+        + "'"
+    )
+
+
+def one_line(error: BaseException | str) -> str:
+    r"""Return an error or a text as one line: printable, and no long input repeated in it.
+
+    Examples
+    --------
+    >>> one_line(ValueError("wanted one,\n got 'two'")), one_line(IndexError("no such row"))
     ("wanted one, got 'two'", 'IndexError: no such row')
     """
     text = error if isinstance(error, str) else _words(error)

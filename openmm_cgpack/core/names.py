@@ -31,6 +31,8 @@ def checked_text(text: str, where: str = "name") -> str:
     """Return a text in normal form C; ValueError where it is long or not printable."""
     if not isinstance(text, str):
         raise TypeError(f"{where}: wanted text, got {shown(text)}")
+    # A command's words are what the locale has made of them.
+    text = path_text(text)
     if len(text) > LONGEST_NAME:
         raise ValueError(
             f"{where}: wanted at most {LONGEST_NAME} characters, got {len(text)}: {shown(text)}"
@@ -41,7 +43,7 @@ def checked_text(text: str, where: str = "name") -> str:
 
 
 def checked_name(name: str, where: str = "name") -> str:
-    """Return a name in normal form C.
+    r"""Return a name in normal form C.
 
     Raises
     ------
@@ -51,12 +53,12 @@ def checked_name(name: str, where: str = "name") -> str:
 
     Examples
     --------
-    >>> checked_name("70S ribosome #1; \\"loop_\\" <&>")
+    >>> checked_name("70S ribosome #1; \"loop_\" <&>")
     '70S ribosome #1; "loop_" <&>'
-    >>> checked_name("a\\nb")
+    >>> checked_name("a\nb")
     Traceback (most recent call last):
     ...
-    ValueError: name: wanted printable characters, got "a\\nb"
+    ValueError: name: wanted printable characters, got "a\nb"
     """
     name = checked_text(name, where)
     if not any(character.isalnum() for character in name):
@@ -67,13 +69,13 @@ def checked_name(name: str, where: str = "name") -> str:
 
 
 def checked_file_name(name: str, where: str = "name") -> str:
-    """Return a name that files of any system can have.
+    r"""Return a name that files of any system can have.
 
     Raises
     ------
     ValueError
         It is none for `checked_name`, begins with a dot or a dash, ends with a dot, holds one of
-        ``<>:"/\\|?*``, or is a device's name on Windows.
+        ``<>:"/\|?*``, or is a device's name on Windows.
 
     Examples
     --------
@@ -90,14 +92,19 @@ def checked_file_name(name: str, where: str = "name") -> str:
     return name
 
 
+def checked_map_name(name: str) -> str:
+    """Return the name of a map, which may have folders in it, as ``renders/NAME/tomogram``."""
+    return "/".join(checked_file_name(part, "map") for part in name.split("/"))
+
+
 def name_of_file(name: str | os.PathLike[str], *, otherwise: str = "unnamed") -> str:
-    """Return a name that `checked_name` takes, made of a file's or folder's without any path.
+    r"""Return a name that `checked_name` takes, made of a file's or folder's without any path.
 
     Runs of characters that it does not take become a blank. Where nothing is left, `otherwise`.
 
     Examples
     --------
-    >>> name_of_file("Müller\\x1b[1m"), name_of_file("...")
+    >>> name_of_file("Müller\x1b[1m"), name_of_file("...")
     ('Müller [1m', 'unnamed')
     """
     text = unicodedata.normalize("NFC", path_text(Path(name).name))

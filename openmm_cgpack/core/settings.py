@@ -80,7 +80,7 @@ def setting(
         Of a tuple of a family's settings: whether their tables have the kinds' names, as
         ``[[circle]]``, in place of the field's name and a key ``kind``.
     """
-    metadata = {"doc": doc, "unit": unit, "minimum": minimum, "above": above}
+    metadata: dict[str, Any] = {"doc": doc, "unit": unit, "minimum": minimum, "above": above}
     metadata |= {"maximum": maximum, "below": below, "by_kind": by_kind, "check": check}
     return dataclasses.field(default=default, metadata=metadata)
 

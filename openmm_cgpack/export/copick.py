@@ -66,7 +66,9 @@ class Copick(PointFormat):
         _write_volumes(root, truth)
         for species in truth.species:
             self._write_objects(root, truth, species)
-        (folder / CONFIG).write_text(json.dumps(_config(truth, place), indent=1) + "\n")
+        (folder / CONFIG).write_text(
+            json.dumps(_config(truth, place), indent=1) + "\n", encoding="utf-8"
+        )
 
     def _write_objects(self, root: Path, truth: GroundTruth, species: str) -> None:
         name = truth.file_names[species]
@@ -84,7 +86,7 @@ class Copick(PointFormat):
             return root / kind / f"{USER}_{SESSION}_{name}{suffix}"
 
         def write(kind: str, content: dict[str, Any]) -> None:
-            place(kind, ".json").write_text(json.dumps({**head, **content}) + "\n")
+            place(kind, ".json").write_text(json.dumps({**head, **content}) + "\n", "utf-8")
 
         numbers = truth.particles.instance[truth.rows(species)].tolist()
         if surfaces := {i: truth.surfaces[i] for i in numbers if i in truth.surfaces}:

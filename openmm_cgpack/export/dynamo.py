@@ -56,7 +56,7 @@ class Dynamo(Format):
             width = np.shape(data)[1] if np.ndim(data) else 1
             values[:, first - 1 : first - 1 + width] = data
         lines = (" ".join(map(_number, row)) + "\n" for row in values)
-        (folder / f"{truth.name}.tbl").write_text("".join(lines))
+        (folder / f"{truth.name}.tbl").write_text("".join(lines), encoding="utf-8")
 
 
 def dynamo_angles(rotations: np.ndarray) -> np.ndarray:

@@ -100,7 +100,7 @@ class Napari(Format):
         """Write ``view_napari.py``, and the maps, masks and particles that are not beside it."""
         write_missing(folder, truth)
         text = _SCRIPT.format(
-            name=truth.name.replace('"', "'"),
+            name=truth.name,
             file=self.opens,
             voxel=round(truth.grid.voxel_size * ANGSTROM_PER_NM, 9),
             maps={name: _contrast(truth.maps[name].data) for name in maps_in_order(truth)},

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.arrays import frozen
 from ..core.geometry import Line, Surface
-from ..core.names import name_of_file, plain_name, unique_names
+from ..core.names import checked_map_name, name_of_file, plain_name, unique_names
 from ..core.particles import ParticleTable
 from ..core.scene import PackedScene, Scene
 from ..core.volume import Grid, LabelVolume, Volume
@@ -67,6 +67,8 @@ class GroundTruth:
         object.__setattr__(self, "balls", balls)
         visible = frozen(self.visible, "visible", (len(self.particles),))
         object.__setattr__(self, "visible", visible)
+        for name in self.maps:
+            checked_map_name(name)
         shape = self.instances.data.shape
         for name, volume in {"semantic": self.semantic, **self.maps}.items():
             if volume.data.shape != shape:

@@ -88,7 +88,7 @@ def write_particles(
     quaternion = to_quaternion(table.rotation)
     lengths = np.column_stack([table.centre, table.radius]) * ANGSTROM_PER_NM
     angles = np.degrees(to_zyz(table.rotation))
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow([*COLUMNS, *columns])
         for i in range(len(table)):
@@ -208,7 +208,7 @@ def write_picks(path: str | os.PathLike[str], picks: Picks) -> None:
     10.0000,20.0000,30.0000,0.5
     <BLANKLINE>
     """
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         named = picks.species is not None
         rows.writerow([*CSV_POSITIONS[0], "score", *(["species"] if named else [])])
