@@ -94,7 +94,7 @@ def test_heavy_packages_are_imported_on_use(path):
     assert not at_once & HEAVY
 
 
-OPENS_INPUTS = {"io/inputs.py", "io/omezarr.py", "io/volumes.py", "io/tilts.py"}
+OPENS_INPUTS = {"io/inputs.py"}
 OWN_FILES = {"runs/work.py", "runs/manifest.py", "testing.py"}
 """They read what a run has just written, by names of its own."""
 READ = {"read_text", "read_bytes", "loadtxt", "genfromtxt", "fromfile", "memmap"}

@@ -10,8 +10,8 @@ from ..core.settings import kind
 from ..core.tilts import TiltSeries
 from ..core.transforms import euler_angles
 from ..io import write_mrc
+from ..io.mrc import MOST_LABELS
 from ..io.tilts import write_tilt_stack
-from ..io.volumes import MOST_LABELS
 from .formats import Format
 from .truth import GroundTruth
 

@@ -131,9 +131,20 @@ def read_bytes(path: str | os.PathLike[str], *, most: int = MOST_TEXT) -> bytes:
         There is no such file; it is none that can be read; or it holds more.
     """
     with open_unpacked(path) as file:
-        data = file.read(most + 1)
+        return _read(path, file, most)
+
+
+def read_stored(path: str | os.PathLike[str], *, most: int) -> bytes:
+    """Return the bytes of a file as they are, compressed or not; see `read_bytes`."""
+    with open(regular_file(path), "rb") as file:
+        return _read(path, file, most)
+
+
+def _read(path: str | os.PathLike[str], file: BinaryIO, most: int) -> bytes:
+    data = file.read(most + 1)
     if len(data) > most:
-        raise ValueError(f"{path}: holds more than {most / 2**20:g} MiB, the most that is read")
+        size = f"{most / 2**20:g} MiB" if most >= 2**20 else f"{most} bytes"
+        raise ValueError(f"{path}: holds more than {size}, the most that is read")
     return data
 
 

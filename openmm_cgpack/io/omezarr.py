@@ -1,4 +1,4 @@
-"""OME-Zarr volumes: NGFF 0.4 on Zarr version 2, with numpy and the standard library alone."""
+"""OME-Zarr written: NGFF 0.4 on Zarr version 2, with numpy and the standard library alone."""
 
 from __future__ import annotations
 
@@ -95,54 +95,6 @@ def write_ome_zarr(
         }
         _write_json(folder / ".zgroup", {"zarr_format": 2})
         _write_json(folder / ".zattrs", {"multiscales": [image]})
-
-
-def read_ome_zarr(path: str | os.PathLike[str], *, level: int = 0) -> Volume | LabelVolume:
-    """Read one level of a volume that `write_ome_zarr` wrote.
-
-    Parameters
-    ----------
-    path : path-like
-        The folder.
-    level : int, optional
-        Which level.
-
-    Returns
-    -------
-    Volume or LabelVolume
-        Unsigned integers are labels. The origin is the level's translation.
-
-    Raises
-    ------
-    ValueError
-        It is no OME-Zarr 0.4 of three axes with chunks that are plain or in zlib.
-    """
-    path = Path(path)
-    try:
-        image = json.loads((path / ".zattrs").read_text())["multiscales"][0]
-        record = image["datasets"][level]
-        meta = json.loads((path / record["path"] / ".zarray").read_text())
-        compressor = (meta["compressor"] or {"id": None})["id"]
-        transforms = {t["type"]: t[t["type"]] for t in record["coordinateTransformations"]}
-        size = float(transforms["scale"][0])
-    except (OSError, KeyError, IndexError, ValueError) as error:
-        raise ValueError(f"{path}: wanted an OME-Zarr 0.4 image ({error!r})") from None
-    if len(meta["shape"]) != 3 or compressor not in (None, "zlib") or meta["filters"]:
-        raise ValueError(f"{path}: wanted three axes in plain chunks or zlib, got {meta}")
-    data = np.full(meta["shape"], meta["fill_value"], meta["dtype"])
-    chunks = meta["chunks"]
-    for index in _chunk_indices(data.shape, chunks):
-        file = path / record["path"] / meta.get("dimension_separator", ".").join(map(str, index))
-        if not file.exists():
-            continue
-        raw = file.read_bytes() if compressor is None else zlib.decompress(file.read_bytes())
-        where = tuple(slice(i * c, (i + 1) * c) for i, c in zip(index, chunks, strict=True))
-        room = data[where].shape
-        block = np.frombuffer(raw, meta["dtype"]).reshape(chunks)
-        data[where] = block[tuple(slice(n) for n in room)]
-    kind = LabelVolume if data.dtype.kind == "u" else Volume
-    origin = np.array(transforms.get("translation", [0.0] * 3)[::-1], float)
-    return kind(data=data, voxel_size=size / ANGSTROM_PER_NM, origin=origin / ANGSTROM_PER_NM)
 
 
 def halved(data: np.ndarray) -> np.ndarray:

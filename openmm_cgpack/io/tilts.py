@@ -13,7 +13,7 @@ from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid
 from .files import atomic_path
 from .inputs import read_json
-from .volumes import LABEL
+from .mrc import LABEL, read_mrc_images
 
 
 def write_tilt_stack(path: str | os.PathLike[str], tilts: TiltSeries) -> None:
@@ -76,8 +76,6 @@ def load_tilts(path: str | os.PathLike[str]) -> TiltSeries:
     FileNotFoundError, ValueError
         One of the two files is not there, or is not what `save_tilts` writes.
     """
-    import mrcfile
-
     path = Path(path)
     beside = path.with_suffix(".json")
     record = read_json(beside, wanted="a tilt series of openmm_cgpack")
@@ -88,14 +86,7 @@ def load_tilts(path: str | os.PathLike[str]) -> TiltSeries:
         pixel_size = float(record["pixel_size"])
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"{beside}: wanted a tilt series of openmm_cgpack ({error!r})") from None
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        with mrcfile.open(path) as file:
-            # A stack of one image comes back as an image.
-            images = np.array(file.data, np.float32, ndmin=3)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{path}: not a readable MRC file: {error}") from None
+    images = np.array(read_mrc_images(path), np.float32)
     return TiltSeries(images=images, pixel_size=pixel_size, optics=optics, grid=grid, **fields)
 
 

@@ -14,7 +14,7 @@ from ..core.arrays import frozen
 from ..core.scene import PackedScene, Scene
 from ..core.units import ANGSTROM_PER_NM
 from .files import atomic_path
-from .volumes import LABEL
+from .mrc import LABEL
 
 if TYPE_CHECKING:
     import mdtraj

@@ -10,7 +10,7 @@ import world
 from openmm_cgpack.export import Copick, Relion5
 from openmm_cgpack.export.truth import plain_name, unique_names
 from openmm_cgpack.io.balls_and_meshes import write_glb
-from openmm_cgpack.io.omezarr import read_ome_zarr
+from openmm_cgpack.io.zarr_images import read_ome_zarr
 
 CONFIG = "copick_config.json"
 VOXEL = 10 * world.GRID.voxel_size

@@ -12,10 +12,10 @@ import world
 from openmm_cgpack.cli import main
 from openmm_cgpack.export import Export, Format, export_run, export_truth, load_truth, view
 from openmm_cgpack.io import read_mrc, write_mrc
-from openmm_cgpack.io.omezarr import read_ome_zarr
 from openmm_cgpack.io.star import read_star
 from openmm_cgpack.io.tilts import save_tilts
 from openmm_cgpack.io.volumes import write_mask
+from openmm_cgpack.io.zarr_images import read_ome_zarr
 
 VOXEL = 10 * world.GRID.voxel_size
 
