@@ -183,8 +183,8 @@ def _clear(work: Path, out: Path, *, force: bool) -> None:
     # Without a recipe it is what is left of a run that had just begun, or just ended.
     if (work / RECIPE).exists() and not force:
         raise FileExistsError(
-            f"{work}: an unfinished run; go on with --resume {shell_word(out)}, or --force to begin "
-            "anew"
+            f"{work}: an unfinished run; go on with --resume {shell_word(out)}, or --force to "
+            "begin anew"
         )
     with _locked(work):
         shutil.rmtree(work)
