@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import field
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +13,72 @@ from .arrays import freeze, noun, positive
 from .names import checked_name
 
 ATOM_TABLE = np.dtype([("atom", "U4"), ("residue", "U5"), ("chain", "U8"), ("number", "i4")])
-"""Fields of `AtomicStructure.atom_table`: atom, residue and chain names, residue number."""
+"""Fields of `AtomicStructure.atom_table`: atom, residue and chain names, residue number.
+
+Names that are longer make their fields wider; none is cut."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a structure file holds, and what of it was left out: numbers of atoms, unless said.
+
+    An atom that is left out counts once, for the first reason in the order of the fields.
+
+    Examples
+    --------
+    >>> Contents(atoms=120, models=4, waters=12).lines()
+    ['120 atoms in the first of 4 models', 'left out: 12 waters']
+    """
+
+    atoms: int
+    """Of the models that were read, before an assembly is built."""
+    models: int = 1
+    """How many models the file holds."""
+    models_read: int = 1
+    dummy_atoms: int = 0
+    """Left out: atoms that mark a place, as OPM's do a membrane's."""
+    alternate_locations: int = 0
+    waters: int = 0
+    hydrogens: int = 0
+    hetero: int = 0
+    outside_assembly: int = 0
+    """Left out: atoms of chains that the assembly does not have."""
+    unknown_elements: int = 0
+    """Not left out: atoms of unknown element, which count as carbon."""
+    notes: tuple[str, ...] = ()
+    """What is to be known of the file before its structure is used."""
+
+    def lines(self) -> list[str]:
+        """Return what was read and left out, as words."""
+        models = "" if self.models == 1 else f" in the first of {self.models} models"
+        if self.models_read > 1:
+            models = f" in {self.models_read} models"
+        left_out = [
+            f"{number} {name.replace('_', ' ')}"
+            for name in _LEFT_OUT
+            if (number := getattr(self, name))
+        ]
+        lines = [f"{self.atoms} atoms{models}"]
+        if left_out:
+            lines.append(f"left out: {', '.join(left_out)}")
+        if self.unknown_elements:
+            lines.append(f"unknown elements: {self.unknown_elements}, counted as carbon")
+        return lines
+
+
+_LEFT_OUT_NAMES = "dummy_atoms alternate_locations waters hydrogens hetero outside_assembly"
+_LEFT_OUT = _LEFT_OUT_NAMES.split()
+
+
+@dataclasses.dataclass(frozen=True)
+class MembranePlane:
+    """Where a membrane lies: two planes, about half its thickness from a middle, nm."""
+
+    centre: np.ndarray
+    """(3,) a point in the middle."""
+    normal: np.ndarray
+    """(3,) unit vector across it, from the inner to the outer side."""
+    half_thickness: float
 
 
 @noun
@@ -42,6 +110,11 @@ class AtomicStructure:
         that stand for several atoms.
     envelope_volume : float, optional
         Volume of the molecular envelope, nm^3; None until it has been measured.
+    membrane : (2, 3) array, optional
+        Of a structure whose file marks a membrane: one point on its inner and one on its outer
+        boundary, straight across from each other, in the body frame, nm; see `membrane_plane`.
+    contents : Contents, optional
+        What the file held and what of it was left out; None where there is no file.
     file_origin : (3,) array, optional
         Where the body's origin lies in the file's coordinates, nm.
     source : str, optional
@@ -65,6 +138,8 @@ class AtomicStructure:
     elements: np.ndarray | None = None
     atom_table: np.ndarray | None = None
     envelope_volume: float | None = None
+    membrane: np.ndarray | None = None
+    contents: Contents | None = None
     file_origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
     source: str = ""
 
@@ -88,7 +163,13 @@ class AtomicStructure:
         if self.elements is not None:
             freeze(self, self.name, "U2", elements=(n,))
         if self.atom_table is not None:
-            freeze(self, self.name, ATOM_TABLE, atom_table=(n,))
+            freeze(self, self.name, _wide_enough(self.atom_table), atom_table=(n,))
+        if self.membrane is not None:
+            freeze(self, self.name, membrane=(2, 3))
+        if isinstance(self.contents, Mapping):
+            held: dict[str, Any] = dict(self.contents)
+            held["notes"] = tuple(held.get("notes", ()))
+            set_field(self, "contents", Contents(**held))
         if self.envelope_volume is not None:
             volume = positive(self.envelope_volume, f"{self.name}: envelope_volume")
             set_field(self, "envelope_volume", volume)
@@ -97,6 +178,15 @@ class AtomicStructure:
         """Return what the repr says."""
         mass = f"{self.mass / 1000:.4g} kDa"
         return f"{self.name!r}, {self.n_atoms} atoms in {len(self.positions)} points, {mass}"
+
+    @property
+    def membrane_plane(self) -> MembranePlane | None:
+        """The membrane that the structure's file marks, in the body frame; None without one."""
+        if self.membrane is None:
+            return None
+        inner, outer = self.membrane
+        thickness = float(np.linalg.norm(outer - inner))
+        return MembranePlane((inner + outer) / 2, (outer - inner) / thickness, thickness / 2)
 
     @property
     def n_atoms(self) -> int:
@@ -112,3 +202,12 @@ class AtomicStructure:
     def radius(self) -> float:
         """Radius of the sphere around the body's origin that holds every atom, nm."""
         return float((np.linalg.norm(self.positions, axis=1) + self.spread).max())
+
+
+def _wide_enough(table: Any) -> np.dtype:
+    """Return `ATOM_TABLE`, its fields as wide as a table's where these are wider."""
+    held = getattr(table, "dtype", ATOM_TABLE)
+    if held.names != ATOM_TABLE.names:
+        return ATOM_TABLE
+    kinds = [(name, ATOM_TABLE[name], held[name]) for name in held.names]
+    return np.dtype([(name, max(own, it, key=lambda d: d.itemsize)) for name, own, it in kinds])

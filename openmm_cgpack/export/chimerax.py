@@ -12,7 +12,7 @@ from ..core.tilts import TiltSeries
 from ..io import write_bild
 from ..io.files import atomic_path
 from ..runs.folder import BILD, SEMANTIC
-from .formats import Format, maps_in_order, write_missing
+from .formats import Format, maps_in_order, write_volumes
 from .truth import GroundTruth
 
 PLACED = "originIndex 0,0,0 region all step 1"
@@ -30,8 +30,12 @@ class ChimeraX(Format):
     opens = "view.cxc"
 
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
-        """Write ``view.cxc`` and the balls, and the maps that are not beside it."""
-        write_missing(folder, truth)
+        """Write ``view.cxc``, the balls, and all that it opens."""
+        write_volumes(folder, truth)
+        self.show(folder, truth)
+
+    def show(self, folder: Path, truth: GroundTruth) -> None:
+        """Write ``view.cxc`` and the balls."""
         write_bild(folder / BILD, truth.scene, truth.balls)
         lines = [
             f"# {truth.name}: everything in Å, the first voxel's centre at 0",

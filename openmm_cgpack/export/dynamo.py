@@ -28,6 +28,8 @@ class Dynamo(Format):
     numbers of the species.
     """
 
+    names_runs = True
+
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Write the table."""
         first_tilt, last_tilt = WEDGE_DEG

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -110,6 +112,17 @@ class GroundTruth:
         """Number of the species of every row of `particles`, (n,)."""
         numbers = {name: number for number, name in enumerate(self.species, start=1)}
         return np.array([numbers[name] for name in self.particles.species.tolist()], np.int64)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the scene, the masks, the density and the tomogram, whatever their name."""
+        every = hashlib.sha256(repr((self.species, self.grid.shape)).encode())
+        images = [self.maps[key] for key in ("density", "tomogram") if key in self.maps]
+        every.update(np.ascontiguousarray(self.balls).data)
+        for volume in (self.instances, self.semantic, *images):
+            every.update(repr(volume.voxel_size).encode())
+            every.update(np.ascontiguousarray(volume.data).data)
+        return every.hexdigest()
 
     def kind(self, species: str) -> str:
         """Return ``"molecule"``, ``"filament"`` (its instances have lines) or ``"membrane"``."""
@@ -227,3 +240,50 @@ def load_truth(out: str | os.PathLike[str], *, name: str | None = None) -> Groun
 def _at_zero(volume: _Any) -> _Any:
     """Return a volume with its first voxel's centre at 0."""
     return dataclasses.replace(volume, origin=np.zeros(3))
+<<<<<<< HEAD
+=======
+
+
+def plain_name(name: str) -> str:
+    """Return a name without what copick refuses: blanks, underscores, and what paths hold.
+
+    Raises
+    ------
+    ValueError
+        Nothing would be left.
+
+    Examples
+    --------
+    >>> plain_name("70S ribosome_1")
+    '70S-ribosome-1'
+    """
+    plain = _BAD.sub("-", name).strip("-")
+    if not plain:
+        raise ValueError(f"name: wanted one with letters or digits, got {name!r}")
+    return plain
+
+
+def unique_names(names: Iterable[str], *, taken: Iterable[str] = ()) -> dict[str, str]:
+    """Return a plain name for each name, no two of them alike, and none of those that are taken.
+
+    Of names that become alike, or differ in case only, which some file systems do not tell apart,
+    the later ones get a number.
+
+    Examples
+    --------
+    >>> unique_names(["a b", "a_b", "A-b"])
+    {'a b': 'a-b', 'a_b': 'a-b-2', 'A-b': 'A-b-3'}
+    """
+    result: dict[str, str] = {}
+    used = {name.lower() for name in taken}
+    for name in names:
+        plain = base = plain_name(name)
+        number = 2
+        # copick keeps the ending for its own use.
+        while plain.lower() in used or plain.endswith("-multilabel"):
+            plain = f"{base}-{number}"
+            number += 1
+        used.add(plain.lower())
+        result[name] = plain
+    return result
+>>>>>>> main

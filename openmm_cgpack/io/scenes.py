@@ -240,6 +240,8 @@ def _pack(
             continue
         if isinstance(held, np.ndarray):
             arrays[prefix + field.name] = held
+        elif dataclasses.is_dataclass(held) and not isinstance(held, type):
+            record[field.name] = dataclasses.asdict(held)
         else:
             record[field.name] = held
     return record

@@ -56,7 +56,8 @@ def kmeans(
     distinct = len(np.unique(points, axis=0))
     if distinct < k:
         raise ValueError(
-            f"{structure.name}: {k} balls wanted, at least one point for each, got {distinct}"
+            f"{structure.name}: {k} balls wanted, at least one atom or point for each, got "
+            f'{distinct}; model = "single" takes one ball for all'
         )
     sequence = seed_sequence(seed)
     # No tolerance: "until the cluster center no longer changes", as in the paper.

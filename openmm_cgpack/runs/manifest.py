@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -140,9 +141,27 @@ def _species(simulated: Simulated) -> list[dict[str, Any]]:
             "volume_nm3": model.volume,
             "atoms": model.structure.n_atoms if model.structure else None,
             "source": model.structure.source if model.structure else None,
+            "read": _read(model),
         }
         for s, model in enumerate(scene.species)
     ]
+
+
+def _read(model: BallModel) -> dict[str, Any] | None:
+    """Return what a species' file held and what of it was left out, and the membrane it marks."""
+    structure = model.structure
+    if structure is None or structure.contents is None:
+        return None
+    plane = structure.membrane_plane
+    return asdict(structure.contents) | {
+        "membrane": None
+        if plane is None
+        else {
+            "centre_nm": plane.centre.tolist(),
+            "normal": plane.normal.tolist(),
+            "half_thickness_nm": plane.half_thickness,
+        }
+    }
 
 
 def _packing(simulated: Simulated) -> dict[str, Any]:

@@ -1,36 +1,35 @@
 """PDB and mmCIF files to atomic structures.
 
-Read by gemmi: it reads both formats, expands assemblies, and keeps what mdtraj drops (altlocs,
-insertion codes, elements of every residue).
+mmCIF is parsed by gemmi, whose tables of elements and residues are used too; atoms are columns of
+what the file says, so that names of any length, models and alternate locations stay as they are.
 """
 
 from __future__ import annotations
 
-import math
 import os
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from ..core.names import name_of_file
 from ..core.runtime import StructureError
 from ..core.settings import Settings, setting
-from ..core.structure import ATOM_TABLE, AtomicStructure
+from ..core.structure import ATOM_TABLE, AtomicStructure, Contents
 from ..io.inputs import read_text
-
-if TYPE_CHECKING:
-    import gemmi
+from .assemblies import chosen, copies, mmcif_assemblies, numbered_chains, pdb_assemblies
+from .atom_records import AtomRecords, is_mmcif, mmcif_block, mmcif_records, pdb_records
+from .elements import elements_of, is_water
 
 MOST_BYTES = 2**29
 """Bytes of a file, unpacked: twice what the largest entries of the PDB have."""
 
-# Names that programs give to water beside those that gemmi's table knows.
-_WATERS = frozenset({"SOL", "TIP", "TIP3", "TIP4", "TIP5", "T3P", "T4P", "SPC"})
-_ONE_LETTER = frozenset("HDCNOPSFIKBVWUY")
-_NM_PER_ANGSTROM = 0.1
-_CIF_SUFFIXES = (".cif", ".mmcif")
-_PDB_COLUMNS = (("x", 30, 38), ("y", 38, 46), ("z", 46, 54))
+_OVERLAP = 0.1
+"""Atoms of two models nearer than this, nm, lie on one another."""
 
 
 class Reading(Settings):
@@ -40,6 +39,11 @@ class Reading(Settings):
         "biological assembly to build, such as 1, from REMARK 350 or the mmCIF categories; left "
         "out, the file's own atoms",
         default=None,
+    )
+    models: Literal["first", "all"] = setting(
+        "which of the file's models count: the first, or all together as one structure, for files "
+        "that hold an assembly as models",
+        default="first",
     )
     waters: bool = setting("whether waters count", default=False)
     hydrogens: bool = setting("whether hydrogen and deuterium atoms count", default=False)
@@ -54,16 +58,18 @@ def load_structure(
 ) -> AtomicStructure:
     """Read a molecule from a PDB or mmCIF file, plain or gzipped.
 
-    The first model is read, and of atoms with alternate locations the first, so that the number
-    of atoms is the same whichever format an entry comes in.
+    Of atoms with alternate locations the first is read, so that the number of atoms is the same
+    whichever format an entry comes in. What else is to be known, such as models that were not
+    read, or atoms of unknown element, is said as a warning and stands in the structure's
+    `contents`.
 
     Parameters
     ----------
     path : path-like
         The file. mmCIF where the suffix (``.cif``, ``.mmcif``) or the content says so, else PDB.
     reading : Reading, optional
-        What of it counts. The copies' chains of an assembly are numbered (A1, A2); atoms that
-        symmetry puts on themselves (within 0.02 nm) are kept once.
+        What of it counts. The copies' chains of an assembly, and those of several models, are
+        numbered (A1, A2); atoms that symmetry puts on themselves (within 0.02 nm) are kept once.
     name : str, optional
         The file's name without its suffixes when left out.
 
@@ -71,7 +77,8 @@ def load_structure(
     -------
     AtomicStructure
         Positions (n, 3) in nm in the body frame: its origin is the centre of mass of the heavy
-        atoms that are no water. Masses in Da; an atom of unknown element counts as carbon.
+        atoms that are no water. Masses in Da; an atom of unknown element is a carbon. Dummy atoms
+        (residue DUM) are left out; those by which OPM marks a membrane give `membrane`.
 
     Raises
     ------
@@ -91,45 +98,217 @@ def load_structure(
     """
     path = Path(path)
     text = _read_text(path)
-    model = _parse(path, text)
-    while len(model) > 1:
-        del model[-1]
-    source = str(path)
+    notes: list[str] = []
+    if is_mmcif(path, text):
+        block, n_blocks = mmcif_block(path, text)
+        if n_blocks > 1:
+            notes.append(f"{n_blocks} data blocks hold atoms, of which the first is read")
+        records = mmcif_records(path, block)
+        assemblies = mmcif_assemblies(path, block) if reading.assembly else {}
+    else:
+        records = pdb_records(path, text)
+        assemblies = pdb_assemblies(path, text) if reading.assembly else {}
+    n_models = int(records.model.max()) + 1
+    records = _chosen_models(records, n_models, reading, notes)
+    elements = elements_of(records.given, records.atom, records.residue, columns=records.columns)
+    water = _is_one_of(records.residue, is_water)
+    left_out = {
+        "dummy_atoms": records.residue == "DUM",
+        "alternate_locations": _other_locations(records),
+        "waters": water & (not reading.waters),
+        "hydrogens": elements.hydrogen & (not reading.hydrogens),
+        "hetero": records.hetero & ~water & (not reading.hetero),
+    }
+    generators = []
     if reading.assembly is not None:
-        _expand(path, model, reading.assembly)
-        source += f", assembly {reading.assembly}"
-    table = _Atoms(model)
-    keep = _first_locations(table)
-    if not reading.waters:
-        keep &= ~table.water
-    if not reading.hydrogens:
-        keep &= ~table.hydrogen
-    if not reading.hetero:
-        keep &= table.water | ~table.hetero
+        generators = chosen(path, assemblies, reading.assembly)
+        chains = frozenset().union(*(generator.chains for generator in generators))
+        left_out["outside_assembly"] = ~np.isin(records.part, list(chains))
+    counts, keep = _counted(left_out)
     if not keep.any():
+        counted = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in counts.items() if n)
         raise StructureError(
-            f"{path}: none of the {len(keep)} atoms is left with "
-            f"waters={reading.waters}, hydrogens={reading.hydrogens}, hetero={reading.hetero}"
+            f"{path}: none of the {len(keep)} atoms is left with waters={reading.waters}, "
+            f"hydrogens={reading.hydrogens}, hetero={reading.hetero}: left out are {counted}"
         )
-    bad = np.flatnonzero(~np.isfinite(table.positions).all(axis=1))
-    if len(bad):
-        row = table.names[bad[0]]
-        raise StructureError(
-            f"{path}: atom {row['atom']} of residue {row['residue']} {row['number']}, chain "
-            f"{row['chain']}: wanted finite coordinates, got {table.positions[bad[0]].tolist()}"
-        )
-    heavy = keep & ~table.hydrogen & ~table.water
-    centred = heavy if heavy.any() else keep
-    origin = np.average(table.positions[centred], axis=0, weights=table.masses[centred])
+    unknown, contradicted = elements.unknown[keep], elements.contradicted[keep]
+    notes += _notes_of(records.taken(keep), unknown, contradicted)
+    membrane = _membrane(records.taken(left_out["dummy_atoms"]), notes)
+
+    source = np.flatnonzero(keep)
+    kept = records.taken(source)
+    positions, chain = kept.positions, kept.chain
+    if generators:
+        rows, positions, chain = copies(path, kept, generators)
+        source, kept = source[rows], kept.taken(rows)
+    masses = elements.masses[source]
+    heavy = ~elements.hydrogen[source] & ~water[source]
+    centred = heavy if heavy.any() else np.ones(len(source), dtype=bool)
+    origin = np.average(positions[centred], axis=0, weights=masses[centred])
+    for note in notes:
+        warnings.warn(f"{path}: {note}", stacklevel=2)
     return AtomicStructure(
+<<<<<<< HEAD
         name=name or name_of_file(path.name.split(".")[0]),
         positions=table.positions[keep] - origin,
         masses=table.masses[keep],
         elements=table.elements[keep],
         atom_table=table.names[keep],
+=======
+        name=name or path.name.split(".")[0],
+        positions=positions - origin,
+        masses=masses,
+        elements=elements.symbols[source],
+        atom_table=_atom_table(kept, chain),
+        membrane=None if membrane is None else membrane - origin,
+        contents=Contents(
+            atoms=len(records),
+            models=n_models,
+            models_read=n_models if reading.models == "all" else 1,
+            unknown_elements=int(unknown.sum()),
+            notes=tuple(notes),
+            **counts,
+        ),
+>>>>>>> main
         file_origin=origin,
-        source=source,
+        source=str(path) if reading.assembly is None else f"{path}, assembly {reading.assembly}",
     )
+
+
+def _chosen_models(
+    records: AtomRecords, n_models: int, reading: Reading, notes: list[str]
+) -> AtomRecords:
+    """Return the atoms of the models that count; say what the file's models seem to be."""
+    first = records.taken(records.model == 0)
+    if n_models == 1:
+        return first
+    # The parts of a complex lie beside each other, an ensemble's models on one another.
+    tree = cKDTree(first.positions)
+    others = records.positions[records.model > 0]
+    sample = others[:: max(1, len(others) // 10_000)]
+    distance, _ = tree.query(sample, distance_upper_bound=_OVERLAP)
+    overlap = float(np.isfinite(distance).mean()) > 0.02
+    if reading.models == "first":
+        if not overlap:
+            notes.append(
+                f"{n_models} models beside each other, as the parts of an assembly, of which the "
+                'first is read; models = "all" takes all'
+            )
+        return first
+    if overlap:
+        notes.append(
+            f"{n_models} models that lie on one another, as those of an ensemble, taken as one "
+            "structure"
+        )
+    return replace(records, chain=numbered_chains(records.chain, records.model + 1))
+
+
+def _is_one_of(names: np.ndarray, belongs: Callable[[str], bool]) -> np.ndarray:
+    """Return whether each of many names belongs somewhere, asking once for each."""
+    answers = {name: belongs(name) for name in set(names.tolist())}
+    return np.array([answers[name] for name in names.tolist()], dtype=bool)
+
+
+def _counted(left_out: dict[str, np.ndarray]) -> tuple[dict[str, int], np.ndarray]:
+    """Return how many atoms each mask takes that none before it has, and which are left."""
+    keep = np.ones(len(left_out["waters"]), dtype=bool)
+    counts = {}
+    for reason, mask in left_out.items():
+        counts[reason] = int((keep & mask).sum())
+        keep &= ~mask
+    return counts, keep
+
+
+def _notes_of(records: AtomRecords, unknown: np.ndarray, contradicted: np.ndarray) -> list[str]:
+    """Return what is to be said of the elements of the atoms that are kept."""
+    notes = []
+    if unknown.any():
+        notes.append(
+            f"{int(unknown.sum())} atoms of unknown element, counted as carbon: "
+            f"{_named(records, unknown)}"
+        )
+    if contradicted.any():
+        notes.append(
+            f"{int(contradicted.sum())} atoms whose element column says other than their residue "
+            f"is made of; the column is taken: {_named(records, contradicted)}"
+        )
+    return notes
+
+
+def _named(records: AtomRecords, mask: np.ndarray) -> str:
+    """Return the first three kinds of some atoms as words."""
+    atoms, residues = records.atom[mask].tolist(), records.residue[mask].tolist()
+    kinds = list(dict.fromkeys((a.strip(), r) for a, r in zip(atoms, residues, strict=True)))
+    words = ", ".join(f"{atom} of {residue}" for atom, residue in kinds[:3])
+    return words + (", ..." if len(kinds) > 3 else "")
+
+
+def _atom_table(records: AtomRecords, chain: np.ndarray) -> np.ndarray:
+    columns = {
+        "atom": np.char.strip(records.atom),
+        "residue": records.residue,
+        "chain": chain,
+        "number": records.number,
+    }
+    wide = [(name, np.promote_types(ATOM_TABLE[name], c.dtype)) for name, c in columns.items()]
+    table = np.empty(len(records), dtype=wide)
+    for name, column in columns.items():
+        table[name] = column
+    return table
+
+
+def _other_locations(records: AtomRecords) -> np.ndarray:
+    """Return a mask of the atoms at other alternate locations than the first.
+
+    Where residues of two names share a place, the first name stays. Where an atom and location
+    come again in a residue of one chain and number, another copy of the residue begins.
+    """
+    other = np.zeros(len(records), dtype=bool)
+    residues: dict[tuple[str, ...], str] = {}
+    seen: dict[tuple[str, ...], set[tuple[str, str]]] = {}
+    for i in np.flatnonzero(records.location != ""):
+        place = (
+            str(records.model[i]),
+            str(records.chain[i]),
+            str(records.number[i]),
+            str(records.insertion[i]),
+        )
+        residue, location = str(records.residue[i]), str(records.location[i])
+        atom = f"{residue} {records.atom[i]}"
+        if (atom, location) in seen.setdefault(place, set()):
+            seen[place].clear()
+            residues.pop(place)
+        first = residues.setdefault(place, residue)
+        there = {name for name, _ in seen[place]}
+        other[i] = first != residue or atom in there
+        seen[place].add((atom, location))
+    return other
+
+
+def _membrane(dummies: AtomRecords, notes: list[str]) -> np.ndarray | None:
+    """Return a point (2, 3) on each boundary of the membrane that OPM's dummy atoms mark.
+
+    Its atoms N lie on the inner boundary, O on the outer one. The normal is that of the plane
+    through either, fitted together.
+    """
+    if not len(dummies):
+        return None
+    notes.append(f"{len(dummies)} dummy atoms (DUM) left out")
+    names = np.char.strip(dummies.atom)
+    inner, outer = (dummies.positions[names == name] for name in "NO")
+    if min(len(inner), len(outer)) < 3:
+        return None
+    middles = np.stack([inner.mean(axis=0), outer.mean(axis=0)])
+    spread = np.concatenate([inner - middles[0], outer - middles[1]])
+    _, extents, axes = np.linalg.svd(spread, full_matrices=False)
+    normal = axes[2]
+    thickness = float((middles[1] - middles[0]) @ normal)
+    if extents[1] < 1e-6 or abs(thickness) < 1e-6:
+        return None
+    if extents[2] / np.sqrt(len(spread)) > 0.1 * abs(thickness):
+        notes.append("the dummy atoms lie on curved boundaries; the membrane is their mean plane")
+    half = thickness / 2 * normal
+    return middles.mean(axis=0) + np.stack([-half, half])
 
 
 def _read_text(path: Path) -> str:
@@ -143,183 +322,3 @@ def _read_text(path: Path) -> str:
     if not text or text.isspace():
         raise StructureError(f"{path}: the file is empty")
     return text
-
-
-def _is_mmcif(path: Path, text: str) -> bool:
-    """Return whether a file is mmCIF: its suffix says so, or its first statement does."""
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
-    if suffixes and suffixes[-1] in _CIF_SUFFIXES:
-        return True
-    for line in text.splitlines():
-        if line.strip() and not line.startswith("#"):
-            return line.lower().startswith("data_")
-    return False
-
-
-def _check_pdb(path: Path, text: str) -> int:
-    """Check the coordinates of the first model's ATOM and HETATM records; return their number.
-
-    PDB readers take what they can of a broken number; a structure with atoms at zero would come
-    out. So every record is checked before the reader sees it.
-    """
-    count = 0
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.startswith(("ATOM  ", "HETATM")):
-            count += 1
-            if len(line.rstrip()) < 54:
-                raise StructureError(
-                    f"{path}: line {number}: {line[:6].strip()} record cut short at column "
-                    f"{len(line.rstrip())}, coordinates reach to column 54"
-                )
-            for axis, start, end in _PDB_COLUMNS:
-                try:
-                    finite = math.isfinite(float(line[start:end]))
-                except ValueError:
-                    finite = False
-                if not finite:
-                    raise StructureError(
-                        f"{path}: line {number}: {line[:6].strip()} record: {axis}: wanted a "
-                        f"finite number in columns {start + 1}-{end}, got {line[start:end]!r}"
-                    )
-        elif count and (line.startswith("ENDMDL") or line.rstrip() == "END"):
-            break
-    if not count:
-        raise StructureError(f"{path}: no ATOM or HETATM record: no PDB file, or no atoms in it")
-    return count
-
-
-def _parse(path: Path, text: str) -> gemmi.Structure:
-    import gemmi
-
-    # What gemmi raises is not one type: ValueError for syntax, RuntimeError for content.
-    if _is_mmcif(path, text):
-        try:
-            document = gemmi.cif.read_string(text)
-        except (ValueError, RuntimeError) as error:
-            message = str(error).splitlines()[0].removeprefix("string:")
-            raise StructureError(f"{path}: mmCIF syntax, line {message}") from None
-        blocks = [block for block in document if block.find_loop("_atom_site.Cartn_x")]
-        if not blocks:
-            raise StructureError(f"{path}: no _atom_site records: no atoms in this mmCIF file")
-        loop = blocks[0].find_loop("_atom_site.Cartn_x").get_loop()
-        n_rows = loop.length()
-        # gemmi reads no atom of a file that leaves this item out, as some programs do.
-        if "_atom_site.label_alt_id" not in loop.tags:
-            loop.add_columns(["_atom_site.label_alt_id"], ".")
-        try:
-            structure = gemmi.make_structure_from_block(blocks[0])
-        except (ValueError, RuntimeError, IndexError) as error:
-            raise StructureError(f"{path}: mmCIF: {str(error).splitlines()[0]}") from None
-        understood = sum(item.count_atom_sites() for item in structure)
-        if understood != n_rows:
-            raise StructureError(
-                f"{path}: {n_rows} rows of _atom_site, of which {understood} are understood"
-            )
-        return structure
-    records = _check_pdb(path, text)
-    try:
-        structure = gemmi.read_pdb_string(text)
-    except (ValueError, RuntimeError, IndexError) as error:
-        raise StructureError(f"{path}: PDB: {str(error).splitlines()[0]}") from None
-    understood = structure[0].count_atom_sites() if len(structure) else 0
-    if understood != records:
-        raise StructureError(
-            f"{path}: {records} ATOM and HETATM records, of which {understood} are understood"
-        )
-    return structure
-
-
-def _expand(path: Path, structure: gemmi.Structure, assembly: str) -> None:
-    import gemmi
-
-    present = [item.name for item in structure.assemblies]
-    if not present:
-        raise StructureError(
-            f"{path}: assembly {assembly!r} asked for, but the file describes no assembly "
-            "(REMARK 350 in PDB files, _pdbx_struct_assembly_gen in mmCIF)"
-        )
-    if assembly not in present:
-        raise StructureError(
-            f"{path}: no assembly {assembly!r}; the file has {', '.join(map(repr, present))}"
-        )
-    structure.setup_entities()
-    try:
-        structure.transform_to_assembly(assembly, gemmi.HowToNameCopiedChain.AddNumber)
-    except (ValueError, RuntimeError) as error:
-        raise StructureError(f"{path}: assembly {assembly!r}: {error}") from None
-
-
-class _Atoms:
-    """The atoms of a gemmi structure as arrays; positions in nm."""
-
-    def __init__(self, structure: gemmi.Structure) -> None:
-        import gemmi
-
-        flat = gemmi.FlatStructure(structure)
-        n = len(flat)
-        self.positions = np.array(flat.pos, dtype=np.float64) * _NM_PER_ANGSTROM
-        self.names = np.zeros(n, dtype=ATOM_TABLE)
-        self.names["atom"] = _text(np.array(flat.atom_names))
-        self.names["residue"] = _text(np.array(flat.residue_names))
-        self.names["chain"] = _text(np.array(flat.chain_ids))
-        self.names["number"] = flat.resnums
-        self.insertion = np.array(flat.icodes)
-        self.location = np.array(flat.altlocs)
-        self.hetero = np.array(flat.het_flags) == ord("H")
-        residues, inverse = np.unique(self.names["residue"], return_inverse=True)
-        water = [
-            residue in _WATERS or gemmi.find_tabulated_residue(str(residue)).is_water()
-            for residue in residues
-        ]
-        self.water = np.array(water, dtype=bool)[inverse]
-        symbols = np.array(flat.element_names).astype("U2")
-        for i in np.flatnonzero(symbols == "X"):
-            symbols[i] = _guess(str(self.names["atom"][i]), str(self.names["residue"][i]))
-        kinds, inverse = np.unique(symbols, return_inverse=True)
-        elements = [gemmi.Element(str(kind)) for kind in kinds]
-        carbon = gemmi.Element("C").weight
-        weights = [carbon if e.name == "X" else e.weight for e in elements]
-        self.elements = np.array([e.name for e in elements], dtype="U2")[inverse]
-        self.masses = np.array(weights, dtype=np.float64)[inverse]
-        self.hydrogen = np.array([e.is_hydrogen for e in elements], dtype=bool)[inverse]
-
-
-def _text(characters: np.ndarray) -> np.ndarray:
-    return characters.view(f"S{characters.shape[1]}")[:, 0].astype("U")
-
-
-def _guess(atom: str, residue: str) -> str:
-    """Return the element of an atom for which the file gives none, "X" where the name is no help.
-
-    An ion's residue has the atom's own name; every other atom's name begins with its symbol,
-    of one letter for all but rare elements.
-    """
-    import gemmi
-
-    letters = atom.strip().lstrip("0123456789'\"*").upper()
-    if letters and letters == residue.strip().upper():
-        ion = gemmi.Element(letters[:2].rstrip("0123456789"))
-        if ion.name != "X":
-            return ion.name
-    if letters[:1] in _ONE_LETTER:
-        return letters[0]
-    return gemmi.Element(letters[:2]).name if letters else "X"
-
-
-def _first_locations(table: _Atoms) -> np.ndarray:
-    """Return a mask of the atoms left when each alternate location but the first goes.
-
-    Where residues of two names share a place, the first name stays.
-    """
-    keep = np.ones(len(table.names), dtype=bool)
-    residues: dict[tuple[str, int, int], str] = {}
-    seen: set[tuple[str, int, int, str]] = set()
-    for i in np.flatnonzero(table.location):
-        row = table.names[i]
-        place = (str(row["chain"]), int(row["number"]), int(table.insertion[i]))
-        atom = (*place, str(row["atom"]))
-        first = residues.setdefault(place, str(row["residue"]))
-        if first != row["residue"] or atom in seen:
-            keep[i] = False
-        seen.add(atom)
-    return keep

@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from openmm_cgpack.export import Portal, export_truth
 from openmm_cgpack.export.dynamo import dynamo_angles
 from openmm_cgpack.export.shrec import shrec_angles
+from openmm_cgpack.io.shared_folders import things
 
 VOXEL = 10 * world.GRID.voxel_size
 NAMES = list(world.STRUCTURES)
@@ -133,7 +134,7 @@ def test_angles_where_they_are_not_unique(axes):
 
 def test_portal_points_of_filaments_have_their_number(tmp_path):
     folder = Portal().save(tmp_path / "portal", world.everything()[1])
-    assert sorted(path.name for path in folder.iterdir()) == [
+    assert sorted(path.name for path in things(folder)) == [
         "filament_orientedpoint.ndjson",
         "one-A_orientedpoint.ndjson",
         "two-of-them_orientedpoint.ndjson",

@@ -1,0 +1,208 @@
+"""Biological assemblies: which chains, moved by which operators."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..core.runtime import StructureError
+from .atom_records import AtomRecords, Category
+
+if TYPE_CHECKING:
+    import gemmi
+
+_NM_PER_ANGSTROM = 0.1
+_SAME_PLACE = 0.02
+"""Copies of an atom nearer than this are one that symmetry puts on itself, nm."""
+_MOST_ATOMS = 50_000_000
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+
+
+@dataclass(frozen=True)
+class Generator:
+    """Chains, and the operators that each give one copy of them: 4x4 matrices, nm."""
+
+    chains: frozenset[str]
+    operators: list[np.ndarray]
+
+
+def pdb_assemblies(path: Path, text: str) -> dict[str, list[Generator]]:
+    """Return the generators of each assembly of a PDB file, from its REMARK 350."""
+    import gemmi
+
+    remarks = "\n".join(re.findall("^REMARK 350.*", text, re.MULTILINE))
+    try:
+        assemblies = gemmi.read_pdb_string(remarks).assemblies
+    except (ValueError, RuntimeError) as error:
+        raise StructureError(f"{path}: REMARK 350: {str(error).splitlines()[0]}") from None
+    return {
+        assembly.name: [
+            Generator(
+                frozenset(generator.chains),
+                [
+                    _matrix(operator.transform.mat.tolist(), operator.transform.vec.tolist())
+                    for operator in generator.operators
+                ],
+            )
+            for generator in assembly.generators
+        ]
+        for assembly in assemblies
+    }
+
+
+def mmcif_assemblies(path: Path, block: gemmi.cif.Block) -> dict[str, list[Generator]]:
+    """Return the generators of each assembly of an mmCIF file.
+
+    Whatever the assembly is called, and whatever its details say.
+    """
+    table = Category(path, block, "_pdbx_struct_assembly_gen.")
+    if not len(table):
+        return {}
+    operators = _operators(path, block)
+    assemblies: dict[str, list[Generator]] = {}
+    for name, expression, chains in zip(
+        table.column("assembly_id"),
+        table.column("oper_expression"),
+        table.column("asym_id_list"),
+        strict=True,
+    ):
+        products = operator_products(expression, operators)
+        missing = next((one for product in products for one in product if one not in operators), "")
+        if missing or not products:
+            raise StructureError(
+                f"{path}: assembly {_quoted(name)}: _pdbx_struct_assembly_gen.oper_expression "
+                f"{_quoted(expression)}: no operator {_quoted(missing)} in _pdbx_struct_oper_list"
+            )
+        generator = Generator(
+            frozenset(re.split(r"[,\s]+", chains.strip(", \n\t"))),
+            [reduce(np.matmul, [operators[one] for one in product]) for product in products],
+        )
+        assemblies.setdefault(name, []).append(generator)
+    return assemblies
+
+
+def _operators(path: Path, block: gemmi.cif.Block) -> dict[str, np.ndarray]:
+    table = Category(path, block, "_pdbx_struct_oper_list.")
+    items = [f"matrix[{i}][{j}]" for i in (1, 2, 3) for j in (1, 2, 3)]
+    items += [f"vector[{i}]" for i in (1, 2, 3)]
+    names = table.column("id")
+    try:
+        numbers = np.array([table.column(item) for item in items], dtype=np.float64).T
+    except ValueError:
+        numbers = np.full((len(names), 12), np.nan)
+    if not np.isfinite(numbers).all():
+        raise StructureError(f"{path}: _pdbx_struct_oper_list: wanted finite numbers")
+    return {
+        name: _matrix(row[:9].reshape(3, 3), row[9:])
+        for name, row in zip(names, numbers, strict=True)
+    }
+
+
+def operator_products(expression: str, known: dict[str, np.ndarray]) -> list[tuple[str, ...]]:
+    """Return the operators' names that an expression stands for, those of a product together.
+
+    Of a product, such as ``(X0)(1-60)``, the last is applied first. A list may hold products.
+
+    Examples
+    --------
+    >>> operator_products("1,2,(P)(3-4)", {})
+    [('1',), ('2',), ('P', '3'), ('P', '4')]
+    >>> operator_products("(X0)(1-3,7)", {})
+    [('X0', '1'), ('X0', '2'), ('X0', '3'), ('X0', '7')]
+    """
+    products: list[tuple[str, ...]] = []
+    for term in re.findall(r"(?:\([^()]*\)|[^,()]+)+", re.sub(r"\s", "", expression)):
+        factors = re.findall(r"\(([^()]*)\)|([^()]+)", term)
+        lists = [_listed(inner or outer, known) for inner, outer in factors]
+        products += itertools.islice(itertools.product(*lists), _MOST_ATOMS)
+    return products
+
+
+def _listed(text: str, known: dict[str, np.ndarray]) -> list[str]:
+    names: list[str] = []
+    for word in text.split(","):
+        span = re.fullmatch(r"(\d+)-(\d+)", word)
+        if span and word not in known:
+            first, last = int(span[1]), int(span[2])
+            # More than there are: the first that is missing is named in the message.
+            last = min(last, first + max(len(known), 10_000))
+            names += [str(i) for i in range(first, last + 1)]
+        elif word:
+            names.append(word)
+    return names
+
+
+def _matrix(rotation: list | np.ndarray, translation: list | np.ndarray) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation
+    matrix[:3, 3] = np.asarray(translation) * _NM_PER_ANGSTROM
+    return matrix
+
+
+def chosen(path: Path, assemblies: dict[str, list[Generator]], assembly: str) -> list[Generator]:
+    """Return the generators of one assembly, or name those that there are."""
+    if not assemblies:
+        raise StructureError(
+            f"{path}: assembly {_quoted(assembly)} asked for, but the file describes no assembly "
+            "(REMARK 350 in PDB files, _pdbx_struct_assembly_gen in mmCIF)"
+        )
+    if assembly not in assemblies:
+        there_are = ", ".join(map(_quoted, list(assemblies)[:20]))
+        raise StructureError(f"{path}: no assembly {_quoted(assembly)}; the file has {there_are}")
+    return assemblies[assembly]
+
+
+def copies(
+    path: Path, records: AtomRecords, generators: list[Generator]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the atoms of an assembly, copy by copy.
+
+    Returns
+    -------
+    source : (m,) int array
+        The record that each atom is a copy of.
+    positions : (m, 3) array
+        Where it lies, nm. Atoms that symmetry puts on themselves are there once.
+    chain : (m,) str array
+        Its chain, numbered by copies (A1, A2).
+    """
+    numbers: dict[bytes, int] = {}
+    rows, positions, copy = [], [], []
+    total = 0
+    for generator in generators:
+        inside = np.flatnonzero(np.isin(records.part, list(generator.chains)))
+        total += len(inside) * len(generator.operators)
+        if total > _MOST_ATOMS:
+            raise StructureError(f"{path}: the assembly has more than {_MOST_ATOMS} atoms")
+        for matrix in generator.operators:
+            number = numbers.setdefault(matrix.tobytes(), len(numbers) + 1)
+            rows.append(inside)
+            positions.append(records.positions[inside] @ matrix[:3, :3].T + matrix[:3, 3])
+            copy.append(np.full(len(inside), number))
+    source, points, number_of = (np.concatenate(parts) for parts in (rows, positions, copy))
+    unique = np.ones(len(points), dtype=bool)
+    if len(points):
+        pairs = cKDTree(points).query_pairs(_SAME_PLACE, output_type="ndarray")
+        unique[pairs[source[pairs[:, 0]] == source[pairs[:, 1]]].max(axis=1, initial=-1)] = False
+    chain = numbered_chains(records.chain[source], number_of)
+    return source[unique], points[unique], chain[unique]
+
+
+def numbered_chains(chain: np.ndarray, copy: np.ndarray) -> np.ndarray:
+    """Return chains' names with the numbers of their copies, with a hyphen where A11 has two."""
+    pairs = list(zip(chain.tolist(), copy.tolist(), strict=True))
+    kinds = dict.fromkeys(pairs)
+    joined = {f"{name}{number}" for name, number in kinds}
+    hyphen = "" if len(joined) == len(kinds) else "-"
+    names = {(name, number): f"{name}{hyphen}{number}" for name, number in kinds}
+    return np.array([names[pair] for pair in pairs])
