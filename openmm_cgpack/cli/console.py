@@ -28,6 +28,11 @@ def say(text: object) -> None:
     print("\n".join(printable(line) for line in str(text).split("\n")), flush=True)
 
 
+def tell(text: str) -> None:
+    """Print a line on standard error that is no error."""
+    print(printable(text), file=sys.stderr)
+
+
 def complain(error: BaseException | str) -> None:
     """Print an error, or a message, as one line on standard error."""
     print(f"cgpack: {one_line(error)}", file=sys.stderr)

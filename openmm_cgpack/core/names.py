@@ -146,8 +146,8 @@ def _is_plain(character: str) -> bool:
     )
 
 
-def unique_names(names: Iterable[str]) -> dict[str, str]:
-    """Return a plain name for each name, no two of them alike.
+def unique_names(names: Iterable[str], *, taken: Iterable[str] = ()) -> dict[str, str]:
+    """Return a plain name for each name, no two of them alike, and none of those that are taken.
 
     Of names that become alike, or differ in case only, which some file systems do not tell apart,
     the later ones get a number.
@@ -158,14 +158,14 @@ def unique_names(names: Iterable[str]) -> dict[str, str]:
     {'a b': 'a-b', 'a_b': 'a-b-2', 'A-b': 'A-b-3'}
     """
     result: dict[str, str] = {}
-    taken: set[str] = set()
+    used = {name.casefold() for name in taken}
     for name in names:
         plain = base = plain_name(name)
         number = 2
         # copick keeps the ending for its own use.
-        while plain.casefold() in taken or plain.endswith("-multilabel"):
+        while plain.casefold() in used or plain.endswith("-multilabel"):
             plain = f"{base}-{number}"
             number += 1
-        taken.add(plain.casefold())
+        used.add(plain.casefold())
         result[name] = plain
     return result

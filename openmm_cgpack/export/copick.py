@@ -89,19 +89,10 @@ class Copick(PointFormat):
         """Write a run; `names` are those of its species' objects in the configuration."""
         labels = {entry["name"]: _label(entry) for entry in config["pickable_objects"]}
         root = folder / "ExperimentRuns" / truth.name
-<<<<<<< HEAD
-        _write_volumes(root, truth)
-        for species in truth.species:
-            self._write_objects(root, truth, species)
-        (folder / CONFIG).write_text(
-            json.dumps(_config(truth, place), indent=1) + "\n", encoding="utf-8"
-        )
-=======
         _write_volumes(root, truth, names, [labels[names[species]] for species in truth.species])
         for species, name in names.items():
             self._write_objects(root, truth, species, name)
         (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
->>>>>>> main
 
     def _write_objects(self, root: Path, truth: GroundTruth, species: str, name: str) -> None:
         head = {
@@ -118,12 +109,8 @@ class Copick(PointFormat):
             return root / kind / f"{USER}_{SESSION}_{name}{suffix}"
 
         def write(kind: str, content: dict[str, Any]) -> None:
-<<<<<<< HEAD
-            place(kind, ".json").write_text(json.dumps({**head, **content}) + "\n", "utf-8")
-=======
             text = json.dumps({**head, **content}) + "\n"
             place(kind, ".json").write_text(text, encoding="utf-8")
->>>>>>> main
 
         numbers = truth.particles.instance[truth.rows(species)].tolist()
         if surfaces := {i: truth.surfaces[i] for i in numbers if i in truth.surfaces}:

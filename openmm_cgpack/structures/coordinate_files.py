@@ -148,14 +148,7 @@ def load_structure(
     for note in notes:
         warnings.warn(f"{path}: {note}", stacklevel=2)
     return AtomicStructure(
-<<<<<<< HEAD
         name=name or name_of_file(path.name.split(".")[0]),
-        positions=table.positions[keep] - origin,
-        masses=table.masses[keep],
-        elements=table.elements[keep],
-        atom_table=table.names[keep],
-=======
-        name=name or path.name.split(".")[0],
         positions=positions - origin,
         masses=masses,
         elements=elements.symbols[source],
@@ -169,7 +162,6 @@ def load_structure(
             notes=tuple(notes),
             **counts,
         ),
->>>>>>> main
         file_origin=origin,
         source=str(path) if reading.assembly is None else f"{path}, assembly {reading.assembly}",
     )
