@@ -208,7 +208,7 @@ def _surface(
             radius = 1.3 * np.cbrt(3 / (4 * np.pi) * share)
         elif model.geometry is not None:
             balls = packed.positions[scene.balls(i)]
-            points = shape_points(model, balls, spacing=_SHAPE_SPACING).positions
+            points = shape_points(model, balls, spacing=_SHAPE_SPACING, filled=True).positions
             radius = np.full(len(points), _SHAPE_SPACING)
         else:
             points, radius = packed.positions[scene.balls(i)], model.radii

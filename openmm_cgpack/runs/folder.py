@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import LabelVolume, PackedScene, ParticleTable, Scene, TiltSeries, Volume
+from ..core import Grid, LabelVolume, PackedScene, ParticleTable, Scene, TiltSeries, Volume
 from ..core.names import checked_map_name
 from ..io import read_mrc, read_particles
 from ..io.inputs import existing, read_json
@@ -123,6 +123,14 @@ class RunFolder:
     def voxel_size(self) -> float:
         """Edge of a voxel, nm."""
         return float(self.part("density")["voxel_size_nm"])
+
+    @property
+    def grid(self) -> Grid | None:
+        """Grid of the volumes in the files' frame; None where the manifest holds none."""
+        if "density" not in self.manifest:
+            return None
+        shape = self.part("density")["shape_zyx"]
+        return Grid(shape=shape, voxel_size=self.voxel_size, origin=np.zeros(3))
 
     def recipe(self) -> Recipe:
         """Return the recipe, with the platform that it ran on."""
