@@ -30,7 +30,12 @@ class Sampling(Settings):
     ValueError: resolution: wanted a Gaussian with sigma >= 1.5 nm for voxels of 3 nm, ...
     """
 
-    voxel_size: float = setting("edge of a voxel", default=1.0, unit="nm", above=0)
+    voxel_size: float = setting(
+        "edge of a voxel; of a scene in a box that repeats a little more or less, to fill the box",
+        default=1.0,
+        unit="nm",
+        above=0,
+    )
     resolution: float = setting("resolution of the map", default=4.0, unit="nm", above=0)
     convention: Literal["situs", "molmap", "fwhm"] = setting(
         "what the resolution means: twice the three-dimensional sigma, as Situs has it; "
