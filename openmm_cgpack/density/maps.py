@@ -225,7 +225,12 @@ def render_density(
                 else:
                     np.maximum(data[there], box, out=data[there])
     data /= np.float32(grid.voxel_size**3)
-    density = Volume(data=data, voxel_size=grid.voxel_size, origin=grid.origin)
+    density = Volume(
+        data=data,
+        voxel_size=grid.voxel_size,
+        origin=grid.origin,
+        periodic=grid.tiles(packed.boundary),
+    )
     if asked is None:
         for note in map_notes(packed, density, settings):
             warnings.warn(note, stacklevel=2)
