@@ -28,8 +28,8 @@ bent = dataclasses.replace(scene, positions=scene.positions + waves[:, None] * [
 
 # %%
 # The density at two resolutions, and what a microscope at 4 µm of defocus makes of each: 50 x 64 nm
-# of the middle, a voxel a nanometre, mass dark. Noise is what 120 e/Å² leave; the mean of 30 slices,
-# along which this sheet is straight, has the two lines again.
+# of the middle, a voxel a nanometre, mass dark. Noise is what 120 e/Å² leave; the mean of 30
+# slices, along which this sheet is straight, has the two lines again.
 
 field = Grid(shape=(40, 64, 50), voxel_size=1.0, origin=(-25, -32, -20))
 rows: list[dict[str, np.ndarray]] = []

@@ -14,7 +14,7 @@ from ..core.scene import PackedScene
 from ..core.settings import Settings, setting
 from ..core.structure import AtomicStructure
 from ..core.volume import Grid, Volume
-from .grids import EXACT, bounding_grid, box_grid, repeats, scene_grid
+from .grids import EXACT, bounding_grid, box_grid, scene_grid
 from .painters import ScenePoints, WeightedPoints, structure_points
 from .splatting import ATOM_SPACING, COARSEST, blurred_boxes, gaussian_sigma, lattice_factor
 
@@ -278,7 +278,7 @@ def map_notes(
     """
     grid, boundary, notes = density.grid, packed.boundary, []
     drawn = " x ".join(f"{edge:.5g}" for edge in grid.size)
-    off = np.where(repeats(grid, boundary), np.abs(grid.size - boundary.repeat), 0.0)
+    off = np.where(grid.tiles(boundary), np.abs(grid.size - boundary.repeat), 0.0)
     if (off > EXACT * grid.size).any():
         edges = " x ".join(f"{edge:.5g}" for edge in boundary.box)
         notes.append(
