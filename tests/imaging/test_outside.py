@@ -123,7 +123,8 @@ def test_projection_and_back_projection_of_scikit_image(dots):
     angles = tuple(np.deg2rad(degrees))
     ours = Projector(shape=(N, N), angles=angles).forward(volume)
     # Its middle is that of the rows turned over: (N - 1) - N / 2 from their start.
-    moved = np.stack([shift(row, -np.sin(angle), order=3) for row, angle in zip(theirs, angles)])
+    pairs = zip(theirs, angles, strict=True)
+    moved = np.stack([shift(row, -np.sin(angle), order=3) for row, angle in pairs])
     assert alike(moved, ours[:, 0]) > 0.995
     series = TiltSeries(
         images=1 - 0.01 * ours,
