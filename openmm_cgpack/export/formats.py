@@ -187,8 +187,8 @@ class Export(Settings):
         below=1,
     )
     render: str | None = setting(
-        "name of what `cgpack render` made: its tomogram and tilt series take the places of the "
-        "run's; formats that hold several tomograms have all of them in any case",
+        "name of what `cgpack render` made: formats that hold one tomogram and one tilt series "
+        "have its; those that hold several have all of them in any case",
         default=None,
         check=checked_file_name,
     )
@@ -254,7 +254,7 @@ def export_run(
     if settings.render is not None:
         tomogram = run.file(run.name_in(settings.render, TOMOGRAM))
         key = tomogram.relative_to(run.path).with_suffix("").as_posix()
-        truth = dataclasses.replace(truth, maps={**truth.maps, "tomogram": truth.maps[key]})
+        truth = dataclasses.replace(truth, tomogram_name=key)
     tilts = run.tilts(settings.render)
     return _export(
         truth,

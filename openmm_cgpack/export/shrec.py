@@ -15,9 +15,6 @@ from ..io.tilts import write_tilt_stack
 from .formats import Format
 from .truth import GroundTruth
 
-MAPS = {"density": "grandmodel.mrc", "tomogram": "reconstruction.mrc"}
-"""Names of the files by names of maps."""
-
 
 @kind("shrec")
 class Shrec(Format):
@@ -43,9 +40,12 @@ class Shrec(Format):
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Write the density as ``grandmodel.mrc``, the tomogram as ``reconstruction.mrc``, ..."""
         self.check(truth, tilts)
-        for name, file_name in MAPS.items():
-            if name in truth.maps:
-                write_mrc(folder / file_name, truth.maps[name])
+        for volume, file_name in (
+            (truth.maps.get("density"), "grandmodel.mrc"),
+            (truth.tomogram, "reconstruction.mrc"),
+        ):
+            if volume is not None:
+                write_mrc(folder / file_name, volume)
         write_mrc(folder / "occupancy_mask.mrc", truth.instances)
         write_mrc(folder / "class_mask.mrc", truth.semantic)
         if tilts is not None:

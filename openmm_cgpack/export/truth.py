@@ -50,6 +50,8 @@ class GroundTruth:
         Centre lines of filaments by the number of the instance.
     surfaces : mapping of int to Surface, optional
         Middle surfaces of membranes by the number of the instance.
+    tomogram_name : str, optional
+        Name of the map that formats of one tomogram hold.
     """
 
     name: str
@@ -62,6 +64,7 @@ class GroundTruth:
     maps: Mapping[str, Volume]
     lines: Mapping[int, Line] = field(default_factory=dict)
     surfaces: Mapping[int, Surface] = field(default_factory=dict)
+    tomogram_name: str = "tomogram"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", plain_name(self.name))
@@ -77,6 +80,11 @@ class GroundTruth:
                 raise ValueError(
                     f"{name}: wanted the masks' shape {shape}, got {volume.data.shape}"
                 )
+
+    @property
+    def tomogram(self) -> Volume | None:
+        """The tomogram of formats that hold one; None where there is none."""
+        return self.maps.get(self.tomogram_name)
 
     @property
     def species(self) -> tuple[str, ...]:

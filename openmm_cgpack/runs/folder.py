@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -153,8 +154,9 @@ class RunFolder:
         return read_column(self.file(PARTICLES), "visible")
 
     def density(self) -> Volume:
-        """Return the density, Da/nm³."""
-        return self.volume(DENSITY)
+        """Return the density, Da/nm³, which goes on as the scene does."""
+        volume = self.volume(DENSITY)
+        return replace(volume, periodic=volume.grid.tiles(self.packed().boundary))
 
     def tomogram(self, render: str | None = None) -> Volume:
         """Return the tomogram of the run, or of one of its renders."""
