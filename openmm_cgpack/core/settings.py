@@ -39,13 +39,11 @@ from typing import (
     get_type_hints,
 )
 
+from .messages import shown
 from .units import strip
 
 _WORDS = {str: "text", Path: "a path", bool: "true or false", int: "a whole number"}
 _WORDS |= {float: "a number"}
-_SHOWN = 80
-"""Characters of a bad value that a message repeats at most."""
-
 RANGES = {
     "nm": (1e-5, 1e6),
     "Da": (1e-6, 1e12),
@@ -86,6 +84,7 @@ def setting(
     above: float | None = None,
     maximum: float | None = None,
     below: float | None = None,
+    check: Callable[[Any, str], Any] | None = None,
     by_kind: bool = False,
 ) -> Any:
     """Return a field of a settings class.
@@ -101,12 +100,15 @@ def setting(
     minimum, above, maximum, below : float, optional
         Smallest value, value that must be exceeded, largest value, value that all are less than.
         Where one is left out, `RANGES` bounds the number's size by its unit.
+    check : callable, optional
+        Takes a value that is not None and the field's name; returns the value as it is kept, or
+        raises ValueError, as `core.names.checked_name`.
     by_kind : bool, optional
         Of a tuple of a family's settings: whether their tables have the kinds' names, as
         ``[[circle]]``, in place of the field's name and a key ``kind``.
     """
-    metadata = {"doc": doc, "unit": unit, "minimum": minimum, "above": above}
-    metadata |= {"maximum": maximum, "below": below, "by_kind": by_kind}
+    metadata: dict[str, Any] = {"doc": doc, "unit": unit, "minimum": minimum, "above": above}
+    metadata |= {"maximum": maximum, "below": below, "by_kind": by_kind, "check": check}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -293,17 +295,6 @@ def range_of(field: dataclasses.Field[Any], *, whole: bool = False) -> tuple[flo
     return min([smallest, *own]), max(own) if most else largest
 
 
-def shown(value: Any) -> str:
-    """Return a bad value as a message repeats it: as TOML has it, and not all of a long one."""
-    if isinstance(value, bool):
-        text = str(value).lower()
-    elif isinstance(value, float):
-        text = f"{value:g}"
-    else:
-        text = f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
-
-
 def all_settings(cls: type[Settings] = Settings) -> Iterator[type[Settings]]:
     """Yield every settings class there is now, families left out."""
     for sub in cls.__subclasses__():
@@ -332,7 +323,8 @@ def _checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
     for number in numbers_in:
         if isinstance(number, int | float) and not isinstance(number, bool):
             _check_number(number, hint, field)
-    return converted
+    check = field.metadata["check"]
+    return converted if check is None or converted is None else check(converted, field.name)
 
 
 def _check_number(number: float, hint: Any, field: dataclasses.Field[Any]) -> None:

@@ -55,13 +55,16 @@ class Grid:
     def tiles(self, boundary: Boundary) -> tuple[bool, bool, bool]:
         """Tell along which of x, y and z the grid is one period of a boundary that repeats.
 
+        To half a voxel: cubes do not fill every box, and a scene is drawn so that it repeats as
+        the grid does.
+
         >>> from openmm_cgpack import Slab
         >>> grid = Grid(shape=(20, 30, 40), voxel_size=0.5, origin=(0, 0, 0))
-        >>> grid.tiles(Slab(box=(20.0, 15.1, 10.0)))
+        >>> grid.tiles(Slab(box=(20.0, 15.3, 10.0)))
         (True, False, False)
         """
         # What the edges of many voxels add up to is not exact.
-        fits = np.abs(self.size - boundary.repeat) < 0.01 * self.voxel_size
+        fits = np.abs(self.size - boundary.repeat) <= (0.5 + 1e-6) * self.voxel_size
         x, y, z = fits.tolist()
         return x, y, z
 
