@@ -14,6 +14,7 @@ from ..auditing.page import FILES
 from ..io.scenes import load_packed
 from ..io.shared_folders import sharing
 from ..runs.folder import MANIFEST, RunFolder
+from .console import say
 from .options import add_settings, from_options
 
 
@@ -36,14 +37,14 @@ def _audit(options: argparse.Namespace) -> None:
     settings = from_options(AuditSettings, options)
     path = Path(options.out)
     if options.no_files:
-        print(_found(path, settings))
+        say(_found(path, settings))
         return
     folder = (path if path.is_dir() else path.parent) if options.to is None else Path(options.to)
     with _room(folder, force=options.force) as stage:
         found = _found(path, settings)
-        print(found)
+        say(found)
         write_audit(stage, found)
-    print(f"wrote {', '.join(str(folder / name) for name in FILES)}")
+    say(f"wrote {', '.join(str(folder / name) for name in FILES)}")
 
 
 def _found(path: Path, settings: AuditSettings) -> Audit:

@@ -38,7 +38,9 @@ class Relion5(PointFormat):
 
     Places are in both of RELION's ways, so that version 4 and version 5 read one file:
     ``rlnCenteredCoordinateXAngst`` is in Å from the middle of the tomogram, voxel N/2;
-    ``rlnCoordinateX`` in pixels of the tilt series from the first voxel's centre. Angles are
+    ``rlnCoordinateX`` in pixels of the tilt series from the first voxel's centre. RELION 4.0 adds
+    one pixel to these when it reads them (``ParticleSet::getPosition``), which puts its particles
+    one pixel of the tilt series off along each axis; 5.0 does not. Angles are
     those for which ``Rotation.from_euler("ZYZ", [rot, tilt, psi], degrees=True).inv()`` takes the
     body frame into the tomogram's. The pixel of the tilt series is taken as the voxel where there
     is none.
@@ -118,9 +120,9 @@ class Relion5(PointFormat):
                     continue
             name = names.files[species]
             write(folder / "particles" / f"{name}.star", columns)
-        if "tomogram" in truth.maps:
+        if truth.tomogram is not None:
             (folder / "tomograms").mkdir()
-            write_mrc(folder / "tomograms" / f"{truth.name}.mrc", truth.maps["tomogram"])
+            write_mrc(folder / "tomograms" / f"{truth.name}.mrc", truth.tomogram)
         _write_tomograms(folder, truth, tilts, names)
         if tilts is not None:
             _write_tilts(folder, truth.name, tilts)
@@ -293,7 +295,7 @@ def _write_tomograms(
         "rlnTomoTomogramBinning": [binning],
     }
     columns |= {f"rlnTomoSize{axis}": [n] for axis, n in zip("XYZ", sizes.tolist(), strict=True)}
-    if "tomogram" in truth.maps:
+    if truth.tomogram is not None:
         columns["rlnTomoReconstructedTomogram"] = [f"tomograms/{truth.name}.mrc"]
     write_star(folder / "tomograms.star", {"global": columns})
 

@@ -15,7 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core.messages import path_from_text
 from .inputs import read_text, regular_file
+
+_STEM = 40
+"""Characters of a file's name in that of its temporary file."""
 
 MOST_TOML = 2**24
 """Bytes of a TOML file that are read."""
@@ -26,15 +30,16 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`, of the same suffix, that becomes `path` at the end.
 
     Nothing of it survives an error. A file that is there is replaced, and so is a link: what it
-    points to, and what a hard link shares, stays as it is.
+    points to, and what a hard link shares, stays as it is. A name in it may have letters that the
+    locale does not know.
     """
-    path = Path(path)
+    path = Path(path_from_text(os.fspath(path)))
     if path.is_dir():
         raise IsADirectoryError(f"{path}: is a folder; wanted the name of a file")
+    # A name as long as the file system takes has room for no more.
+    prefix = f".{path.stem[:_STEM]}-"
     try:
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
-        )
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix[:_STEM])
     except OSError as error:
         # Not of the temporary file, of which nobody has heard.
         raise type(error)(error.errno, error.strerror, str(path)) from None

@@ -10,6 +10,7 @@ from typing import Literal, Self
 import numpy as np
 
 from ..core.model import BallModel
+from ..core.names import name_of_file
 from ..core.runtime import integer_seed, seed_sequence
 from ..core.settings import kind, setting
 from ..core.structure import AtomicStructure
@@ -99,6 +100,7 @@ class Cover(Balls):
         "and 3 for more, where starts differ by 1 % in their sum of squares",
         default=None,
         minimum=1,
+        maximum=1000,
     )
 
     def meaningless(self) -> dict[str, str]:
@@ -168,7 +170,7 @@ class Molecule(Structure, Cover, Reading):
         if self.name is not None:
             return self.name
         if self.pdb is not None:
-            return self.pdb.name.split(".")[0]
+            return name_of_file(self.pdb.name.split(".")[0])
         return str(self.species or self.id).lower()
 
     @property

@@ -23,6 +23,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from ..core import PackingError
+from ..core.messages import shell_word
 from ..io.files import write_text
 from ..io.scenes import save_packed
 from ..io.shared_folders import HOME, digest, locked, records_of, things
@@ -213,8 +214,8 @@ def begun(
             # Without a recipe it is what is left of a run that had just begun, or just ended.
             if (work / RECIPE).exists() and not force:
                 raise FileExistsError(
-                    f"{work}: an unfinished run; go on with --resume {out}, or --force to begin "
-                    "anew"
+                    f"{work}: an unfinished run; go on with --resume {shell_word(out)}, or --force "
+                    "to begin anew"
                 )
         # Of a process that was killed: files half written, and outputs.
         _clear(work, half_written=resume)
@@ -245,9 +246,10 @@ def _left(work: Path, out: Path, error: BaseException) -> str | None:
         return f"the best state is kept: {work / BEST}"
     if not any(work.glob(f"{Path(CHECKPOINT).stem}*")):
         return None
+    place = shell_word(out)
     return (
-        f"unfinished, what is packed is kept; go on with: cgpack simulate --resume {out}, or with "
-        f"a recipe in which later tables were changed: cgpack simulate RECIPE --resume {out}"
+        f"unfinished, what is packed is kept; go on with: cgpack simulate --resume {place}, or "
+        "with a recipe in which later tables were changed: cgpack simulate RECIPE --resume ..."
     )
 
 
