@@ -13,6 +13,7 @@ from openmm_cgpack.imaging import (
     IDEAL_MICROSCOPE,
     ContrastTransfer,
     Ice,
+    Illumination,
     Microscope,
     OneStep,
     Projection,
@@ -140,6 +141,51 @@ def test_gradient_of_the_defocus(density, record):
         )
     record(rows, note="One image at 60 degrees, 5 µm underfocus.")
     assert whole["none"].std() == pytest.approx(spread, rel=0.2)
+
+
+def balls(number, shape, radius=5.0):
+    """Return balls of protein at random places of a box that repeats."""
+    points = np.zeros(shape)
+    points[tuple(np.random.default_rng(0).integers(0, shape, (number, 3)).T)] = 1
+    z, y, x = (np.fft.fftfreq(n) * n for n in shape)
+    ball = z[:, None, None] ** 2 + y[:, None] ** 2 + x**2 < radius**2
+    data = np.fft.irfftn(np.fft.rfftn(points) * np.fft.rfftn(ball), shape, axes=(0, 1, 2))
+    return Volume(
+        data=700 * np.minimum(data.round(), 1),
+        voxel_size=1.0,
+        origin=(0, 0, 0),
+        periodic=(True,) * 3,
+    )
+
+
+def test_snr_by_tilt(full, record):
+    """How much worse high tilts are, with what takes of them and without."""
+    scheme = TiltScheme() if full else TiltScheme(tilt_step_deg=30)
+    scope = Microscope(scheme=scheme)
+    thin = Illumination(plural_scattering=False)
+    ways = {
+        "preset": (scope, Ice()),
+        "without": (replace(scope, motion=None, illumination=thin), Ice(cover=0.0)),
+    }
+    wide, rows = 150 if full else 64, []
+    shown = [0, 30, 45, 60] if full else [0, 30, 60]
+    for height in (60, 120, 200) if full else (60,):
+        for filled in (0.35, 0.01):
+            number = round(-np.log(1 - filled) * height * wide**2 / (4 / 3 * np.pi * 5.0**3))
+            density = potential(balls(number, (height, wide, wide)))
+            row = {"box, nm": f"{wide} x {wide} x {height}", "filled": f"{filled:.0%}"}
+            for way, (microscope, ice) in ways.items():
+                noisy, clean = (
+                    acquire(in_ice(density, ice), microscope, noise=noise, seed=1).images
+                    for noise in (True, False)
+                )
+                snr = clean.var(axis=(1, 2)) / (noisy - clean).var(axis=(1, 2))
+                near = [snr[np.isclose(np.abs(scheme.degrees), tilt)].mean() for tilt in shown]
+                row |= {f"{way}, {t}°": f"{n:.2g}" for t, n in zip(shown, near, strict=True)}
+                if way == "preset":
+                    assert near[-1] < 0.8 * near[0]
+            rows.append(row)
+    record(rows, note="Means of both signs of the tilt.")
 
 
 def test_reconstruction(record):

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from ..export import Export, Format, export_run, view
+from .console import say, tell
 from .options import add_settings, from_options
 
 
@@ -32,17 +33,28 @@ def _add_run_and_formats(parser: argparse.ArgumentParser, names: Any, default: s
         choices=sorted(names),
         help=f"which one, and again for more; {default} when left out",
     )
+    parser.add_argument(
+        "--force", action="store_true", help="replace files of these names, whoever wrote them"
+    )
 
 
 def _export(options: argparse.Namespace) -> None:
     settings = from_options(Export, options)
-    _print(export_run(options.out, options.formats, settings, folder=options.to))
+    written = export_run(
+        options.out,
+        options.formats,
+        settings,
+        folder=options.to,
+        force=options.force,
+        tell=tell,
+    )
+    _print(written)
 
 
 def _view(options: argparse.Namespace) -> None:
-    _print(view(options.out, options.formats))
+    _print(view(options.out, options.formats, force=options.force))
 
 
 def _print(written: dict[str, Any]) -> None:
     for name, path in written.items():
-        print(f"{name:10s} {path}")
+        say(f"{name:10s} {path}")

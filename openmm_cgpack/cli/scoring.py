@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.tables import to_table
+from ..core.volume import LabelVolume, Volume
 from ..evaluation import MatchingRule, PaperRule
 from ..io.volumes import mask_file, read_labels, read_volume
-from ..runs.folder import INSTANCES, MANIFEST, SEMANTIC, TOMOGRAM, RunFolder
+from ..runs.folder import INSTANCES, MANIFEST, SEMANTIC, RunFolder
+from .console import say
 from .options import add_settings, from_options
 
 if TYPE_CHECKING:
@@ -36,6 +40,11 @@ def add(commands: Any) -> None:
         "--tomogram", metavar="MRC", help="whose grid centred coordinates need; else the run's"
     )
     picks.add_argument(
+        "--tomogram-name",
+        metavar="NAME",
+        help="whose picks of a list of several tomograms; else those under the run's name",
+    )
+    picks.add_argument(
         "--without", action="append", default=[], metavar="SPECIES", help="leave these out"
     )
     picks.add_argument("--best", type=int, metavar="N", help="only the N picks of highest score")
@@ -57,11 +66,15 @@ def _score_picks(options: argparse.Namespace) -> None:
     _check_folder(options.json)
     run = _run_of(options.truth)
     whole = run is not None and Path(options.truth).is_dir()
-    particles = run.particles() if run and whole else read_truth(options.truth)
+    one: dict[str, Any] = {"tomogram": options.tomogram_name, "own_names": _names_of(run)}
+    particles = run.particles() if run and whole else read_truth(options.truth, **one)
     truth = select_particles(particles, without=options.without)
-    tomogram = options.tomogram or (run.path / TOMOGRAM if run and run.has(TOMOGRAM) else None)
-    grid = None if tomogram is None else read_volume(tomogram).grid
-    picks = read_picks(options.picks, grid=grid)
+    grid = None if run is None else run.grid
+    if options.tomogram is not None:
+        held = read_volume(options.tomogram)
+        size = _voxel_size(run, options.tomogram, held)
+        grid = dataclasses.replace(held.grid, voxel_size=size)
+    picks = read_picks(options.picks, grid=grid, **one)
     if options.best is not None:
         if options.best < 0:
             raise ValueError(f"--best: wanted a number >= 0, got {options.best}")
@@ -75,15 +88,16 @@ def _score_picks(options: argparse.Namespace) -> None:
             raise ValueError("--labels: wanted instance masks")
         path = options.labels or mask_file(run.path, INSTANCES)  # type: ignore[union-attr]
         masks = read_labels(path)
+        masks = dataclasses.replace(masks, voxel_size=_voxel_size(run, path, masks))
     scores = match_picks(picks, truth, rule, labels=masks)
-    print(scores.table())
-    print(
+    say(scores.table())
+    say(
         f"rule {rule.kind}: {scores.tp + scores.fp} picks of {scores.tp + scores.fn} particles; "
         f"{scores.multi_hits} particles within reach of several picks, {scores.empty} picks of "
         f"nothing, {scores.outside} outside; mean distance {scores.mean_distance:.2f} nm"
     )
     if rule.by_species:
-        print(f"mean over species of F({rule.beta:g}): {weighted_f(scores.species):.4f}")
+        say(f"mean over species of F({rule.beta:g}): {weighted_f(scores.species):.4f}")
     _write_json(options.json, _picks_record(scores))
 
 
@@ -98,7 +112,7 @@ def _score_labels(options: argparse.Namespace) -> None:
         path = run.file(f"{SEMANTIC}.mrc")
         names = run.species if names is None else names
     scores = score_labels(read_labels(options.labels), read_labels(path), names=names)
-    print(scores.table())
+    say(scores.table())
     _write_json(options.json, _labels_record(scores))
 
 
@@ -106,6 +120,28 @@ def _run_of(truth: str) -> RunFolder | None:
     """Return the run whose folder, or a file in it, the truth is; None where it is no run's."""
     folder = Path(truth) if Path(truth).is_dir() else Path(truth).parent
     return RunFolder(folder) if (folder / MANIFEST).exists() else None
+
+
+def _names_of(run: RunFolder | None) -> tuple[str, ...]:
+    """Return the names that a run's tomogram goes by in lists: its folder's, and as exported."""
+    from ..export.truth import plain_name
+
+    name = "" if run is None else run.path.resolve().name
+    return (name, plain_name(name)) if name.strip("_- ") else ()
+
+
+def _voxel_size(run: RunFolder | None, path: str | Path, volume: Volume | LabelVolume) -> float:
+    """Return the voxel size of a volume: the run's where it has the run's shape."""
+    grid = None if run is None else run.grid
+    if run is None or grid is None or volume.data.shape != grid.shape:
+        return volume.voxel_size
+    if abs(volume.voxel_size - grid.voxel_size) > 1e-3 * grid.voxel_size:
+        warnings.warn(
+            f"{path}: voxels of {volume.voxel_size:g} nm, and the shape of {run.path}: the run's "
+            f"{grid.voxel_size:g} nm are taken",
+            stacklevel=2,
+        )
+    return grid.voxel_size
 
 
 def _picks_record(scores: PickScores) -> dict[str, Any]:

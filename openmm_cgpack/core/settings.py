@@ -39,13 +39,11 @@ from typing import (
     get_type_hints,
 )
 
+from .messages import shown
 from .units import strip
 
 _WORDS = {str: "text", Path: "a path", bool: "true or false", int: "a whole number"}
 _WORDS |= {float: "a number"}
-_SHOWN = 80
-"""Characters of a bad value that a message repeats at most."""
-
 _BOUNDS = (("above", ">"), ("minimum", ">="), ("maximum", "<="), ("below", "<"))
 
 Value = TypeVar("Value", bound="Settings")
@@ -60,6 +58,7 @@ def setting(
     above: float | None = None,
     maximum: float | None = None,
     below: float | None = None,
+    check: Callable[[Any, str], Any] | None = None,
     by_kind: bool = False,
 ) -> Any:
     """Return a field of a settings class.
@@ -74,12 +73,15 @@ def setting(
         Unit of the number.
     minimum, above, maximum, below : float, optional
         Smallest value, value that must be exceeded, largest value, value that all are less than.
+    check : callable, optional
+        Takes a value that is not None and the field's name; returns the value as it is kept, or
+        raises ValueError, as `core.names.checked_name`.
     by_kind : bool, optional
         Of a tuple of a family's settings: whether their tables have the kinds' names, as
         ``[[circle]]``, in place of the field's name and a key ``kind``.
     """
-    metadata = {"doc": doc, "unit": unit, "minimum": minimum, "above": above}
-    metadata |= {"maximum": maximum, "below": below, "by_kind": by_kind}
+    metadata: dict[str, Any] = {"doc": doc, "unit": unit, "minimum": minimum, "above": above}
+    metadata |= {"maximum": maximum, "below": below, "by_kind": by_kind, "check": check}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -248,17 +250,6 @@ def limits(field: dataclasses.Field[Any]) -> str:
     return " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
 
 
-def shown(value: Any) -> str:
-    """Return a bad value as a message repeats it: as TOML has it, and not all of a long one."""
-    if isinstance(value, bool):
-        text = str(value).lower()
-    elif isinstance(value, float):
-        text = f"{value:g}"
-    else:
-        text = f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
-
-
 def all_settings(cls: type[Settings] = Settings) -> Iterator[type[Settings]]:
     """Yield every settings class there is now, families left out."""
     for sub in cls.__subclasses__():
@@ -287,7 +278,8 @@ def _checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
     for number in numbers_in:
         if isinstance(number, int | float) and not isinstance(number, bool):
             _check_number(number, hint, field)
-    return converted
+    check = field.metadata["check"]
+    return converted if check is None or converted is None else check(converted, field.name)
 
 
 def _check_number(number: float, hint: Any, field: dataclasses.Field[Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import freeze, noun, positive
+from .names import checked_name
 
 ATOM_TABLE = np.dtype([("atom", "U4"), ("residue", "U5"), ("chain", "U8"), ("number", "i4")])
 """Fields of `AtomicStructure.atom_table`: atom, residue and chain names, residue number.
@@ -143,6 +144,7 @@ class AtomicStructure:
     source: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", checked_name(self.name))
         freeze(self, self.name, positions=(None, 3))
         n = len(self.positions)
         if n == 0:

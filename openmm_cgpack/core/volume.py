@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .arrays import freeze, frozen, noun, positive
+from .boundary import Boundary
 
 
 @noun
@@ -51,6 +52,22 @@ class Grid:
         """Edges of the box of all voxels as (x, y, z), nm."""
         return np.array(self.shape[::-1]) * self.voxel_size
 
+    def tiles(self, boundary: Boundary) -> tuple[bool, bool, bool]:
+        """Tell along which of x, y and z the grid is one period of a boundary that repeats.
+
+        To half a voxel: cubes do not fill every box, and a scene is drawn so that it repeats as
+        the grid does.
+
+        >>> from openmm_cgpack import Slab
+        >>> grid = Grid(shape=(20, 30, 40), voxel_size=0.5, origin=(0, 0, 0))
+        >>> grid.tiles(Slab(box=(20.0, 15.3, 10.0)))
+        (True, False, False)
+        """
+        # What the edges of many voxels add up to is not exact.
+        fits = np.abs(self.size - boundary.repeat) <= (0.5 + 1e-6) * self.voxel_size
+        x, y, z = fits.tolist()
+        return x, y, z
+
     def to_voxels(self, points: np.ndarray) -> np.ndarray:
         """Return points (p, 3) in nm as fractional voxel indices (i, j, k), x first."""
         return (points - self.origin) / self.voxel_size
@@ -88,6 +105,8 @@ class Volume(_OnGrid):
         The values; of a density, Da/nm^3.
     voxel_size, origin : float, (3,) array
         See `Grid`.
+    periodic : tuple of three bools, optional
+        Whether it goes on along x, y and z by repetition, as the density of a periodic scene does.
 
     Examples
     --------
@@ -98,9 +117,13 @@ class Volume(_OnGrid):
     648.0
     """
 
+    periodic: tuple[bool, bool, bool] = (False, False, False)
+
     def __post_init__(self) -> None:
         freeze(self, "volume", np.float32, data=(None, None, None))
         self._check_grid()
+        x, y, z = (bool(repeats) for repeats in self.periodic)
+        object.__setattr__(self, "periodic", (x, y, z))
 
 
 @noun

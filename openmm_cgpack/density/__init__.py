@@ -1,8 +1,9 @@
 """Packed scenes to density maps and labels."""
 
 from .field_of_view import Visibility, particle_table, visibility
+from .grids import bounding_grid, box_grid, scene_grid
 from .labels import Labels, render_labels
-from .maps import MapSettings, Sampling, bounding_grid, box_grid, render_density, species_map
+from .maps import MapSettings, Sampling, map_notes, render_density, scene_mass, species_map
 from .painters import Painter, Skeleton, WeightedPoints, painter_of, paints
 from .sheets import SheetPainter
 from .splatting import gaussian_sigma
@@ -21,11 +22,14 @@ __all__ = [
     "bounding_grid",
     "box_grid",
     "gaussian_sigma",
+    "map_notes",
     "painter_of",
     "paints",
     "particle_table",
     "render_density",
     "render_labels",
+    "scene_grid",
+    "scene_mass",
     "species_map",
     "visibility",
 ]

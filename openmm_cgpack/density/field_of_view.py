@@ -10,8 +10,9 @@ from ..core.runtime import tracked
 from ..core.scene import PackedScene
 from ..core.volume import Grid
 from ..poses import extract_transforms
+from .grids import period
 from .maps import MapSettings
-from .painters import ScenePoints, painter_of
+from .painters import ScenePoints, WeightedPoints, painter_of
 from .splatting import gaussian_sigma
 
 _SETTINGS = MapSettings()
@@ -75,7 +76,7 @@ class Visibility:
     Parameters
     ----------
     fraction : (n,) array
-        Part of its mass that is inside.
+        Part of its mass that is inside; 1 of what is whole across faces of a box that repeats.
     border : (n,) array
         Distance from its centre to the nearest face of the box, nm; negative outside, by how far
         the centre is beyond the face that it is farthest beyond. An object whose bounding
@@ -129,15 +130,26 @@ def visibility(
     grid = grid or settings.grid(packed)
     table = particle_table(packed, grid=grid)
     low, high = -grid.voxel_size / 2, grid.size - grid.voxel_size / 2
-    border = np.minimum(table.centre - low, high - table.centre).min(axis=1)
+    # The image that is nearest to the middle of the field of view.
+    off = table.centre - (low + high) / 2
+    edges = np.where(packed.boundary.periodic, period(grid, packed.boundary), 0.0)
+    off -= edges * np.rint(off / np.where(edges > 0, edges, 1.0))
+    border = ((high - low) / 2 - np.abs(off)).min(axis=1)
     fraction = (border >= table.radius).astype(float)
     # Points as dense as a map of two voxels' resolution needs.
     sigma = gaussian_sigma(2 * grid.voxel_size)
-    points = ScenePoints(packed, sigma=sigma, deformables=settings.deformables)
-    cut = np.flatnonzero(np.abs(border) < table.radius).tolist()
-    for i in tracked(cut, "visibility", show=progress):
-        body = points[i]
-        places = body.positions - grid.origin
-        inside = ((places >= low) & (places <= high)).all(axis=1)
-        fraction[i] = body.masses[inside].sum() / body.masses.sum()
+    objects = ScenePoints(packed, sigma=sigma, deformables=settings.deformables, filled=True)
+    cut = border < table.radius
+    if not packed.boundary.periodic.any():
+        cut &= border > -table.radius
+    for i in tracked(np.flatnonzero(cut).tolist(), "visibility", show=progress):
+        held = [_held(points, grid) for points in objects.images(i, grid)]
+        fraction[i] = min(1.0, sum(held))
     return Visibility(fraction=fraction, border=border)
+
+
+def _held(points: WeightedPoints, grid: Grid) -> float:
+    """Return the part of some points' mass that is in a grid's box."""
+    places = grid.to_voxels(points.positions) + 0.5
+    inside = ((places >= 0) & (places < grid.shape[::-1])).all(axis=1)
+    return float(points.masses[inside].sum() / points.masses.sum())

@@ -97,7 +97,7 @@ def render_labels(
     dtype = np.uint16 if scene.n_instances <= np.iinfo(np.uint16).max else np.uint32
     instances = np.zeros(grid.shape, dtype)
     best = np.zeros(grid.shape, np.float32)
-    objects = ScenePoints(packed, sigma=sigma, deformables=deformables)
+    objects = ScenePoints(packed, sigma=sigma, deformables=deformables, filled=True)
     inside = np.zeros(scene.n_instances, bool)
     for i in tracked(range(len(objects)), "labels", show=progress):
         for points in objects.images(i, grid):
@@ -127,7 +127,7 @@ def mask_threshold(
     It is the volume's mean over lattices of different offsets; `sigma` is that of the maps'
     Gaussian along one axis, nm.
     """
-    points = model_points(model, model.positions, sigma=sigma, deformables=deformables)
+    points = model_points(model, model.positions, sigma=sigma, deformables=deformables, filled=True)
     if model.geometry is None or model.structure is not None:
         volume = model.volume
     else:

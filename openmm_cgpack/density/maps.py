@@ -1,21 +1,22 @@
-"""Density maps of molecules and of packed scenes, and the grids on which they are drawn."""
+"""Density maps of molecules and of packed scenes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 
-from ..core.arrays import frozen, positive
 from ..core.runtime import tracked
 from ..core.scene import PackedScene
 from ..core.settings import Settings, setting
 from ..core.structure import AtomicStructure
 from ..core.volume import Grid, Volume
+from .grids import EXACT, bounding_grid, box_grid, scene_grid
 from .painters import ScenePoints, WeightedPoints, structure_points
-from .splatting import ATOM_SPACING, blurred_boxes, gaussian_sigma, lattice_factor
+from .splatting import ATOM_SPACING, COARSEST, blurred_boxes, gaussian_sigma, lattice_factor
 
 
 class Sampling(Settings):
@@ -29,7 +30,12 @@ class Sampling(Settings):
     ValueError: resolution: wanted a Gaussian with sigma >= 1.5 nm for voxels of 3 nm, ...
     """
 
-    voxel_size: float = setting("edge of a voxel", default=1.0, unit="nm", above=0)
+    voxel_size: float = setting(
+        "edge of a voxel; of a scene in a box that repeats a little more or less, to fill the box",
+        default=1.0,
+        unit="nm",
+        above=0,
+    )
     resolution: float = setting("resolution of the map", default=4.0, unit="nm", above=0)
     convention: Literal["situs", "molmap", "fwhm"] = setting(
         "what the resolution means: twice the three-dimensional sigma, as Situs has it; "
@@ -78,85 +84,28 @@ class MapSettings(Sampling):
             lattice_factor(sigma, self.voxel_size, name="label_resolution")
 
     def grid(self, packed: PackedScene) -> Grid:
-        """Return where a scene is drawn: the box of voxels, or else `bounding_grid`."""
+        """Return where a scene is drawn: the box of voxels, or else `bounding_grid`.
+
+        In a box that repeats, voxels may be a little larger or smaller: see `scene_grid`.
+        """
+        if packed.boundary.bounded:
+            sharpest = min(self.sigma, gaussian_sigma(self.label_resolution or self.resolution))
+            return scene_grid(
+                packed.boundary,
+                voxel_size=self.voxel_size,
+                size=self.box,
+                largest=sharpest / COARSEST,
+            )
         if self.box is None:
             return bounding_grid(packed, voxel_size=self.voxel_size)
         return box_grid(self.box, voxel_size=self.voxel_size)
 
 
-def box_grid(
-    size: float | Sequence[float],
-    *,
-    voxel_size: float = 1.0,
-    centre: Sequence[float] = (0.0, 0.0, 0.0),
-) -> Grid:
-    """Return a grid of a given size, with an even number of voxels along each axis.
-
-    Parameters
-    ----------
-    size : float or three floats
-        Edge of a cube, or edges along x, y and z, nm; taken to the nearest even number of voxels.
-    voxel_size : float, optional
-        Edge of a voxel, nm.
-    centre : three floats, optional
-        Where the middle of voxel N/2 lies along x, y and z, nm: the centre as RELION has it.
-
-    Examples
-    --------
-    >>> grid = box_grid((100, 100, 40), voxel_size=1.0)
-    >>> grid.shape, grid.origin.tolist()
-    ((40, 100, 100), [-50.0, -50.0, -20.0])
-    """
-    voxel_size = positive(voxel_size, "voxel_size")
-    edges = [size] * 3 if np.ndim(size) == 0 else size
-    sizes = frozen(edges, "size", (3,))
-    for edge in sizes:
-        positive(edge, "size")
-    half = np.maximum(1, np.rint(sizes / (2 * voxel_size))).astype(int)
-    origin = frozen(centre, "centre", (3,)) - half * voxel_size
-    return Grid(shape=tuple(2 * half[::-1]), voxel_size=voxel_size, origin=origin)
-
-
-def bounding_grid(packed: PackedScene, *, voxel_size: float = 1.0, margin: float = 4.0) -> Grid:
-    """Return the grid that holds every ball at its final place, or the box of a scene in one.
-
-    Parameters
-    ----------
-    packed : PackedScene
-        The scene.
-    voxel_size : float, optional
-        Edge of a voxel, nm.
-    margin : float, optional
-        Room around the balls of an open scene, nm.
-
-    Returns
-    -------
-    Grid
-        With even sizes, and an origin that is a multiple of the voxel size; of a scene in a box,
-        its `box_grid`.
-
-    Examples
-    --------
-    >>> from openmm_cgpack import Filament, Periodic, as_packed, place
-    >>> tubes = [(Filament(n_balls=5).build(), 2)]
-    >>> scene = place(tubes, boundary=Periodic(box=(40, 40, 30)), seed=1)
-    >>> grid = bounding_grid(as_packed(scene), voxel_size=2.0)
-    >>> grid.shape, grid.origin.tolist()
-    ((16, 20, 20), [-20.0, -20.0, -16.0])
-    """
-    voxel_size = positive(voxel_size, "voxel_size")
-    if packed.boundary.bounded:
-        return box_grid(packed.boundary.box, voxel_size=voxel_size)
-    reach = packed.scene.radii[:, None] + positive(margin, "margin", zero=True)
-    first = np.floor((packed.positions - reach).min(axis=0) / voxel_size).astype(int)
-    last = np.ceil((packed.positions + reach).max(axis=0) / voxel_size).astype(int)
-    size = last - first + 1
-    size += size % 2
-    return Grid(shape=tuple(size[::-1]), voxel_size=voxel_size, origin=first * voxel_size)
-
-
 _SAMPLING = Sampling()
 _SETTINGS = MapSettings()
+
+LOST = 0.01
+"""Part of a scene's mass that a map may lack in silence: blur takes some over the edges."""
 
 
 def species_map(
@@ -235,7 +184,8 @@ def render_density(
     packed : PackedScene
         The scene. Molecules stand by their rigid transforms, filaments and membranes are drawn
         from where their balls ended. What reaches over the edge of a periodic box is drawn at the
-        opposite one too.
+        opposite one too, and voxels may be a little larger or smaller to fill that box; that, and
+        more than a little mass outside the map, is a warning: see `map_notes`.
     settings : MapSettings, optional
         What the map is like.
     grid : Grid, optional
@@ -264,7 +214,7 @@ def render_density(
     >>> density.data.shape, abs(float(density.data.sum()) * 2.0**3 / mass - 1) < 0.001
     ((20, 20, 20), True)
     """
-    grid = grid or settings.grid(packed)
+    asked, grid = grid, grid or settings.grid(packed)
     data = np.zeros(grid.shape, np.float32)
     objects = ScenePoints(packed, sigma=settings.sigma, deformables=settings.deformables)
     for i in tracked(range(len(objects)), "density", show=progress):
@@ -275,7 +225,16 @@ def render_density(
                 else:
                     np.maximum(data[there], box, out=data[there])
     data /= np.float32(grid.voxel_size**3)
-    return Volume(data=data, voxel_size=grid.voxel_size, origin=grid.origin)
+    density = Volume(
+        data=data,
+        voxel_size=grid.voxel_size,
+        origin=grid.origin,
+        periodic=grid.tiles(packed.boundary),
+    )
+    if asked is None:
+        for note in map_notes(packed, density, settings):
+            warnings.warn(note, stacklevel=2)
+    return density
 
 
 def object_boxes(
@@ -294,3 +253,55 @@ def object_boxes(
         low, high = np.maximum(corner, 0), np.minimum(corner + box.shape, grid.shape)
         if (low < high).all():
             yield tuple(map(slice, low, high)), box[tuple(map(slice, low - corner, high - corner))]
+
+
+def scene_mass(packed: PackedScene, settings: MapSettings = _SETTINGS) -> float:
+    """Return the mass of all that is drawn of a scene, as it stands, each thing once: Da."""
+    objects = ScenePoints(packed, sigma=settings.sigma, deformables=settings.deformables)
+    return float(sum(objects.mass(i) for i in range(len(objects))))
+
+
+def map_notes(
+    packed: PackedScene, density: Volume, settings: MapSettings = _SETTINGS
+) -> tuple[str, ...]:
+    """Return what is not in a map as it was asked for: its voxels, its box, its mass.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament, Periodic, as_packed, place
+    >>> tubes = [(Filament(n_balls=5).build(), 2)]
+    >>> packed = as_packed(place(tubes, boundary=Periodic(box=40), seed=1))
+    >>> settings = MapSettings(voxel_size=1.9)
+    >>> density = render_density(packed, grid=settings.grid(packed))
+    >>> print(*map_notes(packed, density, settings))
+    voxel_size: 1.9048 nm in place of 1.9, so that voxels fill the box that repeats
+    """
+    grid, boundary, notes = density.grid, packed.boundary, []
+    drawn = " x ".join(f"{edge:.5g}" for edge in grid.size)
+    off = np.where(grid.tiles(boundary), np.abs(grid.size - boundary.repeat), 0.0)
+    if (off > EXACT * grid.size).any():
+        edges = " x ".join(f"{edge:.5g}" for edge in boundary.box)
+        notes.append(
+            f"voxel_size: no cubes near {settings.voxel_size:.5g} nm fill the box of {edges} nm, "
+            f"which is drawn as {drawn} nm with voxels of {grid.voxel_size:.5g} nm; what meets "
+            f"across its faces is up to {off.max():.2g} nm off"
+        )
+    elif abs(grid.voxel_size / settings.voxel_size - 1) > EXACT:
+        notes.append(
+            f"voxel_size: {grid.voxel_size:.5g} nm in place of {settings.voxel_size:.5g}, so that "
+            "voxels fill the box that repeats"
+        )
+    if settings.box is not None and not np.allclose(grid.size, settings.box, rtol=EXACT):
+        notes.append(f"box: {drawn} nm, an even number of voxels along each edge")
+    mass, whole = density.data.sum(dtype=float) * grid.voxel_size**3, scene_mass(packed, settings)
+    asked = settings.box is not None and mass < whole
+    if abs(mass / whole - 1) > LOST and not asked:
+        why = 'of maps that meet the larger one counts, by merge = "max"'
+        if settings.merge == "add":
+            more = "parts are drawn more than once: the map is larger than the box that repeats"
+            why = "the rest is beyond its edges" if mass < whole else more
+        notes.append(
+            f"the map holds {mass / whole:.1%} of the scene's mass, {mass / 1e6:.4g} of "
+            f"{whole / 1e6:.4g} MDa; {why}"
+        )
+    return tuple(notes)

@@ -19,6 +19,7 @@ from ..core.scene import PackedScene
 from ..core.structure import AtomicStructure
 from ..core.volume import Grid
 from ..poses import extract_transforms
+from .grids import period
 from .splatting import ATOM_SPACING, CUT, SHAPE_SPACING
 
 Shape = TypeVar("Shape", bound=Geometry)
@@ -73,6 +74,13 @@ class Painter(Generic[Shape]):
     def points(self, geometry: Shape, balls: np.ndarray, *, spacing: float) -> WeightedPoints:
         """Return the shape as masses no farther apart than about `spacing`, nm."""
         raise NotImplementedError
+
+    def filled(self, geometry: Shape, balls: np.ndarray, *, spacing: float) -> WeightedPoints:
+        """Return the shape filled evenly with the same mass, for masks; `points`, where they are.
+
+        What `points` draws may be uneven, as a bilayer is, of which a mask shall have all.
+        """
+        return self.points(geometry, balls, spacing=spacing)
 
     def girth(self, geometry: Shape) -> float:
         """Return how far from its balls' centres the shape reaches at most, nm."""
@@ -136,12 +144,21 @@ class ScenePoints:
     """The points of every instance of a packed scene, made when they are asked for.
 
     They lie as close as the Gaussian that will blur them needs, of `sigma` nm along one axis.
+    `filled` shapes are those of masks.
     """
 
-    def __init__(self, packed: PackedScene, *, sigma: float, deformables: str = "smooth"):
+    def __init__(
+        self,
+        packed: PackedScene,
+        *,
+        sigma: float,
+        deformables: str = "smooth",
+        filled: bool = False,
+    ):
         self.packed = packed
         self.sigma = sigma
         self.deformables = deformables
+        self.filled = filled
         self.transforms = extract_transforms(packed).transforms
         self._bodies: dict[int, WeightedPoints] = {}
 
@@ -155,13 +172,24 @@ class ScenePoints:
         model = scene.species[s]
         if model.structure is None:
             balls = self.packed.positions[scene.balls(instance)]
-            return model_points(model, balls, sigma=self.sigma, deformables=self.deformables)
+            return model_points(
+                model,
+                balls,
+                sigma=self.sigma,
+                deformables=self.deformables,
+                filled=self.filled,
+            )
         if s not in self._bodies:
             self._bodies[s] = model_points(model, model.positions, sigma=self.sigma)
         body = self._bodies[s]
         turn, shift = self.transforms.rotations[instance], self.transforms.translations[instance]
         moved = body.positions @ turn.T + shift
         return WeightedPoints(positions=moved, masses=body.masses, variance=body.variance)
+
+    def mass(self, instance: int) -> float:
+        """Return the mass of an instance, Da."""
+        structure = self.packed.scene.model(instance).structure
+        return float(self[instance].masses.sum() if structure is None else structure.mass)
 
     def images(self, instance: int, grid: Grid) -> Iterator[WeightedPoints]:
         """Yield an instance's points, and those of its images, as far as their maps meet a grid.
@@ -178,7 +206,7 @@ class ScenePoints:
         high = points.positions.max(axis=0) + reach
         first = grid.origin - grid.voxel_size / 2
         last = first + grid.size
-        box = np.array(boundary.box)
+        box = period(grid, boundary)
         # Whole boxes by which the points may be moved and still reach the grid.
         least = np.where(boundary.periodic, np.ceil((first - high) / box), 0).astype(int)
         most = np.where(boundary.periodic, np.floor((last - low) / box), 0).astype(int)
@@ -189,7 +217,12 @@ class ScenePoints:
 
 
 def model_points(
-    model: BallModel, centres: np.ndarray, *, sigma: float, deformables: str = "smooth"
+    model: BallModel,
+    centres: np.ndarray,
+    *,
+    sigma: float,
+    deformables: str = "smooth",
+    filled: bool = False,
 ) -> WeightedPoints:
     """Return what a model's map is made of: its structure in the body frame, or its drawn shape.
 
@@ -198,7 +231,8 @@ def model_points(
     """
     if model.structure is not None:
         return structure_points(model.structure, spacing=ATOM_SPACING * sigma)
-    return shape_points(model, centres, spacing=SHAPE_SPACING * sigma, deformables=deformables)
+    spacing = SHAPE_SPACING * sigma
+    return shape_points(model, centres, spacing=spacing, deformables=deformables, filled=filled)
 
 
 def structure_points(structure: AtomicStructure, *, spacing: float) -> WeightedPoints:
@@ -238,12 +272,17 @@ def ball_points(
 
 
 def shape_points(
-    model: BallModel, centres: np.ndarray, *, spacing: float, deformables: str = "smooth"
+    model: BallModel,
+    centres: np.ndarray,
+    *,
+    spacing: float,
+    deformables: str = "smooth",
+    filled: bool = False,
 ) -> WeightedPoints:
     """Return the points of a model that is drawn from where its balls are, (b, 3) nm.
 
-    `deformables` is ``"smooth"``, as the geometry's painter draws it, or ``"balls"``, each as a
-    uniform solid sphere with the geometry's density.
+    `deformables` is ``"smooth"``, as the geometry's painter draws it (or has it `filled`), or
+    ``"balls"``, each as a uniform solid sphere with the geometry's density.
     """
     geometry = model.geometry
     if geometry is None:
@@ -252,4 +291,6 @@ def shape_points(
         )
     if deformables == "balls":
         return ball_points(centres, model.radii, density=geometry.density, spacing=spacing)
-    return painter_of(geometry).points(geometry, centres, spacing=spacing)
+    painter = painter_of(geometry)
+    draw = painter.filled if filled else painter.points
+    return draw(geometry, centres, spacing=spacing)

@@ -3,23 +3,63 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import erf
 
 from ..core.geometry import Mesh, Surface
 from .painters import Painter, Skeleton, WeightedPoints, paints
 
-HEAD = 0.2
-"""Part of the thickness that each of the two layers of head groups takes."""
+AREA, LIPID, HEAD = 0.643, 1.256, 0.331
+"""Area of a lipid, nm², and volumes of it and of its head group, nm³: POPC at 30 °C.
 
-HEAD_TO_TAIL = 1.75
-"""Density of the head groups' layers over that of the tails.
-
-With a fifth of the thickness for each: dipalmitoylphosphatidylcholine has 0.9 nm of hydrated head
-groups (about 810 Da/nm^3) on either side of 2.85 nm of hydrocarbon (about 460 Da/nm^3), from the
-areas and volumes of Nagle and Tristram-Nagle, Biochim. Biophys. Acta 1469 (2000) 159.
+Kučerka, Nieh and Katsaras, Biochim. Biophys. Acta 1808 (2011) 2761. A bilayer of it is ``2 LIPID /
+AREA`` = 3.91 nm thick, and its head groups are 3.7 nm apart.
 """
+
+METHYL = 0.0547
+"""Volume of the methyl group at the end of a chain, nm³: twice that of a methylene group."""
+
+CONTRASTS = (3.84, 1.64, -0.99)
+"""Potential above that of the ice in their place of head groups, chains and methyl groups, V.
+
+From independent atoms, as `openmm_cgpack.imaging` has those of ice and of whole lipids.
+"""
+
+HEADS_AT, HEADS_SPREAD, CHAINS_SPREAD, METHYLS_SPREAD = 1.85, 0.3, 0.26, 0.3
+"""Depth of the head groups, nm, and standard deviations of where a bilayer's parts are.
+
+The forms are those of Kučerka et al., Biophys. J. 95 (2008) 2356: Gaussians for head groups and
+methyl groups, a box with soft edges for the chains. The head groups' spread is that of their 0.9 nm
+(Nagle and Tristram-Nagle, Biochim. Biophys. Acta 1469 (2000) 159); the others are usual ones of
+fluid bilayers, as in table 1 of Doktorova et al., J. Phys. Chem. B 124 (2020) 5186.
+"""
+
+END, NOMINAL = 3.0, 4.0
+"""Depth at which the profile ends, and the thickness of a sheet that has it as it is, nm."""
 
 PHONG = 0.75
 """Share of the projection in Phong tessellation, as its authors advise."""
+
+
+def profile(depth: np.ndarray, contrasts: tuple[float, float, float] = CONTRASTS) -> np.ndarray:
+    """Return the potential of a POPC bilayer above that of ice at depths from its middle, nm: V.
+
+    With other `contrasts` of head groups, chains and methyl groups it is the profile of these.
+
+    >>> profile(np.array([0.0, 1.0, 1.85, 2.9])).round(1).tolist()
+    [0.4, 1.6, 2.7, 0.0]
+    """
+    core = 2 * (LIPID - HEAD) / AREA
+
+    def part(volume: float, place: float, spread: float) -> np.ndarray:
+        """Return the part of space that a group of either leaflet takes."""
+        z = (np.abs(depth)[..., None] + np.array([-place, place])) / spread
+        return volume / AREA * np.exp(-(z**2) / 2).sum(axis=-1) / (np.sqrt(2 * np.pi) * spread)
+
+    soft = np.sqrt(2) * CHAINS_SPREAD
+    chains = (erf((depth + core / 2) / soft) - erf((depth - core / 2) / soft)) / 2
+    heads = part(HEAD, HEADS_AT, HEADS_SPREAD)
+    methyls = part(2 * METHYL, 0.0, METHYLS_SPREAD)
+    return np.stack([heads, chains - methyls, methyls], axis=-1) @ np.array(contrasts)
 
 
 @paints(Mesh)
@@ -28,11 +68,11 @@ class SheetPainter(Painter[Mesh]):
 
     The surface is the Phong tessellation (Boubekeur and Alexa, ACM Trans. Graph. 27 (2008) 141)
     of the triangles with angle-weighted vertex normals; it goes through every ball. Across the
-    sheet, the outer fifths hold head groups, `HEAD_TO_TAIL` times as dense as the tails between.
+    sheet the density has the `profile` of a lipid bilayer, stretched with the sheet's thickness.
     """
 
     def points(self, mesh: Mesh, balls: np.ndarray, *, spacing: float) -> WeightedPoints:
-        """Return the sheet as points whose masses sum to density x thickness x smooth area.
+        """Return the bilayer as points whose masses sum to density x thickness x smooth area.
 
         >>> sheet = Mesh(faces=[[0, 1, 2]], thickness=4.0, density=600.0)
         >>> corners = np.array([[0.0, 0, 0], [8, 0, 0], [0, 8, 0]])
@@ -40,30 +80,16 @@ class SheetPainter(Painter[Mesh]):
         >>> bool(np.isclose(points.masses.sum(), 600 * 4.0 * 32))
         True
         """
-        normals = _vertex_normals(mesh.faces, balls)
-        depths, shares = _profile(mesh.thickness, spacing)
-        positions, masses = [], []
-        corners = balls[mesh.faces]
-        sides = corners - np.roll(corners, 1, axis=1)
-        area = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
-        longest = np.linalg.norm(sides, axis=2).max(axis=1)
-        # Cells of about spacing^2 or less, and none much longer than that.
-        cuts = np.maximum(np.sqrt(area), longest / 2) / spacing
-        cuts = np.maximum(1, np.ceil(cuts)).astype(int)
-        for cut in np.unique(cuts):
-            chosen = mesh.faces[cuts == cut]
-            weights, cells = _subdivision(int(cut))
-            surface, up = _phong(balls[chosen], normals[chosen], weights)
-            sheets = surface[:, None] + depths[:, None, None] * up[:, None]
-            triangles = sheets[:, :, cells]
-            size = _areas(triangles)
-            # Further from the centre of a bend a cell is larger: the density is even, and the mass
-            # of a cell is that of its area on the middle surface.
-            part = size * shares[:, None]
-            part *= (_areas(surface[:, cells]) / part.sum(axis=1))[:, None]
-            positions.append(triangles.mean(axis=3).reshape(-1, 3))
-            masses.append(part.ravel() * mesh.density * mesh.thickness)
-        return WeightedPoints(positions=np.concatenate(positions), masses=np.concatenate(masses))
+        return _sheet(mesh, balls, *_layers(mesh.thickness, spacing), spacing=spacing)
+
+    def filled(self, mesh: Mesh, balls: np.ndarray, *, spacing: float) -> WeightedPoints:
+        """Return the sheet as points of even density, as masks want it."""
+        count = int(np.ceil(mesh.thickness / 2 / spacing - 1e-9))
+        edges = np.linspace(0, mesh.thickness / 2, count + 1)
+        # Each layer at its root mean square depth: the second moment is exact.
+        depth = np.sqrt((edges[:-1] ** 2 + edges[:-1] * edges[1:] + edges[1:] ** 2) / 3)
+        depths, shares = np.concatenate([-depth, depth]), np.full(2 * count, 0.5 / count)
+        return _sheet(mesh, balls, depths, shares, spacing=spacing)
 
     def girth(self, mesh: Mesh) -> float:
         """Return half the thickness."""
@@ -104,6 +130,35 @@ class SheetPainter(Painter[Mesh]):
             points.round(9), axis=0, return_index=True, return_inverse=True
         )
         return Surface(vertices=points[first], faces=number.reshape(-1)[faces])
+
+
+def _sheet(
+    mesh: Mesh, balls: np.ndarray, depths: np.ndarray, shares: np.ndarray, *, spacing: float
+) -> WeightedPoints:
+    """Return a sheet as points in layers at `depths` (d,) that hold `shares` (d,) of its mass."""
+    normals = _vertex_normals(mesh.faces, balls)
+    positions, masses = [], []
+    corners = balls[mesh.faces]
+    sides = corners - np.roll(corners, 1, axis=1)
+    area = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
+    longest = np.linalg.norm(sides, axis=2).max(axis=1)
+    # Cells of about spacing^2 or less, and none much longer than that.
+    cuts = np.maximum(np.sqrt(area), longest / 2) / spacing
+    cuts = np.maximum(1, np.ceil(cuts)).astype(int)
+    for cut in np.unique(cuts):
+        chosen = mesh.faces[cuts == cut]
+        weights, cells = _subdivision(int(cut))
+        surface, up = _phong(balls[chosen], normals[chosen], weights)
+        sheets = surface[:, None] + depths[:, None, None] * up[:, None]
+        triangles = sheets[:, :, cells]
+        size = _areas(triangles)
+        # Further from the centre of a bend a cell is larger: the density is even, and the mass
+        # of a cell is that of its area on the middle surface.
+        part = size * shares[:, None]
+        part *= (_areas(surface[:, cells]) / part.sum(axis=1))[:, None]
+        positions.append(triangles.mean(axis=3).reshape(-1, 3))
+        masses.append(part.ravel() * mesh.density * mesh.thickness)
+    return WeightedPoints(positions=np.concatenate(positions), masses=np.concatenate(masses))
 
 
 def _areas(triangles: np.ndarray) -> np.ndarray:
@@ -151,18 +206,20 @@ def _subdivision(cuts: int) -> tuple[np.ndarray, np.ndarray]:
     return weights, np.concatenate([first, second])
 
 
-def _profile(thickness: float, spacing: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return depths (d,) from the middle surface and the shares of mass there, which sum to 1."""
-    depths, shares = [], []
-    for low, high, density in ((0.0, 0.5 - HEAD, 1.0), (0.5 - HEAD, 0.5, HEAD_TO_TAIL)):
-        count = int(np.ceil((high - low) * thickness / spacing - 1e-9))
-        edges = np.linspace(low, high, count + 1) * thickness
-        # Each layer at its root mean square depth: the profile's second moment is exact.
-        depth = np.sqrt((edges[:-1] ** 2 + edges[:-1] * edges[1:] + edges[1:] ** 2) / 3)
-        depths += [-depth, depth]
-        shares.append(np.full(2 * count, density * (high - low) / count))
-    share = np.concatenate(shares)
-    return np.concatenate(depths), share / share.sum()
+def _layers(thickness: float, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return depths (d,) of a bilayer's layers from its middle, nm, and their shares of the mass.
+
+    A sheet of another thickness than `NOMINAL` has the profile stretched.
+    """
+    fine = (np.arange(1000) + 0.5) * (END / 1000)
+    stretch = thickness / NOMINAL
+    first = np.linspace(0, len(fine), max(2, int(np.ceil(END * stretch / spacing))) + 1)[:-1]
+    mass = profile(fine)
+    share = np.add.reduceat(mass, first.astype(int))
+    # Each layer at its root mean square depth: the profile's second moment is exact.
+    depth = stretch * np.sqrt(np.add.reduceat(mass * fine**2, first.astype(int)) / share)
+    share /= 2 * share.sum()
+    return np.concatenate([-depth, depth]), np.concatenate([share, share])
 
 
 def _rim(faces: np.ndarray) -> np.ndarray:

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
+import logging
+import math
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..core.names import unique_names
 from ..core.palette import species_bytes, species_colours
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import LabelVolume
 from ..io.balls_and_meshes import write_glb
-from ..io.files import atomic_folder
+from ..io.inputs import read_json
 from ..io.omezarr import write_ome_zarr
+from ..io.shared_folders import SharedFolder
+from ..io.volumes import MOST_LABELS
 from .formats import PointFormat
-from .truth import GroundTruth, unique_names
+from .truth import GroundTruth
+
+_log = logging.getLogger(__name__)
 
 CONFIG = "copick_config.json"
+WANTED = "the configuration of a copick project"
+
 USER = "cgpack"
 SESSION = "0"
 """What copick writes for results that a tool made."""
@@ -31,11 +40,12 @@ MULTILABEL = "all"
 
 @kind("copick")
 class Copick(PointFormat):
-    """A copick project with one run.
+    """A copick project, to which every export adds its run.
 
     Places are in Å, the first voxel's centre at 0; the 3 x 3 part of a pick's transformation is
     the rotation from the body frame to the tomogram's. The number of an instance is the same in
-    picks, filaments, meshes and masks; the label of an object is its number in the semantic mask.
+    picks, filaments, meshes and masks; the label of an object is its number in the segmentation of
+    all species, and in a project of one run in the semantic mask.
     Objects of copick have no underscores and blanks in their names: ``metadata`` of each object
     holds the name of its species.
 
@@ -44,31 +54,47 @@ class Copick(PointFormat):
     segmentation, and one multilabel segmentation names all.
 
     ``copick_config.json`` holds the absolute path of the folder, as copick wants it: edit
-    ``overlay_root`` after moving the folder.
+    ``overlay_root`` after moving the folder. Where a project has one, only the objects that it does
+    not know are added to it: a species is the object that names it in ``metadata``, or that has its
+    name.
     """
 
-    def save(
-        self, folder: str | os.PathLike[str], truth: GroundTruth, tilts: TiltSeries | None = None
-    ) -> Path:
-        """Write the project whole or not at all; its configuration holds the final path."""
-        self.check(truth, tilts)
-        with atomic_folder(folder) as temporary:
-            self._write(temporary, truth, Path(folder).resolve())
-        return Path(folder)
+    names_runs = True
+    merged = (CONFIG,)
 
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
-        """Write the project."""
-        self._write(folder, truth, folder.resolve())
+        """Write a project of this run alone."""
+        self._write(folder, truth, _config(truth, folder), truth.file_names)
 
-    def _write(self, folder: Path, truth: GroundTruth, place: Path) -> None:
+    def add(
+        self, project: SharedFolder, truth: GroundTruth, tilts: TiltSeries | None = None
+    ) -> None:
+        """Write the run, and the configuration with the objects that it lacked."""
+        config, names = _config(truth, project.path), truth.file_names
+        there = project.shared_file(CONFIG)
+        if there is not None:
+            held = read_json(there, wanted=WANTED)
+            try:
+                config, names = _joined(there, held, config, truth.name)
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                raise ValueError(f"{there}: wanted {WANTED} ({error!r})") from None
+        self._write(project.stage, truth, config, names)
+        if there is not None and config == read_json(there, wanted=WANTED):
+            # Nothing was added: as it is laid out, it stays.
+            shutil.copyfile(there, project.stage / CONFIG)
+
+    def _write(
+        self, folder: Path, truth: GroundTruth, config: dict[str, Any], names: dict[str, str]
+    ) -> None:
+        """Write a run; `names` are those of its species' objects in the configuration."""
+        labels = {entry["name"]: _label(entry) for entry in config["pickable_objects"]}
         root = folder / "ExperimentRuns" / truth.name
-        _write_volumes(root, truth)
-        for species in truth.species:
-            self._write_objects(root, truth, species)
-        (folder / CONFIG).write_text(json.dumps(_config(truth, place), indent=1) + "\n")
+        _write_volumes(root, truth, names, [labels[names[species]] for species in truth.species])
+        for species, name in names.items():
+            self._write_objects(root, truth, species, name)
+        (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
-    def _write_objects(self, root: Path, truth: GroundTruth, species: str) -> None:
-        name = truth.file_names[species]
+    def _write_objects(self, root: Path, truth: GroundTruth, species: str, name: str) -> None:
         head = {
             "pickable_object_name": name,
             "user_id": USER,
@@ -83,7 +109,8 @@ class Copick(PointFormat):
             return root / kind / f"{USER}_{SESSION}_{name}{suffix}"
 
         def write(kind: str, content: dict[str, Any]) -> None:
-            place(kind, ".json").write_text(json.dumps({**head, **content}) + "\n")
+            text = json.dumps({**head, **content}) + "\n"
+            place(kind, ".json").write_text(text, encoding="utf-8")
 
         numbers = truth.particles.instance[truth.rows(species)].tolist()
         if surfaces := {i: truth.surfaces[i] for i in numbers if i in truth.surfaces}:
@@ -101,6 +128,7 @@ class Copick(PointFormat):
 
 
 def _config(truth: GroundTruth, place: Path) -> dict[str, Any]:
+    """Return the configuration of a project of one run, which is to be at a place."""
     colours = species_bytes(len(truth.species))
     objects = []
     for label, (species, name) in enumerate(truth.file_names.items(), start=1):
@@ -130,12 +158,64 @@ def _config(truth: GroundTruth, place: Path) -> dict[str, Any]:
         "pickable_objects": objects,
         "user_id": USER,
         "session_id": SESSION,
-        "overlay_root": f"local://{place}",
+        "overlay_root": f"local://{place.resolve()}",
         "overlay_fs_args": {"auto_mkdir": True},
     }
 
 
-def _write_volumes(root: Path, truth: GroundTruth) -> None:
+def _joined(
+    there: Path, config: dict[str, Any], ours: dict[str, Any], run: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a project's configuration with a run's objects in it, and their names by species.
+
+    What it says already stays; where the run would say something else, a note tells.
+    """
+    objects = config["pickable_objects"]
+    names: dict[str, str] = {}
+    for wanted in ours["pickable_objects"]:
+        species = wanted["metadata"]["species"]
+        entry = next((one for one in objects if _stands_for(one, species, wanted["name"])), None)
+        labels = [_label(held) for held in objects]
+        if entry is None:
+            name = unique_names([species], taken=[held["name"] for held in objects])[species]
+            entry = {**wanted, "name": name, "label": max(labels, default=0) + 1}
+            objects.append(entry)
+        elif labels.count(_label(entry)) > 1 or not _label(entry):
+            raise ValueError(f"object {entry['name']!r}: wanted a label of its own")
+        for key in ("is_particle", "radius"):
+            theirs, own = entry.get(key), wanted[key]
+            if (
+                theirs is not None
+                and own is not None
+                and not math.isclose(theirs, own, rel_tol=0.01)
+            ):
+                words = f"{entry['name']!r} keeps its {key}, {theirs}; this run's is {own}"
+                _log.warning("cgpack: note: %s: %s", there, words)
+        names[species] = entry["name"]
+    if config.get("runs") is not None and run not in config["runs"]:
+        # An index, where there is one, is all that copick sees.
+        config["runs"].append(run)
+    if ours["overlay_root"] not in (config.get("overlay_root"), config.get("static_root")):
+        words = "its roots are elsewhere, copick does not see this run; edit overlay_root"
+        _log.warning("cgpack: note: %s: %s", there, words)
+    return config, names
+
+
+def _stands_for(entry: dict[str, Any], species: str, name: str) -> bool:
+    """Return whether an object is a species: it says so, or says nothing and has its name."""
+    said = (entry.get("metadata") or {}).get("species")
+    return said == species or (said is None and entry["name"] == name)
+
+
+def _label(entry: dict[str, Any]) -> int:
+    """Return the label of an object; copick takes 1 where there is none."""
+    return entry.get("label", 1) or 0
+
+
+def _write_volumes(
+    root: Path, truth: GroundTruth, objects: dict[str, str], labels: list[int]
+) -> None:
+    """Write maps and segmentations; `labels` are those of the species in the project."""
     spacing = f"{truth.grid.voxel_size * ANGSTROM_PER_NM:.3f}"
     tomograms = root / f"VoxelSpacing{spacing}"
     segmentations = root / "Segmentations"
@@ -147,8 +227,10 @@ def _write_volumes(root: Path, truth: GroundTruth) -> None:
         write_ome_zarr(tomograms / f"{names[name]}.zarr", volume)
     stem = f"{spacing}_{USER}_{SESSION}"
     everything = segmentations / f"{stem}_{MULTILABEL}-multilabel.zarr"
-    write_ome_zarr(everything, truth.semantic)
-    for label, name in enumerate(truth.file_names.values(), start=1):
+    numbers = np.array([0, *labels])
+    numbers = numbers.astype(np.uint16 if numbers.max() <= MOST_LABELS else np.uint32)
+    write_ome_zarr(everything, _like(truth.semantic, numbers[truth.semantic.data]))
+    for label, name in enumerate(objects.values(), start=1):
         mine = truth.semantic.data == label
         file = f"{stem}_{name}.zarr"
         binary = _like(truth.instances, mine.astype(np.uint16))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.settings import kind
+from ..core.settings import kind, setting
 from ..core.tilts import TiltSeries
 from ..core.transforms import euler_angles
 from ..core.units import ANGSTROM_PER_NM
@@ -24,9 +24,21 @@ WEDGE_DEG = (-60.0, 60.0)
 class Dynamo(Format):
     """A Dynamo table of all molecules in the field of view, ``NAME.tbl``.
 
-    Places are in voxels, the first voxel's centre at 0; tags are instance numbers, classes the
-    numbers of the species.
+    Places are in voxels; tags are instance numbers, classes the numbers of the species. Programs
+    differ in where they count from: copick, cryocat and eulerangles take the first voxel's centre
+    for 0, Dynamo itself for 1, and so does RELION's reader of these tables, before it adds half a
+    pixel of its own (`dynamo_particle.cpp` of RELION 4).
     """
+
+    first_voxel: int = setting(
+        "place of the first voxel's centre: 0 as copick, cryocat and eulerangles read tables, 1 as "
+        "Dynamo itself and RELION do",
+        default=0,
+        minimum=0,
+        maximum=1,
+    )
+
+    names_runs = True
 
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Write the table."""
@@ -48,7 +60,7 @@ class Dynamo(Format):
             15: last_tilt,
             20: 1,  # number of the tomogram
             22: truth.classes[rows, None],
-            24: table.centre[rows] / truth.grid.voxel_size,
+            24: table.centre[rows] / truth.grid.voxel_size + self.first_voxel,
             31: table.instance[rows, None],
             36: truth.grid.voxel_size * ANGSTROM_PER_NM,
         }
@@ -56,7 +68,7 @@ class Dynamo(Format):
             width = np.shape(data)[1] if np.ndim(data) else 1
             values[:, first - 1 : first - 1 + width] = data
         lines = (" ".join(map(_number, row)) + "\n" for row in values)
-        (folder / f"{truth.name}.tbl").write_text("".join(lines))
+        (folder / f"{truth.name}.tbl").write_text("".join(lines), encoding="utf-8")
 
 
 def dynamo_angles(rotations: np.ndarray) -> np.ndarray:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
+from ..core.names import checked_file_name, checked_name
 from ..core.settings import Settings, kind_named, setting
 from ..core.tilts import TiltSeries
 from ..io import write_mrc, write_particles
-from ..io.files import atomic_folder
-from ..io.volumes import mask_file, write_mask
+from ..io.shared_folders import SharedFolder, sharing
+from ..io.volumes import write_mask
 from ..runs.folder import INSTANCES, PARTICLES, SEMANTIC, TOMOGRAM, RunFolder
 from .truth import GroundTruth, load_truth
 
@@ -44,6 +46,15 @@ class Format(Settings, family=True):
     opens: ClassVar[str] = ""
     """Of a viewer: its file that a user opens. `view` writes viewers into the folder of a run."""
 
+    names_runs: ClassVar[bool] = False
+    """Whether its files have the run's name in theirs, so that several runs lie side by side.
+
+    Of other formats the second run in a folder gets a folder of its name there.
+    """
+
+    merged: ClassVar[tuple[str, ...]] = ()
+    """Patterns of its files that all runs share: `add` writes them with what is there already."""
+
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Write the files.
 
@@ -58,6 +69,27 @@ class Format(Settings, family=True):
         """
         raise NotImplementedError
 
+    def add(
+        self, project: SharedFolder, truth: GroundTruth, tilts: TiltSeries | None = None
+    ) -> None:
+        """Write the files of a run beside those that a folder holds; see `write`.
+
+        A format with `merged` files overrides it.
+
+        Parameters
+        ----------
+        project : SharedFolder
+            The folder: what is written into its ``stage`` is put into it, and `shared_file` gives
+            the merged files as they are.
+        truth, tilts
+            See `write`.
+        """
+        self.write(project.stage, truth, tilts)
+
+    def show(self, folder: Path, truth: GroundTruth) -> None:
+        """Of a viewer: write what opens the maps, masks and particles of a run's folder."""
+        raise NotImplementedError
+
     def refuses(self, truth: GroundTruth, tilts: TiltSeries | None = None) -> str | None:
         """Return what the format wants and does not get, as words; None where all is well."""
         if self.needs_tilts and tilts is None:
@@ -65,33 +97,44 @@ class Format(Settings, family=True):
         return None
 
     def save(
-        self, folder: str | os.PathLike[str], truth: GroundTruth, tilts: TiltSeries | None = None
+        self,
+        folder: str | os.PathLike[str],
+        truth: GroundTruth,
+        tilts: TiltSeries | None = None,
+        *,
+        force: bool = False,
     ) -> Path:
-        """Write the files into a folder that is whole or not there; an older one is replaced.
+        """Add the files to a folder, all of them or none; it is made where it is not there.
+
+        What the same run, by the truth's name, wrote there before is replaced. Nothing else is:
+        several runs share a folder, with what their user adds.
 
         Parameters
         ----------
         folder : path-like
-            The folder to make.
+            The folder.
         truth : GroundTruth
             What is known.
         tilts : TiltSeries, optional
             The tilt series.
+        force : bool, optional
+            Whether files that are there under the same names are replaced, whoever wrote them.
 
         Returns
         -------
         pathlib.Path
-            The folder.
+            Where the files are: the folder, or one of the run's name in it; see `names_runs`.
 
         Raises
         ------
         ValueError
             The format cannot hold this; see `refuses`.
+        FileExistsError
+            The folder holds another run of that name, or files that would have to go; see
+            `openmm_cgpack.io.shared_folders`.
         """
         self.check(truth, tilts)
-        with atomic_folder(folder) as temporary:
-            self.write(temporary, truth, tilts)
-        return Path(folder)
+        return _save([(self, Path(folder))], truth, tilts, force=force)[0]
 
     def check(self, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Raise ValueError where the format `refuses` a truth."""
@@ -132,7 +175,9 @@ class Export(Settings):
     """What of a run is exported."""
 
     name: str | None = setting(
-        "name of the tomogram; that of the run's folder when left out", default=None
+        "name of the tomogram; that of the run's folder when left out",
+        default=None,
+        check=checked_name,
     )
     min_visible: float = setting(
         "objects with no more than this part of their mass in the field of view are left out of "
@@ -142,13 +187,16 @@ class Export(Settings):
         below=1,
     )
     render: str | None = setting(
-        "name of what `cgpack render` made: its tomogram and tilt series take the places of the "
-        "run's; formats that hold several tomograms have all of them in any case",
+        "name of what `cgpack render` made: formats that hold one tomogram and one tilt series "
+        "have its; those that hold several have all of them in any case",
         default=None,
+        check=checked_file_name,
     )
 
 
 EVERYTHING = Export()
+
+Tell = Callable[[str], None]
 
 
 def export_run(
@@ -157,6 +205,8 @@ def export_run(
     settings: Export = EVERYTHING,
     *,
     folder: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    tell: Tell | None = None,
 ) -> dict[str, Path]:
     """Write the ground truth of a run in the formats of other programs.
 
@@ -169,12 +219,17 @@ def export_run(
     settings : Export, optional
         What of the run.
     folder : path-like, optional
-        Where to write, one folder for each format; by default `out`.
+        Where to write, one folder for each format; by default `out`. Several runs may go into
+        one: see `Format.save`.
+    force : bool, optional
+        Whether files that are there under the same names are replaced, whoever wrote them.
+    tell : callable, optional
+        Called with a line for each format that says what was added, replaced and kept.
 
     Returns
     -------
     dict
-        The folder of each format.
+        Where the files of each format are.
 
     Raises
     ------
@@ -182,6 +237,8 @@ def export_run(
         A format is unknown, or cannot hold this.
     FileNotFoundError
         The folder lacks a file of a run.
+    FileExistsError
+        What is there would have to go; nothing is written then.
 
     Examples
     --------
@@ -193,12 +250,22 @@ def export_run(
     chosen = None if formats is None else [format_named(one) for one in formats]
     run = RunFolder(out)
     truth = load_truth(out, name=settings.name).without_hidden(settings.min_visible)
+    identity = truth.digest
     if settings.render is not None:
         tomogram = run.file(run.name_in(settings.render, TOMOGRAM))
         key = tomogram.relative_to(run.path).with_suffix("").as_posix()
-        truth = dataclasses.replace(truth, maps={**truth.maps, "tomogram": truth.maps[key]})
+        truth = dataclasses.replace(truth, tomogram_name=key)
     tilts = run.tilts(settings.render)
-    return export_truth(truth, out if folder is None else folder, chosen, tilts=tilts)
+    return _export(
+        truth,
+        run.path if folder is None else Path(folder),
+        chosen,
+        tilts,
+        force=force,
+        tell=tell,
+        identity=identity,
+        source=run.path,
+    )
 
 
 def export_truth(
@@ -207,6 +274,8 @@ def export_truth(
     formats: Iterable[str | Format] | None = None,
     *,
     tilts: TiltSeries | None = None,
+    force: bool = False,
+    tell: Tell | None = None,
 ) -> dict[str, Path]:
     """Write what is known of a tomogram in the formats of other programs.
 
@@ -215,28 +284,91 @@ def export_truth(
     truth : GroundTruth
         What is known.
     folder : path-like
-        Where to write, one folder for each format, which is replaced; it is made where it is not
-        there.
+        Where to write, one folder for each format, to which this is added; see `Format.save`.
     formats : iterable of str or Format, optional
         Formats, or names of those in ``Format.kinds``. When left out, all that are no viewers and
         that can hold this; a note in the log says what cannot, and why.
     tilts : TiltSeries, optional
         The tilt series.
+    force : bool, optional
+        Whether files that are there under the same names are replaced, whoever wrote them.
+    tell : callable, optional
+        Called with a line for each format that says what was added, replaced and kept.
 
     Returns
     -------
     dict
-        The folder of each format.
+        Where the files of each format are.
 
     Raises
     ------
     ValueError
         A format is unknown, or cannot hold this; nothing is written then.
+    FileExistsError
+        What is there would have to go; nothing is written then.
     """
-    chosen = chosen_formats(formats, truth, tilts, viewers=False)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    return {one.kind: one.save(folder / one.kind, truth, tilts) for one in chosen}
+    return _export(
+        truth, Path(folder), formats, tilts, force=force, tell=tell, identity=truth.digest
+    )
+
+
+def _export(
+    truth: GroundTruth,
+    folder: Path,
+    formats: Iterable[str | Format] | None,
+    tilts: TiltSeries | None,
+    *,
+    force: bool,
+    tell: Tell | None,
+    identity: str,
+    source: Path | None = None,
+) -> dict[str, Path]:
+    chosen = {one.kind: one for one in chosen_formats(formats, truth, tilts, viewers=False)}
+    places = [(one, folder / name) for name, one in chosen.items()]
+    saved = _save(places, truth, tilts, force=force, tell=tell, identity=identity, source=source)
+    return dict(zip(chosen, saved, strict=True))
+
+
+def _save(
+    places: list[tuple[Format, Path]],
+    truth: GroundTruth,
+    tilts: TiltSeries | None,
+    *,
+    force: bool,
+    tell: Tell | None = None,
+    identity: str | None = None,
+    source: Path | None = None,
+) -> list[Path]:
+    """Write formats into their folders: all of them, or where one is refused none."""
+    if source is not None:
+        for _, place in places:
+            if place.exists() and place.samefile(source):
+                raise FileExistsError(f"{place}: is the folder of the run that is exported")
+    with ExitStack() as stack:
+        projects = {
+            # In one order, so that two processes do not wait for each other.
+            place: stack.enter_context(
+                sharing(
+                    place,
+                    truth.name,
+                    identity=truth.digest if identity is None else identity,
+                    source="" if source is None else str(source.resolve()),
+                    apart=not one.names_runs,
+                    merged=one.merged,
+                    force=force,
+                )
+            )
+            for one, place in sorted(places, key=lambda pair: str(pair[1]))
+        }
+        for one, place in places:
+            one.add(projects[place], truth, tilts)
+        for project in projects.values():
+            project.check()
+        for _, place in places:
+            projects[place].put()
+            if tell is not None:
+                tell(str(projects[place]))
+    return [projects[place].place for _, place in places]
 
 
 def format_named(one: str | Format) -> Format:
@@ -272,7 +404,10 @@ def chosen_formats(
 
 
 def view(
-    out: str | os.PathLike[str], formats: Iterable[str | Format] | None = None
+    out: str | os.PathLike[str],
+    formats: Iterable[str | Format] | None = None,
+    *,
+    force: bool = False,
 ) -> dict[str, Path]:
     """Write what shows a run into its folder.
 
@@ -283,6 +418,8 @@ def view(
     formats : iterable of str or Format, optional
         Which viewers; when left out, all that can be written. The page for browsers needs the
         extra ``viz``.
+    force : bool, optional
+        Whether files of the viewers' names are replaced, whoever wrote them.
 
     Returns
     -------
@@ -296,6 +433,8 @@ def view(
         A viewer is unknown, or cannot be written.
     FileNotFoundError
         The folder lacks a file of a run.
+    FileExistsError
+        A file of that name is not what a viewer wrote there, or was changed since.
 
     Examples
     --------
@@ -305,9 +444,13 @@ def view(
     out = Path(out)
     truth = load_truth(out)
     written = {}
-    for viewer in chosen_formats(formats, truth, None, viewers=True):
-        viewer.write(out, truth)
-        written[viewer.kind] = out / viewer.opens
+    chosen = chosen_formats(formats, truth, None, viewers=True)
+    with sharing(out, "view", whole=False, force=force) as folder:
+        for viewer in chosen:
+            viewer.show(folder.stage, truth)
+            written[viewer.kind] = out / viewer.opens
+        folder.check()
+        folder.put()
     return written
 
 
@@ -316,15 +459,12 @@ def maps_in_order(truth: GroundTruth) -> list[str]:
     return sorted(truth.maps, key=lambda key: (key != "tomogram", key))
 
 
-def write_missing(folder: Path, truth: GroundTruth) -> None:
-    """Write the maps, masks and particles that a folder does not hold, under a run's names."""
+def write_volumes(folder: Path, truth: GroundTruth) -> None:
+    """Write the maps, masks and particles under the names that they have in a run's folder."""
     for name, volume in truth.maps.items():
         path = folder / f"{name}.mrc"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_mrc(path, volume)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_mrc(path, volume)
     for name, mask in ((INSTANCES, truth.instances), (SEMANTIC, truth.semantic)):
-        if not mask_file(folder, name).exists():
-            write_mask(folder, name, mask)
-    if not (folder / PARTICLES).exists():
-        write_particles(folder / PARTICLES, truth.particles)
+        write_mask(folder, name, mask)
+    write_particles(folder / PARTICLES, truth.particles)

@@ -37,8 +37,12 @@ class Html(Format):
         return super().refuses(truth, tilts)
 
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
-        """Write ``view.html``."""
+        """Write ``view.html``, which needs nothing else."""
         self.check(truth, tilts)
+        self.show(folder, truth)
+
+    def show(self, folder: Path, truth: GroundTruth) -> None:
+        """Write ``view.html``."""
         page = scene_plot(truth).get_snapshot()
         with atomic_path(folder / self.opens) as temporary:
             temporary.write_text(page, encoding="utf-8")

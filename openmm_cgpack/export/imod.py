@@ -16,6 +16,7 @@ class Imod(Format):
     """The tilt series for IMOD: ``NAME.mrc``, ``.rawtlt``, ``.xf`` and ``.mrc.mdoc``."""
 
     needs_tilts = True
+    names_runs = True
 
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Write the stack and its tables."""

@@ -12,7 +12,7 @@ from ..core.tilts import TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..io.files import atomic_path
 from ..runs.folder import PARTICLES
-from .formats import Format, maps_in_order, write_missing
+from .formats import Format, maps_in_order, write_volumes
 from .truth import GroundTruth
 
 _SCRIPT = '''"""Shows {name} in napari: python {file} (needs napari and mrcfile)."""
@@ -97,10 +97,14 @@ class Napari(Format):
     opens = "view_napari.py"
 
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
-        """Write ``view_napari.py``, and the maps, masks and particles that are not beside it."""
-        write_missing(folder, truth)
+        """Write ``view_napari.py``, and all that it opens."""
+        write_volumes(folder, truth)
+        self.show(folder, truth)
+
+    def show(self, folder: Path, truth: GroundTruth) -> None:
+        """Write ``view_napari.py``."""
         text = _SCRIPT.format(
-            name=truth.name.replace('"', "'"),
+            name=truth.name,
             file=self.opens,
             voxel=round(truth.grid.voxel_size * ANGSTROM_PER_NM, 9),
             maps={name: _contrast(truth.maps[name].data) for name in maps_in_order(truth)},

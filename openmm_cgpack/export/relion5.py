@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +15,32 @@ from ..core.tilts import TiltSeries
 from ..core.transforms import euler_angles
 from ..core.units import ANGSTROM_PER_NM
 from ..io import write_mrc
-from ..io.star import write_star
+from ..io.shared_folders import SharedFolder, things
+from ..io.star import join_star, lines_of, read_star, write_star
 from ..io.tilts import write_tilt_stack
 from .formats import PointFormat
-from .truth import GroundTruth
+from .truth import GroundTruth, unique_names
 
 ACROSS = Rotation.from_euler("Y", 90, degrees=True).as_matrix()
 """RELION's helical particles lie along x: filament frames, with their axis along z, times this."""
 
 ANGSTROM_PER_UM = 1e4
 
+TOMOGRAM = "rlnTomoName"
+"""The column by which rows of several runs are told apart."""
+
 Columns = dict[str, np.ndarray | list]
 
 
 @kind("relion5")
 class Relion5(PointFormat):
-    """A RELION project: lists of particles, the tomogram and the tilt series.
+    """A RELION project, to which every export adds its tomogram, tilt series and particles.
 
     Places are in both of RELION's ways, so that version 4 and version 5 read one file:
     ``rlnCenteredCoordinateXAngst`` is in Å from the middle of the tomogram, voxel N/2;
-    ``rlnCoordinateX`` in pixels of the tilt series from the first voxel's centre. Angles are
+    ``rlnCoordinateX`` in pixels of the tilt series from the first voxel's centre. RELION 4.0 adds
+    one pixel to these when it reads them (``ParticleSet::getPosition``), which puts its particles
+    one pixel of the tilt series off along each axis; 5.0 does not. Angles are
     those for which ``Rotation.from_euler("ZYZ", [rot, tilt, psi], degrees=True).inv()`` takes the
     body frame into the tomogram's. The pixel of the tilt series is taken as the voxel where there
     is none.
@@ -40,7 +49,14 @@ class Relion5(PointFormat):
     as ``rlnClassNumber``; ``particles/SPECIES.star`` those of one species, and for a filament,
     places along it with RELION's helical columns. Without a tilt series, ``tomograms.star`` names
     none.
+
+    A project's species keep the numbers that they were given first, and a run of another pixel or
+    microscope gets an optics group of its own. Runs with and without a tilt series have different
+    columns and go into different projects.
     """
+
+    names_runs = True
+    merged = ("particles.star", "particles/*.star", "tomograms.star")
 
     def refuses(self, truth: GroundTruth, tilts: TiltSeries | None = None) -> str | None:
         """Refuse odd sizes, whose middle RELION puts on a voxel here and between two there."""
@@ -50,39 +66,68 @@ class Relion5(PointFormat):
 
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Write ``particles.star``, one list for each species, ``tomograms.star`` and the rest."""
+        self._write(folder, truth, tilts, _Names.of_one(truth))
+
+    def add(
+        self, project: SharedFolder, truth: GroundTruth, tilts: TiltSeries | None = None
+    ) -> None:
+        """Write the run's files, and its rows among those that the project's lists have."""
+        names = _Names.of(project, truth, tilts)
+        self._write(project.stage, truth, tilts, names)
+        staged = (path.relative_to(project.stage).as_posix() for path in things(project.stage))
+        before = {} if project.old is None else project.old.notes.get("rows", {})
+        rows: dict[str, str | None] = {}
+        for name in sorted({*filter(project.shares, staged), *before}):
+            new, there = project.stage / name, project.shared_file(name)
+            if there is not None:
+                held = _rows(there, truth.name)
+                if held not in (None, before.get(name)) and not project.force:
+                    raise FileExistsError(
+                        f"{there}: its rows of {truth.name} are not those that were written there; "
+                        "give this run another --name, or --force to replace them"
+                    )
+                tables = read_star(new) if new.exists() else {}
+                new.parent.mkdir(exist_ok=True)
+                join_star(there, tables, new, key=TOMOGRAM, value=truth.name)
+            if new.exists():
+                rows[name] = _rows(new, truth.name)
+        project.record.notes = {"numbers": names.numbers, "files": names.files, "rows": rows}
+
+    def _write(
+        self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None, names: _Names
+    ) -> None:
         self.check(truth, tilts)
-        pixel = (truth.grid.voxel_size if tilts is None else tilts.pixel_size) * ANGSTROM_PER_NM
-        microscope = _microscope(tilts)
+        pixel = _pixel(truth, tilts)
         optics: Columns = {
-            "rlnOpticsGroup": [1],
-            "rlnOpticsGroupName": ["opticsGroup1"],
-            **microscope,
-            "rlnTomoTiltSeriesPixelSize": [pixel],
+            "rlnOpticsGroup": [names.group],
+            "rlnOpticsGroupName": [names.group_name],
+            **_optics(truth, tilts),
         }
 
         def write(path: Path, particles: Columns) -> None:
             general = {"rlnTomoSubTomosAre2DStacks": 0}
             write_star(path, {"general": general, "optics": optics, "particles": particles})
 
-        write(folder / "particles.star", _molecules(truth, truth.molecules, pixel))
+        write(folder / "particles.star", _molecules(truth, truth.molecules, pixel, names))
         (folder / "particles").mkdir()
-        for species, name in truth.file_names.items():
+        for species in truth.species:
             match truth.kind(species):
                 case "molecule":
-                    columns = _molecules(truth, truth.rows(species), pixel)
+                    columns = _molecules(truth, truth.rows(species), pixel, names)
                 case "filament":
-                    columns = self._helical(truth, species, pixel)
+                    columns = self._helical(truth, species, pixel, names)
                 case _:
                     continue
+            name = names.files[species]
             write(folder / "particles" / f"{name}.star", columns)
-        if "tomogram" in truth.maps:
+        if truth.tomogram is not None:
             (folder / "tomograms").mkdir()
-            write_mrc(folder / "tomograms" / f"{truth.name}.mrc", truth.maps["tomogram"])
-        _write_tomograms(folder, truth, tilts, microscope, pixel)
+            write_mrc(folder / "tomograms" / f"{truth.name}.mrc", truth.tomogram)
+        _write_tomograms(folder, truth, tilts, names)
         if tilts is not None:
             _write_tilts(folder, truth.name, tilts)
 
-    def _helical(self, truth: GroundTruth, species: str, pixel: float) -> Columns:
+    def _helical(self, truth: GroundTruth, species: str, pixel: float, names: _Names) -> Columns:
         """Return places along all filaments of a species; whole filaments go to one half set."""
         points = self.points(truth, species)
         n = len(points)
@@ -112,7 +157,7 @@ class Relion5(PointFormat):
             "rlnHelicalTrackLengthAngst": track,
             "rlnRandomSubset": half,
             "rlnTomoParticleName": [f"{truth.name}/{i}" for i in range(1, n + 1)],
-            "rlnOpticsGroup": np.ones(n, int),
+            "rlnOpticsGroup": np.full(n, names.group),
         }
 
 
@@ -138,6 +183,63 @@ def relion_angles(rotations: np.ndarray) -> np.ndarray:
     return np.degrees(euler_angles(np.swapaxes(rotations, 1, 2), "ZYZ"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Names:
+    """How a project calls things: the numbers and files of species, and a run's optics group."""
+
+    numbers: dict[str, int]
+    files: dict[str, str]
+    group: int = 1
+
+    @property
+    def group_name(self) -> str:
+        return f"opticsGroup{self.group}"
+
+    @staticmethod
+    def of_one(truth: GroundTruth) -> _Names:
+        """Return those of a project of one run."""
+        numbers = {species: number for number, species in enumerate(truth.species, start=1)}
+        return _Names(numbers=numbers, files=truth.file_names)
+
+    @staticmethod
+    def of(project: SharedFolder, truth: GroundTruth, tilts: TiltSeries | None) -> _Names:
+        """Return those that other runs of a project brought, and new ones for what is new."""
+        records = [*project.others, *([] if project.old is None else [project.old])]
+        numbers = {k: n for record in records for k, n in record.notes.get("numbers", {}).items()}
+        files = {k: name for record in records for k, name in record.notes.get("files", {}).items()}
+        there = project.shared_file("particles.star")
+        held = {} if there is None else read_star(there)
+        last = max([0, *numbers.values(), *map(int, _column(held, "particles", "rlnClassNumber"))])
+        new = [species for species in truth.species if species not in numbers]
+        numbers |= {species: number for number, species in enumerate(new, start=last + 1)}
+        files |= unique_names(new, taken=files.values())
+        wanted = {key: float(value) for key, (value,) in _optics(truth, tilts).items()}
+        groups = [int(number) for number in _column(held, "optics", "rlnOpticsGroup")]
+        for row, number in enumerate(groups):
+            have = {key: _column(held, "optics", key)[row : row + 1] for key in wanted}
+            if all(v and math.isclose(float(v[0]), wanted[key]) for key, v in have.items()):
+                return _Names(numbers=numbers, files=files, group=number)
+        return _Names(numbers=numbers, files=files, group=max(groups, default=0) + 1)
+
+
+def _column(tables: dict[str, dict[str, list[str]]], block: str, name: str) -> list[str]:
+    return tables.get(block, {}).get(name, [])
+
+
+def _rows(path: Path, run: str) -> str | None:
+    """Return a digest of the rows of a run in a list; None where it has none."""
+    lines = lines_of(path, TOMOGRAM, run)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest() if lines else None
+
+
+def _pixel(truth: GroundTruth, tilts: TiltSeries | None) -> float:
+    return (truth.grid.voxel_size if tilts is None else tilts.pixel_size) * ANGSTROM_PER_NM
+
+
+def _optics(truth: GroundTruth, tilts: TiltSeries | None) -> dict[str, list[float]]:
+    return {**_microscope(tilts), "rlnTomoTiltSeriesPixelSize": [_pixel(truth, tilts)]}
+
+
 def _microscope(tilts: TiltSeries | None) -> dict[str, list[float]]:
     if tilts is None or tilts.optics is None:
         return {}
@@ -152,7 +254,7 @@ def _places(truth: GroundTruth, centres: np.ndarray, pixel: float) -> Columns:
     """Return the columns of places in nm, as both versions have them."""
     angst = centres * ANGSTROM_PER_NM
     middle = truth.grid.size / 2 * ANGSTROM_PER_NM
-    columns: Columns = {"rlnTomoName": [truth.name] * len(centres)}
+    columns: Columns = {TOMOGRAM: [truth.name] * len(centres)}
     for axis, values in zip("XYZ", angst.T, strict=True):
         columns[f"rlnCoordinate{axis}"] = values / pixel
     for axis, values in zip("XYZ", (angst - middle).T, strict=True):
@@ -160,7 +262,7 @@ def _places(truth: GroundTruth, centres: np.ndarray, pixel: float) -> Columns:
     return columns
 
 
-def _molecules(truth: GroundTruth, rows: np.ndarray, pixel: float) -> Columns:
+def _molecules(truth: GroundTruth, rows: np.ndarray, pixel: float, names: _Names) -> Columns:
     table = truth.particles
     columns = _places(truth, table.centre[rows], pixel)
     angles = relion_angles(table.rotation[rows])
@@ -169,34 +271,31 @@ def _molecules(truth: GroundTruth, rows: np.ndarray, pixel: float) -> Columns:
     return columns | {
         "rlnTomoParticleName": [f"{truth.name}/{i}" for i in table.instance[rows].tolist()],
         "rlnTomoParticleId": table.instance[rows],
-        "rlnClassNumber": truth.classes[rows],
-        "rlnOpticsGroup": np.ones(len(rows), int),
+        "rlnClassNumber": [names.numbers[species] for species in table.species[rows].tolist()],
+        "rlnOpticsGroup": np.full(len(rows), names.group),
     }
 
 
 def _write_tomograms(
-    folder: Path,
-    truth: GroundTruth,
-    tilts: TiltSeries | None,
-    microscope: dict[str, list[float]],
-    pixel: float,
+    folder: Path, truth: GroundTruth, tilts: TiltSeries | None, names: _Names
 ) -> None:
+    pixel = _pixel(truth, tilts)
     hand = -1 if tilts is None or tilts.optics is None else tilts.optics.hand
     binning = truth.grid.voxel_size * ANGSTROM_PER_NM / pixel
     sizes = np.rint(np.array(truth.grid.shape[::-1]) * binning).astype(int)
-    columns: Columns = {"rlnTomoName": [truth.name]}
+    columns: Columns = {TOMOGRAM: [truth.name]}
     if tilts is not None:
         columns["rlnTomoTiltSeriesStarFile"] = [f"tilt_series/{truth.name}.star"]
-    columns |= microscope
+    columns |= _microscope(tilts)
     columns |= {
         "rlnMicrographOriginalPixelSize": [pixel],
         "rlnTomoHand": [float(hand)],
-        "rlnOpticsGroupName": ["opticsGroup1"],
+        "rlnOpticsGroupName": [names.group_name],
         "rlnTomoTiltSeriesPixelSize": [pixel],
         "rlnTomoTomogramBinning": [binning],
     }
     columns |= {f"rlnTomoSize{axis}": [n] for axis, n in zip("XYZ", sizes.tolist(), strict=True)}
-    if "tomogram" in truth.maps:
+    if truth.tomogram is not None:
         columns["rlnTomoReconstructedTomogram"] = [f"tomograms/{truth.name}.mrc"]
     write_star(folder / "tomograms.star", {"global": columns})
 

@@ -15,9 +15,6 @@ from ..io.tilts import write_tilt_stack
 from .formats import Format
 from .truth import GroundTruth
 
-MAPS = {"density": "grandmodel.mrc", "tomogram": "reconstruction.mrc"}
-"""Names of the files by names of maps."""
-
 
 @kind("shrec")
 class Shrec(Format):
@@ -43,9 +40,12 @@ class Shrec(Format):
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Write the density as ``grandmodel.mrc``, the tomogram as ``reconstruction.mrc``, ..."""
         self.check(truth, tilts)
-        for name, file_name in MAPS.items():
-            if name in truth.maps:
-                write_mrc(folder / file_name, truth.maps[name])
+        for volume, file_name in (
+            (truth.maps.get("density"), "grandmodel.mrc"),
+            (truth.tomogram, "reconstruction.mrc"),
+        ):
+            if volume is not None:
+                write_mrc(folder / file_name, volume)
         write_mrc(folder / "occupancy_mask.mrc", truth.instances)
         write_mrc(folder / "class_mask.mrc", truth.semantic)
         if tilts is not None:
@@ -64,7 +64,7 @@ def _write_locations(path: Path, truth: GroundTruth, *, digits: int) -> None:
     for species, (x, y, z), (a, b, c) in zip(table.species.tolist(), places, angles, strict=True):
         place = f"{x:.{digits}f} {y:.{digits}f} {z:.{digits}f}"
         lines.append(f"{names[species]} {place} {a:.4f} {b:.4f} {c:.4f}\n")
-    path.write_text("".join(lines))
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def shrec_angles(rotations: np.ndarray) -> np.ndarray:

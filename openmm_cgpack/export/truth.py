@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 
 from ..core.arrays import frozen
 from ..core.geometry import Line, Surface
+from ..core.names import checked_map_name, name_of_file, plain_name, unique_names
 from ..core.particles import ParticleTable
 from ..core.scene import PackedScene, Scene
 from ..core.volume import Grid, LabelVolume, Volume
 from ..density import Labels, painter_of, particle_table, visibility
 from ..runs.folder import INSTANCES, SEMANTIC, RunFolder
-
-_BAD = re.compile(r"[<>:\"/\\|?*\x00-\x1f\x7f\s_]")
 
 _Any = TypeVar("_Any", Volume, LabelVolume)
 
@@ -50,6 +50,8 @@ class GroundTruth:
         Centre lines of filaments by the number of the instance.
     surfaces : mapping of int to Surface, optional
         Middle surfaces of membranes by the number of the instance.
+    tomogram_name : str, optional
+        Name of the map that formats of one tomogram hold.
     """
 
     name: str
@@ -62,6 +64,7 @@ class GroundTruth:
     maps: Mapping[str, Volume]
     lines: Mapping[int, Line] = field(default_factory=dict)
     surfaces: Mapping[int, Surface] = field(default_factory=dict)
+    tomogram_name: str = "tomogram"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", plain_name(self.name))
@@ -69,12 +72,19 @@ class GroundTruth:
         object.__setattr__(self, "balls", balls)
         visible = frozen(self.visible, "visible", (len(self.particles),))
         object.__setattr__(self, "visible", visible)
+        for name in self.maps:
+            checked_map_name(name)
         shape = self.instances.data.shape
         for name, volume in {"semantic": self.semantic, **self.maps}.items():
             if volume.data.shape != shape:
                 raise ValueError(
                     f"{name}: wanted the masks' shape {shape}, got {volume.data.shape}"
                 )
+
+    @property
+    def tomogram(self) -> Volume | None:
+        """The tomogram of formats that hold one; None where there is none."""
+        return self.maps.get(self.tomogram_name)
 
     @property
     def species(self) -> tuple[str, ...]:
@@ -110,6 +120,17 @@ class GroundTruth:
         """Number of the species of every row of `particles`, (n,)."""
         numbers = {name: number for number, name in enumerate(self.species, start=1)}
         return np.array([numbers[name] for name in self.particles.species.tolist()], np.int64)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the scene, the masks, the density and the tomogram, whatever their name."""
+        every = hashlib.sha256(repr((self.species, self.grid.shape)).encode())
+        images = [self.maps[key] for key in ("density", "tomogram") if key in self.maps]
+        every.update(np.ascontiguousarray(self.balls).data)
+        for volume in (self.instances, self.semantic, *images):
+            every.update(repr(volume.voxel_size).encode())
+            every.update(np.ascontiguousarray(volume.data).data)
+        return every.hexdigest()
 
     def kind(self, species: str) -> str:
         """Return ``"molecule"``, ``"filament"`` (its instances have lines) or ``"membrane"``."""
@@ -220,54 +241,10 @@ def load_truth(out: str | os.PathLike[str], *, name: str | None = None) -> Groun
     folder = RunFolder(out)
     packed = folder.packed()
     labels = Labels(instances=folder.labels(INSTANCES), semantic=folder.labels(SEMANTIC))
-    name = name or folder.path.resolve().name
+    name = name_of_file(folder.path.resolve()) if name is None else name
     return _gathered(packed, labels, folder.maps(), name, folder.particles(), folder.visible())
 
 
 def _at_zero(volume: _Any) -> _Any:
     """Return a volume with its first voxel's centre at 0."""
     return dataclasses.replace(volume, origin=np.zeros(3))
-
-
-def plain_name(name: str) -> str:
-    """Return a name without what copick refuses: blanks, underscores, and what paths hold.
-
-    Raises
-    ------
-    ValueError
-        Nothing would be left.
-
-    Examples
-    --------
-    >>> plain_name("70S ribosome_1")
-    '70S-ribosome-1'
-    """
-    plain = _BAD.sub("-", name).strip("-")
-    if not plain:
-        raise ValueError(f"name: wanted one with letters or digits, got {name!r}")
-    return plain
-
-
-def unique_names(names: Iterable[str]) -> dict[str, str]:
-    """Return a plain name for each name, no two of them alike.
-
-    Of names that become alike, or differ in case only, which some file systems do not tell apart,
-    the later ones get a number.
-
-    Examples
-    --------
-    >>> unique_names(["a b", "a_b", "A-b"])
-    {'a b': 'a-b', 'a_b': 'a-b-2', 'A-b': 'A-b-3'}
-    """
-    result: dict[str, str] = {}
-    taken: set[str] = set()
-    for name in names:
-        plain = base = plain_name(name)
-        number = 2
-        # copick keeps the ending for its own use.
-        while plain.lower() in taken or plain.endswith("-multilabel"):
-            plain = f"{base}-{number}"
-            number += 1
-        taken.add(plain.lower())
-        result[name] = plain
-    return result

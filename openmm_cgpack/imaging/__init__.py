@@ -1,14 +1,13 @@
 """Density to tomogram."""
 
 from .acquisition import acquire
+from .losses import Illumination, Motion, RadiationDamage
 from .measures import fourier_shell_correlation, measure_series_snr, measure_snr
 from .microscope import Microscope, TiltErrors, TiltScheme
 from .one_step import MissingWedge, OneStep
 from .optics import (
     ContrastTransfer,
     Detector,
-    Illumination,
-    RadiationDamage,
     ctf,
     electron_wavelength,
 )
@@ -35,6 +34,7 @@ __all__ = [
     "Imaging",
     "Microscope",
     "MissingWedge",
+    "Motion",
     "OneStep",
     "Projection",
     "Projector",

@@ -11,8 +11,9 @@ import numpy as np
 from ..core.arrays import frozen
 from ..core.runtime import in_threads
 from ..core.tilts import TiltSeries
+from ..core.volume import Volume
 from .microscope import Microscope
-from .projection import REPEATS, Border, joseph_matrix
+from .projection import REPEATS, Projection, joseph_matrix
 from .specimen import Specimen
 from .stages import Exposure, run_stages
 
@@ -94,8 +95,9 @@ def acquire_fractions(
     if fractions < 1:
         raise ValueError(f"fractions: wanted 1 or more, got {fractions}")
     scheme, volume = microscope.scheme, specimen.potential
-    nz, ny, nx = volume.data.shape
-    exposures = planned_exposures(specimen, microscope, seed)
+    _, ny, nx = volume.data.shape
+    frame_y, frame_x = _frame(volume, microscope)
+    exposures = planned_exposures(specimen, microscope, seed, n_pixels=nx + 2 * frame_x)
     planes = _planes(specimen, child(seed, 1) if noise else None)
     images = np.empty((fractions, len(exposures), ny, nx), np.float32)
     stages = (*microscope.to_contrast, *microscope.to_counts)
@@ -103,15 +105,17 @@ def acquire_fractions(
     def take(i: int) -> None:
         slabs, depths = microscope.projection.project(
             planes,
-            (nz, nx),
-            voxel_size=volume.voxel_size,
+            volume,
             voltage_kv=microscope.voltage_kv,
             angle=exposures[i].angle,
+            n_pixels=nx + 2 * frame_x,
         )
+        slabs = np.pad(slabs, [(0, 0), (frame_y, frame_y), (0, 0)], mode="wrap")
         depths_um = microscope.hand * depths * 1e-3
         for f, exposure in enumerate(_fractions_of(exposures[i], fractions)):
             rng = np.random.default_rng(child(seed, 2, i, f)) if noise else None
-            images[f, i] = run_stages(slabs, exposure, stages, rng, defocus_depths_um=depths_um)
+            image = run_stages(slabs, exposure, stages, rng, defocus_depths_um=depths_um)
+            images[f, i] = image[frame_y : frame_y + ny, frame_x : frame_x + nx]
 
     in_threads(take, range(len(exposures)), threads=threads, name="tilts", show=progress)
     images.flags.writeable = False
@@ -131,16 +135,34 @@ def acquire_fractions(
     )
 
 
+def _frame(volume: Volume, microscope: Microscope) -> tuple[int, int]:
+    """Return how much more of a specimen that repeats is taken around an image, (y, x), pixels.
+
+    Filters then meet what is there, and what they make of the frame's own border is cut off.
+    """
+    width = int(np.ceil(microscope.padding / volume.voxel_size))
+    periodic_x = microscope.projection.beyond(volume) == "periodic"
+    return width * volume.periodic[1], width * periodic_x
+
+
 def planned_exposures(
-    specimen: Specimen, microscope: Microscope, seed: int | np.random.SeedSequence
+    specimen: Specimen,
+    microscope: Microscope,
+    seed: int | np.random.SeedSequence,
+    *,
+    n_pixels: int,
 ) -> list[Exposure]:
-    """Return the exposures of a series, with the errors that a seed makes and each tilt's dose."""
+    """Return the exposures of a series, with the errors that a seed makes and each tilt's dose.
+
+    An image has `n_pixels` along x.
+    """
     scheme, errors, t = microscope.scheme, microscope.errors, len(microscope.scheme)
     rng = np.random.default_rng(child(seed, 0))
     shifts = rng.standard_normal((t, 2)) * errors.shift
     rotations = rng.standard_normal(t) * np.deg2rad(errors.rotation_deg)
     angles = scheme.angles + rng.standard_normal(t) * np.deg2rad(errors.angle_deg)
     defocus_error = rng.standard_normal(t) * errors.defocus_um
+    misalignments = rng.standard_normal((t, 2)) * errors.alignment
     return [
         Exposure(
             pixel_size=specimen.potential.voxel_size,
@@ -148,8 +170,9 @@ def planned_exposures(
             angle=angles[i],
             dose_e_per_a2=scheme.dose[i],
             pre_dose_e_per_a2=scheme.dose_before[i],
-            path=_path(specimen, microscope.projection.border, angles[i]),
+            path=_path(specimen, microscope.projection, angles[i], n_pixels),
             shift=shifts[i],
+            misalignment=misalignments[i],
             rotation=rotations[i],
             defocus_error_um=defocus_error[i],
             padding=microscope.padding,
@@ -185,7 +208,7 @@ def white_images(
     before = microscope.to_contrast if place == "before" else ()
     stages = (*before, *microscope.to_counts)
     _, ny, nx = specimen.potential.data.shape
-    exposures = planned_exposures(specimen, microscope, seed)
+    exposures = planned_exposures(specimen, microscope, seed, n_pixels=nx)
     images = np.empty((fractions, len(exposures), ny, nx), np.float32)
     deviation = np.float32(np.sqrt(fractions) * _WEAK)
 
@@ -269,18 +292,18 @@ def _planes(specimen: Specimen, seed: np.random.SeedSequence | None) -> np.ndarr
     return planes.reshape(-1, data.shape[1])
 
 
-def _path(specimen: Specimen, border: Border, angle: float) -> np.ndarray:
+def _path(specimen: Specimen, projection: Projection, angle: float, n_pixels: int) -> np.ndarray:
     """Return the length of the beam's path through the ice in each column of the image, nm."""
     nz, _, nx = specimen.potential.data.shape
     voxel = specimen.potential.voxel_size
-    if border == "vacuum":
+    if projection.beyond(specimen.potential) == "vacuum":
         # The ice ends with the volume; what lies above and below it is added by proportion.
         ice = np.zeros((nz, nx), np.float32)
         ice[specimen.ice_planes] = 1
         drawn = ice[:, 0].sum() * voxel
-        along = joseph_matrix((nz, nx), angle) @ ice.ravel()
+        along = joseph_matrix((nz, nx), angle, n_pixels=n_pixels) @ ice.ravel()
         return along * (voxel * specimen.thickness / drawn)
     cosine, sine = abs(np.cos(angle)), abs(np.sin(angle))
     width = (2 * REPEATS + 1) * nx * voxel
     path = specimen.thickness / max(cosine, 1e-12)
-    return np.full(nx, min(path, width / max(sine, 1e-12)), np.float32)
+    return np.full(n_pixels, min(path, width / max(sine, 1e-12)), np.float32)

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..core.settings import Settings, setting
 from ..core.tilts import TiltOptics, dose_before
-from .optics import ContrastTransfer, Detector, Displacement, Illumination, RadiationDamage
+from .losses import Illumination, Motion, RadiationDamage
+from .optics import ContrastTransfer, Detector, Displacement
 from .projection import Projection
 from .stages import ACTS_ON, Stage, acting_on, check_stages
 
@@ -123,6 +124,13 @@ class TiltErrors(Settings):
         minimum=0,
     )
     defocus_um: float = setting("of the defocus", unit="µm", default=0.0, minimum=0)
+    alignment: float = setting(
+        "of the specimen's place in the image, along x and y, that is left after alignment, and so "
+        "is not among the shifts of the tilt series",
+        unit="nm",
+        default=0.0,
+        minimum=0,
+    )
 
 
 class Microscope(Settings):
@@ -145,6 +153,9 @@ class Microscope(Settings):
     damage: RadiationDamage | None = setting(
         "what the dose takes of the contrast; none, nothing", default=RadiationDamage()
     )
+    motion: Motion | None = setting(
+        "what the specimen moves while an image is taken; none, nothing", default=Motion()
+    )
     transfer: ContrastTransfer = setting("from phase to contrast", default=ContrastTransfer())
     hand: Literal[-1, 1] = setting(
         "sign with which the depth -x sin(tilt) + z cos(tilt) adds to the underfocus, as RELION's "
@@ -155,7 +166,7 @@ class Microscope(Settings):
     detector: Detector | None = setting(
         "from electrons to counts; none, every electron leaves its mean", default=Detector()
     )
-    errors: TiltErrors = setting("what goes wrong between tilts", default=TiltErrors())
+    errors: TiltErrors = setting("what goes wrong between tilts", default=TiltErrors(alignment=0.5))
     padding: float = setting(
         "width of the mirrored frame around images while filters act",
         unit="nm",
@@ -173,8 +184,8 @@ class Microscope(Settings):
     @property
     def to_contrast(self) -> tuple[Stage, ...]:
         """Stages of an image up to the contrast transfer."""
-        damage = () if self.damage is None else (self.damage,)
-        return (*damage, *acting_on("phase", self.stages), self.transfer)
+        blurred = (stage for stage in (self.damage, self.motion) if stage is not None)
+        return (*blurred, *acting_on("phase", self.stages), self.transfer)
 
     @property
     def to_counts(self) -> tuple[Stage, ...]:

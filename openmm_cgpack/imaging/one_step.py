@@ -118,9 +118,9 @@ class OneStep(Imaging):
     )
     snr_definition: SnrDefinition = setting("what the ratio means", default="volume")
     padding: float = setting(
-        "width of the frame that continues the density in a mirror on every side while the stages "
-        "act; filters are periodic, and with 0 what leaves the box on one side comes in on the "
-        "other",
+        "width of the frame that continues the density on every side while the stages act, by "
+        "repetition where the scene repeats and in a mirror elsewhere; filters are periodic, and "
+        "with 0 what leaves the box on one side comes in on the other",
         unit="nm",
         default=16.0,
         minimum=0,
@@ -242,7 +242,7 @@ class OneStep(Imaging):
 
 
 def _padded(density: Volume, frame: float) -> tuple[np.ndarray, tuple[slice, ...]]:
-    """Return the data in a mirrored frame of a length quick to transform, and where they lie."""
+    """Return the data in a frame of a length quick to transform, and where they lie."""
     shape = density.data.shape
     if frame == 0:
         return density.data, (slice(None),) * 3
@@ -251,7 +251,11 @@ def _padded(density: Volume, frame: float) -> tuple[np.ndarray, tuple[slice, ...
     before = [(e + 1) // 2 for e in extra]
     pads = [(b, e - b) for b, e in zip(before, extra, strict=True)]
     inner = tuple(slice(b, b + n) for b, n in zip(before, shape, strict=True))
-    return np.pad(density.data, pads, mode="symmetric"), inner
+    data = density.data
+    for axis, repeats in enumerate(density.periodic[::-1]):
+        pad = [(0, 0)] * axis + [pads[axis]] + [(0, 0)] * (2 - axis)
+        data = np.pad(data, pad, mode="wrap" if repeats else "symmetric")
+    return data, inner
 
 
 def _on_grid_of(density: Volume, data: np.ndarray) -> Volume:

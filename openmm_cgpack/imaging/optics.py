@@ -1,4 +1,4 @@
-"""What electrons, lens, dose, ice and camera make of an image: the stages of the microscope."""
+"""What electrons, lens and camera make of an image: stages of the microscope."""
 
 from __future__ import annotations
 
@@ -38,20 +38,6 @@ def interaction_constant(voltage_kv: float) -> float:
     volts, rest = voltage_kv * 1e3, 510998.95
     wavelength = electron_wavelength(voltage_kv)
     return 2 * np.pi / (wavelength * volts) * (rest + volts) / (2 * rest + volts)
-
-
-def squared_speed_ratio(voltage_kv: float) -> float:
-    """Return the square of the electrons' speed over that at 300 kV.
-
-    Critical dose and mean free path go with it, as cross sections of energy loss go inversely: at
-    200 kV it is 0.80, Grant and Grigorieff's ratio of critical doses.
-    """
-
-    def squared_speed(kv: float) -> float:
-        gamma = 1 + kv / 510.99895
-        return 1 - 1 / gamma**2
-
-    return squared_speed(voltage_kv) / squared_speed(300.0)
 
 
 def ctf(
@@ -182,52 +168,6 @@ class ContrastTransfer(FourierFilter):
         )
 
 
-class RadiationDamage(FourierFilter):
-    """What the dose leaves of the contrast: exposure-dependent envelope of Grant and Grigorieff.
-
-    ``exp(-N / (2 Ne(k)))`` with the critical dose ``Ne(k) = a k^b + c`` e/Å², k in 1/Å, at 300 kV;
-    averaged over the exposure of the image.
-
-    References
-    ----------
-    .. [1] T. Grant, N. Grigorieff, "Measuring the optimal exposure for single particle cryo-EM
-       using a 2.6 Å reconstruction of rotavirus VP6", eLife 4, e06980 (2015), equation 3.
-
-    Examples
-    --------
-    >>> RadiationDamage().critical_dose(np.array([1.0]), voltage_kv=300.0).round(1)
-    array([14.1])
-    """
-
-    scale: float | None = setting(
-        "factor of the critical dose at 300 kV; left out, by the voltage: 0.8 at 200 kV",
-        default=None,
-        above=0,
-    )
-
-    acts_on: ClassVar[str] = "phase"
-    dimensions: ClassVar[tuple[int, ...]] = (2,)
-
-    def critical_dose(self, k: np.ndarray, *, voltage_kv: float) -> np.ndarray:
-        """Return Ne, e/Å², at a frequency in 1/nm; infinite at zero."""
-        scale = squared_speed_ratio(voltage_kv) if self.scale is None else self.scale
-        per_angstrom = np.asarray(k, dtype=np.float64) / 10
-        with np.errstate(divide="ignore"):
-            return scale * (0.245 * per_angstrom**-1.665 + 2.81)
-
-    def transfer(self, k: tuple[np.ndarray, ...], exposure: Exposure) -> np.ndarray:
-        """Return the envelope, averaged over the exposure."""
-        rate = 0.5 / self.critical_dose(length(k), voltage_kv=exposure.voltage_kv)
-        taken = rate * exposure.dose_e_per_a2
-        # (1 - exp(-t)) / t, which is 1 at t = 0.
-        mean = np.where(taken > 1e-8, -np.expm1(-taken) / np.maximum(taken, 1e-8), 1.0)
-        return np.exp(-rate * exposure.pre_dose_e_per_a2) * mean
-
-
-MEAN_FREE_PATH_AT_300KV = 310.0
-"""Inelastic mean free path in ice, nm (Rice et al. 2018)."""
-
-
 class Displacement(Stage):
     """Turn and move the image as the errors of its tilt say; cubic splines, mirrored borders."""
 
@@ -235,7 +175,7 @@ class Displacement(Stage):
 
     def __call__(self, image: np.ndarray, exposure: Exposure, rng: Rng = None) -> np.ndarray:
         """Return the image out of place; `rng` is not used."""
-        shift = np.asarray(exposure.shift) / exposure.pixel_size
+        shift = (np.asarray(exposure.shift) + exposure.misalignment) / exposure.pixel_size
         return displaced(image, shift=shift, turn=exposure.rotation)
 
 
@@ -253,54 +193,6 @@ def displaced(image: np.ndarray, *, shift: np.ndarray, turn: float) -> np.ndarra
     middle = np.array(image.shape) // 2
     offset = middle - back @ (middle + np.asarray(shift)[::-1])
     return affine_transform(image, back, offset, order=3, mode="mirror")
-
-
-class Illumination(Stage):
-    """From contrast to electrons: dose, and what is lost on the way through the ice.
-
-    ``dose pixel_size² exp(-path / mean_free_path) max(1 + contrast, 0)``: electrons that lost
-    energy are taken out by the filter.
-
-    References
-    ----------
-    .. [1] W. J. Rice et al., "Routine determination of ice thickness for cryo-EM grids",
-       J. Struct. Biol. 204, 38 (2018).
-
-    Examples
-    --------
-    One mean free path of ice lets 1/e of the electrons through:
-
-    >>> exposure = Exposure(pixel_size=0.1, voltage_kv=300.0, dose_e_per_a2=100.0, path=310.0)
-    >>> Illumination()(np.zeros((1, 1), np.float32), exposure).round(1)
-    array([[36.8]], dtype=float32)
-    """
-
-    energy_filter: bool = setting(
-        "whether electrons that lost energy in the ice are taken out", default=True
-    )
-    mean_free_path: float | None = setting(
-        "inelastic mean free path in ice; left out, by the voltage: 310 nm at 300 kV",
-        unit="nm",
-        default=None,
-        above=0,
-    )
-
-    dimensions: ClassVar[tuple[int, ...]] = (2,)
-
-    def meaningless(self) -> dict[str, str]:
-        """Return what means nothing beside the other values."""
-        return {} if self.energy_filter else {"mean_free_path": "without an energy filter"}
-
-    def __call__(self, image: np.ndarray, exposure: Exposure, rng: Rng = None) -> np.ndarray:
-        """Return the mean number of electrons per pixel; `rng` is not used."""
-        left = np.ones(1)
-        if self.energy_filter:
-            free_path = self.mean_free_path
-            if free_path is None:
-                free_path = MEAN_FREE_PATH_AT_300KV * squared_speed_ratio(exposure.voltage_kv)
-            left = np.exp(-np.asarray(exposure.path) / free_path)
-        electrons = exposure.dose_e_per_a2 * (10 * exposure.pixel_size) ** 2 * left
-        return np.maximum(1 + image, 0) * np.asarray(electrons, np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)

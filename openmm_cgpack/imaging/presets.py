@@ -7,10 +7,12 @@ from types import MappingProxyType
 import numpy as np
 
 from ..core.volume import Volume
-from .microscope import Microscope
+from .losses import Illumination
+from .microscope import Microscope, TiltErrors
 from .one_step import OneStep
-from .optics import ContrastTransfer, Illumination
+from .optics import ContrastTransfer
 from .projection import Projection
+from .reconstruction import Reconstruction
 from .rendering import Imaging, Rendered
 from .specimen import Ice, Specimen
 from .tilt_imaging import TiltImaging
@@ -23,9 +25,11 @@ IDEAL_TRANSFER = ContrastTransfer(
 IDEAL_MICROSCOPE = Microscope(
     projection=Projection(gradient="none"),
     damage=None,
+    motion=None,
     transfer=IDEAL_TRANSFER,
-    illumination=Illumination(energy_filter=False),
+    illumination=Illumination(energy_filter=False, plural_scattering=False),
     detector=None,
+    errors=TiltErrors(),
 )
 """Ideal phase contrast, and nothing that takes or adds."""
 
@@ -33,7 +37,11 @@ PRESETS: MappingProxyType[str, Imaging] = MappingProxyType(
     {
         "paper": OneStep(),
         "titan_krios_k3": TiltImaging(),
-        "clean": TiltImaging(ice=Ice(grain=0.0), microscope=IDEAL_MICROSCOPE),
+        "clean": TiltImaging(
+            ice=Ice(grain=0.0),
+            microscope=IDEAL_MICROSCOPE,
+            reconstruction=Reconstruction(cutoff=None),
+        ),
     }
 )
 """Ways of imaging by name; see `preset`."""
@@ -46,8 +54,9 @@ def preset(name: str) -> Imaging:
         The one-step model of the paper's lineage with its SNR of 200: `OneStep`.
     ``"titan_krios_k3"``
         300 kV, Cs 2.7 mm, 4 µm underfocus with its gradient through the specimen, 41 tilts in
-        dose-symmetric order with 120 e/Å² in all, damage, energy filter, a camera in the manner of
-        a K3, grainy ice; weighted back-projection: `TiltImaging`.
+        dose-symmetric order with 120 e/Å² in all, damage, motion, energy filter, loss of contrast
+        with thickness, a camera in the manner of a K3, 0.5 nm left after alignment, grainy ice 80
+        nm thicker than the box; weighted back-projection with IMOD's radial filter: `TiltImaging`.
     ``"clean"``
         The same tilts by an ideal phase contrast without noise: what geometry alone does.
 

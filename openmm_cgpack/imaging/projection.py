@@ -12,6 +12,7 @@ from scipy import sparse
 from ..core.arrays import frozen
 from ..core.runtime import in_threads
 from ..core.settings import Settings, setting
+from ..core.volume import Volume
 from .optics import electron_wavelength, interaction_constant
 
 Border = Literal["mirror", "periodic", "vacuum"]
@@ -228,17 +229,19 @@ class Projection(Settings):
 
     Examples
     --------
-    A tilted beam is nowhere in vacuum; the defocus is that of the depth of all matter:
+    A tilted beam is nowhere in vacuum: a scene that repeats goes on, another is mirrored.
 
-    >>> Projection().border, Projection().gradient
-    ('mirror', 'through')
+    >>> from dataclasses import replace
+    >>> box = Volume(data=np.zeros((2, 2, 2)), voxel_size=1.0, origin=(0, 0, 0))
+    >>> Projection().beyond(box), Projection().beyond(replace(box, periodic=(True, True, False)))
+    ('mirror', 'periodic')
     """
 
-    border: Border = setting(
+    border: Border | None = setting(
         "what a tilted beam meets beyond the borders of the box in x: the specimen as in a mirror "
         "or repeated, up to 3 times on either side and in ice of the same thickness, or nothing, "
-        "as around a pillar",
-        default="mirror",
+        "as around a pillar; left out, repeated where the scene is, and mirrored elsewhere",
+        default=None,
     )
     gradient: Literal["none", "across", "through"] = setting(
         "whether the defocus is one for all of an image, changes across it in strips, as the "
@@ -258,6 +261,12 @@ class Projection(Settings):
         """Return what means nothing beside the other values."""
         return {"depth_step": 'with gradient = "none"'} if self.gradient == "none" else {}
 
+    def beyond(self, volume: Volume) -> Border:
+        """Return `border`, or its default for a volume."""
+        if self.border is not None:
+            return self.border
+        return "periodic" if volume.periodic[0] else "mirror"
+
     def step(self, voxel_size: float, voltage_kv: float) -> float:
         """Return `depth_step`, nm, or its default."""
         if self.depth_step is not None:
@@ -268,28 +277,33 @@ class Projection(Settings):
     def project(
         self,
         planes: np.ndarray,
-        shape: tuple[int, int],
+        volume: Volume,
         *,
-        voxel_size: float,
         voltage_kv: float,
         angle: float,
+        n_pixels: int | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return twice the phase of one tilt, rad, in slabs, (s, ny, nx), and their depths, nm.
+        """Return twice the phase of one tilt, rad, in slabs, (s, ny, n_pixels), and depths, nm.
 
-        `planes` is the potential, V, as (nz * nx, ny), and `shape` nz and nx.
+        `planes` is the potential of the volume, V, as (nz * nx, ny); an image has as many pixels
+        along x as the volume has voxels when they are left out.
         """
-        factor = np.float32(interaction_constant(voltage_kv) * voxel_size) * np.float32(2)
-        step, depths = self.step(voxel_size, voltage_kv) / voxel_size, np.zeros(1)
+        voxel, (nz, _, nx) = volume.voxel_size, volume.data.shape
+        width, border = nx if n_pixels is None else n_pixels, self.beyond(volume)
+        factor = np.float32(interaction_constant(voltage_kv) * voxel) * np.float32(2)
+        step, depths = self.step(voxel, voltage_kv) / voxel, np.zeros(1)
         if self.gradient == "through":
-            matrix, depths = slab_matrix(shape, angle, depth_step=step, border=self.border)
+            matrix, depths = slab_matrix(
+                (nz, nx), angle, depth_step=step, n_pixels=width, border=border
+            )
         else:
-            matrix = joseph_matrix(shape, angle, border=self.border)
+            matrix = joseph_matrix((nz, nx), angle, n_pixels=width, border=border)
         phase = (matrix @ planes) * factor
-        slabs = phase.reshape(len(depths), shape[1], -1).transpose(0, 2, 1)
+        slabs = phase.reshape(len(depths), width, -1).transpose(0, 2, 1)
         if self.gradient == "across":
-            weights, depths = strips(shape[1], angle, step=step)
+            weights, depths = strips(width, angle, step=step)
             slabs = slabs * weights[:, None, :]
-        return slabs, depths * voxel_size
+        return slabs, depths * voxel
 
 
 def strips(n_pixels: int, angle: float, *, step: float) -> tuple[np.ndarray, np.ndarray]:

@@ -32,6 +32,8 @@ _BLOCK = 32
 class Reconstruction(Settings):
     """How a tomogram is made of a tilt series: see `reconstruct`.
 
+    Weights end as IMOD's do by default, with ``RADIAL 0.35 0.035`` of its program tilt.
+
     Examples
     --------
     >>> Reconstruction(method="sirt", iterations=30).iterations
@@ -42,6 +44,17 @@ class Reconstruction(Settings):
         "weighted back-projection, or SIRT from an empty start", default="wbp"
     )
     filter: Filter = setting("weights of wbp", default="ramp")
+    cutoff: float | None = setting(
+        "frequency from which the weights of wbp fall off, in cycles per pixel; none, they do not",
+        default=0.35,
+        above=0,
+        maximum=0.5,
+    )
+    falloff: float = setting(
+        "standard deviation of the Gaussian by which they do, in cycles per pixel",
+        default=0.035,
+        above=0,
+    )
     iterations: int = setting("iterations of sirt", default=20, minimum=1)
     ctf: Literal["none", "flip"] = setting(
         "whether phases are flipped to undo the signs of the CTF", default="none"
@@ -61,7 +74,10 @@ class Reconstruction(Settings):
 
     def meaningless(self) -> dict[str, str]:
         """Return what means nothing beside the other values."""
-        names = {"filter" if self.method == "sirt" else "iterations": f'with "{self.method}"'}
+        others = ("filter", "cutoff", "falloff") if self.method == "sirt" else ("iterations",)
+        names = dict.fromkeys(others, f'with "{self.method}"')
+        if self.cutoff is None:
+            names.setdefault("falloff", "without a cutoff")
         if self.ctf == "none":
             names["depth_step"] = 'with ctf = "none"'
         return names
@@ -134,6 +150,8 @@ def reconstruct(
         series.images.shape[2],
         filter=how.filter if how.method == "wbp" else "none",
         thickness=grid.shape[0],
+        cutoff=how.cutoff,
+        falloff=how.falloff,
     )
     sign = np.float32(1 if how.dark else -1)
 
@@ -169,7 +187,13 @@ def reconstruct(
 
 
 def tilt_weights(
-    angles: np.ndarray, n_pixels: int, *, filter: Filter = "ramp", thickness: float | None = None
+    angles: np.ndarray,
+    n_pixels: int,
+    *,
+    filter: Filter = "ramp",
+    thickness: float | None = None,
+    cutoff: float | None = None,
+    falloff: float = 0.035,
 ) -> np.ndarray:
     """Return the weights, (t, k), of the images' frequencies along x, for weighted back-projection.
 
@@ -186,6 +210,9 @@ def tilt_weights(
     ``"none"``
         ``1 / t``: plain back-projection.
 
+    Beyond `cutoff` c, cycles per pixel, they are those at c times ``exp(-(k - c)² / (2 s²))``, with
+    `falloff` s: the radial filter of IMOD's program tilt with ``FalloffIsTrueSigma``.
+
     References
     ----------
     .. [1] G. Harauz, M. van Heel, "Exact filters for general geometry three dimensional
@@ -194,26 +221,31 @@ def tilt_weights(
     angles = np.asarray(angles, dtype=np.float64)
     length = fft.next_fast_len(2 * n_pixels, real=True)
     length += length % 2
-    n = length // 2 + 1
+    k = fft.rfftfreq(length)
     if filter == "none":
-        return np.full((len(angles), n), 1 / len(angles))
-    if filter == "exact":
+        weights = np.full((len(angles), len(k)), 1 / len(angles))
+    elif filter == "exact":
         if thickness is None:
             raise ValueError("thickness: wanted one for the filter 'exact', got None")
-        k = fft.rfftfreq(length)
-        return np.stack(
+        weights = np.stack(
             [
                 1 / (thickness * np.clip(1 - thickness * k * s[:, None], 0, None).sum(axis=0))
                 for s in np.abs(np.sin(angles[:, None] - angles[None, :]))
             ]
         )
-    if filter != "ramp":
+    elif filter == "ramp":
+        kernel = np.zeros(length)
+        offset = np.arange(1, length // 2 + 1, 2)
+        kernel[0] = 0.25
+        kernel[offset] = kernel[-offset] = -1 / (np.pi * offset) ** 2
+        weights = _steps(angles)[:, None] * fft.rfft(kernel).real[None, :]
+    else:
         raise ValueError(f"filter: wanted one of {', '.join(get_args(Filter))}, got {filter!r}")
-    kernel = np.zeros(length)
-    offset = np.arange(1, length // 2 + 1, 2)
-    kernel[0] = 0.25
-    kernel[offset] = kernel[-offset] = -1 / (np.pi * offset) ** 2
-    return _steps(angles)[:, None] * fft.rfft(kernel).real[None, :]
+    if cutoff is not None:
+        beyond = k > cutoff
+        fall = np.exp(-((k[beyond] - cutoff) ** 2) / (2 * falloff**2))
+        weights[:, beyond] = [np.interp(cutoff, k, row) * fall for row in weights]
+    return weights
 
 
 def _steps(angles: np.ndarray) -> np.ndarray:

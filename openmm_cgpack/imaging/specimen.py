@@ -139,7 +139,7 @@ def potential(density: Volume, *, material: str = "protein") -> Volume:
         raise ValueError(f"material: wanted one of {', '.join(MATERIALS)}, got {material!r}")
     data = density.data * np.float32(MATERIALS[material].contrast_per_density)
     data.flags.writeable = False
-    return Volume(data=data, voxel_size=density.voxel_size, origin=density.origin)
+    return replace(density, data=data)
 
 
 def ice_grain(voxel_size: float, material: Material = ICE) -> float:
@@ -159,9 +159,22 @@ class Ice(Settings):
     """Vitreous ice around the specimen."""
 
     thickness: float | None = setting(
-        "thickness; left out, that of the box", unit="nm", default=None, above=0
+        "thickness; left out, that of the box and its cover",
+        unit="nm",
+        default=None,
+        above=0,
+    )
+    cover: float = setting(
+        "ice above the box and below it: a box is a piece of a lamella or film of 100 to 200 nm",
+        unit="nm",
+        default=40.0,
+        minimum=0,
     )
     grain: float = setting("graininess: 1 is amorphous ice, 0 is smooth", default=1.0, minimum=0)
+
+    def meaningless(self) -> dict[str, str]:
+        """Return what means nothing beside the other values."""
+        return {} if self.thickness is None else {"cover": "with a thickness"}
 
 
 class Gold(Settings):
@@ -246,9 +259,11 @@ def in_ice(potential: Volume, ice: Ice) -> Specimen:
     --------
     >>> nothing = Volume(data=np.zeros((40, 8, 8)), voxel_size=1.0, origin=(0, 0, 0))
     >>> in_ice(nothing, Ice()).thickness, in_ice(nothing, Ice(thickness=20.0)).ice_planes
-    (40.0, slice(10, 30, None))
+    (120.0, slice(10, 30, None))
     """
-    thickness = float(potential.grid.size[2]) if ice.thickness is None else ice.thickness
+    thickness = ice.thickness
+    if thickness is None:
+        thickness = float(potential.grid.size[2]) + 2 * ice.cover
     return Specimen(potential=potential, thickness=thickness, grain=ice.grain)
 
 
@@ -277,8 +292,9 @@ def add_gold(
     planes = specimen.ice_planes
     low, high = planes.start * voxel + radius, (planes.stop - 1) * voxel - radius
     if high < low:
+        drawn = min(specimen.thickness, (planes.stop - planes.start) * voxel)
         raise ValueError(
-            f"diameter: wanted gold thinner than the ice, {specimen.thickness:g} nm, got "
+            f"diameter: wanted gold thinner than the ice in the box, {drawn:g} nm, got "
             f"{gold.diameter:g} nm"
         )
     rng = np.random.default_rng(seed)
@@ -366,8 +382,7 @@ def add_carbon(
 def _with(specimen: Specimen, data: np.ndarray) -> Specimen:
     volume = specimen.potential
     data.flags.writeable = False
-    changed = Volume(data=data, voxel_size=volume.voxel_size, origin=volume.origin)
-    return replace(specimen, potential=changed)
+    return replace(specimen, potential=replace(volume, data=data))
 
 
 def _labels(volume: Volume, labels: np.ndarray, names: tuple[str, ...]) -> LabelVolume:

@@ -53,6 +53,8 @@ class Exposure:
         Length of the beam's path through the ice, nm.
     shift : (2,) array
         By how much the specimen is out of place, (x, y), nm.
+    misalignment : (2,) array
+        By how much more, as alignment does not know.
     rotation : float
         By how much the specimen is turned in the image, rad.
     defocus_error_um, defocus_depth_um : float
@@ -69,6 +71,7 @@ class Exposure:
     pre_dose_e_per_a2: float = 0.0
     path: np.ndarray | float = 0.0
     shift: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    misalignment: np.ndarray = field(default_factory=lambda: np.zeros(2))
     rotation: float = 0.0
     defocus_error_um: float = 0.0
     defocus_depth_um: float = 0.0

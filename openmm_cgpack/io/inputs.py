@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 MOST_TEXT = 2**28
 """Bytes of a text, unpacked, where its reader states no other limit."""
@@ -184,9 +184,38 @@ def read_text(path: str | os.PathLike[str], *, most: int = MOST_TEXT) -> str:
     return io.IncrementalNewlineDecoder(None, True).decode(text, final=True)
 
 
-def read_table(path: str | os.PathLike[str]) -> csv.DictReader:
-    """Return the rows of a CSV file, each as a dictionary by the names of its first line."""
-    return csv.DictReader(io.StringIO(read_text(path)))
+class Table(NamedTuple):
+    """A CSV file: the names of its columns, and the line and the values by name of each row."""
+
+    names: list[str]
+    rows: list[tuple[int, dict[str, str]]]
+
+
+def read_table(path: str | os.PathLike[str]) -> Table:
+    """Read a CSV file whose first line has the names of the columns; empty lines are left out.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As of `read_text`; or a row has not one value for each column, or a name comes twice.
+    """
+    lines = csv.reader(io.StringIO(read_text(path)))
+    rows = []
+    try:
+        names = [name.strip() for name in next(lines, [])]
+        twice = [name for name in names if name and names.count(name) > 1]
+        if twice:
+            raise ValueError(f"{path}: column {twice[0]!r} comes twice")
+        for values in lines:
+            if not values:
+                continue
+            if len(values) != len(names):
+                where = f"{path}: line {lines.line_num}"
+                raise ValueError(f"{where}: wanted {len(names)} values, got {len(values)}")
+            rows.append((lines.line_num, dict(zip(names, values, strict=True))))
+    except csv.Error as error:
+        raise ValueError(f"{path}: line {lines.line_num}: {error}") from None
+    return Table(names, rows)
 
 
 def read_json(path: str | os.PathLike[str], *, wanted: str) -> dict[str, Any]:

@@ -15,9 +15,14 @@ from .inputs import read_text
 VERSION = "# version 50001"
 """The comment by which RELION 5 knows its own files."""
 
-_WORD = re.compile(r"'([^']*)'|\"([^\"]*)\"|(\S+)")
+# A quotation mark ends a value only before a blank.
+_WORD = re.compile(r"'(.*?)'(?!\S)|\"(.*?)\"(?!\S)|(\S+)")
+# What a value may be without quotes; words that mean something are quoted too.
+_PLAIN = re.compile(r"(?!(?:data|save)_|(?:loop|stop|global)_$|[.?]$)(?![_#$'\"\[\];])[!-~]+", re.I)
 
 Columns = Mapping[str, Any]
+
+_Tables = dict[str, tuple[list[str], int, dict[int, list[str]]]]
 
 
 def write_star(path: str | os.PathLike[str], blocks: Mapping[str, Columns]) -> None:
@@ -106,6 +111,105 @@ def read_star(path: str | os.PathLike[str]) -> dict[str, dict[str, list[str]]]:
     return blocks
 
 
+def join_star(
+    path: str | os.PathLike[str],
+    added: Mapping[str, Mapping[str, list[str]]],
+    to: str | os.PathLike[str],
+    *,
+    key: str,
+    value: str,
+) -> None:
+    """Write a STAR file with rows of a tomogram, or the like, in place of those that it has.
+
+    Comments, the order of columns and all other rows stay as they are.
+
+    Parameters
+    ----------
+    path : path-like
+        The file that there is.
+    added : mapping of str to mapping
+        Rows for its tables, as `read_star` returns them.
+    to : path-like
+        Where to write.
+    key, value : str
+        Rows that have this value in this column are left out. New rows of tables without the
+        column are added where there is none with the same value in their first column.
+
+    Raises
+    ------
+    ValueError
+        A table lacks columns, or has others.
+    """
+    lines = read_text(path).split("\n")
+    known = read_star(path)
+    tables = _tables(lines)
+    mine = _mine(tables, key, value)
+    after: dict[int, list[str]] = {}
+    for block, columns in added.items():
+        if known.get(block) == columns and not mine & set(tables[block][2]):
+            continue
+        names, last, rows = tables.get(block, ([], 0, {}))
+        if odd := sorted(set(names) ^ set(columns)):
+            raise ValueError(
+                f"{path}: block {block!r}: only one of it and of what is to be added has "
+                f"{', '.join(odd)}; write to another folder"
+            )
+        if not rows and any(known[block].values()):
+            raise ValueError(f"{path}: block {block!r}: wanted {columns}, got {known[block]}")
+        first = next(iter(columns))
+        held = {words[names.index(first)] for words in rows.values()}
+        wanted = [i for i, word in enumerate(columns[first]) if key in names or word not in held]
+        after[last] = [" ".join(_text(columns[name][i]) for name in names) for i in wanted]
+    whole = []
+    for i, line in enumerate(lines):
+        whole += [] if i in mine else [line]
+        whole += after.get(i, [])
+    with atomic_path(to) as temporary:
+        temporary.write_text("\n".join(whole), encoding="utf-8")
+
+
+def lines_of(path: str | os.PathLike[str], key: str, value: str) -> list[str]:
+    """Return the lines of a STAR file that are rows with a value in a column, as they stand."""
+    lines = read_text(path).split("\n")
+    return [lines[i] for i in sorted(_mine(_tables(lines), key, value))]
+
+
+def _mine(tables: _Tables, key: str, value: str) -> set[int]:
+    """Return the numbers of the lines that are rows with a value in a column."""
+    return {
+        i
+        for names, _, rows in tables.values()
+        for i, words in rows.items()
+        if key in names and words[names.index(key)] == value
+    }
+
+
+def _tables(lines: list[str]) -> _Tables:
+    """Return for each block its columns, the line after which rows are added, and the rows.
+
+    A simple list has no rows.
+    """
+    blocks: _Tables = {}
+    block, loop = "", False
+    for i, line in enumerate(lines):
+        words = _words(line)
+        if not words:
+            continue
+        if words[0].startswith("data_"):
+            block, loop = words[0][len("data_") :], False
+            blocks[block] = ([], i, {})
+        elif words[0] == "loop_":
+            loop = True
+        elif block in blocks:
+            names, _, rows = blocks[block]
+            if loop and (rows or not words[0].startswith("_")):
+                rows[i] = words
+            else:
+                names.append(words[0][1:])
+            blocks[block] = (names, i, rows)
+    return blocks
+
+
 def _words(line: str) -> list[str]:
     """Return the values of a line, up to a comment."""
     words = []
@@ -125,5 +229,21 @@ def _text(value: object) -> str:
     if isinstance(value, float | np.floating):
         # Adding 0 takes the sign off a zero.
         return f"{round(float(value), 6) + 0.0:.6f}"
-    text = str(value)
-    return f'"{text}"' if not text or re.search(r"[\s#]", text) else text
+    return quoted(str(value))
+
+
+def quoted(text: str) -> str:
+    r"""Return a text of one line as a row of STAR, and so of mmCIF, has it.
+
+    Examples
+    --------
+    >>> quoted("1f1b"), quoted("loop_"), quoted("70S"), quoted('a "b" c'), quoted("it's")
+    ('1f1b', '"loop_"', '70S', '\'a "b" c\'', "it's")
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    for mark in "\"'":
+        if f"{mark} " not in text:
+            return f"{mark}{text}{mark}"
+    # Between semicolons that begin lines, which readers of RELION's files do not know.
+    return f"\n;{text}\n;"

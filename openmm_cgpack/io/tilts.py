@@ -39,6 +39,9 @@ def write_tilt_stack(path: str | os.PathLike[str], tilts: TiltSeries) -> None:
 
 FORMAT_VERSION = 1
 
+SECONDS_BETWEEN = 10
+"""From image to image of a tilt series, as its mdoc says."""
+
 _PER_TILT = ("angles", "dose_e_per_a2", "order", "shifts", "rotations")
 _OPTICS = ("defocus_um", "astigmatism_angle", "phase_shift")
 _MICROSCOPE = ("voltage_kv", "cs_mm", "amplitude_contrast", "hand")
@@ -94,10 +97,17 @@ def write_imod(stack: str | os.PathLike[str], tilts: TiltSeries) -> None:
     """Write what IMOD and SerialEM's readers want beside a stack: ``.rawtlt``, ``.xf``, ``.mdoc``.
 
     The first has the tilt angles in degrees, one a line, in the order of the stack. The second
-    has the transforms that align the images: a line ``A11 A12 A21 A22 DX DY``, in pixels from the
-    middle of the image, takes a point of the image to ``A x + d``, which undoes the image's
-    rotation and shift. The third, ``NAME.mrcs.mdoc``, is SerialEM's; without optics it has no
-    voltage and no defocus.
+    has the transforms that align the images, as IMOD's newstack applies them: a line
+    ``A11 A12 A21 A22 DX DY``, in pixels, takes a point of the image to ``A x + d``, which undoes
+    the image's rotation and shift. Places count from IMOD's middle of the image, pixel
+    (N - 1) / 2, where ours is pixel N // 2: so images of even size move by half a pixel, and the
+    axis of the tilts stands where IMOD's tilt program has it. In the volume that it reconstructs,
+    everything is half a voxel less along each axis than in lists of particles.
+
+    The third, ``NAME.mrcs.mdoc``, is SerialEM's: the tilt axis in the title, counterclockwise
+    from the vertical, as IMOD looks for it; as ``RotationAngle`` that angle and 90 degrees; times
+    that rise in the order in which the images were taken. Without optics it has no voltage and no
+    defocus.
 
     Parameters
     ----------
@@ -122,8 +132,11 @@ def _alignment(tilts: TiltSeries) -> str:
     turns = np.asarray(tilts.rotations, float)
     cosine, sine = np.cos(turns), np.sin(turns)
     undo = np.stack([cosine, sine, -sine, cosine], axis=1)
-    shifts = np.asarray(tilts.shifts, float) / tilts.pixel_size
-    back = -np.einsum("tij,tj->ti", undo.reshape(-1, 2, 2), shifts)
+    # From IMOD's middle (N - 1) / 2 on, our middle N // 2 is here.
+    sizes = np.array(tilts.images.shape[:0:-1])
+    middle = sizes // 2 - (sizes - 1) / 2
+    seen = np.asarray(tilts.shifts, float) / tilts.pixel_size + middle
+    back = -np.einsum("tij,tj->ti", undo.reshape(-1, 2, 2), seen)
     # + 0.0: no minus sign before a zero.
     rows = np.concatenate([undo, back], axis=1) + 0.0
     return "".join(("%12.7f" * 4 + "%12.3f" * 2 + "\n") % tuple(row) for row in rows)
@@ -136,19 +149,36 @@ def _mdoc(tilts: TiltSeries, stack: str) -> str:
     if tilts.optics is not None:
         lines.append(f"Voltage = {tilts.optics.voltage_kv:g}")
     lines += [f"ImageFile = {stack}", f"ImageSize = {nx} {ny}", "DataMode = 2", ""]
-    lines += [f"[T = {LABEL}: simulated tilt series]", ""]
     angles, turns = np.degrees(tilts.angles), np.degrees(np.asarray(tilts.rotations, float))
+    axis = float(_within_half_turns(turns.mean()))
+    lines += [f"[T = {LABEL}: simulated tilt series]", ""]
+    lines += [f"[T =     Tilt axis angle = {axis:.2f}, binning = 1]", ""]
     before = tilts.pre_dose_e_per_a2
-    for i in range(len(tilts)):
+    for i, turn in enumerate(_within_half_turns(turns + 90)):
         lines += [f"[ZValue = {i}]", f"TiltAngle = {angles[i]:.4f}", spacing]
-        lines.append(f"RotationAngle = {turns[i]:.4f}")
+        lines.append(f"RotationAngle = {turn:.4f}")
         if tilts.optics is not None:
             # SerialEM's defocus is negative for underfocus.
             lines.append(f"Defocus = {-tilts.optics.defocus_um[i].mean():.5f}")
+            lines.append(f"TargetDefocus = {-tilts.optics.defocus_um.mean():.5f}")
+        seconds = SECONDS_BETWEEN * int(np.asarray(tilts.order)[i])
         lines += [
             f"ExposureDose = {tilts.dose_e_per_a2[i]:.6f}",
             f"PriorRecordDose = {before[i]:.6f}",
             f"SubFramePath = {stack}",
+            "NumSubFrames = 1",
+            f"DateTime = {_date(seconds)}",
             "",
         ]
     return "\n".join(lines)
+
+
+def _within_half_turns(degrees: np.ndarray) -> np.ndarray:
+    """Return angles from above -180 to 180."""
+    return 180 - (180 - degrees) % 360
+
+
+def _date(seconds: int) -> str:
+    """Return a time so long after the first image as SerialEM writes it, the same in any run."""
+    days, rest = divmod(seconds, 86400)
+    return f"{1 + days:02d}-Jan-00  {rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"

@@ -50,11 +50,21 @@ class Membrane(Deformable):
         unit="nm",
         above=0,
     )
-    # POPC (Kučerka, Nieh, Katsaras 2011, BBA Biomembranes 1808, 2761): 3.9 nm with head groups,
-    # and 760.1 Da in 1.256 nm³, which is 1.00 g/cm³.
-    thickness: float = setting("thickness of the bilayer painted", default=4.0, unit="nm", above=0)
+    thickness: float = setting(
+        "thickness of the bilayer painted; at 4 nm its head groups are 3.7 nm apart, as of POPC",
+        default=4.0,
+        unit="nm",
+        above=0,
+    )
+    # POPC (Kučerka, Nieh, Katsaras 2011, BBA Biomembranes 1808, 2761): two lipids of 677.4 Da
+    # without hydrogens on 0.643 nm², 2107 Da/nm². In ice, lipid has 0.816 of the contrast of as
+    # much protein (`openmm_cgpack.imaging.MATERIALS`), which makes 1720 Da/nm².
     density: float = setting(
-        "mean mass density through the bilayer", default=605.0, unit="Da/nm³", above=0
+        "mean density through the bilayer, as heavy atoms of protein with its contrast in ice, so "
+        "that one number turns a scene's density into potential; 0.82 of POPC's own",
+        default=430.0,
+        unit="Da/nm³",
+        above=0,
     )
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from typing import Literal, Self
 import numpy as np
 
 from ..core.model import BallModel
+from ..core.names import name_of_file
 from ..core.settings import kind, setting
 from ..core.structure import AtomicStructure
 from ..structures import Reading, fetch_structure, library, load_structure
@@ -121,7 +122,7 @@ class Molecule(Structure, Cover, Reading):
         if self.name is not None:
             return self.name
         if self.pdb is not None:
-            return self.pdb.name.split(".")[0]
+            return name_of_file(self.pdb.name.split(".")[0])
         return str(self.species or self.id).lower()
 
     @property

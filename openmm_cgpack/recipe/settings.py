@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ..core.names import checked_name
 from ..core.settings import Settings, setting
 from ..core.tables import from_table, to_table
 from ..density import MapSettings
@@ -42,7 +43,7 @@ class Recipe(Settings):
     2.0
     """
 
-    name: str = setting("name of the scene", default="scene")
+    name: str = setting("name of the scene", default="scene", check=checked_name)
     seed: int = setting("seed of every stage", default=0, minimum=0)
     index: int = setting("number of the scene, where one recipe makes many", default=0, minimum=0)
     fractions: tuple[float, ...] | None = setting(

@@ -18,6 +18,7 @@ import numpy as np
 from ..core import BallModel
 from ..core.runtime import STAGES, stage_seed
 from ..core.tables import to_table
+from ..density import map_notes, scene_mass
 from ..imaging import Imaging, Rendered
 from ..io.volumes import fits_mrc
 from ..recipe import Recipe
@@ -184,15 +185,14 @@ def _packing(simulated: Simulated) -> dict[str, Any]:
 
 
 def _density(simulated: Simulated) -> dict[str, Any]:
-    density = simulated.density
-    scene = simulated.packed.scene
-    masses = np.array([_mass(model) for model in scene.species])
+    density, packed, settings = simulated.density, simulated.packed, simulated.recipe.density
     return {
         "shape_zyx": list(density.data.shape),
         "voxel_size_nm": density.voxel_size,
         "origin_in_scene_nm": density.origin.tolist(),
         "mass_da": float(density.data.sum(dtype=np.float64) * density.voxel_size**3),
-        "expected_mass_da": float(masses[scene.species_index].sum()),
+        "expected_mass_da": scene_mass(packed, settings),
+        "notes": list(map_notes(packed, density, settings)),
         "instances_file": INSTANCES + (".mrc" if fits_mrc(simulated.labels.instances) else ".zarr"),
         "labelled_instances": len(np.unique(simulated.labels.instances.data)) - 1,
     }

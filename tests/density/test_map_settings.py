@@ -15,6 +15,7 @@ from openmm_cgpack.density import (
     box_grid,
     render_density,
     render_labels,
+    scene_grid,
     visibility,
 )
 
@@ -65,7 +66,7 @@ def same_grid(a, b):
 def test_the_grid_is_the_box_or_that_of_the_scene():
     box = Periodic(box=30.0)
     one = packed(boundary=box)
-    assert same_grid(MapSettings(voxel_size=2.0).grid(one), box_grid(30.0, voxel_size=2.0))
+    assert same_grid(MapSettings(voxel_size=2.0).grid(one), scene_grid(box, voxel_size=2.0))
     assert same_grid(MapSettings(box=(40, 20, 10)).grid(one), box_grid((40, 20, 10)))
     free = packed()
     assert same_grid(MapSettings(voxel_size=0.5).grid(free), bounding_grid(free, voxel_size=0.5))

@@ -7,7 +7,6 @@ from drawing import make_faces, make_filament, make_membrane
 from openmm_cgpack.core import Curve, Mesh
 from openmm_cgpack.density import MapSettings, painter_of
 from openmm_cgpack.density.painters import shape_points
-from openmm_cgpack.density.sheets import HEAD, HEAD_TO_TAIL
 
 
 def drawn(geometry, balls, *, spacing):
@@ -59,17 +58,15 @@ def test_a_curve_needs_two_balls():
         drawn(curve, np.zeros((1, 3)), spacing=0.5)
 
 
-def test_a_flat_sheet_has_mass_thickness_and_two_dense_layers():
+def test_a_flat_sheet_has_its_mass_whether_as_a_bilayer_or_filled_for_masks():
     model = make_membrane(4, 5, step=8.0, thickness=4.0, density=602.0)
-    points = shape_points(model, model.positions, spacing=0.25)
-    assert points.masses.sum() == pytest.approx(602 * model.volume, rel=1e-9)
-    z = points.positions[:, 2]
-    assert np.abs(z).max() == pytest.approx(2.0, abs=0.15)
-    edges = np.array([-2, -2 + 4 * HEAD, 2 - 4 * HEAD, 2])
-    mass, _ = np.histogram(z, edges, weights=points.masses)
-    density = mass / np.diff(edges)
-    assert density[0] == pytest.approx(density[2], rel=1e-6)
-    assert density[0] / density[1] == pytest.approx(HEAD_TO_TAIL, rel=1e-6)
+    for filled, reach in ((False, 2.85), (True, 2.0)):
+        points = shape_points(model, model.positions, spacing=0.25, filled=filled)
+        assert points.masses.sum() == pytest.approx(602 * model.volume, rel=1e-9)
+        z = points.positions[:, 2]
+        assert np.abs(z).max() == pytest.approx(reach, abs=0.15)
+    mass, _ = np.histogram(z, np.linspace(-2, 2, 9), weights=points.masses)
+    assert mass == pytest.approx(np.full(8, mass.mean()), rel=1e-6)
 
 
 def cylinder(bend=30.0, m=6, n=7, step=8.0):
@@ -96,8 +93,8 @@ def test_a_sheet_on_a_cylinder_follows_it():
     inner = (around > step / bend) & (around < angle - step / bend)
     inner &= (positions[:, 0] > step) & (positions[:, 0] < (n - 2) * step)
     depth = np.hypot(positions[inner, 1], positions[inner, 2]) - bend
-    assert -2.1 < depth.min() < -1.6
-    assert 1.6 < depth.max() < 2.1
+    assert -3.1 < depth.min() < -2.4
+    assert 2.4 < depth.max() < 3.1
 
 
 def test_the_sense_of_the_faces_does_not_matter_to_a_symmetric_bilayer():

@@ -7,9 +7,10 @@ import pytest
 import world
 from scipy.spatial.transform import Rotation
 
-from openmm_cgpack.export import Portal, export_truth
+from openmm_cgpack.export import Dynamo, Portal, export_truth
 from openmm_cgpack.export.dynamo import dynamo_angles
 from openmm_cgpack.export.shrec import shrec_angles
+from openmm_cgpack.io.shared_folders import things
 
 VOXEL = 10 * world.GRID.voxel_size
 NAMES = list(world.STRUCTURES)
@@ -102,7 +103,7 @@ def test_shrec_masks_and_lines_go_together(folders):
         assert alone[mine].mean() > 10 * alone[~mine].mean()
 
 
-def test_dynamo_by_dynamotable(folders):
+def test_dynamo_by_dynamotable(folders, tmp_path):
     dynamotable = pytest.importorskip("dynamotable")
     table = dynamotable.read(folders["dynamo"] / "world.tbl")
     truth = world.molecules()[1].particles
@@ -110,6 +111,10 @@ def test_dynamo_by_dynamotable(folders):
     places = table[["x", "y", "z"]].to_numpy() * world.GRID.voxel_size
     assert places == pytest.approx(truth.centre, abs=1e-4)
     assert (table[["ymintilt", "ymaxtilt"]].to_numpy() == [-60, 60]).all()
+    from_1 = dynamotable.read(
+        Dynamo(first_voxel=1).save(tmp_path / "one", world.molecules()[1]) / "world.tbl"
+    )
+    assert from_1[["x", "y", "z"]].to_numpy() == pytest.approx(table[["x", "y", "z"]] + 1)
 
 
 def test_copicks_own_reading_of_dynamo(folders):
@@ -133,7 +138,7 @@ def test_angles_where_they_are_not_unique(axes):
 
 def test_portal_points_of_filaments_have_their_number(tmp_path):
     folder = Portal().save(tmp_path / "portal", world.everything()[1])
-    assert sorted(path.name for path in folder.iterdir()) == [
+    assert sorted(path.name for path in things(folder)) == [
         "filament_orientedpoint.ndjson",
         "one-A_orientedpoint.ndjson",
         "two-of-them_orientedpoint.ndjson",

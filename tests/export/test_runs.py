@@ -68,13 +68,18 @@ def test_renders_are_tomograms_too(run):
     again = run / "renders" / "clean_1"
     again.mkdir(parents=True)
     density = read_mrc(run / "density.mrc")
-    write_mrc(again / "tomogram.mrc", density)
+    double = dataclasses.replace(density, data=2 * density.data)
+    write_mrc(again / "tomogram.mrc", double)
     save_tilts(again / "tilt_series.mrcs", world.tilt_series())
-    written = export_run(run, ["copick", "relion5"], Export(render="clean_1"))
+    written = export_run(run, ["copick", "relion5", "shrec"], Export(render="clean_1"))
     place = written["copick"] / "ExperimentRuns" / "run-1" / f"VoxelSpacing{VOXEL:.3f}"
     names = ["density.zarr", "renders-clean-1-tomogram.zarr", "tomogram.zarr"]
     assert sorted(path.name for path in place.iterdir()) == names
-    assert (read_mrc(written["relion5"] / "tomograms" / "run-1.mrc").data == density.data).all()
+    assert (read_ome_zarr(place / names[1]).data == double.data).all()
+    own = read_mrc(run / "tomogram.mrc")
+    assert (read_ome_zarr(place / names[2]).data == own.data).all()
+    assert (read_mrc(written["relion5"] / "tomograms" / "run-1.mrc").data == double.data).all()
+    assert (read_mrc(written["shrec"] / "reconstruction.mrc").data == double.data).all()
     assert (written["relion5"] / "tilt_series" / "run-1.mrcs").is_file()
     view(run, ["chimerax", "napari"])
     assert "open renders/clean_1/tomogram.mrc id 3" in (run / "view.cxc").read_text()

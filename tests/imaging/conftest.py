@@ -29,8 +29,9 @@ def exposure(**changes) -> Exposure:
 
 
 def smooth(density: Volume, **changes):
-    """Return a density in ice without grain, unless told otherwise."""
-    return in_ice(potential(density), Ice(**{"grain": 0.0, **changes}))
+    """Return a density in ice without grain, as thick as the box, unless told otherwise."""
+    bare = {"grain": 0.0} if "thickness" in changes else {"grain": 0.0, "cover": 0.0}
+    return in_ice(potential(density), Ice(**{**bare, **changes}))
 
 
 def as_volume(data: np.ndarray, voxel_size: float = 1.0) -> Volume:

@@ -16,6 +16,7 @@ from openmm_cgpack.imaging import (
 )
 from openmm_cgpack.imaging.acquisition import acquire_fractions, add_fractions, split_tilts
 from openmm_cgpack.imaging.optics import interaction_constant
+from openmm_cgpack.imaging.projection import joseph_matrix
 
 from .conftest import as_volume, smooth
 
@@ -93,11 +94,60 @@ def test_tilted_ice_takes_more_electrons(border):
     )
     series = acquire(empty, scope, noise=False, seed=0)
     middle = series.images[:, 8, 100]
-    assert middle[4] / middle[2] == pytest.approx(np.exp(-40 / 310), rel=0.01)
-    assert middle[2] == pytest.approx(100 * 120 / 5 * np.exp(-40 / 310), rel=1e-3)
+    assert middle[4] / middle[2] == pytest.approx(np.exp(-40 / 395), rel=0.01)
+    assert middle[2] == pytest.approx(100 * 120 / 5 * np.exp(-40 / 395), rel=1e-3)
     edge = series.images[4, 8, 0] / middle[4]
     # A pillar is thinner at its edges; a film is not.
-    assert edge == pytest.approx(1.0 if border == "mirror" else np.exp(80 / 310), rel=0.02)
+    assert edge == pytest.approx(1.0 if border == "mirror" else np.exp(80 / 395), rel=0.02)
+
+
+def through_the_faces(shape=(24, 30, 40)):
+    """Return rods that leave a box through its faces and come in on the other side."""
+    z, y, x = np.indices(shape).astype(float)
+    near = [
+        # Along x and up; along y and x; a period's worth of each is a whole number of turns.
+        [np.remainder(y - x * 30 / 40, 30) - 15, np.remainder(z - x * 24 / 40, 24) - 12],
+        [np.remainder(x - y * 40 / 30 - 7, 40) - 20, z - 12],
+    ]
+    data = sum(300 * np.exp(-(a**2 + b**2) / (2 * 1.5**2)) for a, b in near)
+    return replace(as_volume(data.astype(np.float32)), periodic=(True, True, False))
+
+
+@pytest.mark.parametrize("gradient", ["none", "through"])
+def test_a_scene_that_repeats_is_continued_as_by_tiles(gradient):
+    volume = through_the_faces()
+    scope = bare(
+        scheme=TiltScheme(tilt_step_deg=60),
+        projection=Projection(gradient=gradient),
+        transfer=ContrastTransfer(defocus_um=1.0),
+        padding=16.0,
+    )
+    found = acquire(smooth(volume), scope, noise=False, seed=0).images
+    # The same by hand: a pillar of 7 x 3 boxes, of whose image the middle is taken.
+    tiles = as_volume(np.tile(volume.data, (1, 3, 7)))
+    pillar = replace(scope, projection=Projection(gradient=gradient, border="vacuum"))
+    wide = acquire(smooth(tiles), pillar, noise=False, seed=0).images
+    expected = wide[:, 30:60, 120:160]
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(one - other).max() < 0.01 * np.ptp(other)
+    mirrored = acquire(smooth(replace(volume, periodic=(False,) * 3)), scope, noise=False, seed=0)
+    assert np.abs(mirrored.images[2] - expected[2]).max() > 0.3 * np.ptp(expected[2])
+
+
+def test_a_filament_stays_straight_at_high_tilt():
+    data = np.zeros((40, 8, 64))
+    z, y, x = np.indices(data.shape)
+    slope = 40 / 64
+    data = 400 * np.exp(-((np.remainder(z - slope * x, 40) - 20) ** 2 + (y - 4) ** 2) / 4)
+    volume = replace(as_volume(data.astype(np.float32)), periodic=(True, True, True))
+    angle = np.deg2rad(60)
+    assert Projection().beyond(volume) == "periodic"
+    matrix = joseph_matrix((40, 64), angle, border=Projection().beyond(volume))
+    image = (matrix @ volume.data[:, 4].ravel().astype(float))[8:56]
+    # Straight lines of equal distance: repeated along x cos(angle) alone, without a kink.
+    period = 64 * np.cos(angle)
+    assert period == pytest.approx(32)
+    np.testing.assert_allclose(image[32:], image[:16], atol=0.02 * np.ptp(image))
 
 
 def test_ninety_degrees():

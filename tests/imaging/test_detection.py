@@ -8,6 +8,7 @@ from openmm_cgpack.imaging import (
     FourierFilter,
     Illumination,
     MissingWedge,
+    Motion,
     RadiationDamage,
     Stage,
     WhiteNoise,
@@ -21,6 +22,7 @@ from .conftest import exposure
 
 STAGES = [
     RadiationDamage(),
+    Motion(),
     ContrastTransfer(astigmatism_um=0.5, astigmatism_angle_deg=17.0),
     Displacement(),
     Illumination(),
@@ -167,30 +169,6 @@ def test_slabs_have_the_defocus_of_their_depth():
     np.testing.assert_allclose(both, sum(apart), atol=1e-5)
 
 
-def test_critical_dose_of_grant_and_grigorieff():
-    # 0.245 k^-1.665 + 2.81 at 1/(5 Å) and 1/(20 Å), worked out by hand.
-    found = RadiationDamage().critical_dose(np.array([2.0, 0.5, 0.0]), voltage_kv=300.0)
-    np.testing.assert_allclose(found, [6.3825, 38.7435, np.inf], rtol=1e-3)
-
-
-def test_damage_is_the_mean_over_the_exposure():
-    damage, k = RadiationDamage(), np.array([[0.05, 0.2, 0.5]])
-    tilt = exposure(dose_e_per_a2=6.0, pre_dose_e_per_a2=30.0)
-    taken = 30.0 + (np.arange(6000) + 0.5) / 1000
-    rate = 0.5 / damage.critical_dose(k[0], voltage_kv=300.0)
-    expected = np.exp(-taken[:, None] * rate).mean(axis=0)
-    np.testing.assert_allclose(damage.transfer((np.zeros((1, 1)), k), tilt)[0], expected, 1e-6)
-    assert damage.transfer((np.zeros((1, 1)), np.zeros((1, 1))), tilt) == 1
-
-
-def test_loss_with_thickness():
-    flat = np.zeros((4, 4), np.float32)
-    tilt = exposure(dose_e_per_a2=2.0, pixel_size=0.5, path=310.0)
-    np.testing.assert_allclose(Illumination()(flat, tilt), 2 * 25 / np.e, rtol=1e-6)
-    np.testing.assert_allclose(Illumination(energy_filter=False)(flat, tilt), 50, rtol=1e-6)
-    assert Illumination()(flat - 1.5, tilt).max() == 0
-
-
 @pytest.mark.parametrize("electrons", [0.3, 40.0, 1e7])
 def test_counts_are_poisson(electrons):
     flat = np.full((400, 400), electrons, np.float32)
@@ -275,12 +253,6 @@ def test_numbers_of_ones_own_take_the_place_of_the_cameras():
         (lambda: Detector(dqe_zero=0.3), "dqe_nyquist: wanted at most dqe_zero, 0.3, got 0.38"),
         (lambda: Detector(camera="film"), 'camera: wanted "k3" or "falcon4"'),
         (lambda: Detector(pixel_size=0), "pixel_size: wanted a number > 0, got 0"),
-        (lambda: Illumination(mean_free_path=0), "mean_free_path: wanted a number > 0, got 0"),
-        (
-            lambda: Illumination(energy_filter=False, mean_free_path=300),
-            "mean_free_path: means nothing without an energy filter",
-        ),
-        (lambda: RadiationDamage(scale=-1), "scale: wanted a number > 0, got -1"),
     ],
 )
 def test_bad_arguments(make, message):

@@ -11,7 +11,7 @@ from openmm_cgpack.imaging import (
     TiltScheme,
     acquire,
 )
-from openmm_cgpack.imaging.optics import squared_speed_ratio
+from openmm_cgpack.imaging.losses import mean_free_path
 
 from .conftest import as_volume, smooth
 
@@ -81,7 +81,8 @@ def test_one_voltage_reaches_all_that_depends_on_it():
         acquire(volume, scope, noise=False, seed=0).images[20].mean() for scope in (fast, slow)
     ]
     # The mean free path in ice goes with the square of the electrons' speed.
-    paths = np.array([310.0, 310.0 * squared_speed_ratio(100.0)])
+    paths = np.array([mean_free_path("inelastic", kv) for kv in (300.0, 100.0)])
+    assert paths[1] / paths[0] == pytest.approx(0.3005 / 0.6030, rel=1e-3)
     expected = np.exp(-20 / paths)
     assert taken[1] / taken[0] == pytest.approx(expected[1] / expected[0], rel=1e-5)
     k = np.array([1.0])

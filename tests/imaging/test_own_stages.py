@@ -65,6 +65,7 @@ def test_each_comes_after_all_else_that_acts_on_the_same():
     scope = Microscope(stages=(GainError(), Sharpen(), WhiteNoise()))
     assert [type(stage).__name__ for stage in scope.to_contrast] == [
         "RadiationDamage",
+        "Motion",
         "ContrastTransfer",
     ]
     assert [type(stage).__name__ for stage in scope.to_counts] == [

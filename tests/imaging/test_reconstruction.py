@@ -151,6 +151,28 @@ def test_the_exact_filter_follows_the_ramp_up_to_crowther_and_is_level_beyond():
     np.testing.assert_allclose(weights[k > 1.01 * crowther], 1 / thickness)
 
 
+@pytest.mark.parametrize("kind", ["ramp", "exact", "none"])
+def test_weights_fall_off_as_imods(kind):
+    angles, k = np.deg2rad(np.arange(-60, 61, 3)), np.fft.rfftfreq(200)
+    whole = tilt_weights(angles, 100, filter=kind, thickness=30.0)
+    found = tilt_weights(angles, 100, filter=kind, thickness=30.0, cutoff=0.35, falloff=0.035)
+    assert k[70] == pytest.approx(0.35)
+    np.testing.assert_allclose(found[:, :71], whole[:, :71], rtol=1e-12)
+    # A standard deviation, two, and Nyquist frequency: exp(-1/2), exp(-2), exp(-(0.15/0.035)²/2).
+    for i, part in ((77, 0.60653), (84, 0.13534), (100, 1.0270e-4)):
+        np.testing.assert_allclose(found[:, i], part * whole[:, 70], rtol=1e-4)
+
+
+def test_a_cutoff_takes_the_noise_and_leaves_what_is_coarse():
+    rng = np.random.default_rng(1)
+    noise = as_volume(rng.standard_normal((16, 32, 64)).astype(np.float32))
+    series = taken(noise, scope())
+    on, off = (tomogram_of(series, cutoff=cutoff).data for cutoff in (0.35, None))
+    assert on.std() < 0.9 * off.std()
+    along_x = [np.abs(np.fft.rfft(data, axis=2)).mean(axis=(0, 1)) for data in (on, off)]
+    np.testing.assert_allclose(along_x[0][1:8], along_x[1][1:8], rtol=0.02)
+
+
 def test_exact_weights_beat_the_ramp_for_few_tilts(dots):
     series = taken(dots, scope(10.0), seed=0)
     assert likeness(tomogram_of(series, filter="exact"), dots) > likeness(tomogram_of(series), dots)

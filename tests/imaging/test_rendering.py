@@ -14,12 +14,14 @@ from openmm_cgpack.imaging import (
     Envelope,
     Gold,
     Ice,
+    Illumination,
     Imaging,
     Microscope,
     OneStep,
     Projection,
     Reconstruction,
     Rendered,
+    TiltErrors,
     TiltImaging,
     TiltScheme,
     acquire,
@@ -35,7 +37,7 @@ from openmm_cgpack.imaging.optics import ctf
 from .conftest import as_volume, smooth
 
 FEW = TiltScheme(tilt_step_deg=10)
-SMOOTH = Ice(grain=0.0)
+SMOOTH = Ice(grain=0.0, cover=0.0)
 
 
 def quick(**changes):
@@ -69,8 +71,11 @@ def test_pei2016_by_hand(lumps):
         scheme=TiltScheme(tilt_step_deg=6),
         projection=Projection(gradient="none"),
         damage=None,
+        motion=None,
         transfer=ContrastTransfer(defocus_um=3.0),
+        illumination=Illumination(plural_scattering=False),
         detector=None,
+        errors=TiltErrors(),
         padding=0.0,
     )
     snr = 0.2

@@ -45,7 +45,8 @@ def test_interaction_constant(kv, known):
 
 def test_ice_slab_planes():
     volume = as_volume(np.zeros((20, 4, 4)), voxel_size=2.0)
-    assert in_ice(volume, Ice()).thickness == 40
+    assert in_ice(volume, Ice()).thickness == 40 + 2 * 40
+    assert in_ice(volume, Ice(cover=5)).thickness == 50
     assert in_ice(volume, Ice()).ice_planes == slice(0, 20)
     assert in_ice(volume, Ice(thickness=20.0)).ice_planes == slice(5, 15)
     assert in_ice(volume, Ice(thickness=100.0)).ice_planes == slice(0, 20)
@@ -53,7 +54,7 @@ def test_ice_slab_planes():
 
 def test_thicker_ice_than_the_volume_is_as_grainy_as_all_of_it():
     volume = as_volume(np.zeros((20, 4, 4)))
-    assert in_ice(volume, Ice()).grain_deviation == pytest.approx(ice_grain(1.0))
+    assert in_ice(volume, Ice(cover=0)).grain_deviation == pytest.approx(ice_grain(1.0))
     thick = in_ice(volume, Ice(thickness=80.0))
     assert thick.grain_deviation == pytest.approx(2 * ice_grain(1.0))
 
@@ -81,9 +82,11 @@ def test_gold_lies_at_the_faces_and_its_labels_count_the_beads():
 
 def test_gold_that_does_not_fit():
     empty = in_ice(as_volume(np.zeros((12, 20, 20))), Ice())
-    with pytest.raises(ValueError, match="count: 50 beads of 10 nm do not fit into the ice"):
-        add_gold(empty, Gold(count=50, place="inside"), seed=1)
-    with pytest.raises(ValueError, match="diameter: wanted gold thinner than the ice, 12 nm"):
+    with pytest.raises(ValueError, match="count: 10 beads of 10 nm do not fit into the ice"):
+        add_gold(empty, Gold(count=10, place="inside"), seed=1)
+    with pytest.raises(
+        ValueError, match="diameter: wanted gold thinner than the ice in the box, 12"
+    ):
         add_gold(empty, Gold(count=1, diameter=20.0), seed=1)
     with pytest.raises(ValueError, match='place: wanted "faces" or "inside", got "top"'):
         Gold(count=1, place="top")
@@ -121,3 +124,5 @@ def test_bad_arguments():
         Specimen(potential=volume, thickness=0.0, grain=1.0)
     with pytest.raises(ValueError, match="grain: wanted a number >= 0, got -1"):
         Ice(grain=-1.0)
+    with pytest.raises(ValueError, match="cover: means nothing with a thickness"):
+        Ice(thickness=100, cover=10)

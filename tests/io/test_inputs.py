@@ -93,7 +93,9 @@ def test_only_regular_files_are_opened(tmp_path):
 
 def test_tables_and_json(tmp_path):
     (tmp_path / "a.csv").write_text(TEXT, encoding="utf-8-sig")
-    assert list(read_table(tmp_path / "a.csv")) == [{"species": "Müller-Ω", "x": "1"}]
+    names, rows = read_table(tmp_path / "a.csv")
+    assert names == ["species", "x"]
+    assert rows == [(2, {"species": "Müller-Ω", "x": "1"})]
     for text, message in {
         "[1]": "wanted a list of names, got list at the top",
         "{": "not a JSON file: Expecting",

@@ -121,5 +121,5 @@ def test_bad_files_are_named_with_their_line(tmp_path):
         read_particles(tmp_path / "c.csv")
     lines[3] = lines[2].rsplit(",", 6)[0]
     (tmp_path / "d.csv").write_text("\n".join(lines))
-    with pytest.raises(ValueError, match=r"d.csv: line 4: wanted numbers"):
+    with pytest.raises(ValueError, match=r"d.csv: line 4: wanted 13 values, got 7"):
         read_particles(tmp_path / "d.csv")

@@ -1,6 +1,7 @@
 """Picks from CSV, STAR and copick."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -183,3 +184,128 @@ def test_what_the_package_writes_for_others_comes_back(tmp_path):
     star_file.write_text(text.replace("_rlnCoordinate", "_other"))
     centred = read_picks(star_file, grid=truth.grid)
     np.testing.assert_allclose(centred.positions, table.centre, atol=1e-5)
+
+
+TWO = "experiment,particle_type,x,y,z\nTS_1,a,10,20,30\nTS_2,a,1,2,3\nTS_2,b,4,5,6\n"
+
+
+def test_the_picks_of_one_tomogram_are_taken(tmp_path):
+    path = tmp_path / "two.csv"
+    path.write_text(TWO)
+    with pytest.raises(ValueError, match=r"two.csv: picks of 2 tomograms, TS_1, TS_2: wanted the"):
+        read_picks(path)
+    with pytest.raises(ValueError, match=r"TS_1, TS_2: none of them is 'TS_3'"):
+        read_picks(path, tomogram="TS_3")
+    assert len(read_picks(path, tomogram="TS_2")) == 2
+    with pytest.warns(match="picks of 2 tomograms: those of TS_1 are taken"):
+        assert len(read_picks(path, own_names=("run", "TS_1"))) == 1
+    with pytest.raises(ValueError, match="wanted the name of one"):
+        read_picks(path, own_names=("run",))
+    # One tomogram is the one that is asked about, whatever either is called.
+    path.write_text(TWO.replace("TS_2", "TS_1"))
+    assert len(read_picks(path, own_names=("run",))) == 3
+    path.write_text(TWO.splitlines()[0])
+    assert len(read_picks(path, own_names=("run",))) == 0
+    path.write_text("x,y,z\n1,2,3\n")
+    with pytest.raises(ValueError, match=r"two.csv: names no tomograms, wanted 'TS_1'"):
+        read_picks(path, tomogram="TS_1")
+
+
+@pytest.mark.parametrize("column", ["rlnTomoName", "rlnMicrographName"])
+@pytest.mark.parametrize(
+    "name", ["{}", "{}.mrc", "tomograms/{}.mrc.gz", "{}.tomostar", "a\\{}.rec"]
+)
+def test_star_names_tomograms_or_their_files(tmp_path, column, name):
+    columns = [*(f"rlnCoordinate{a}" for a in "XYZ"), column]
+    rows = [[*(PLACES[0] * 4), name.format("TS_1")], [1, 1, 1, name.format("TS_10")]]
+    path = tmp_path / "particles.STAR"
+    path.write_text(star(columns, rows, optics="_rlnTomoTiltSeriesPixelSize #1\n2.5\n"))
+    np.testing.assert_allclose(read_picks(path, tomogram="TS_1").positions, PLACES[:1])
+    with pytest.raises(ValueError, match="picks of 2 tomograms"):
+        read_picks(path)
+
+
+def test_copick_files_of_two_runs(tmp_path):
+    for run in ("one", "two"):
+        held = json.loads(copick("a", PLACES * 10)) | {"run_name": run}
+        (tmp_path / f"{run}.json").write_text(json.dumps(held))
+    with pytest.raises(ValueError, match="picks of 2 tomograms, one, two"):
+        read_picks(tmp_path)
+    assert len(read_picks(tmp_path, tomogram="two")) == 2
+    (tmp_path / "one.json").write_text(json.dumps(held | {"points": None}))
+    assert len(read_picks(tmp_path / "one.json")) == 0
+
+
+@pytest.mark.parametrize(
+    ("columns", "values"),
+    [
+        (["rlnDetectorPixelSize"], [20.0]),
+        (["rlnDetectorPixelSize", "rlnMagnification"], [5.0, 2500.0]),
+        (["rlnDetectorPixelSize", "rlnMagnification"], [20.0, 1.0]),
+        (["rlnPixelSize"], [20.0]),
+        (["rlnImagePixelSize"], [20.0]),
+    ],
+)
+def test_pixel_sizes_as_programs_write_them(tmp_path, columns, values):
+    """PyTom's in Å; RELION 3.0's and Warp's by the magnification; of each particle."""
+    axes = [f"rlnCoordinate{a}" for a in "XYZ"]
+    origin = [f"rlnOrigin{a}" for a in "XYZ"]
+    rows = [[*(place / 2 + 1), *values, 1, 1, 1] for place in PLACES]
+    path = tmp_path / "a.star"
+    path.write_text(star([*axes, *columns, *origin], rows, optics=""))
+    np.testing.assert_allclose(read_picks(path).positions, PLACES)
+
+
+def test_offsets_turn_with_the_subtomogram_as_in_relion(tmp_path):
+    columns = [
+        *(f"rlnCoordinate{a}" for a in "XYZ"),
+        *(f"rlnOrigin{a}Angst" for a in "XYZ"),
+        *(f"rlnTomoSubtomogram{a}" for a in ("Rot", "Tilt", "Psi")),
+        "rlnPixelSize",
+    ]
+    path = tmp_path / "a.star"
+    path.write_text(star(columns, [[10, 10, 10, 5, 0, 0, 0, 0, 90, 1.0]], optics=""))
+    # RELION's matrix of psi = 90° takes x to -y, and the offset is subtracted.
+    np.testing.assert_allclose(read_picks(path).positions, [[1.0, 1.5, 1.0]], atol=1e-9)
+
+
+@pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16", "latin-1"])
+def test_lists_in_any_encoding(tmp_path, mark):
+    table = ParticleTable(
+        instance=[1], species=["Säule"], centre=PLACES[:1], radius=[3], rotation=[np.eye(3)]
+    )
+    write_particles(tmp_path / "truth.csv", table)
+    text = (tmp_path / "truth.csv").read_text(encoding="utf-8")
+    columns = [*(f"rlnCoordinate{a}" for a in "XYZ"), "rlnClassNumber", "rlnPixelSize"]
+    files = {
+        "truth.csv": text,
+        "a.star": star(columns, [[*(PLACES[0] * 10), "Säule", 1.0]], optics=""),
+        "a.json": copick("Säule", PLACES[:1] * 10).replace("\\u00e4", "ä"),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if mark == "latin-1" else "error")
+        for name, content in files.items():
+            (tmp_path / name).write_text(content.replace("\n", "\r\n"), encoding=mark)
+            picks = read_picks(tmp_path / name)
+            np.testing.assert_allclose(picks.positions, PLACES[:1])
+            assert picks.species.tolist() == ["Säule"]
+        assert read_truth(tmp_path / "truth.csv").species.tolist() == ["Säule"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "", "wanted columns x_angst, y_angst, z_angst, got none"),
+        ("a.csv", "x,y,z\n1,5,2,3\n", "line 2: wanted 3 values, got 4"),
+        ("a.csv", "x,y,z,x\n", "column 'x' comes twice"),
+        ("a.csv", "x,y,z\n1,2," + "3" * 200_000, "line 2: field larger"),
+        ("a.csv", "x,y,z\n1,2,1e999\n", "line 2: wanted finite"),
+        ("a.star", "", "got none"),
+        ("a.star", star(["rlnCoordinateX"], [[1]], optics="_rlnPixelSize #1\n0\n"), "positive pix"),
+        ("a.star", star(["wrpCoordinateX1"], [[1]], optics=""), "got wrpCoordinateX1"),
+        ("a.json", '{"pickable_object_name": "a", "points": [1]}', "wanted picks of copick"),
+        ("a.json", '{"pickable_object_name": "a", "points": [{"location": 1}]}', "wanted picks of"),
+    ],
+)
+def test_more_bad_files(tmp_path, name, text, message):
+    test_bad_files(tmp_path, name, text, message)

@@ -1,0 +1,415 @@
+"""Picks: positions that somebody found, from CSV, STAR and copick, of one tomogram."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from ..core.arrays import positive
+from ..core.particles import ParticleTable, Picks
+from ..core.units import ANGSTROM_PER_NM
+from ..core.volume import Grid
+from .files import atomic_path
+from .inputs import existing, read_json, read_table
+from .particle_lists import read_particles
+from .star import read_star
+
+CSV_POSITIONS = (("x_angst", "y_angst", "z_angst"), ("x", "y", "z"))
+CSV_SPECIES = ("species", "particle_type")
+CSV_TOMOGRAMS = (
+    "tomogram",
+    "tomogram_name",
+    "tomogram_id",
+    "tomo",
+    "tomo_name",
+    "tomo_id",
+    "experiment",
+    "run",
+    "run_name",
+)
+STAR_SCORES = ("rlnAutopickFigureOfMerit", "rlnLCCmax", "ptmScore")
+STAR_TOMOGRAMS = ("rlnTomoName", "rlnMicrographName")
+STAR_PIXELS = (
+    "rlnTomoTiltSeriesPixelSize",
+    "rlnMicrographOriginalPixelSize",
+    "rlnMicrographPixelSize",
+    "rlnPixelSize",
+    "rlnImagePixelSize",
+)
+"""Columns with the size of a pixel in Å, of the particles or of their optics groups."""
+COPICK_CONFIG = "copick_config.json"
+
+_ENDING = re.compile(r"(\.(mrc|mrcs|rec|st|ali|tomostar|star|xml|zarr|gz))+$", re.IGNORECASE)
+
+Block = Mapping[str, list[str]]
+
+
+class _List(NamedTuple):
+    """What a file lists, before the picks of one tomogram are taken: a value for each pick."""
+
+    places: np.ndarray
+    """(n, 3), Å; where `middle`, from the middle of the tomogram."""
+    scores: np.ndarray
+    species: list[str] | None
+    tomograms: list[str] | None
+    rotations: np.ndarray | None = None
+    middle: bool = False
+
+
+def read_picks(
+    path: str | os.PathLike[str],
+    *,
+    grid: Grid | None = None,
+    tomogram: str | None = None,
+    own_names: Iterable[str] = (),
+) -> Picks:
+    """Read positions that somebody picked, in Å, from CSV, STAR or copick.
+
+    Parameters
+    ----------
+    path : path-like
+        By its suffix:
+
+        ``.csv``
+            Columns ``x_angst``, ``y_angst``, ``z_angst``, or ``x``, ``y``, ``z``, in Å with the
+            first voxel's centre at 0; ``species`` or ``particle_type`` and ``score`` where they
+            are there, and the tomogram as `CSV_TOMOGRAMS` name it.
+        ``.star``
+            RELION's particles. ``rlnCoordinateX``, Y, Z in pixels, whose size the first there is
+            of `STAR_PIXELS` holds, or ``rlnDetectorPixelSize``: in Å, as PyTom writes it, and
+            beside a ``rlnMagnification`` in µm of the detector, as RELION 3.0 and Warp write it.
+            Or ``rlnCenteredCoordinateXAngst``, Y, Z, in Å from the middle of the tomogram (voxel
+            N/2), for which `grid` is needed. ``rlnOriginXAngst``, Y, Z, or ``rlnOriginX`` in
+            pixels, are subtracted, turned by ``rlnTomoSubtomogramRot``, Tilt, Psi as RELION does.
+            The species is ``rlnClassNumber``, as text; the score the first there is of
+            ``rlnAutopickFigureOfMerit``, ``rlnLCCmax`` and ``ptmScore``.
+        ``.json``, or a folder of such files
+            Picks of copick in Å; the species is the object's name.
+    grid : Grid, optional
+        The tomogram's, for centred coordinates.
+    tomogram : str, optional
+        Whose picks are taken, where the list names tomograms.
+    own_names : iterable of str, optional
+        Names that the tomogram goes by: where the list has several tomograms and `tomogram` says
+        none, the one of such a name is taken, with a warning.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        There is no such file, it is no list of picks, or has picks of several tomograms of which
+        neither name tells one; the message lists them.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "picks.csv")
+    ...     write_picks(path, Picks(positions=[(1, 2, 3)], scores=[0.5]))
+    ...     read_picks(path).positions
+    array([[1., 2., 3.]])
+    """
+    path = existing(path)
+    reader = READERS.get(".json" if path.is_dir() else path.suffix.lower())
+    if reader is None:
+        wanted = ", ".join(READERS)
+        raise ValueError(f"{path}: wanted picks as {wanted} or a folder, got {path.suffix!r}")
+    held = reader(path)
+    rows = _rows_of_one(path, held, tomogram, own_names)
+    places = held.places
+    if held.middle:
+        if grid is None:
+            raise ValueError(f"{path}: centred coordinates: wanted the tomogram's grid with them")
+        places = places + grid.size / 2 * ANGSTROM_PER_NM
+    if not np.isfinite(places).all() or not np.isfinite(held.scores).all():
+        raise ValueError(f"{path}: wanted finite places and scores")
+    return Picks(
+        positions=places[rows] / ANGSTROM_PER_NM,
+        scores=held.scores[rows],
+        species=None if held.species is None else np.array(held.species, np.str_)[rows],
+    )
+
+
+def write_picks(path: str | os.PathLike[str], picks: Picks) -> None:
+    """Write picks as CSV that `read_picks` reads.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_picks(Path(folder, "picks.csv"), Picks(positions=[(1, 2, 3)], scores=[0.5]))
+    ...     print(Path(folder, "picks.csv").read_text())
+    x_angst,y_angst,z_angst,score
+    10.0000,20.0000,30.0000,0.5
+    <BLANKLINE>
+    """
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        named = picks.species is not None
+        rows.writerow([*CSV_POSITIONS[0], "score", *(["species"] if named else [])])
+        for i, place in enumerate(picks.positions * ANGSTROM_PER_NM):
+            row = [*(f"{value:.4f}" for value in place), f"{picks.scores[i]:.9g}"]
+            rows.writerow([*row, picks.species[i]] if picks.species is not None else row)
+
+
+def read_truth(
+    path: str | os.PathLike[str], *, tomogram: str | None = None, own_names: Iterable[str] = ()
+) -> ParticleTable:
+    """Read the particles that are there, with the radii by which picks are judged.
+
+    Parameters
+    ----------
+    path : path-like
+        A CSV that `write_particles` wrote, as a run's; or picks of copick, one JSON or a folder
+        of them, in a project whose ``copick_config.json``, in a folder above, holds the
+        radii of the objects.
+    tomogram, own_names : str, iterable of str, optional
+        Of picks of copick, as of `read_picks`.
+    """
+    path = existing(path)
+    if not path.is_dir() and path.suffix.lower() != ".json":
+        return read_particles(path)
+    held = _read_copick(path)
+    assert held.species is not None
+    assert held.rotations is not None
+    rows = _rows_of_one(path, held, tomogram, own_names)
+    species = np.array(held.species, np.str_)[rows]
+    radii = _copick_radii(path)
+    missing = sorted(set(species.tolist()) - set(radii))
+    if missing:
+        raise ValueError(f"{path}: {COPICK_CONFIG} has no radius of {missing[0]!r}")
+    return ParticleTable(
+        instance=np.arange(1, len(rows) + 1),
+        species=species,
+        centre=held.places[rows] / ANGSTROM_PER_NM,
+        radius=np.array([radii[name] for name in species]) / ANGSTROM_PER_NM,
+        rotation=held.rotations[rows],
+    )
+
+
+def _rows_of_one(
+    path: Path, held: _List, wanted: str | None, own_names: Iterable[str]
+) -> np.ndarray:
+    """Return the indices of the picks of one tomogram: of all, where the list has but one."""
+    everything = np.arange(len(held.places))
+    if held.tomograms is None:
+        if wanted is not None:
+            raise ValueError(f"{path}: names no tomograms, wanted {wanted!r}")
+        return everything
+    found = list(dict.fromkeys(held.tomograms))
+    if wanted is None and len(found) < 2:
+        return everything
+    for asked in own_names if wanted is None else [wanted]:
+        # The name itself, or that of a file of it.
+        for plain in (str, _without_ending):
+            mine = [plain(name) == plain(asked) for name in held.tomograms]
+            if any(mine):
+                if wanted is None:
+                    said = f"{path}: picks of {len(found)} tomograms: those of {asked} are taken"
+                    warnings.warn(said, stacklevel=3)
+                return np.flatnonzero(mine)
+    listed = ", ".join(found[:10]) + (", ..." if len(found) > 10 else "")
+    which = "wanted the name of one of them" if wanted is None else f"none of them is {wanted!r}"
+    raise ValueError(f"{path}: picks of {len(found)} tomograms, {listed or 'none'}: {which}")
+
+
+def _without_ending(name: str) -> str:
+    """Return the name of a tomogram from that of its file."""
+    return _ENDING.sub("", PurePath(name.replace("\\", "/")).name)
+
+
+def _read_csv(path: Path) -> _List:
+    names, rows = read_table(path)
+    axes = next((axes for axes in CSV_POSITIONS if set(axes) <= set(names)), None)
+    if axes is None:
+        wanted = ", ".join(CSV_POSITIONS[0])
+        raise ValueError(f"{path}: wanted columns {wanted}, got {', '.join(names) or 'none'}")
+    columns = [*axes, *(["score"] if "score" in names else [])]
+    numbers = []
+    for line, row in rows:
+        try:
+            numbers.append([float(row[name]) for name in columns])
+        except ValueError:
+            raise ValueError(f"{path}: line {line}: wanted numbers, got {row}") from None
+        if not np.isfinite(numbers[-1]).all():
+            raise ValueError(f"{path}: line {line}: wanted finite numbers, got {row}")
+    data = np.array(numbers, float).reshape(-1, len(columns))
+
+    def column(wanted: tuple[str, ...]) -> list[str] | None:
+        lower = {name.lower(): name for name in names}
+        name = next((lower[one] for one in wanted if one in lower), None)
+        return None if name is None else [row[name] for _, row in rows]
+
+    return _List(
+        places=data[:, :3],
+        scores=data[:, 3] if data.shape[1] > 3 else np.zeros(len(data)),
+        species=column(CSV_SPECIES),
+        tomograms=column(CSV_TOMOGRAMS),
+    )
+
+
+def _read_star(path: Path) -> _List:
+    blocks = read_star(path)
+    pixels, centred = "rlnCoordinateX", "rlnCenteredCoordinateXAngst"
+    table = next((b for b in blocks.values() if pixels in b or centred in b), None)
+    if table is None:
+        got = ", ".join(name for block in blocks.values() for name in block)
+        raise ValueError(f"{path}: wanted a table with {pixels} or {centred}, got {got or 'none'}")
+    sizes = _pixel_sizes(path, blocks, table)
+    middle = pixels not in table or (sizes is None and centred in table)
+    if middle:
+        places = _star_axes(path, table, "rlnCenteredCoordinate{}Angst")
+    elif sizes is None:
+        wanted = ", ".join([*STAR_PIXELS, "rlnDetectorPixelSize"])
+        raise ValueError(f"{path}: wanted a pixel size, one of {wanted}")
+    else:
+        places = _star_axes(path, table, "rlnCoordinate{}") * sizes[:, None]
+        if not np.isfinite(sizes).all():
+            raise ValueError(f"{path}: wanted a column rlnOpticsGroup: pixel sizes differ")
+    score = next((name for name in STAR_SCORES if name in table), None)
+    tomograms = next((table[name] for name in STAR_TOMOGRAMS if name in table), None)
+    return _List(
+        places=places - _offsets(path, table, sizes),
+        scores=np.zeros(len(places)) if score is None else _numbers(path, table, score),
+        species=table.get("rlnClassNumber"),
+        tomograms=tomograms,
+        middle=middle,
+    )
+
+
+def _offsets(path: Path, table: Block, sizes: np.ndarray | None) -> np.ndarray:
+    """Return by how much particles are out of their places, (n, 3), Å; RELION subtracts it.
+
+    Of `ParticleSet::getPosition`, src/jaz/tomography/particle_set.cpp of RELION 4 and 5.
+    """
+    n = len(next(iter(table.values())))
+    if "rlnOriginXAngst" in table:
+        offsets = _star_axes(path, table, "rlnOrigin{}Angst")
+    elif "rlnOriginX" in table and sizes is not None:
+        offsets = _star_axes(path, table, "rlnOrigin{}") * sizes[:, None]
+    else:
+        return np.zeros((n, 3))
+    turns = [f"rlnTomoSubtomogram{angle}" for angle in ("Rot", "Tilt", "Psi")]
+    if n and turns[0] in table:
+        angles = np.stack([_numbers(path, table, name) for name in turns], axis=1)
+        offsets = Rotation.from_euler("ZYZ", angles, degrees=True).inv().apply(offsets)
+    return offsets
+
+
+def _pixel_sizes(path: Path, blocks: Mapping[str, Block], table: Block) -> np.ndarray | None:
+    """Return the size of the pixels in which each particle's place is, (n,) Å.
+
+    It is NaN where the list does not say which of several it is.
+    """
+    sizes = _first_sizes(path, blocks, table)
+    if sizes is not None and (np.isinf(sizes) | (sizes <= 0)).any():
+        raise ValueError(f"{path}: wanted positive pixel sizes, got {sizes.min():g}")
+    return sizes
+
+
+def _first_sizes(path: Path, blocks: Mapping[str, Block], table: Block) -> np.ndarray | None:
+    for name in STAR_PIXELS:
+        if name in table:
+            return _numbers(path, table, name)
+        optics = blocks.get("optics", {})
+        if name in optics:
+            sizes = _numbers(path, optics, name)
+            groups = optics.get("rlnOpticsGroup", ["1"] * len(sizes))
+            by_group = dict(zip(groups, sizes.tolist(), strict=True))
+            n = len(next(iter(table.values())))
+            if "rlnOpticsGroup" not in table and len(set(sizes.tolist())) > 1:
+                return np.full(n, np.nan)
+            mine = table.get("rlnOpticsGroup", groups[:1] * n)
+            unknown = sorted(set(mine) - set(by_group))
+            if unknown:
+                raise ValueError(f"{path}: no optics group {unknown[0]}")
+            return np.array([by_group[group] for group in mine], float)
+    if "rlnDetectorPixelSize" not in table:
+        return None
+    sizes = _numbers(path, table, "rlnDetectorPixelSize")
+    if "rlnMagnification" not in table:
+        return sizes
+    # From µm on the detector to Å on the specimen; a magnification of 1 says that it is done.
+    magnification = _numbers(path, table, "rlnMagnification")
+    if not (magnification > 0).all():
+        raise ValueError(f"{path}: wanted positive numbers as rlnMagnification")
+    return np.where(magnification == 1, sizes, sizes * 1e4 / magnification)
+
+
+def _star_axes(path: Path, table: Block, name: str) -> np.ndarray:
+    return np.stack([_numbers(path, table, name.format(axis)) for axis in "XYZ"], axis=1)
+
+
+def _numbers(path: Path, table: Block, name: str) -> np.ndarray:
+    if name not in table:
+        raise ValueError(f"{path}: wanted a column {name}, got {', '.join(table)}")
+    try:
+        return np.array(table[name], float)
+    except ValueError as error:
+        raise ValueError(f"{path}: column {name}: {error}") from None
+
+
+def _read_copick(path: Path) -> _List:
+    """Return all points of one or more files of picks."""
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not files:
+        raise ValueError(f"{path}: wanted picks of copick, got a folder without any .json")
+    places, scores, species, tomograms, rotations = [], [], [], [], []
+    for file in files:
+        content = read_json(file, wanted="picks of copick")
+        try:
+            name = str(content["pickable_object_name"])
+            if content.get("unit", "angstrom") != "angstrom":
+                raise ValueError(f"unit {content['unit']!r}")
+            for point in content["points"] or []:
+                matrix = np.array(point.get("transformation_", np.eye(4)), float)
+                if matrix.shape != (4, 4):
+                    raise ValueError(f"a transformation of shape {matrix.shape}")
+                location = np.array([point["location"][axis] for axis in "xyz"], float)
+                places.append(location + matrix[:3, 3])
+                scores.append(float(point.get("score") or 0.0))
+                species.append(name)
+                tomograms.append(str(content.get("run_name", "")))
+                rotations.append(matrix[:3, :3])
+        except KeyError as error:
+            raise ValueError(f"{file}: wanted picks of copick in Å, got no {error}") from None
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{file}: wanted picks of copick in Å ({error})") from None
+    return _List(
+        places=np.array(places, float).reshape(-1, 3),
+        scores=np.array(scores, float),
+        species=species,
+        tomograms=tomograms,
+        rotations=np.array(rotations, float).reshape(-1, 3, 3),
+    )
+
+
+def _copick_radii(path: Path) -> dict[str, float]:
+    for folder in path.resolve().parents:
+        config = folder / COPICK_CONFIG
+        if config.exists():
+            held = read_json(config, wanted="the objects of copick")
+            try:
+                return {
+                    str(entry["name"]): positive(entry["radius"], f"radius of {entry['name']}")
+                    for entry in held.get("pickable_objects", [])
+                    if entry.get("radius")
+                }
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise ValueError(f"{config}: wanted the objects of copick ({error})") from None
+    raise ValueError(f"{path}: wanted a {COPICK_CONFIG} with radii in a folder above")
+
+
+READERS: dict[str, Callable[[Path], _List]] = {
+    ".csv": _read_csv,
+    ".star": _read_star,
+    ".json": _read_copick,
+}
+"""What reads picks of each suffix; a folder is read as its ``.json``."""
