@@ -15,6 +15,7 @@ from ..core.volume import LabelVolume, Volume
 from ..evaluation import MatchingRule, PaperRule
 from ..io.volumes import mask_file, read_labels, read_volume
 from ..runs.folder import INSTANCES, MANIFEST, SEMANTIC, RunFolder
+from .console import say
 from .options import add_settings, from_options
 
 if TYPE_CHECKING:
@@ -89,14 +90,14 @@ def _score_picks(options: argparse.Namespace) -> None:
         masks = read_labels(path)
         masks = dataclasses.replace(masks, voxel_size=_voxel_size(run, path, masks))
     scores = match_picks(picks, truth, rule, labels=masks)
-    print(scores.table())
-    print(
+    say(scores.table())
+    say(
         f"rule {rule.kind}: {scores.tp + scores.fp} picks of {scores.tp + scores.fn} particles; "
         f"{scores.multi_hits} particles within reach of several picks, {scores.empty} picks of "
         f"nothing, {scores.outside} outside; mean distance {scores.mean_distance:.2f} nm"
     )
     if rule.by_species:
-        print(f"mean over species of F({rule.beta:g}): {weighted_f(scores.species):.4f}")
+        say(f"mean over species of F({rule.beta:g}): {weighted_f(scores.species):.4f}")
     _write_json(options.json, _picks_record(scores))
 
 
@@ -111,7 +112,7 @@ def _score_labels(options: argparse.Namespace) -> None:
         path = run.file(f"{SEMANTIC}.mrc")
         names = run.species if names is None else names
     scores = score_labels(read_labels(options.labels), read_labels(path), names=names)
-    print(scores.table())
+    say(scores.table())
     _write_json(options.json, _labels_record(scores))
 
 

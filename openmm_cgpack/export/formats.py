@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..core.names import checked_file_name, checked_name
 from ..core.settings import Settings, kind_named, setting
 from ..core.tilts import TiltSeries
 from ..io import write_mrc, write_particles
@@ -174,7 +175,9 @@ class Export(Settings):
     """What of a run is exported."""
 
     name: str | None = setting(
-        "name of the tomogram; that of the run's folder when left out", default=None
+        "name of the tomogram; that of the run's folder when left out",
+        default=None,
+        check=checked_name,
     )
     min_visible: float = setting(
         "objects with no more than this part of their mass in the field of view are left out of "
@@ -187,6 +190,7 @@ class Export(Settings):
         "name of what `cgpack render` made: formats that hold one tomogram and one tilt series "
         "have its; those that hold several have all of them in any case",
         default=None,
+        check=checked_file_name,
     )
 
 
