@@ -100,6 +100,7 @@ class Cover(Balls):
         "and 3 for more, where starts differ by 1 % in their sum of squares",
         default=None,
         minimum=1,
+        maximum=1000,
     )
 
     def meaningless(self) -> dict[str, str]:

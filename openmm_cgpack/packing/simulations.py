@@ -35,7 +35,9 @@ class Run(Settings):
         "OPENMM_DEFAULT_PLATFORM names, or the fastest that works here",
         default=None,
     )
-    threads: int | None = setting("threads of the CPU platform", default=None, minimum=1)
+    threads: int | None = setting(
+        "threads of the CPU platform", default=None, minimum=1, maximum=1024
+    )
 
     def meaningless(self) -> dict[str, str]:
         """Threads are the CPU platform's."""

@@ -44,8 +44,10 @@ class Recipe(Settings):
     """
 
     name: str = setting("name of the scene", default="scene", check=checked_name)
-    seed: int = setting("seed of every stage", default=0, minimum=0)
-    index: int = setting("number of the scene, where one recipe makes many", default=0, minimum=0)
+    seed: int = setting("seed of every stage", default=0, minimum=0, maximum=2**63 - 1)
+    index: int = setting(
+        "number of the scene, where one recipe makes many", default=0, minimum=0, maximum=2**63 - 1
+    )
     fractions: tuple[float, ...] | None = setting(
         "in place of the fraction of [pack]: rising ones of a crowding series, which has the same "
         "molecules at each, and a folder for each",
