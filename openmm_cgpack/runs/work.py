@@ -157,9 +157,7 @@ def begun(
 
 def _left(work: Path, out: Path, error: BaseException) -> str | None:
     """Say what an error leaves to go on from; None where that is nothing."""
-    if isinstance(error, PackingError):
-        if error.best is None:
-            return None
+    if isinstance(error, PackingError) and error.best is not None:
         save_packed(work / BEST, error.best)
         (work / _FAILED).write_text(str(error), encoding="utf-8")
         return f"the best state is kept: {work / BEST}"
