@@ -140,8 +140,8 @@ def _interrupted_later() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for caught_by, handler in handlers.items():
+            signal.signal(caught_by, handler)
         for arrived in caught:
             handlers[arrived](arrived, None)
 
