@@ -115,9 +115,9 @@ def start(words: list[str], log: Path) -> int:
         return process
     code = 70
     with contextlib.suppress(BaseException):
-        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(file, 1)
-        os.dup2(file, 2)
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
         # As if begun by a shell: nothing of the parent's handlers.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
@@ -158,7 +158,7 @@ class Trial:
         whole = folder / f"{name}-whole"
         begin = time.monotonic()
         if ended(start(words_for(self.recipe, whole), self.log)):
-            raise SystemExit(f"{name}: {self.log.read_text()}")
+            raise SystemExit(f"{name}: {self.log.read_text(encoding="utf-8")}")
         self.seconds = time.monotonic() - begin
         self.whole = content(whole)
         self.tallies = {number: Tally() for number in SIGNALS}
