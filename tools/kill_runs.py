@@ -158,7 +158,7 @@ class Trial:
         whole = folder / f"{name}-whole"
         begin = time.monotonic()
         if ended(start(words_for(self.recipe, whole), self.log)):
-            raise SystemExit(f"{name}: {self.log.read_text(encoding="utf-8")}")
+            raise SystemExit(f"{name}: {self.log.read_text('utf-8')}")
         self.seconds = time.monotonic() - begin
         self.whole = content(whole)
         self.tallies = {number: Tally() for number in SIGNALS}
