@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.tables import to_table
-from ..core.volume import LabelVolume, Volume
+from ..core.volume import Grid
 from ..evaluation import MatchingRule, PaperRule
-from ..io.volumes import mask_file, read_labels, read_volume
+from ..io.volumes import mask_file, read_grid, read_labels
 from ..runs.folder import INSTANCES, MANIFEST, SEMANTIC, RunFolder
 from .options import add_settings, from_options
 
@@ -70,9 +70,9 @@ def _score_picks(options: argparse.Namespace) -> None:
     truth = select_particles(particles, without=options.without)
     grid = None if run is None else run.grid
     if options.tomogram is not None:
-        held = read_volume(options.tomogram)
-        size = _voxel_size(run, options.tomogram, held)
-        grid = dataclasses.replace(held.grid, voxel_size=size)
+        grid = read_grid(options.tomogram)
+        size = _voxel_size(run, options.tomogram, grid)
+        grid = dataclasses.replace(grid, voxel_size=size)
     picks = read_picks(options.picks, grid=grid, **one)
     if options.best is not None:
         if options.best < 0:
@@ -87,7 +87,7 @@ def _score_picks(options: argparse.Namespace) -> None:
             raise ValueError("--labels: wanted instance masks")
         path = options.labels or mask_file(run.path, INSTANCES)  # type: ignore[union-attr]
         masks = read_labels(path)
-        masks = dataclasses.replace(masks, voxel_size=_voxel_size(run, path, masks))
+        masks = dataclasses.replace(masks, voxel_size=_voxel_size(run, path, masks.grid))
     scores = match_picks(picks, truth, rule, labels=masks)
     print(scores.table())
     print(
@@ -110,7 +110,9 @@ def _score_labels(options: argparse.Namespace) -> None:
         run = RunFolder(path)
         path = run.file(f"{SEMANTIC}.mrc")
         names = run.species if names is None else names
-    scores = score_labels(read_labels(options.labels), read_labels(path), names=names)
+    true = read_labels(path)
+    predicted = read_labels(options.labels, shape=true.data.shape)
+    scores = score_labels(predicted, true, names=names)
     print(scores.table())
     _write_json(options.json, _labels_record(scores))
 
@@ -129,14 +131,14 @@ def _names_of(run: RunFolder | None) -> tuple[str, ...]:
     return (name, plain_name(name)) if name.strip("_- ") else ()
 
 
-def _voxel_size(run: RunFolder | None, path: str | Path, volume: Volume | LabelVolume) -> float:
+def _voxel_size(run: RunFolder | None, path: str | Path, held: Grid) -> float:
     """Return the voxel size of a volume: the run's where it has the run's shape."""
     grid = None if run is None else run.grid
-    if run is None or grid is None or volume.data.shape != grid.shape:
-        return volume.voxel_size
-    if abs(volume.voxel_size - grid.voxel_size) > 1e-3 * grid.voxel_size:
+    if run is None or grid is None or held.shape != grid.shape:
+        return held.voxel_size
+    if abs(held.voxel_size - grid.voxel_size) > 1e-3 * grid.voxel_size:
         warnings.warn(
-            f"{path}: voxels of {volume.voxel_size:g} nm, and the shape of {run.path}: the run's "
+            f"{path}: voxels of {held.voxel_size:g} nm, and the shape of {run.path}: the run's "
             f"{grid.voxel_size:g} nm are taken",
             stacklevel=2,
         )
