@@ -57,7 +57,7 @@ def atoms(n=40):
 
 def test_missing_recipe(capsys, tmp_path):
     line = fails(capsys, "simulate", tmp_path / "none.toml", "-o", tmp_path / "out")
-    assert line == f"{tmp_path / 'none.toml'}: no such file or directory"
+    assert line == f"{tmp_path / 'none.toml'}: no such file"
 
 
 def test_empty_recipe(capsys, tmp_path, recipe):

@@ -149,13 +149,36 @@ def test_bounds_are_enforced_with_the_same_words(cls, field):
         assert python[1].startswith(f"{field.name}: wanted ")
 
 
+def is_tuple(option):
+    return get_origin(option) is tuple
+
+
+def is_number(hint):
+    members = [m for o in options_of(hint) for m in (get_args(o) if is_tuple(o) else (o,))]
+    return int in members or float in members
+
+
+@pytest.mark.parametrize(
+    ("cls", "field"), [(c, f) for c, f in FIELDS if is_number(hints_of(c)[f.name])], ids=named
+)
+def test_every_number_has_a_smallest_and_a_largest_size(cls, field):
+    hint = hints_of(cls)[field.name]
+    whole = "float" not in str(hint)
+    for number in (
+        10**400,
+        -(10**400),
+        2**63,
+        *(() if whole else (1e300, -1e300, 1e-300, -1e-300)),
+    ):
+        python, table = refused(cls, field.name, shaped(hint, number))
+        assert python == table
+        assert python[1].startswith(f"{field.name}: wanted ")
+        assert len(python[1]) < 250
+
+
 def of_words(hint):
     members = [m for o in options_of(hint) for m in (get_args(o) if is_tuple(o) else (o,))]
     return any(get_origin(member) is Literal for member in members)
-
-
-def is_tuple(option):
-    return get_origin(option) is tuple
 
 
 @pytest.mark.parametrize(

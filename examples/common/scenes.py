@@ -106,9 +106,8 @@ def tilt_series(settings: Settings) -> Rendered:
 
 
 def _drawn(packed: cgp.PackedScene) -> DenseScene:
-    edge = packed.boundary.box[0]
-    # An even number of voxels fills the cube: without a seam it repeats as the molecules do.
-    grid = cgp.density.bounding_grid(packed, voxel_size=edge / (2 * round(edge / 2)))
+    # Voxels fill the cube: without a seam it repeats as the molecules do.
+    grid = cgp.density.bounding_grid(packed, voxel_size=1.0)
     return DenseScene(
         packed=packed,
         fraction=cgp.packing.box_fraction(packed.scene, packed.boundary),

@@ -65,8 +65,9 @@ def species_counts(scene: Scene, asked: Mapping[str, int] | None) -> tuple[Speci
 def species_masses(model: BallModel) -> tuple[float, float]:
     """Return the mass of the heavy atoms of a model, and that with hydrogens, Da.
 
-    What painters draw of filaments and membranes has its whole mass, hydrogens included, and counts
-    alike in both. A model of balls alone has no mass but that of its dynamics, which is none: 0.
+    Filaments and membranes count with the mass that is drawn of them, alike in both: a filament's
+    heavy atoms, and for a bilayer as much protein as has its contrast. A model of balls alone has
+    no mass but that of its dynamics, which is none: 0.
     """
     if model.structure is not None:
         return structure_masses(model.structure)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.palette import BLUE, INK, PALE, RED
-from ..draw.style import TITLE, blank_figure, dress_axes, save_figure
+from ..draw.style import TITLE, blank_figure, drawn_name, dress_axes, save_figure
 from ..io.files import atomic_path
 from .audits import Audit
 
@@ -105,7 +105,9 @@ def _draw_counts(axes: Axes, audit: Audit) -> None:
     dress_axes(
         axes, title="placed" + (f" ({more} species more)" if more else ""), across="instances"
     )
-    axes.set_yticks(rows, [s.name[:16] for s in shown], fontsize=8 if len(shown) <= 22 else 6.5)
+    axes.set_yticks(
+        rows, [drawn_name(s.name, 16) for s in shown], fontsize=8 if len(shown) <= 22 else 6.5
+    )
     axes.set_ylim(max(len(shown), 8) - 0.4, -0.6)
 
 
@@ -183,7 +185,9 @@ def _draw_nematic(axes: Axes, audit: Audit) -> None:
     highest = max(float((mean + spread).max()), max(n.order for n in shown))
     axes.set_xlim(0, min(1.0, 1.1 * highest))
     dress_axes(axes, title=title, across="order of the long axes")
-    axes.set_yticks(rows, [n.name[:16] for n in shown], fontsize=8 if len(shown) <= 22 else 6.5)
+    axes.set_yticks(
+        rows, [drawn_name(n.name, 16) for n in shown], fontsize=8 if len(shown) <= 22 else 6.5
+    )
     axes.set_ylim(max(len(shown), 8) - 0.4, -0.6)
 
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
-import logging
 import os
-import signal
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
 from .. import __version__
 from ..core import PackingError, PlacementError
@@ -27,9 +23,13 @@ from . import (
     scoring,
     simulating,
 )
+from .console import Parser, any_encoding, bug_report, complain, is_bug, messages
+
+FAILED = 1
+"""Exit code of a placement or a packing that failed, and of a fault of the program."""
 
 BAD_INPUT = 2
-"""Exit code for input that is not good, and for runs that failed for it."""
+"""Exit code for what is asked for or given and is not good, found before or in the work."""
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -37,13 +37,16 @@ PIPE_CLOSED = 141
 COMMANDS = (simulating, coarse_graining, listing, rendering, auditing, exporting, scoring, checking)
 """The modules whose ``add`` adds commands, in the order of the help."""
 
-# StructureError is a ValueError, files that are missing or unreadable are OSErrors.
-# A grid of too many voxels is bad input too.
-_USER_ERRORS = (ValueError, TypeError, OSError, MemoryError, PlacementError, PackingError)
+CODES = """\
+exit codes: 0 all is well; 1 a packing or placement failed, or the program has a fault, which it
+says; 2 something given is not good; 130 or 143 interrupted. Errors are one line."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
+
+    Every error ends here, as one line on standard error, and never as a traceback that nobody
+    asked for by ``--traceback``.
 
     Parameters
     ----------
@@ -53,32 +56,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, 2 after one line on standard error that says what is wrong, or 130 after an
-        interruption.
+        The exit code: 0; `FAILED`; `BAD_INPUT`; or 130 after an interruption.
     """
-    traceback = False
-    try:
-        # First of all: what these modules register are choices of the commands.
-        early, _ = _early().parse_known_args(arguments)
-        for name in early.imports:
-            import_module(name)
-        options = _parser().parse_args(arguments)
-        traceback = options.traceback
-        with _console(quiet=getattr(options, "quiet", False)):
-            return int(options.action(options) or 0)
-    except BrokenPipeError:
-        # Whoever read the output has had enough; the rest goes nowhere, also that of the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
-    except _USER_ERRORS as error:
-        if traceback:
-            raise
-        print(f"cgpack: {_one_line(error)}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt as interruption:
-        rest = str(interruption) or "nothing was written"
-        print(f"cgpack: interrupted; {rest}", file=sys.stderr)
-        return INTERRUPTED
+    with any_encoding():
+        try:
+            # First of all: what these modules register are choices of the commands.
+            early, _ = _early().parse_known_args(arguments)
+        except SystemExit as end:
+            return int(end.code or 0)
+        try:
+            for name in early.imports:
+                import_module(name)
+            options = _parser().parse_args(arguments)
+            with messages(quiet=getattr(options, "quiet", False)):
+                return int(options.action(options) or 0)
+        except BrokenPipeError:
+            # Whoever read the output has had enough; the rest goes nowhere, also that of the exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return PIPE_CLOSED
+        except KeyboardInterrupt as interruption:
+            complain(f"interrupted; {interruption or 'nothing was written'}")
+            return INTERRUPTED
+        except Exception as error:
+            if early.traceback:
+                traceback.print_exc()
+            return _ended_by(error)
+
+
+def _ended_by(error: Exception) -> int:
+    """Say what ended a command; return its exit code."""
+    if isinstance(error, PlacementError | PackingError):
+        complain(error)
+        return FAILED
+    if is_bug(error):
+        complain(bug_report(error))
+        return FAILED
+    complain(error)
+    return BAD_INPUT
 
 
 def import_module(name: str) -> None:
@@ -87,6 +101,9 @@ def import_module(name: str) -> None:
     try:
         if name.endswith(".py"):
             stem = Path(name).stem
+            other = getattr(sys.modules.get(stem), "__file__", None)
+            if stem in sys.modules and (other is None or not os.path.samefile(other, name)):
+                raise ValueError(f"there is another module {stem}; wanted a name of its own")
             spec = importlib.util.spec_from_file_location(stem, name)
             assert spec is not None
             assert spec.loader is not None
@@ -96,14 +113,14 @@ def import_module(name: str) -> None:
             spec.loader.exec_module(module)
         else:
             importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"--import {name}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.pop(0)
 
 
 def _early() -> argparse.ArgumentParser:
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early = Parser(prog="cgpack", add_help=False, allow_abbrev=False)
     early.add_argument(
         "--import",
         dest="imports",
@@ -112,62 +129,21 @@ def _early() -> argparse.ArgumentParser:
         metavar="MODULE",
         help="import a module of your own first, which registers kinds; again for more",
     )
+    early.add_argument(
+        "--traceback", action="store_true", help="show the whole traceback of an error"
+    )
     return early
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="cgpack",
         parents=[_early()],
         description="Pack molecules, filaments and membranes into labelled cryo-ET tomograms.",
+        epilog=CODES,
     )
     parser.add_argument("--version", action="version", version=f"cgpack {__version__}")
-    parser.add_argument(
-        "--traceback", action="store_true", help="show the whole traceback of an error"
-    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in COMMANDS:
         module.add(commands)
     return parser
-
-
-def _one_line(error: BaseException | str) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename}: {error.strerror[:1].lower()}{error.strerror[1:]}"
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-@contextmanager
-def _console(*, quiet: bool) -> Iterator[None]:
-    """Send the package's messages and warnings to standard error while a command runs."""
-    log = logging.getLogger(__name__.partition(".")[0])
-    handler = logging.StreamHandler(sys.stderr)
-    before = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.WARNING if quiet else logging.INFO)
-    # A queue system ends a job by SIGTERM: let it clean up as Ctrl-C does.
-    old = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
-            yield
-    finally:
-        signal.signal(signal.SIGTERM, old)
-        log.setLevel(before)
-        log.removeHandler(handler)
-
-
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: Any = None,
-    line: str | None = None,
-) -> None:
-    logging.getLogger(__name__).warning("cgpack: note: %s", _one_line(message))
-
-
-def _terminate(number: int, frame: object) -> NoReturn:
-    """Turn the end that a queue system asks for into one that cleans up."""
-    raise SystemExit(128 + number)

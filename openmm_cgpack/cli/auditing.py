@@ -9,6 +9,7 @@ from typing import Any
 from ..auditing import AuditSettings, audit, write_audit
 from ..io.scenes import load_packed
 from ..runs.folder import RunFolder
+from .console import say
 from .options import add_settings, from_options
 
 
@@ -32,9 +33,9 @@ def _audit(options: argparse.Namespace) -> None:
         found = audit(run.packed(), settings, asked=run.asked)
     else:
         found = audit(load_packed(path), settings)
-    print(found)
+    say(found)
     if not options.no_files:
         beside = path if path.is_dir() else path.parent
         folder = beside if options.to is None else Path(options.to)
         folder.mkdir(parents=True, exist_ok=True)
-        print(f"wrote {', '.join(str(file) for file in write_audit(folder, found))}")
+        say(f"wrote {', '.join(str(file) for file in write_audit(folder, found))}")

@@ -13,6 +13,7 @@ from ..models import Cover, coarse_grain
 from ..packing import Pull, Run, pack_scene, place, platform_names
 from ..runs.manifest import package_versions
 from ..structures import library
+from .console import say
 
 SPECIES = 3
 STEPS = 20
@@ -32,7 +33,7 @@ def add(commands: Any) -> None:
 def _check(options: argparse.Namespace) -> int:
     failed = 0
     for line, passed in report():
-        print(line, flush=True)
+        say(line)
         failed += not passed
     return 1 if failed else 0
 

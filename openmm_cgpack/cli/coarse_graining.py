@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..models import Cover, Molecule
 from ..structures import Reading
+from .console import say
 from .options import add_settings, from_options
 
 if TYPE_CHECKING:
@@ -45,20 +46,20 @@ def _coarse_grain(options: argparse.Namespace) -> None:
     molecule = Molecule(**which, **values)
     structure = molecule.read()
     model = coarse_grain(structure, molecule, seed=options.seed)
-    print(f"{structure.name}: {structure.n_atoms} atoms, {structure.mass / 1e3:.1f} kDa")
+    say(f"{structure.name}: {structure.n_atoms} atoms, {structure.mass / 1e3:.1f} kDa")
     if structure.contents is not None:
-        print(*structure.contents.lines(), sep="\n")
+        say("\n".join(structure.contents.lines()))
     if structure.membrane_plane is not None:
         _print_membrane(structure.membrane_plane, structure.file_origin)
-    print("ball        x/Å       y/Å       z/Å  radius/Å")
+    say("ball        x/Å       y/Å       z/Å  radius/Å")
     centres = (model.positions + structure.file_origin) * ANGSTROM_PER_NM
     for number, (centre, radius) in enumerate(zip(centres, model.radii, strict=True), start=1):
         x, y, z = centre
-        print(f"{number:4d} {x:10.3f}{y:10.3f}{z:10.3f}{radius * ANGSTROM_PER_NM:10.3f}")
-    print(f"molecular envelope {model.volume * ANGSTROM_PER_NM**3:.0f} Å³")
+        say(f"{number:4d} {x:10.3f}{y:10.3f}{z:10.3f}{radius * ANGSTROM_PER_NM:10.3f}")
+    say(f"molecular envelope {model.volume * ANGSTROM_PER_NM**3:.0f} Å³")
     if options.out is not None:
         _write_balls(Path(options.out), model, centres / ANGSTROM_PER_NM)
-        print(f"wrote {options.out}")
+        say(f"wrote {options.out}")
 
 
 def _print_membrane(plane: MembranePlane, origin: np.ndarray) -> None:
@@ -67,9 +68,7 @@ def _print_membrane(plane: MembranePlane, origin: np.ndarray) -> None:
     x, y, z = (plane.centre + origin) * ANGSTROM_PER_NM
     normal = ", ".join(f"{part + 0.0:.3f}" for part in plane.normal)
     thickness = 2 * plane.half_thickness * ANGSTROM_PER_NM
-    print(
-        f"membrane {thickness:.1f} Å thick about ({x:.3f}, {y:.3f}, {z:.3f}) Å, normal ({normal})"
-    )
+    say(f"membrane {thickness:.1f} Å thick about ({x:.3f}, {y:.3f}, {z:.3f}) Å, normal ({normal})")
 
 
 def _write_balls(path: Path, model: BallModel, centres: np.ndarray) -> None:

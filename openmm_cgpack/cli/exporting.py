@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from ..export import Export, Format, export_run, view
+from .console import say, tell
 from .options import add_settings, from_options
 
 
@@ -46,7 +46,7 @@ def _export(options: argparse.Namespace) -> None:
         settings,
         folder=options.to,
         force=options.force,
-        tell=lambda line: print(line, file=sys.stderr),
+        tell=tell,
     )
     _print(written)
 
@@ -57,4 +57,4 @@ def _view(options: argparse.Namespace) -> None:
 
 def _print(written: dict[str, Any]) -> None:
     for name, path in written.items():
-        print(f"{name:10s} {path}")
+        say(f"{name:10s} {path}")

@@ -6,6 +6,8 @@ import argparse
 import dataclasses
 from typing import Any
 
+from .console import say
+
 
 def add(commands: Any) -> None:
     """Add the commands to the parser's."""
@@ -24,11 +26,11 @@ def _library(options: argparse.Namespace) -> None:
     from ..structures import library
 
     if options.name is None:
-        print(library)
+        say(library)
         return
     for field, value in dataclasses.asdict(library.entry(options.name)).items():
         if value not in (None, ""):
-            print(f"{field:22s} {value}")
+            say(f"{field:22s} {value}")
 
 
 def _kinds(options: argparse.Namespace) -> None:
@@ -38,10 +40,10 @@ def _kinds(options: argparse.Namespace) -> None:
     if options.name is not None:
         if options.name not in named:
             raise ValueError(f"kinds: wanted one of {', '.join(named)}, got {options.name!r}")
-        print(f"{(named[options.name].__doc__ or '').splitlines()[0]}\n")
-        print(settings_table(named[options.name]))
+        say(f"{(named[options.name].__doc__ or '').splitlines()[0]}\n")
+        say(settings_table(named[options.name]))
         return
     for family in families():
-        print(f"{family.__name__}: {(family.__doc__ or '').splitlines()[0]}")
+        say(f"{family.__name__}: {(family.__doc__ or '').splitlines()[0]}")
         for name, cls in family.kinds.items():
-            print(f"  {name:18s} {(cls.__doc__ or '').splitlines()[0]}")
+            say(f"  {name:18s} {(cls.__doc__ or '').splitlines()[0]}")

@@ -107,7 +107,7 @@ def value_of(word: str) -> Any:
     """Return a word of the command line as TOML has it; one that is no value there is a text."""
     try:
         return tomllib.loads(f"value = {word}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return word
 
 

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .console import say
+
 
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
@@ -26,6 +28,7 @@ def add(commands: Any) -> None:
 
 def _render(options: argparse.Namespace) -> None:
     from ..runs import render_again
+    from ..runs.running import render_name
     from .simulating import snr_line
 
     record = render_again(
@@ -36,7 +39,7 @@ def _render(options: argparse.Namespace) -> None:
         progress=not options.quiet and sys.stderr.isatty(),
     )
     if not options.quiet:
-        name = options.name or Path(options.imaging).stem
-        print(f"tomogram   {snr_line(record['tomogram'])}")
-        print(f"wrote      {Path(options.out) / 'renders' / name}: {', '.join(record['files'])}")
-        print(f"           in {record['seconds']:.1f} s")
+        name = render_name(options.imaging, options.name)
+        say(f"tomogram   {snr_line(record['tomogram'])}")
+        say(f"wrote      {Path(options.out) / 'renders' / name}: {', '.join(record['files'])}")
+        say(f"           in {record['seconds']:.1f} s")

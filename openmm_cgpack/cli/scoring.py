@@ -10,11 +10,13 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.names import plain_name
 from ..core.tables import to_table
 from ..core.volume import Grid
 from ..evaluation import MatchingRule, PaperRule
 from ..io.volumes import mask_file, read_grid, read_labels
 from ..runs.folder import INSTANCES, MANIFEST, SEMANTIC, RunFolder
+from .console import say
 from .options import add_settings, from_options
 
 if TYPE_CHECKING:
@@ -89,14 +91,14 @@ def _score_picks(options: argparse.Namespace) -> None:
         masks = read_labels(path)
         masks = dataclasses.replace(masks, voxel_size=_voxel_size(run, path, masks.grid))
     scores = match_picks(picks, truth, rule, labels=masks)
-    print(scores.table())
-    print(
+    say(scores.table())
+    say(
         f"rule {rule.kind}: {scores.tp + scores.fp} picks of {scores.tp + scores.fn} particles; "
         f"{scores.multi_hits} particles within reach of several picks, {scores.empty} picks of "
         f"nothing, {scores.outside} outside; mean distance {scores.mean_distance:.2f} nm"
     )
     if rule.by_species:
-        print(f"mean over species of F({rule.beta:g}): {weighted_f(scores.species):.4f}")
+        say(f"mean over species of F({rule.beta:g}): {weighted_f(scores.species):.4f}")
     _write_json(options.json, _picks_record(scores))
 
 
@@ -113,7 +115,7 @@ def _score_labels(options: argparse.Namespace) -> None:
     true = read_labels(path)
     predicted = read_labels(options.labels, shape=true.data.shape)
     scores = score_labels(predicted, true, names=names)
-    print(scores.table())
+    say(scores.table())
     _write_json(options.json, _labels_record(scores))
 
 
@@ -125,8 +127,6 @@ def _run_of(truth: str) -> RunFolder | None:
 
 def _names_of(run: RunFolder | None) -> tuple[str, ...]:
     """Return the names that a run's tomogram goes by in lists: its folder's, and as exported."""
-    from ..export.truth import plain_name
-
     name = "" if run is None else run.path.resolve().name
     return (name, plain_name(name)) if name.strip("_- ") else ()
 

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .console import say
 from .options import value_of
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _resume(options: argparse.Namespace) -> None:
         options.resume, recipe, force=options.force, progress=_shows_progress(options)
     )
     if not options.quiet:
-        print(_summary(manifest, options.resume))
+        say(_summary(manifest, options.resume))
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -136,7 +137,7 @@ def _run(recipe: Recipe, options: argparse.Namespace) -> None:
         progress=_shows_progress(options),
     )
     if not options.quiet:
-        print(_summary(manifest, options.out))
+        say(_summary(manifest, options.out))
 
 
 def _shows_progress(options: argparse.Namespace) -> bool:

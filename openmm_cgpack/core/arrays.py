@@ -65,7 +65,7 @@ def frozen(value: Any, name: str, shape: Shape, dtype: DTypeLike = np.float64) -
         if np.dtype(dtype).kind in "iu" and array.size and array.dtype.kind not in "iub":
             raise TypeError(f"wanted whole numbers, got {array.dtype}")
         array = array.astype(dtype, copy=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"{name}: {error}") from None
     wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
     if array.size == 0 and len(shape) > 1 and array.ndim == 1 and shape[0] in (None, 0):

@@ -6,6 +6,7 @@ import numpy as np
 
 from .arrays import freeze, frozen, noun, positive
 from .geometry import Geometry
+from .names import checked_name
 from .structure import AtomicStructure
 
 
@@ -65,8 +66,9 @@ class BallModel:
     structure: AtomicStructure | None = None
 
     def __post_init__(self) -> None:
-        name = self.name
         set_field = object.__setattr__
+        name = checked_name(self.name)
+        set_field(self, "name", name)
         freeze(self, name, positions=(None, 3))
         n = len(self.positions)
         if n == 0:

@@ -7,6 +7,7 @@ from dataclasses import field
 import numpy as np
 
 from .arrays import freeze, noun
+from .names import checked_name, checked_text
 
 
 @noun
@@ -46,6 +47,8 @@ class ParticleTable:
         n = len(self.instance)
         freeze(self, dtype=np.int64, instance=(n,))
         freeze(self, dtype=np.str_, species=(n,))
+        for name in set(self.species.tolist()):
+            checked_name(name, "species")
         freeze(self, centre=(n, 3), radius=(n,), rotation=(n, 3, 3))
 
     def __len__(self) -> int:
@@ -88,6 +91,8 @@ class Picks:
         freeze(self, "picks", scores=(n,))
         if self.species is not None:
             freeze(self, "picks", np.str_, species=(n,))
+            for name in set(self.species.tolist()):
+                checked_text(name, "picks: species")
 
     def __len__(self) -> int:
         return len(self.positions)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from .messages import printable
+
 if TYPE_CHECKING:
     from .scene import PackedScene
 
@@ -60,11 +62,11 @@ def progress_bar(
         return
     from tqdm.auto import tqdm
 
-    with tqdm(desc=name, total=total, unit=unit, leave=False) as bar:
+    with tqdm(desc=printable(name), total=total, unit=unit, leave=False) as bar:
 
         def advance(units: int = 1, note: str = "") -> None:
             if note:
-                bar.set_postfix_str(note)
+                bar.set_postfix_str(printable(note))
             bar.update(units)
 
         yield advance

@@ -39,12 +39,36 @@ from typing import (
     get_type_hints,
 )
 
+from .messages import shown
 from .units import strip
 
 _WORDS = {str: "text", Path: "a path", bool: "true or false", int: "a whole number"}
 _WORDS |= {float: "a number"}
-_SHOWN = 80
-"""Characters of a bad value that a message repeats at most."""
+RANGES = {
+    "nm": (1e-5, 1e6),
+    "Da": (1e-6, 1e12),
+    "Da/nm³": (1e-6, 1e6),
+    "kJ/mol": (1e-9, 1e12),
+    "kJ/mol/nm²": (1e-9, 1e12),
+    "kJ/mol/rad²": (1e-9, 1e12),
+    "ps": (1e-9, 1e3),
+    "1/ps": (1e-9, 1e6),
+    "K": (1e-9, 1e6),
+    "°": (1e-9, 3600.0),
+    "µm": (1e-9, 1e3),
+    "mm": (1e-9, 1e3),
+    "kV": (1.0, 1e4),
+    "e/Å²": (1e-9, 1e6),
+}
+"""Smallest and largest size of a number that is not 0, by its unit, as far as anything makes sense.
+
+What lies beyond is a slip, and would overflow or vanish somewhere: squares of all of these are
+numbers of single precision, or nearly so. A field's own bounds stand in place of them.
+"""
+_RANGE = (1e-12, 1e12)
+"""That of numbers without a unit here."""
+MOST = 10**9
+"""The largest whole number, where a field has no `maximum` of its own."""
 
 _BOUNDS = (("above", ">"), ("minimum", ">="), ("maximum", "<="), ("below", "<"))
 
@@ -60,6 +84,7 @@ def setting(
     above: float | None = None,
     maximum: float | None = None,
     below: float | None = None,
+    check: Callable[[Any, str], Any] | None = None,
     by_kind: bool = False,
 ) -> Any:
     """Return a field of a settings class.
@@ -74,12 +99,16 @@ def setting(
         Unit of the number.
     minimum, above, maximum, below : float, optional
         Smallest value, value that must be exceeded, largest value, value that all are less than.
+        Where one is left out, `RANGES` bounds the number's size by its unit.
+    check : callable, optional
+        Takes a value that is not None and the field's name; returns the value as it is kept, or
+        raises ValueError, as `core.names.checked_name`.
     by_kind : bool, optional
         Of a tuple of a family's settings: whether their tables have the kinds' names, as
         ``[[circle]]``, in place of the field's name and a key ``kind``.
     """
-    metadata = {"doc": doc, "unit": unit, "minimum": minimum, "above": above}
-    metadata |= {"maximum": maximum, "below": below, "by_kind": by_kind}
+    metadata: dict[str, Any] = {"doc": doc, "unit": unit, "minimum": minimum, "above": above}
+    metadata |= {"maximum": maximum, "below": below, "by_kind": by_kind, "check": check}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -248,15 +277,22 @@ def limits(field: dataclasses.Field[Any]) -> str:
     return " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
 
 
-def shown(value: Any) -> str:
-    """Return a bad value as a message repeats it: as TOML has it, and not all of a long one."""
-    if isinstance(value, bool):
-        text = str(value).lower()
-    elif isinstance(value, float):
-        text = f"{value:g}"
-    else:
-        text = f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+def range_of(field: dataclasses.Field[Any], *, whole: bool = False) -> tuple[float, float]:
+    """Return the smallest and the largest size of a field's number, where it is not 0.
+
+    Examples
+    --------
+    >>> range_of(setting("", unit="nm", above=0)), range_of(setting("", maximum=4), whole=True)
+    ((1e-05, 1000000.0), (1, 4))
+    """
+    smallest, largest = (1, MOST) if whole else RANGES.get(field.metadata["unit"], _RANGE)
+    own = [
+        abs(field.metadata[name])
+        for name in ("minimum", "maximum", "below")
+        if field.metadata[name]
+    ]
+    most = field.metadata["maximum"] or field.metadata["below"]
+    return min([smallest, *own]), max(own) if most else largest
 
 
 def all_settings(cls: type[Settings] = Settings) -> Iterator[type[Settings]]:
@@ -287,7 +323,8 @@ def _checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
     for number in numbers_in:
         if isinstance(number, int | float) and not isinstance(number, bool):
             _check_number(number, hint, field)
-    return converted
+    check = field.metadata["check"]
+    return converted if check is None or converted is None else check(converted, field.name)
 
 
 def _check_number(number: float, hint: Any, field: dataclasses.Field[Any]) -> None:
@@ -300,10 +337,15 @@ def _check_number(number: float, hint: Any, field: dataclasses.Field[Any]) -> No
     good = good and (above is None or number > above)
     good = good and (high is None or number <= high)
     good = good and (below is None or number < below)
+    wanted = f"{words(hint)} {limits(field)}".rstrip()
     if not good:
-        wanted = f"{words(hint)} {limits(field)}".rstrip()
         if not finite:
             wanted = f"{wanted}, finite"
+        raise ValueError(f"{field.name}: wanted {wanted}, got {shown(number)}")
+    smallest, largest = range_of(field, whole=isinstance(number, int))
+    if number and not smallest <= abs(number) <= largest:
+        unit = f" {field.metadata['unit']}".rstrip()
+        wanted = f"{wanted}, of a size from {smallest:g} to {largest:g}{unit}"
         raise ValueError(f"{field.name}: wanted {wanted}, got {shown(number)}")
 
 

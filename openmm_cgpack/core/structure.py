@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import freeze, noun, positive
+from .names import checked_name
 
 ATOM_TABLE = np.dtype([("atom", "U4"), ("residue", "U5"), ("chain", "U8"), ("number", "i4")])
 """Fields of `AtomicStructure.atom_table`: atom, residue and chain names, residue number.
@@ -143,6 +144,7 @@ class AtomicStructure:
     source: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", checked_name(self.name))
         freeze(self, self.name, positions=(None, 3))
         n = len(self.positions)
         if n == 0:
@@ -166,8 +168,7 @@ class AtomicStructure:
             freeze(self, self.name, membrane=(2, 3))
         if isinstance(self.contents, Mapping):
             held: dict[str, Any] = dict(self.contents)
-            held["notes"] = tuple(held.get("notes", ()))
-            set_field(self, "contents", Contents(**held))
+            set_field(self, "contents", Contents(**held | {"notes": tuple(held["notes"])}))
         if self.envelope_volume is not None:
             volume = positive(self.envelope_volume, f"{self.name}: envelope_volume")
             set_field(self, "envelope_volume", volume)
@@ -207,5 +208,5 @@ def _wide_enough(table: Any) -> np.dtype:
     held = getattr(table, "dtype", ATOM_TABLE)
     if held.names != ATOM_TABLE.names:
         return ATOM_TABLE
-    kinds = [(name, ATOM_TABLE[name], held[name]) for name in held.names]
+    kinds = [(name, ATOM_TABLE[name], held[name]) for name in ATOM_TABLE.fields or ()]
     return np.dtype([(name, max(own, it, key=lambda d: d.itemsize)) for name, own, it in kinds])

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
+from .messages import path_from_text, path_text, shown, within
 from .settings import (
     Settings,
     Value,
@@ -20,7 +21,6 @@ from .settings import (
     nested_in,
     options_of,
     settings_fields,
-    shown,
 )
 
 
@@ -54,8 +54,8 @@ def _plain(value: Any, folder: str | os.PathLike[str] | None) -> Any:
         return [_plain(member, folder) for member in value]
     if isinstance(value, Path):
         if folder is None:
-            return value.as_posix()
-        return Path(os.path.relpath(value.resolve(), Path(folder).resolve())).as_posix()
+            return path_text(value.as_posix())
+        return path_text(Path(os.path.relpath(value.resolve(), Path(folder).resolve())).as_posix())
     return value
 
 
@@ -118,10 +118,8 @@ def from_table(
         for name in names:
             if default_of(chosen, name) is dataclasses.MISSING and name not in values:
                 raise ValueError(_at(where, f"{name}: is missing"))
-    try:
+    with within(where):
         return chosen(**values) if base is None else dataclasses.replace(base, **values)  # type: ignore[type-var]
-    except (TypeError, ValueError) as error:
-        raise type(error)(_at(where, str(error))) from None
 
 
 def _class_of(
@@ -148,7 +146,7 @@ def _read(
     nested = nested_in(hint)
     if nested is None:
         if isinstance(value, str) and Path in options_of(hint) and folder is not None:
-            return Path(folder) / value
+            return Path(folder) / path_from_text(value)
         return value
     if not is_many(hint):
         base = before if isinstance(before, Settings) else None

@@ -55,13 +55,16 @@ class Grid:
     def tiles(self, boundary: Boundary) -> tuple[bool, bool, bool]:
         """Tell along which of x, y and z the grid is one period of a boundary that repeats.
 
+        To half a voxel: cubes do not fill every box, and a scene is drawn so that it repeats as
+        the grid does.
+
         >>> from openmm_cgpack import Slab
         >>> grid = Grid(shape=(20, 30, 40), voxel_size=0.5, origin=(0, 0, 0))
-        >>> grid.tiles(Slab(box=(20.0, 15.1, 10.0)))
+        >>> grid.tiles(Slab(box=(20.0, 15.3, 10.0)))
         (True, False, False)
         """
         # What the edges of many voxels add up to is not exact.
-        fits = np.abs(self.size - boundary.repeat) < 0.01 * self.voxel_size
+        fits = np.abs(self.size - boundary.repeat) <= (0.5 + 1e-6) * self.voxel_size
         x, y, z = fits.tolist()
         return x, y, z
 
@@ -119,6 +122,10 @@ class Volume(_OnGrid):
     def __post_init__(self) -> None:
         freeze(self, "volume", np.float32, data=(None, None, None))
         self._check_grid()
+        if np.shape(self.periodic) != (3,):
+            raise ValueError(
+                f"volume: periodic: wanted true or false for x, y and z, got {self.periodic!r}"
+            )
         x, y, z = (bool(repeats) for repeats in self.periodic)
         object.__setattr__(self, "periodic", (x, y, z))
 

@@ -1,7 +1,7 @@
 """Packed scenes to density maps and labels."""
 
 from .field_of_view import Visibility, particle_table, visibility
-from .grids import bounding_grid, box_grid, repeats, scene_grid
+from .grids import bounding_grid, box_grid, scene_grid
 from .labels import Labels, render_labels
 from .maps import MapSettings, Sampling, map_notes, render_density, scene_mass, species_map
 from .painters import Painter, Skeleton, WeightedPoints, painter_of, paints
@@ -28,7 +28,6 @@ __all__ = [
     "particle_table",
     "render_density",
     "render_labels",
-    "repeats",
     "scene_grid",
     "scene_mass",
     "species_map",

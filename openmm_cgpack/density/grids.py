@@ -137,25 +137,13 @@ def bounding_grid(packed: PackedScene, *, voxel_size: float = 1.0, margin: float
     return Grid(shape=tuple(size[::-1]), voxel_size=voxel_size, origin=first * voxel_size)
 
 
-def repeats(grid: Grid, boundary: Boundary) -> np.ndarray:
-    """Return along which of x, y and z a grid is one period of its scene, to half a voxel: (3,).
-
-    >>> from openmm_cgpack.core import Slab
-    >>> slab = Slab(box=(60, 60, 25))
-    >>> repeats(scene_grid(slab), slab).tolist()
-    [True, True, False]
-    """
-    off = np.abs(grid.size - boundary.repeat)
-    return boundary.periodic & (off <= (0.5 + EXACT) * grid.voxel_size)
-
-
 def period(grid: Grid, boundary: Boundary) -> np.ndarray:
     """Return by how much the images of a scene are apart on a grid along x, y and z, (3,) nm.
 
     It is the box, or the grid where that is a period: then everything is drawn just once, even
     where voxels do not tile the box; what meets across a face is less than half a voxel off.
     """
-    return np.where(repeats(grid, boundary), grid.size, boundary.box)
+    return np.where(grid.tiles(boundary), grid.size, boundary.box)
 
 
 def _tiling(edges: np.ndarray, voxel_size: float, largest: float) -> float:

@@ -14,7 +14,7 @@ from ..core.scene import PackedScene
 from ..core.settings import Settings, setting
 from ..core.structure import AtomicStructure
 from ..core.volume import Grid, Volume
-from .grids import EXACT, bounding_grid, box_grid, repeats, scene_grid
+from .grids import EXACT, bounding_grid, box_grid, scene_grid
 from .painters import ScenePoints, WeightedPoints, structure_points
 from .splatting import ATOM_SPACING, COARSEST, blurred_boxes, gaussian_sigma, lattice_factor
 
@@ -30,7 +30,12 @@ class Sampling(Settings):
     ValueError: resolution: wanted a Gaussian with sigma >= 1.5 nm for voxels of 3 nm, ...
     """
 
-    voxel_size: float = setting("edge of a voxel", default=1.0, unit="nm", above=0)
+    voxel_size: float = setting(
+        "edge of a voxel; of a scene in a box that repeats a little more or less, to fill the box",
+        default=1.0,
+        unit="nm",
+        above=0,
+    )
     resolution: float = setting("resolution of the map", default=4.0, unit="nm", above=0)
     convention: Literal["situs", "molmap", "fwhm"] = setting(
         "what the resolution means: twice the three-dimensional sigma, as Situs has it; "
@@ -273,7 +278,7 @@ def map_notes(
     """
     grid, boundary, notes = density.grid, packed.boundary, []
     drawn = " x ".join(f"{edge:.5g}" for edge in grid.size)
-    off = np.where(repeats(grid, boundary), np.abs(grid.size - boundary.repeat), 0.0)
+    off = np.where(grid.tiles(boundary), np.abs(grid.size - boundary.repeat), 0.0)
     if (off > EXACT * grid.size).any():
         edges = " x ".join(f"{edge:.5g}" for edge in boundary.box)
         notes.append(

@@ -12,7 +12,7 @@ from ..core.scene import PackedScene, Scene
 from ..density.painters import shape_points
 from ..poses import extract_transforms
 from .shading import VIEW, camera_axes, fitting_width, render_balls
-from .style import TITLE, blank_figure, dress_axes, dress_panel, show_picture
+from .style import TITLE, blank_figure, drawn_name, dress_axes, dress_panel, show_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -306,8 +306,7 @@ def draw_legend(
         axes.plot(
             x + 0.012, y, "o", color=colours[s], markersize=8, markeredgecolor="none", clip_on=False
         )
-        name = scene.species[s].name
-        name = name if len(name) <= 18 else name[:17] + "…"
+        name = drawn_name(scene.species[s].name)
         axes.text(x + 0.035, y, name, va="center", fontsize=9.5, color=INK)
         axes.text(
             x + 0.80 / columns, y, str(counts[s]), va="center", ha="right", fontsize=9.5, color=INK

@@ -34,6 +34,18 @@ def blank_figure(inches: tuple[float, float]) -> Figure:
     return figure
 
 
+def drawn_name(name: str, most: int = 18) -> str:
+    r"""Return a name as a picture has it: not all of a long one, and nothing of it as a formula.
+
+    Examples
+    --------
+    >>> print(drawn_name("a$_{b}$"), drawn_name("a name of many letters"))
+    a\$_{b}\$ a name of many le…
+    """
+    name = name if len(name) <= most else name[: most - 1] + "…"
+    return name.replace("$", r"\$")
+
+
 def save_figure(path: str | os.PathLike[str], figure: Figure, *, dpi: int = 130) -> None:
     """Write a figure as PNG, whole or not at all.
 

@@ -138,6 +138,7 @@ class ShrecRule(MatchingRule):
         "how often masks are grown by a voxel's face; where two meet the higher number wins",
         default=1,
         minimum=0,
+        maximum=100,
     )
 
     by_labels: ClassVar[bool] = True

@@ -31,9 +31,12 @@ class Network(Settings):
     """The size of an encoder-decoder fully convolutional network."""
 
     width: int = setting(
-        "features at full resolution; twice as many after each pooling", default=12, minimum=1
+        "features at full resolution; twice as many after each pooling",
+        default=12,
+        minimum=1,
+        maximum=4096,
     )
-    depth: int = setting("number of poolings", default=2, minimum=0)
+    depth: int = setting("number of poolings", default=2, minimum=0, maximum=10)
     convolutions: int = setting(
         "convolutions at each resolution, on the way down and on the way up", default=1, minimum=1
     )

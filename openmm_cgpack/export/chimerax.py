@@ -54,7 +54,7 @@ class ChimeraX(Format):
 
 def _map(truth: GroundTruth, name: str, number: int) -> list[str]:
     data = truth.maps[name].data
-    lines = [f"open {name}.mrc id {number}", f"volume #{number} {PLACED}"]
+    lines = [f"open {_quoted(f'{name}.mrc')} id {number}", f"volume #{number} {PLACED}"]
     if name == "density":
         inside = data[truth.semantic.data > 0]
         level = float(inside.mean() if inside.size else data.max()) / 2
@@ -72,20 +72,27 @@ def _map(truth: GroundTruth, name: str, number: int) -> list[str]:
     return lines
 
 
+def _quoted(name: str) -> str:
+    """Return a name as one word of a command, in which a semicolon begins no other command.
+
+    ChimeraX takes backslashes in quotation marks as escapes, and ends a word at a quotation mark
+    before a blank: names have apostrophes in their place.
+    """
+    return '"' + name.replace("\\", "\\\\").replace('"', "'") + '"'
+
+
 def _masks(truth: GroundTruth, number: int) -> list[str]:
     lines = [f"open {SEMANTIC}.mrc id {number}", f"volume #{number} {PLACED}"]
     colours = species_bytes(len(truth.species))
     for label, (species, colour) in enumerate(zip(truth.species, colours, strict=True), start=1):
         model = f"#{number + label}"
         red, green, blue = colour
-        # A name ends no line and no quotes.
-        name = " ".join(species.split()).replace('"', "'").replace(";", ",")
         lines += [
             # Everything but this label becomes 0.
             f"volume threshold #{number} minimum {label - 0.5} set 0 "
             f"maximum {label + 0.5} setMaximum 0 modelId {model}",
             f"volume {model} style surface level {label / 2} color #{red:02x}{green:02x}{blue:02x}",
-            f'rename {model} "{name}"',
+            f"rename {model} {_quoted(species)}",
             f"hide {model} models",
         ]
     return [*lines, f"hide #{number} models"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.names import unique_names
 from ..core.palette import species_bytes, species_colours
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
@@ -22,7 +23,7 @@ from ..io.omezarr import write_ome_zarr
 from ..io.shared_folders import SharedFolder
 from ..io.volumes import MOST_LABELS
 from .formats import PointFormat
-from .truth import GroundTruth, unique_names
+from .truth import GroundTruth
 
 _log = logging.getLogger(__name__)
 

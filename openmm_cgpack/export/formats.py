@@ -12,6 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..core.messages import path_from_text, path_text
+from ..core.names import checked_file_name, checked_name
 from ..core.settings import Settings, kind_named, setting
 from ..core.tilts import TiltSeries
 from ..io import write_mrc, write_particles
@@ -174,7 +176,9 @@ class Export(Settings):
     """What of a run is exported."""
 
     name: str | None = setting(
-        "name of the tomogram; that of the run's folder when left out", default=None
+        "name of the tomogram; that of the run's folder when left out",
+        default=None,
+        check=checked_name,
     )
     min_visible: float = setting(
         "objects with no more than this part of their mass in the field of view are left out of "
@@ -187,6 +191,7 @@ class Export(Settings):
         "name of what `cgpack render` made: formats that hold one tomogram and one tilt series "
         "have its; those that hold several have all of them in any case",
         default=None,
+        check=checked_file_name,
     )
 
 
@@ -249,7 +254,7 @@ def export_run(
     identity = truth.digest
     if settings.render is not None:
         tomogram = run.file(run.name_in(settings.render, TOMOGRAM))
-        key = tomogram.relative_to(run.path).with_suffix("").as_posix()
+        key = path_text(tomogram.relative_to(run.path).with_suffix("").as_posix())
         truth = dataclasses.replace(truth, tomogram_name=key)
     tilts = run.tilts(settings.render)
     return _export(
@@ -458,7 +463,7 @@ def maps_in_order(truth: GroundTruth) -> list[str]:
 def write_volumes(folder: Path, truth: GroundTruth) -> None:
     """Write the maps, masks and particles under the names that they have in a run's folder."""
     for name, volume in truth.maps.items():
-        path = folder / f"{name}.mrc"
+        path = folder / path_from_text(f"{name}.mrc")
         path.parent.mkdir(parents=True, exist_ok=True)
         write_mrc(path, volume)
     for name, mask in ((INSTANCES, truth.instances), (SEMANTIC, truth.semantic)):

@@ -104,7 +104,7 @@ class Napari(Format):
     def show(self, folder: Path, truth: GroundTruth) -> None:
         """Write ``view_napari.py``."""
         text = _SCRIPT.format(
-            name=truth.name.replace('"', "'"),
+            name=truth.name,
             file=self.opens,
             voxel=round(truth.grid.voxel_size * ANGSTROM_PER_NM, 9),
             maps={name: _contrast(truth.maps[name].data) for name in maps_in_order(truth)},

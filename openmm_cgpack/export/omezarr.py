@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..core.names import unique_names
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
 from ..io.omezarr import write_ome_zarr
 from .formats import Format
-from .truth import GroundTruth, unique_names
+from .truth import GroundTruth
 
 
 @kind("omezarr")

@@ -34,4 +34,6 @@ class Portal(PointFormat):
                 }
                 lines.append(json.dumps(record) + "\n")
             if lines:
-                (folder / f"{name}_orientedpoint.ndjson").write_text("".join(lines))
+                (folder / f"{name}_orientedpoint.ndjson").write_text(
+                    "".join(lines), encoding="utf-8"
+                )

@@ -64,7 +64,7 @@ def _write_locations(path: Path, truth: GroundTruth, *, digits: int) -> None:
     for species, (x, y, z), (a, b, c) in zip(table.species.tolist(), places, angles, strict=True):
         place = f"{x:.{digits}f} {y:.{digits}f} {z:.{digits}f}"
         lines.append(f"{names[species]} {place} {a:.4f} {b:.4f} {c:.4f}\n")
-    path.write_text("".join(lines))
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def shrec_angles(rotations: np.ndarray) -> np.ndarray:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
@@ -15,13 +14,12 @@ import numpy as np
 
 from ..core.arrays import frozen
 from ..core.geometry import Line, Surface
+from ..core.names import checked_map_name, name_of_file, plain_name, unique_names
 from ..core.particles import ParticleTable
 from ..core.scene import PackedScene, Scene
 from ..core.volume import Grid, LabelVolume, Volume
 from ..density import Labels, painter_of, particle_table, visibility
 from ..runs.folder import INSTANCES, SEMANTIC, RunFolder
-
-_BAD = re.compile(r"[<>:\"/\\|?*\x00-\x1f\x7f\s_]")
 
 _Any = TypeVar("_Any", Volume, LabelVolume)
 
@@ -74,6 +72,8 @@ class GroundTruth:
         object.__setattr__(self, "balls", balls)
         visible = frozen(self.visible, "visible", (len(self.particles),))
         object.__setattr__(self, "visible", visible)
+        for name in self.maps:
+            checked_map_name(name)
         shape = self.instances.data.shape
         for name, volume in {"semantic": self.semantic, **self.maps}.items():
             if volume.data.shape != shape:
@@ -241,54 +241,10 @@ def load_truth(out: str | os.PathLike[str], *, name: str | None = None) -> Groun
     folder = RunFolder(out)
     packed = folder.packed()
     labels = Labels(instances=folder.labels(INSTANCES), semantic=folder.labels(SEMANTIC))
-    name = name or folder.path.resolve().name
+    name = name_of_file(folder.path.resolve()) if name is None else name
     return _gathered(packed, labels, folder.maps(), name, folder.particles(), folder.visible())
 
 
 def _at_zero(volume: _Any) -> _Any:
     """Return a volume with its first voxel's centre at 0."""
     return dataclasses.replace(volume, origin=np.zeros(3))
-
-
-def plain_name(name: str) -> str:
-    """Return a name without what copick refuses: blanks, underscores, and what paths hold.
-
-    Raises
-    ------
-    ValueError
-        Nothing would be left.
-
-    Examples
-    --------
-    >>> plain_name("70S ribosome_1")
-    '70S-ribosome-1'
-    """
-    plain = _BAD.sub("-", name).strip("-")
-    if not plain:
-        raise ValueError(f"name: wanted one with letters or digits, got {name!r}")
-    return plain
-
-
-def unique_names(names: Iterable[str], *, taken: Iterable[str] = ()) -> dict[str, str]:
-    """Return a plain name for each name, no two of them alike, and none of those that are taken.
-
-    Of names that become alike, or differ in case only, which some file systems do not tell apart,
-    the later ones get a number.
-
-    Examples
-    --------
-    >>> unique_names(["a b", "a_b", "A-b"])
-    {'a b': 'a-b', 'a_b': 'a-b-2', 'A-b': 'A-b-3'}
-    """
-    result: dict[str, str] = {}
-    used = {name.lower() for name in taken}
-    for name in names:
-        plain = base = plain_name(name)
-        number = 2
-        # copick keeps the ending for its own use.
-        while plain.lower() in used or plain.endswith("-multilabel"):
-            plain = f"{base}-{number}"
-            number += 1
-        used.add(plain.lower())
-        result[name] = plain
-    return result

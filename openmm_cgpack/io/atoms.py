@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,6 +15,7 @@ from ..core.structure import AtomicStructure
 from ..core.transforms import RigidTransforms
 from ..core.units import ANGSTROM_PER_NM
 from .files import atomic_path
+from .star import quoted
 
 _COLUMNS = """
     group_PDB id type_symbol label_atom_id label_alt_id label_comp_id label_asym_id label_entity_id
@@ -26,9 +26,6 @@ _POLYMER = """
     A C G U I DA DC DG DT DU DI
 """
 _POLYMER_NAMES = frozenset(_POLYMER.split())
-
-# What a value of a CIF loop may be without quotes; reserved words are quoted too.
-_PLAIN = re.compile(r"(?!(?:data|save)_|(?:loop|stop|global)_$)[^\s_#$'\"\[\];][^\s]*", re.I)
 
 _INSTANCE = "\0"
 _BLOCK = 50_000
@@ -102,7 +99,7 @@ def write_atoms(
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write("data_scene\n#\nloop_\n_entity.id\n_entity.type\n_entity.pdbx_description\n")
         for index, model in molecules.items():
-            file.write(f"{index + 1} polymer {_cif(model.name)}\n")
+            file.write(f"{index + 1} polymer {quoted(model.name)}\n")
         file.write("#\nloop_\n" + "".join(f"_atom_site.{column}\n" for column in _COLUMNS.split()))
         for instance, index in enumerate(scene.species_index.tolist()):
             if index not in molecules:
@@ -172,14 +169,5 @@ def _templates(model: BallModel, index: int) -> Iterator[tuple[np.ndarray, str]]
 
 def _field(value: str) -> str:
     """Return a value for a template, in which a percent sign stands for itself."""
-    return _cif(value).replace("%", "%%")
-
-
-def _cif(value: str) -> str:
-    """Return a value as CIF writes it in a loop."""
     value = " ".join(value.split())
-    if not value:
-        return "."
-    if _PLAIN.fullmatch(value) and value not in (".", "?"):
-        return value
-    return f"'{value}'" if "'" not in value else '"' + value.replace('"', "''") + '"'
+    return quoted(value).replace("%", "%%") if value else "."

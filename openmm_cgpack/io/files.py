@@ -15,7 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core.messages import path_from_text
 from .inputs import read_text, regular_file
+
+_STEM = 40
+"""Characters of a file's name in that of its temporary file."""
 
 MOST_TOML = 2**24
 """Bytes of a TOML file that are read."""
@@ -25,10 +29,12 @@ MOST_TOML = 2**24
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`, of the same suffix, that becomes `path` at the end.
 
-    Nothing of it survives an error.
+    Nothing of it survives an error. A name in it may have letters that the locale does not know.
     """
-    path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    path = Path(path_from_text(os.fspath(path)))
+    # A name as long as the file system takes has room for no more.
+    prefix = f".{path.stem[:_STEM]}-"
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix[:_STEM])
     os.close(handle)
     temporary = Path(name)
     try:

@@ -80,7 +80,7 @@ def write_particles(
     quaternion = to_quaternion(table.rotation)
     lengths = np.column_stack([table.centre, table.radius]) * ANGSTROM_PER_NM
     angles = np.degrees(to_zyz(table.rotation))
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow([*COLUMNS, *columns])
         for i in range(len(table)):

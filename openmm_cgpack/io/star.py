@@ -16,7 +16,10 @@ from .inputs import read_text
 VERSION = "# version 50001"
 """The comment by which RELION 5 knows its own files."""
 
-_WORD = re.compile(r"'([^']*)'|\"([^\"]*)\"|(\S+)")
+# A quotation mark ends a value only before a blank.
+_WORD = re.compile(r"'(.*?)'(?!\S)|\"(.*?)\"(?!\S)|(\S+)")
+# What a value may be without quotes; words that mean something are quoted too.
+_PLAIN = re.compile(r"(?!(?:data|save)_|(?:loop|stop|global)_$|[.?]$)(?![_#$'\"\[\];])[!-~]+", re.I)
 
 Columns = Mapping[str, Any]
 
@@ -227,5 +230,21 @@ def _text(value: object) -> str:
     if isinstance(value, float | np.floating):
         # Adding 0 takes the sign off a zero.
         return f"{round(float(value), 6) + 0.0:.6f}"
-    text = str(value)
-    return f'"{text}"' if not text or re.search(r"[\s#]", text) else text
+    return quoted(str(value))
+
+
+def quoted(text: str) -> str:
+    r"""Return a text of one line as a row of STAR, and so of mmCIF, has it.
+
+    Examples
+    --------
+    >>> quoted("1f1b"), quoted("loop_"), quoted("70S"), quoted('a "b" c'), quoted("it's")
+    ('1f1b', '"loop_"', '70S', '\'a "b" c\'', "it's")
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    for mark in "\"'":
+        if f"{mark} " not in text:
+            return f"{mark}{text}{mark}"
+    # Between semicolons that begin lines, which readers of RELION's files do not know.
+    return f"\n;{text}\n;"

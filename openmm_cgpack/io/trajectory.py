@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,11 @@ from .mrc import LABEL
 if TYPE_CHECKING:
     import mdtraj
 
-# Bytes of a DCD file's two lines of title.
-_TITLE_AT, _TITLE_LENGTH = 100, 160
+# A DCD file's title has two lines of 80 bytes; its control block 20 numbers, the last of which is
+# the version of CHARMM whose layout this is.
+_TITLE_LINES, _TITLE_LENGTH = 2, 160
+_CONTROL = "<4s9if9ii"
+_CHARMM = 24
 
 
 def write_trajectory(
@@ -57,17 +61,24 @@ def write_trajectory(
     """
     if not len(frames):
         raise ValueError("frames: wanted at least one, got none")
-    from mdtraj.formats import DCDTrajectoryFile
-
     shape = (len(frames[0]), 3)
     places = np.stack([frozen(frame, "frames", shape) for frame in frames]) - np.asarray(origin)
-    with atomic_path(path) as temporary:
-        with DCDTrajectoryFile(str(temporary), "w") as file:
-            file.write((places * ANGSTROM_PER_NM).astype(np.float32))
-        with temporary.open("r+b") as file:
-            # The title that mdtraj wrote holds the time, so that no two files were alike.
-            file.seek(_TITLE_AT)
-            file.write(LABEL.encode().ljust(_TITLE_LENGTH))
+    # mdtraj's own writer takes paths of ASCII letters only, and puts the time into the title.
+    n, every, step = len(frames), 1, 1.0
+    control = struct.pack(_CONTROL, b"CORD", n, 0, every, n, *[0] * 5, step, *[0] * 9, _CHARMM)
+    title = struct.pack("<i", _TITLE_LINES) + LABEL.encode().ljust(_TITLE_LENGTH)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        for record in (control, title, struct.pack("<i", shape[0])):
+            file.write(_record(record))
+        for frame in (places * ANGSTROM_PER_NM).astype("<f4"):
+            for axis in frame.T:
+                file.write(_record(axis.tobytes()))
+
+
+def _record(data: bytes) -> bytes:
+    """Return data between their length, as Fortran writes a record."""
+    length = struct.pack("<i", len(data))
+    return length + data + length
 
 
 def to_mdtraj(

@@ -54,6 +54,7 @@ class _Array(NamedTuple):
     codec: str | None = None
     order: Any = "C"
     separator: str = "."
+    version: int = 2
     needs: str = ""
     """What takes the package zarr; empty where numpy and the standard library will do."""
 
@@ -237,6 +238,7 @@ def _version_3(meta: dict[str, Any]) -> _Array:
         shape=[int(n) for n in meta["shape"]],
         chunks=[int(n) for n in meta["chunk_grid"]["configuration"]["chunk_shape"]],
         dtype=np.dtype(meta["data_type"]),
+        version=3,
         needs="Zarr version 3, which takes zarr 3 or later",
     )
 
@@ -278,6 +280,8 @@ def _by_library(folder: Path, array: _Array) -> np.ndarray:
         raise ValueError(
             f"{folder}: {array.needs}: wanted the Python package zarr to read it (pip install zarr)"
         ) from None
+    if array.version > int(zarr.__version__.partition(".")[0]):
+        raise ValueError(f"{folder}: {array.needs}: got zarr {zarr.__version__}")
     try:
         return np.asarray(zarr.open_array(str(folder), mode="r")[...])
     # Its codecs raise whatever they like.

@@ -34,7 +34,7 @@ class Filament(Deformable):
     ((9, 2), (8, 3), 312)
     """
 
-    n_balls: int = setting("balls along the chain", minimum=2)
+    n_balls: int = setting("balls along the chain", minimum=2, maximum=10**6)
     radius: float = setting(
         "radius of a ball and of the tube; the paper's filaments are 4 nm thick",
         default=2.0,

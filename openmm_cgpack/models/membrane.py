@@ -35,7 +35,7 @@ class Membrane(Deformable):
     """
 
     shape: tuple[int, int] = setting(
-        "balls along x and along y; ball (i, j) is number i * shape[1] + j", minimum=2
+        "balls along x and along y; ball (i, j) is number i * shape[1] + j", minimum=2, maximum=2000
     )
     radius: float = setting(
         "radius of a ball; the paper's membranes have balls of 8 nm diameter",

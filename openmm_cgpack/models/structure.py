@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from ..core.model import BallModel
+from ..core.names import checked_name
 from ..core.settings import Settings, setting
 from ..core.units import KCAL
 
@@ -40,7 +41,9 @@ class Structure(Balls, family=True):
     labels follow from what the `BallModel` holds.
     """
 
-    name: str | None = setting("name of the species; left out, a name of the kind", default=None)
+    name: str | None = setting(
+        "name of the species; left out, a name of the kind", default=None, check=checked_name
+    )
     count: int = setting("how many instances", default=1, minimum=1)
 
     @property

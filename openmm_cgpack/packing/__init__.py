@@ -5,6 +5,7 @@ from .clashes import ClashRemoval, remove_clashes
 from .compression import Compression, compress
 from .counts import fit_box, fit_counts
 from .dense import Dense, crowding_series
+from .frames import FrameReporter
 from .placement import Placement, Start, place
 from .protocols import Block, Packing, Protocol, Stop
 from .pull import Pull, pack, pack_scene
@@ -16,7 +17,7 @@ from .scenes import (
     overlaps,
     radius_of_gyration,
 )
-from .simulations import FrameReporter, Run, choose_platform, platform_names
+from .simulations import Run, choose_platform, platform_names
 from .system import create_system, to_topology, write_topology
 
 __all__ = [

@@ -39,13 +39,14 @@ from ..core import History, PackedScene, RigidTransforms, Scene
 from ..core.boundary import boundary_from_json
 from ..io.files import read_npz, write_npz
 from ..io.scenes import scene_digest
-from .simulations import capture, frame_reporters, frames_of, give_frames, restore, settle
+from .frames import frame_reporters, frames_of, give_frames
+from .simulations import capture, restore, settle
 
 if TYPE_CHECKING:
     import openmm.app
 
 FORMAT = "openmm_cgpack checkpoint"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 COLUMNS = ("step", "radius_of_gyration", "fraction", "overlap", "energy")
 """What `History` holds."""

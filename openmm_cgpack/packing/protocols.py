@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
-from ..core import PackedScene, Scene
+from ..core import PackedScene, PackingError, Scene
 from ..core.boundary import Boundary
 from ..core.runtime import progress_bar
 from ..core.settings import Settings, setting
 from ..forces import ForceTerm
 from ..models import PAPER_COVER, Cover
+from .divergence import Diverged, bound_of, lost_ball
 from .simulations import Run
 
 if TYPE_CHECKING:
@@ -155,6 +157,8 @@ class Packing(Generic[Result]):
     ----------
     steps : generator
         What `Protocol.steps` returns.
+    scene : Scene, optional
+        Whose balls are looked for after every block; where one is lost, the packing has failed.
 
     Attributes
     ----------
@@ -176,10 +180,12 @@ class Packing(Generic[Result]):
     'pulling'
     """
 
-    def __init__(self, steps: Steps[Result]) -> None:
+    def __init__(self, steps: Steps[Result], *, scene: Scene | None = None) -> None:
+        self.scene = scene
         self.block: Block | None = None
         self.result: Result | None = None
         self._steps = steps
+        self._bound = np.inf if scene is None else bound_of(scene)
 
     def __iter__(self) -> Packing[Result]:
         return self
@@ -188,11 +194,32 @@ class Packing(Generic[Result]):
         if self.result is not None:
             raise StopIteration
         try:
-            self.block = next(self._steps)
+            with self._honest():
+                block = next(self._steps)
+                lost = None if self.scene is None else lost_ball(block.positions, self._bound)
+                if lost is not None:
+                    raise Diverged("a ball left the scene", lost)
         except StopIteration as end:
             self.result = end.value
             raise
-        return self.block
+        self.block = block
+        return block
+
+    @contextmanager
+    def _honest(self) -> Iterator[None]:
+        """Let a protocol of any kind fail by an error of the package's, not by one of OpenMM's."""
+        import openmm
+
+        try:
+            yield
+        except Diverged as error:
+            where = f"({error})" if self.scene is None else error.words(self.scene)
+            raise PackingError(f"the packing diverged {where}") from None
+        except openmm.OpenMMException as error:
+            words = " ".join(str(error).split())
+            if self.block is None and "NaN" not in words:
+                raise ValueError(f"forces: OpenMM cannot have them together: {words}") from None
+            raise PackingError(f"the packing diverged ({words})") from None
 
     def stop(self) -> Result:
         """End it after the block that it has just done; return what it has.

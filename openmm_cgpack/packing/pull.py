@@ -19,6 +19,7 @@ from ..forces import (
     Rigidity,
     SwitchedLennardJones,
 )
+from .divergence import Guard, bound_of
 from .protocols import Packing, Protocol, Steps, Watch
 from .pull_schedule import pull_steps
 from .simulations import Run, langevin_simulation
@@ -194,8 +195,10 @@ def pack_scene(
     ([0, 250, 500], 'pulling')
     """
     protocol.check(scene.boundary)
-    steps = protocol.steps(scene, run=run, seed=seed, reporters=reporters, checkpoint=checkpoint)
-    return Packing(steps).finish(watch=watch, progress=progress)
+    # A protocol of the user's own makes its Simulation itself.
+    watched = [*reporters, Guard(bound_of(scene))]
+    steps = protocol.steps(scene, run=run, seed=seed, reporters=watched, checkpoint=checkpoint)
+    return Packing(steps, scene=scene).finish(watch=watch, progress=progress)
 
 
 def pack(

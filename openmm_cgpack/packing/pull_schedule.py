@@ -13,6 +13,16 @@ from ..core.tables import to_table
 from ..core.units import strip
 from ..forces import LENNARD_JONES_SCALE, PULL_SCALE
 from .checkpoint import COLUMNS, Checkpoint, Journal
+from .divergence import (
+    Diverged,
+    Guard,
+    ShorterSteps,
+    advance,
+    bound_of,
+    diverging,
+    positions_of,
+    worst_ball,
+)
 from .protocols import Block, Steps, Stop
 from .scenes import deepest_overlap, filled_fraction, radius_of_gyration
 from .simulations import engine_of
@@ -31,6 +41,7 @@ _WEAKER = 0.5
 _DEEPER = 0.03
 """Heat alone makes the deepest overlap waver by 0.02."""
 _BURST = 3.0
+_TIMESTEP = "timestep"
 
 
 def pull_steps(
@@ -49,11 +60,30 @@ def pull_steps(
     relax_steps = protocol.relax_steps
     if relax_steps is None:
         relax_steps = _RELAX_BONDS if _held_by_bonds(simulation) else _RELAX
+    Guard(bound_of(scene)).watch(simulation)
     table = to_table(protocol)
     file = Checkpoint(checkpoint, scene, settings={"protocol": table}, simulation=simulation)
-    journal = Journal(file, "pull", simulation, columns=COLUMNS, every=protocol.checkpoint_every)
+    journal = Journal(
+        file, "pull", simulation, columns=(*COLUMNS, _TIMESTEP), every=protocol.checkpoint_every
+    )
     record = _Record(simulation, scene, journal)
-    stopped = {}
+
+    def packed(**stopped: str) -> PackedScene:
+        return PackedScene(
+            scene=scene,
+            positions=record.positions,
+            boundary=scene.boundary,
+            history=record.history(),
+            provenance={
+                **engine_of(simulation),
+                "integrator": type(simulation.integrator).__name__,
+                "timestep_ps": float(strip(simulation.integrator.getStepSize())),
+                "steps": record.steps_done,
+                "protocol": table,
+                **stopped,
+            },
+        )
+
     try:
         record.stage, record.total = "pulling", protocol.max_steps
         while record.steps_done < protocol.max_steps:
@@ -70,21 +100,14 @@ def pull_steps(
             if relax_steps:
                 yield from record.end_stage()
     except Stop:
-        stopped = {"stopped": record.stage}
-    return PackedScene(
-        scene=scene,
-        positions=record.positions,
-        boundary=scene.boundary,
-        history=record.history(),
-        provenance={
-            **engine_of(simulation),
-            "integrator": type(simulation.integrator).__name__,
-            "timestep_ps": float(strip(simulation.integrator.getStepSize())),
-            "steps": record.steps_done,
-            "protocol": table,
-            **stopped,
-        },
-    )
+        return packed(stopped=record.stage)
+    except Diverged as error:
+        raise PackingError(
+            f"the packing diverged after step {record.steps[-1]} {error.words(scene)}; "
+            "a shorter timestep, a weaker pull or a smaller epsilon may help",
+            best=packed(),
+        ) from None
+    return packed()
 
 
 def _relaxation(simulation: openmm.app.Simulation, record: _Record, steps: int) -> Iterator[int]:
@@ -128,6 +151,7 @@ class _Record:
 
     def __init__(self, simulation: openmm.app.Simulation, scene: Scene, journal: Journal) -> None:
         self.simulation = simulation
+        self.bound = bound_of(scene)
         self.scene = scene
         self.journal = journal
         self.stage, self.total = "", 0
@@ -137,7 +161,9 @@ class _Record:
         self.fractions: list[float] = []
         self.depths: list[float] = []
         self.energies: list[float] = []
-        positions = self._positions()
+        timestep = float(strip(simulation.integrator.getStepSize()))
+        self.shorter = ShorterSteps(simulation, timestep)
+        positions = positions_of(simulation)
         bad = ~np.isfinite(positions).all(axis=1)
         if bad.any():
             raise ValueError(
@@ -146,7 +172,11 @@ class _Record:
         if scene.n_balls > 1 and not np.ptp(positions, axis=0).any():
             raise ValueError("simulation: the positions of the balls have not been set")
         if not self._replayed():
-            self._measure(positions, self._energy())
+            energy = self._energy()
+            if not np.isfinite(energy):
+                worst = scene.ball_name(worst_ball(simulation, positions))
+                raise PackingError(f"the energy at the start is {energy}; the worst was {worst}")
+            self._measure(positions, energy)
 
     @property
     def steps_done(self) -> int:
@@ -158,22 +188,23 @@ class _Record:
         What an earlier part of the run has measured is taken from its checkpoint, so that the
         protocol comes to the same decisions again; at its end the Simulation is brought there.
         """
-        import openmm
-
         if self._replayed():
             return
-        try:
-            self.simulation.step(steps)
-            positions, energy = self._positions(), self._energy()
-        except (openmm.OpenMMException, ValueError) as error:
-            # OpenMM's reporters raise ValueError on NaN, its integrators OpenMMException.
-            raise self._diverged(str(error)) from None
-        if not (np.isfinite(positions).all() and np.isfinite(energy)):
-            raise self._diverged("a position or the energy is not finite", positions)
-        if radius_of_gyration(positions) > _BURST * max(self.radii[0], self.scene.radii.max()):
-            raise self._diverged("the scene burst", positions)
-        self._measure(positions, energy)
+        self._measure(*self.shorter.run(lambda timestep: self._stepped(steps, timestep)))
         yield self._block(steps)
+
+    def _stepped(self, steps: int, timestep: float) -> tuple[np.ndarray, float]:
+        """Step; return ball centres and the energy, or raise `Diverged`."""
+        self._set_timestep(timestep)
+        positions = advance(self.simulation, steps, self.bound)
+        with diverging(self.simulation, self.positions):
+            energy = self._energy()
+        reason = "the energy is not finite" if not np.isfinite(energy) else ""
+        if radius_of_gyration(positions) > _BURST * max(self.radii[0], self.scene.radii.max()):
+            reason = "the scene burst"
+        if reason:
+            raise Diverged(reason, worst_ball(self.simulation, self.positions))
+        return positions, energy
 
     def end_stage(self) -> Iterator[Block]:
         """Yield once more, now that the stage is over."""
@@ -209,17 +240,21 @@ class _Record:
 
     def _replayed(self) -> bool:
         """Take over what an earlier run measured next, and return whether there is such."""
-        row = self.journal.replay()
-        if row is None:
+        outcome = self.journal.replay()
+        if outcome is None:
             return False
+        *row, timestep = outcome
+        self.shorter.timestep = timestep
+        self._set_timestep(timestep)
         for column, value in zip(self._columns, row, strict=True):
             column.append(value)
-        self.positions = self._positions()
+        self.positions = positions_of(self.simulation)
         return True
 
-    def _positions(self) -> np.ndarray:
-        state = self.simulation.context.getState(positions=True)
-        return np.asarray(strip(state.getPositions(asNumpy=True)))
+    def _set_timestep(self, timestep: float) -> None:
+        # An integrator of the user's that chooses its own is left alone.
+        if timestep != strip(self.simulation.integrator.getStepSize()):
+            self.simulation.integrator.setStepSize(timestep)
 
     def _energy(self) -> float:
         state = self.simulation.context.getState(energy=True)
@@ -236,23 +271,4 @@ class _Record:
         )
         for column, value in zip(self._columns, row, strict=True):
             column.append(value)
-        self.journal.note(row)
-
-    def _diverged(self, reason: str, positions: np.ndarray | None = None) -> PackingError:
-        if positions is not None and not np.isfinite(positions).all():
-            moved = np.where(np.isfinite(positions).all(axis=1), 0.0, np.inf)
-        elif positions is not None:
-            moved = np.linalg.norm(positions - self.positions, axis=1)
-        else:
-            moved = np.zeros(self.scene.n_balls)
-        if np.isinf(moved).all() or not moved.any():
-            # Nothing tells the balls apart any more: name the one with the largest force in the
-            # last good state.
-            self.simulation.context.setPositions(self.positions)
-            state = self.simulation.context.getState(forces=True)
-            moved = np.linalg.norm(strip(state.getForces(asNumpy=True)), axis=1)
-        worst = self.scene.ball_name(int(np.argmax(moved)))
-        return PackingError(
-            f"the packing diverged after step {self.steps[-1]} ({reason}); the worst was {worst}; "
-            "a shorter timestep, a weaker pull or a smaller epsilon may help"
-        )
+        self.journal.note((*row, self.shorter.timestep))

@@ -23,17 +23,30 @@ from ..forces import (
 )
 from .checkpoint import COLUMNS, Checkpoint, Journal
 from .counts import fit_box
+from .divergence import (
+    Diverged,
+    ShorterSteps,
+    advance,
+    bound_of,
+    diverging,
+    positions_of,
+    worst_ball,
+)
 from .scenes import box_fraction, in_steps, joined, means, measured, wrapped
-from .simulations import Run, engine_of, frame_reporters, langevin_simulation
+from .simulations import Run, engine_of, langevin_simulation
 from .system import create_system, longest_cutoff, periodic_vectors
 
 if TYPE_CHECKING:
+    import openmm
+
     from .compression import Compression
 
 _SOFT_BOND_K = 4e5
 _STABLE = 16.0
 _GENTLE = 0.15
-_RETRIES = 4
+_TURN = 0.15
+"""Most that heat moves two constrained balls against each other in a step, in their distance: from
+0.3 on steps were seen in which the constraints are not found again, and the balls fly away."""
 
 
 class ShrinkingBox:
@@ -73,12 +86,11 @@ class ShrinkingBox:
         self.scene = packed.scene
         self.boundary: Boundary = packed.boundary
         self.stiffness, self.gap = compression.stiffness, compression.gap
-        self.timestep = compression.timestep
         self.steps = 0
         self.rows: list[History] = []
         flexible = dataclasses.replace(
             self.scene,
-            species=tuple(_heavy(model, self.timestep) for model in self.scene.species),
+            species=tuple(_heavy(model, compression.timestep) for model in self.scene.species),
             boundary=self.boundary,
         )
         contacts = (
@@ -90,18 +102,21 @@ class ShrinkingBox:
         terms = (*contacts, HarmonicBonds(), HarmonicAngles(), *forces)
         system = create_system(flexible, forces=terms, rigidity="constraints")
         self.reach = longest_cutoff(system)
+        self.quickest = _quickest(system)
         self.simulation = langevin_simulation(
             flexible,
             system,
             temperature=0.0,
             friction=1.0,
-            timestep=self.timestep,
+            timestep=compression.timestep,
             constraint_tolerance=1e-6,
             run=run,
             seed=seed,
             reporters=reporters,
             positions=packed.positions,
         )
+        self.shorter = ShorterSteps(self.simulation, compression.timestep)
+        self.bound = bound_of(flexible)
         self.context = self.simulation.context
         self.thickness = float(spans(self.scene, packed.positions)[2])
         self.agitation = 0.0
@@ -129,8 +144,7 @@ class ShrinkingBox:
 
     def positions(self) -> np.ndarray:
         """Return ball centres, (b, 3) nm, as the dynamics has them."""
-        state = self.context.getState(positions=True)
-        return np.asarray(strip(state.getPositions(asNumpy=True)))
+        return positions_of(self.simulation)
 
     def depth(self) -> float:
         """Return the root mean square overlap of balls, nm: of balls that touch nothing it is 0."""
@@ -142,45 +156,35 @@ class ShrinkingBox:
         if self._replayed(steps):
             self.steps += steps
             return self.last_depth
-        before, step = self.positions(), self.simulation.currentStep
-        frames = frame_reporters(self.simulation.reporters)
-        kept = [len(reporter.steps) for reporter in frames]
-        for _ in range(_RETRIES):
-            depth = self._step(steps)
-            if np.isfinite(depth):
-                self.steps += steps
-                self.last_depth = depth
-                self._note(steps)
-                return depth
-            self.timestep /= 2
-            self.simulation.currentStep = step
-            for reporter, n in zip(frames, kept, strict=True):
-                del reporter.steps[n:], reporter.frames[n:]
-            self.context.setPositions(before)
-            self.context.setVelocitiesToTemperature(0.0)
-        raise PackingError(
-            f"the compression diverged after step {self.steps}, even at a time step of "
-            f"{2 * self.timestep:.2g} ps"
-        )
+        try:
+            self.last_depth = self.shorter.run(lambda timestep: self._step(steps, timestep))
+        except Diverged as error:
+            raise PackingError(
+                f"the compression diverged after step {self.steps} {error.words(self.scene)}"
+            ) from None
+        self.steps += steps
+        self._note(steps)
+        return self.last_depth
 
-    def _step(self, steps: int) -> float:
-        import openmm
-
+    def _step(self, steps: int, timestep: float) -> float:
         # Deep overlaps push hard: only short steps are stable.
         brake = float(np.clip(max(self.agitation, _GENTLE) / max(self.last_depth, 1e-9), 0.1, 1.0))
-        self.simulation.integrator.setStepSize(self.timestep * brake)
-        try:
-            self.simulation.step(steps)
-        except (openmm.OpenMMException, ValueError):
-            # OpenMM's integrators and reporters raise these on NaN.
-            return np.nan
-        if not np.isfinite(self.positions()).all():
-            # Reference's list of neighbours leaves such balls out: the depth would be finite.
-            return np.nan
+        self.simulation.integrator.setStepSize(timestep * min(brake, self._steady(timestep)))
+        before = self.positions()
+        advance(self.simulation, steps, self.bound)
         if brake < 1 and self.agitation == 0:
             # What the push has set going would outrun the longer steps to come.
             self.context.setVelocitiesToTemperature(0.0)
-        return self.depth()
+        with diverging(self.simulation, before):
+            depth = self.depth()
+        if not np.isfinite(depth):
+            raise Diverged("the energy is not finite", worst_ball(self.simulation, before))
+        return depth
+
+    def _steady(self, timestep: float) -> float:
+        """Return the part of a time step in which heat turns no body farther than it should."""
+        speed = np.sqrt(self.stiffness) * self.agitation * self.quickest
+        return min(1.0, _TURN / max(speed * timestep, 1e-9))
 
     def shrink(self, fraction: float) -> None:
         """Shrink the box to a fraction; bodies keep their shapes and come along by their means."""
@@ -223,7 +227,7 @@ class ShrinkingBox:
         if self.rows:
             rows = in_steps(self.rows)
             beside |= {key: getattr(rows, key) for key in COLUMNS}
-        outcome = (steps, self.last_depth, self.timestep, *self.boundary.box)
+        outcome = (steps, self.last_depth, self.shorter.timestep, *self.boundary.box)
         self.journal.note(outcome, beside=beside)
 
     def _replayed(self, steps: int) -> bool:
@@ -231,7 +235,7 @@ class ShrinkingBox:
         outcome = self.journal.replay()
         if outcome is None:
             return False
-        done, self.last_depth, self.timestep, x, y, z = outcome
+        done, self.last_depth, self.shorter.timestep, x, y, z = outcome
         if done != steps:
             raise ValueError(
                 f"{self.journal.checkpoint.path}: is a checkpoint of another protocol, which took "
@@ -248,13 +252,16 @@ class ShrinkingBox:
         beside = self.journal.beside
         if beside is None:
             state = self.context.getState(energy=True)
+            energy = float(strip(state.getPotentialEnergy()))
+            if not np.isfinite(energy):
+                raise PackingError(f"after step {self.steps} the energy is {energy}")
             positions = wrapped(self.scene, self.positions(), self.boundary)
             row = measured(
                 self.scene,
                 positions,
                 self.boundary,
                 step=self.steps,
-                energy=float(strip(state.getPotentialEnergy())),
+                energy=energy,
             )
         else:
             positions, number = beside["positions"], len(self.rows)
@@ -296,6 +303,16 @@ def spans(scene: Scene, positions: np.ndarray) -> np.ndarray:
     if obstacle is not None and not obstacle.beyond:
         longest = np.maximum(longest, 2 * obstacle.outermost())
     return longest
+
+
+def _quickest(system: openmm.System) -> float:
+    """Return the largest thermal speed of constrained balls at 1 kJ/mol, in distances a ps."""
+    masses = [strip(system.getParticleMass(ball)) for ball in range(system.getNumParticles())]
+    speeds = [0.0]
+    for i in range(system.getNumConstraints()):
+        first, second, length = system.getConstraintParameters(i)
+        speeds.append(np.sqrt(1 / masses[first] + 1 / masses[second]) / strip(length))
+    return float(max(speeds))
 
 
 def _heavy(model: BallModel, timestep: float) -> BallModel:

@@ -13,6 +13,8 @@ from ..core import Scene
 from ..core.runtime import integer_seed, seed_sequence
 from ..core.settings import Settings, setting
 from ..core.units import strip
+from .divergence import Guard, bound_of
+from .frames import frame_reporters, frames_of, give_frames
 from .system import to_topology
 
 if TYPE_CHECKING:
@@ -33,7 +35,9 @@ class Run(Settings):
         "OPENMM_DEFAULT_PLATFORM names, or the fastest that works here",
         default=None,
     )
-    threads: int | None = setting("threads of the CPU platform", default=None, minimum=1)
+    threads: int | None = setting(
+        "threads of the CPU platform", default=None, minimum=1, maximum=1024
+    )
 
     def meaningless(self) -> dict[str, str]:
         """Threads are the CPU platform's."""
@@ -170,62 +174,14 @@ def langevin_simulation(
     integrator.setRandomNumberSeed(integer_seed(seed_sequence(seed)))
     integrator.setConstraintTolerance(constraint_tolerance)
     platform = choose_platform(run)
-    simulation = openmm.app.Simulation(to_topology(scene), system, integrator, *platform)
+    try:
+        simulation = openmm.app.Simulation(to_topology(scene), system, integrator, *platform)
+    except openmm.OpenMMException as error:
+        raise ValueError(f"forces: OpenMM cannot have them together: {error}") from None
     simulation.reporters += list(reporters)
     simulation.context.setPositions(scene.positions if positions is None else positions)
+    Guard(bound_of(scene)).watch(simulation)
     return simulation
-
-
-class FrameReporter:
-    """An OpenMM reporter that keeps the positions of every n-th step.
-
-    Parameters
-    ----------
-    interval : int
-        Steps between frames.
-
-    Attributes
-    ----------
-    frames : list of (b, 3) float32 arrays
-        Ball centres, nm.
-    steps : list of int
-        Step of each frame.
-
-    Raises
-    ------
-    ValueError
-        The interval is not a whole number from 1 up.
-
-    Examples
-    --------
-    >>> from openmm_cgpack import Filament, Pull, Run, pack_scene, place
-    >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
-    >>> frames = FrameReporter(50)
-    >>> short, cpu = Pull(max_steps=100, relax_steps=0), Run(platform="CPU")
-    >>> packed = pack_scene(scene, short, run=cpu, seed=1, reporters=[frames])
-    >>> frames.steps, frames.frames[0].shape
-    ([50, 100], (10, 3))
-    """
-
-    def __init__(self, interval: int) -> None:
-        if int(interval) != interval or interval < 1:
-            raise ValueError(f"interval: wanted a whole number >= 1, got {interval}")
-        self.interval = int(interval)
-        self.frames: list[np.ndarray] = []
-        self.steps: list[int] = []
-
-    def describeNextReport(self, simulation: openmm.app.Simulation) -> dict:
-        """Return when the next frame is due, as OpenMM asks."""
-        due = self.interval - simulation.currentStep % self.interval
-        return {"steps": due, "periodic": False, "include": ["positions"]}
-
-    def report(self, simulation: openmm.app.Simulation, state: openmm.State) -> None:
-        """Keep the frame that OpenMM hands over."""
-        import openmm.unit
-
-        positions = state.getPositions(asNumpy=True).value_in_unit(openmm.unit.nanometer)
-        self.frames.append(positions.astype(np.float32))
-        self.steps.append(simulation.currentStep)
 
 
 def capture(simulation: openmm.app.Simulation) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -310,25 +266,3 @@ def _repeats_if_new(simulation: openmm.app.Simulation) -> bool:
     """Whether runs repeat bit for bit on this platform only from a Context made anew."""
     engine = engine_of(simulation)
     return engine["platform"] == "CPU" and engine["properties"].get("Threads") == "1"
-
-
-def frame_reporters(reporters: Sequence[Any]) -> list[FrameReporter]:
-    """Return those of the reporters whose frames are kept."""
-    return [reporter for reporter in reporters if isinstance(reporter, FrameReporter)]
-
-
-def frames_of(
-    reporter: FrameReporter, number: int, *, n_balls: int, since: int = 0
-) -> dict[str, np.ndarray]:
-    """Return the steps and the frames, (f, b, 3) float32, that a reporter has kept, from one on."""
-    frames = np.array(reporter.frames[since:], np.float32)
-    return {
-        f"frames/{number}/steps": np.array(reporter.steps[since:], np.int64),
-        f"frames/{number}/positions": frames.reshape(-1, n_balls, 3),
-    }
-
-
-def give_frames(reporter: FrameReporter, number: int, arrays: Mapping[str, np.ndarray]) -> None:
-    """Add to a reporter what `frames_of` returned."""
-    reporter.steps += arrays[f"frames/{number}/steps"].tolist()
-    reporter.frames += list(arrays[f"frames/{number}/positions"])

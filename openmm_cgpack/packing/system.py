@@ -14,6 +14,7 @@ from ..core.boundary import Boundary
 from ..core.units import ANGSTROM_PER_NM
 from ..forces import ForceTerm, Rigidity
 from ..io.files import atomic_path
+from ..io.star import quoted
 
 if TYPE_CHECKING:
     import openmm
@@ -236,7 +237,11 @@ def write_topology(
     import openmm.app
 
     topology = to_topology(scene)
+    for residue in topology.residues():
+        # OpenMM writes names as they are, and leaves out bonds of those that it takes for residues.
+        standard = residue.name in openmm.app.PDBFile._standardResidues
+        residue.name = f'"{residue.name}"' if standard else quoted(residue.name)
     # Unlike the rest of OpenMM, its writers take bare numbers for angstroms.
     shifted = (np.asarray(positions) - origin) * ANGSTROM_PER_NM
-    with atomic_path(path) as temporary, open(temporary, "w") as file:
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         openmm.app.PDBxFile.writeFile(topology, shifted, file, keepIds=True)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ..core.names import checked_name
 from ..core.settings import Settings, setting
 from ..core.tables import from_table, to_table
 from ..density import MapSettings
@@ -42,9 +43,11 @@ class Recipe(Settings):
     2.0
     """
 
-    name: str = setting("name of the scene", default="scene")
-    seed: int = setting("seed of every stage", default=0, minimum=0)
-    index: int = setting("number of the scene, where one recipe makes many", default=0, minimum=0)
+    name: str = setting("name of the scene", default="scene", check=checked_name)
+    seed: int = setting("seed of every stage", default=0, minimum=0, maximum=2**63 - 1)
+    index: int = setting(
+        "number of the scene, where one recipe makes many", default=0, minimum=0, maximum=2**63 - 1
+    )
     fractions: tuple[float, ...] | None = setting(
         "in place of the fraction of [pack]: rising ones of a crowding series, which has the same "
         "molecules at each, and a folder for each",

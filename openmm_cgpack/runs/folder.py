@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..core import Grid, LabelVolume, PackedScene, ParticleTable, Scene, TiltSeries, Volume
+from ..core.messages import path_from_text, path_text
+from ..core.names import checked_map_name
 from ..io import read_mrc, read_particles
 from ..io.inputs import existing, read_json
 from ..io.particle_lists import read_column
@@ -19,6 +22,8 @@ from ..io.scenes import load_packed, load_scene
 from ..io.tilts import load_tilts
 from ..io.volumes import mask_file, read_mask
 from ..recipe import Recipe, load_recipe
+
+_log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 """The file that says that a folder is a run's: the last one written."""
@@ -172,13 +177,21 @@ class RunFolder:
         return LabelVolume(data=held.data, voxel_size=self.voxel_size, origin=self.origin)
 
     def maps(self) -> dict[str, Volume]:
-        """Return all maps of the scene by their names without suffix, those of renders too."""
+        """Return all maps of the scene by their names without suffix, those of renders too.
+
+        One whose name other programs cannot be told is left out, and a note in the log says so.
+        """
         files = [*sorted(self.path.glob("*.mrc")), *self.path.glob(f"{RENDERS}/*/{TOMOGRAM}")]
         maps = {}
         shape = self.labels(INSTANCES).data.shape
         for path in files:
-            name = path.relative_to(self.path).with_suffix("").as_posix()
+            name = path_text(path.relative_to(self.path).with_suffix("").as_posix())
             if name in (INSTANCES, SEMANTIC):
+                continue
+            try:
+                checked_map_name(name)
+            except ValueError as error:
+                _log.warning("cgpack: note: %s: left out: %s", path, error)
                 continue
             held = read_mrc(path)
             if isinstance(held, Volume) and held.data.shape == shape:
@@ -197,7 +210,7 @@ class RunFolder:
 
     def name_in(self, render: str | None, name: str) -> str:
         """Return the path of a file of the run or of a render, from the folder on."""
-        return name if render is None else f"{RENDERS}/{render}/{name}"
+        return name if render is None else path_from_text(f"{RENDERS}/{render}/{name}")
 
     def _placed(self, volume: Volume) -> Volume:
         return Volume(data=volume.data, voxel_size=self.voxel_size, origin=self.origin)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 import time
 from pathlib import Path
 from typing import Any
 
+from ..core.messages import path_from_text
+from ..core.names import checked_file_name, name_of_file
 from ..core.runtime import stage_seed
 from ..core.tables import check_names, to_table
 from ..imaging import Imaging, render
@@ -226,10 +227,8 @@ def render_again(
         `out` lacks a file of a run, or a file is not good.
     """
     run_folder, imaging = RunFolder(out), Path(imaging)
-    name = imaging.stem if name is None else name
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
-        raise ValueError(f"name: wanted letters, digits, '.', '-' and '_', got {name!r}")
-    target = run_folder.path / RENDERS / name
+    name = render_name(imaging, name)
+    target = run_folder.path / RENDERS / path_from_text(name)
     if target.exists() and not force:
         raise FileExistsError(f"{target}: exists; give another name, or --force to replace it")
     recipe = run_folder.recipe()
@@ -258,6 +257,11 @@ def render_again(
     with atomic_path(run_folder.path / MANIFEST) as temporary:
         temporary.write_text(json.dumps(manifest, indent=1, allow_nan=False) + "\n", "utf-8")
     return record
+
+
+def render_name(imaging: str | os.PathLike[str], name: str | None) -> str:
+    """Return the name of a render: that of the file of its imaging, where none is given."""
+    return checked_file_name(name_of_file(Path(imaging).stem) if name is None else name)
 
 
 def load_imaging(path: Path, recipe: Recipe) -> tuple[Imaging, int]:

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..core import PackingError
+from ..core.messages import shell_word
 from ..io.scenes import save_packed
 from ..recipe import Recipe, dump_recipe, load_recipe
 from .folder import BEST, CHECKPOINT, MANIFEST, RECIPE
@@ -164,9 +165,10 @@ def _left(work: Path, out: Path, error: BaseException) -> str | None:
         return f"the best state is kept: {work / BEST}"
     if not any(work.glob(f"{Path(CHECKPOINT).stem}*")):
         return None
+    place = shell_word(out)
     return (
-        f"unfinished, what is packed is kept; go on with: cgpack simulate --resume {out}, or with "
-        f"a recipe in which later tables were changed: cgpack simulate RECIPE --resume {out}"
+        f"unfinished, what is packed is kept; go on with: cgpack simulate --resume {place}, or "
+        "with a recipe in which later tables were changed: cgpack simulate RECIPE --resume ..."
     )
 
 
@@ -181,7 +183,8 @@ def _clear(work: Path, out: Path, *, force: bool) -> None:
     # Without a recipe it is what is left of a run that had just begun, or just ended.
     if (work / RECIPE).exists() and not force:
         raise FileExistsError(
-            f"{work}: an unfinished run; go on with --resume {out}, or --force to begin anew"
+            f"{work}: an unfinished run; go on with --resume {shell_word(out)}, or --force to "
+            "begin anew"
         )
     with _locked(work):
         shutil.rmtree(work)

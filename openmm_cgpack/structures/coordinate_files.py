@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..core.names import name_of_file
 from ..core.runtime import StructureError
 from ..core.settings import Settings, setting
 from ..core.structure import ATOM_TABLE, AtomicStructure, Contents
@@ -147,7 +148,7 @@ def load_structure(
     for note in notes:
         warnings.warn(f"{path}: {note}", stacklevel=2)
     return AtomicStructure(
-        name=name or path.name.split(".")[0],
+        name=name or name_of_file(path.name.split(".")[0]),
         positions=positions - origin,
         masses=masses,
         elements=elements.symbols[source],

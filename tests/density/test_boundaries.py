@@ -20,7 +20,6 @@ from openmm_cgpack.density import (
     box_grid,
     render_density,
     render_labels,
-    repeats,
     scene_grid,
     scene_mass,
     visibility,
@@ -118,7 +117,7 @@ def test_the_grid_between_walls_holds_all_of_the_box():
     slab = Slab(box=(30.0, 24.0, 21.3))
     grid = scene_grid(slab)
     assert grid.shape == (22, 24, 30)
-    assert repeats(grid, slab).tolist() == [True, True, False]
+    assert grid.tiles(slab) == (True, True, False)
 
 
 def test_another_box_is_a_period_only_where_it_is_as_long_as_one():
@@ -157,7 +156,7 @@ def test_all_mass_is_drawn_just_once(box, voxel_size):
     mass = density.data.sum(dtype=float) * density.voxel_size**3
     assert mass == pytest.approx(scene_mass(packed, settings), rel=1e-5)
     grid = density.grid
-    assert repeats(grid, boundary).all()
+    assert all(grid.tiles(boundary))
     assert np.abs(grid.size - edges).max() < grid.voxel_size / 2
     seen = visibility(packed, settings)
     assert seen.fraction == pytest.approx(np.ones(5), abs=1e-12)

@@ -1,0 +1,213 @@
+"""What is said to a user: values and texts that a terminal can show, and where an error arose.
+
+A message repeats no more than `LONGEST` characters of an input, and none that is not printable.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+LONGEST = 80
+"""Characters of an input that a message repeats at most."""
+
+_LONG = (
+    # What stands in quotes, a word or a part of a path, and a whole path.
+    re.compile(rf"(?<!\w)(?P<quote>['\"])(?P<long>(?:(?!\1).){{{LONGEST + 1},}})(?P=quote)"),
+    re.compile(rf"(?P<long>[^\s{re.escape(os.sep)}]{{{LONGEST + 1},}})"),
+    re.compile(r"(?P<long>\S{400,})"),
+)
+
+_WRONG_VALUES = (ValueError, TypeError, ArithmeticError, RecursionError, MemoryError)
+"""What follows from a value that nobody thought of."""
+
+
+def shown(value: Any) -> str:
+    r"""Return a bad value as a message repeats it: as TOML has it, and not all of a long one.
+
+    Examples
+    --------
+    >>> shown("a\x1b[2Jb"), shown(True), shown(0.1)
+    ('"a\\x1b[2Jb"', 'true', '0.1')
+    """
+    if isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, float):
+        text = f"{value:g}"
+    elif isinstance(value, str):
+        # No more than can be shown is looked at.
+        text = f'"{printable(value[: LONGEST + 1])}"'
+    else:
+        try:
+            text = printable(str(value))
+        except (ValueError, RecursionError):
+            # A whole number of more digits than Python writes, tables in tables.
+            text = f"{type(value).__name__}..."
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def printable(text: str) -> str:
+    r"""Return a text with what would do something to a terminal, or cannot be seen, as escapes.
+
+    That is every character that is not printable: control characters, line ends, marks that turn
+    the direction of writing, and bytes of a path that are no text.
+
+    Examples
+    --------
+    >>> print(printable("Müller\n\x1b[31m\u202e"))
+    Müller\n\x1b[31m\u202e
+    """
+    if text.isprintable():
+        return text
+    text = path_text(text)
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def path_text(path: str | os.PathLike[str]) -> str:
+    """Return a path as text that files hold: UTF-8, whatever the locale has made of its bytes.
+
+    Bytes that are no UTF-8 stay what Python makes of them, lone surrogates: the error handler
+    ``surrogateescape`` writes them to files as they are.
+    """
+    text = os.fspath(path)
+    try:
+        return os.fsencode(text).decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # Not one of this file system, as a text of the locale C with letters beyond ASCII.
+        return text
+
+
+def path_from_text(text: str) -> str:
+    """Return the path that a text in a file means, in this locale; see `path_text`."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return os.fsdecode(text.encode("utf-8", "surrogateescape"))
+    return text
+
+
+def shell_word(path: str | os.PathLike[str]) -> str:
+    r"""Return a path as a shell takes it in a command that is shown.
+
+    Examples
+    --------
+    >>> print(shell_word("Müller's out"), shell_word("a\nb"))
+    'Müller'"'"'s out' $'a\x0ab'
+    """
+    text = path_text(path)
+    if text.isprintable():
+        return shlex.quote(text)
+    marks = {"'": "\\'", "\\": "\\\\"}
+    return (
+        "$'"
+        + "".join(
+            marks.get(c, c if c.isprintable() else "".join(f"\\x{b:02x}" for b in os.fsencode(c)))
+            for c in text
+        )
+        + "'"
+    )
+
+
+def one_line(error: BaseException | str) -> str:
+    r"""Return an error or a text as one line: printable, and no long input repeated in it.
+
+    Examples
+    --------
+    >>> one_line(ValueError("wanted one,\n got 'two'")), one_line(IndexError("no such row"))
+    ("wanted one, got 'two'", 'IndexError: no such row')
+    """
+    text = error if isinstance(error, str) else _words(error)
+    text = printable(" ".join(text.split()))
+    for pattern in _LONG:
+        text = pattern.sub(_cut, text)
+    return text
+
+
+def _cut(found: re.Match[str]) -> str:
+    return found[0].replace(found["long"], f"{found['long'][: LONGEST - 3]}...")
+
+
+def _words(error: BaseException) -> str:
+    """Return what an error says; its type too, where its words alone would be half a sentence."""
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        reason = f"{error.strerror[:1].lower()}{error.strerror[1:]}"
+        return f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
+    if isinstance(error, MemoryError):
+        return f"needs more memory than there is ({text})" if text else "needs too much memory"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, KeyError) and len(error.args) == 1:
+        return f"there is no {shown(error.args[0])}"
+    if text and isinstance(error, ValueError | TypeError | OSError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+@contextmanager
+def within(where: str) -> Iterator[None]:
+    """Begin the messages of errors that a value leads to with where the value stands.
+
+    Parameters
+    ----------
+    where : str
+        A table, key or option, as ``[pack]``; empty where it is plain.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In place of these and of what else follows from a value nobody thought of, as
+        OverflowError; others go through as they are.
+
+    Examples
+    --------
+    >>> with within("[density]"):
+    ...     raise OverflowError("too large")
+    Traceback (most recent call last):
+    ...
+    ValueError: [density]: OverflowError: too large
+    """
+    try:
+        yield
+    except _WRONG_VALUES as error:
+        raise _placed(error, where) from error
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Begin the messages of errors in reading a file with its path.
+
+    Whatever a library makes of a broken file is a ValueError; that a file is missing, or may not
+    be read, stays the OSError that it is.
+
+    Examples
+    --------
+    >>> with reading("a.json"):
+    ...     {}["points"]
+    Traceback (most recent call last):
+    ...
+    ValueError: a.json: there is no "points"
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        raise _placed(error, os.fspath(path)) from error
+
+
+def _placed(error: Exception, where: str) -> Exception:
+    """Return an error whose message begins with a place, of its own type where that is a word's."""
+    text = _words(error)
+    message = text if not where or text.startswith(f"{where}:") else f"{where}: {text}"
+    if isinstance(error, TypeError):
+        return TypeError(message)
+    try:
+        # Subclasses that are made of one text, as StructureError.
+        return type(error)(message) if isinstance(error, ValueError) else ValueError(message)
+    except TypeError:
+        return ValueError(message)
