@@ -46,8 +46,8 @@ def test_two_balls_are_a_filament():
 @pytest.mark.parametrize(
     ("kwargs", "error", "message"),
     [
-        ({"n_balls": 1}, ValueError, "n_balls: wanted a whole number >= 2, got 1"),
-        ({"n_balls": 2.5}, TypeError, "n_balls: wanted a whole number >= 2, got 2.5"),
+        ({"n_balls": 1}, ValueError, "n_balls: wanted a whole number >= 2 and .*, got 1"),
+        ({"n_balls": 2.5}, TypeError, "n_balls: wanted a whole number >= 2 and .*, got 2.5"),
         ({"n_balls": 5, "radius": -2}, ValueError, "radius: wanted a number > 0, got -2"),
         ({"n_balls": 5, "radius": np.nan}, ValueError, "radius: .* got nan"),
         (
