@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..core.messages import path_from_text
 from ..core.names import checked_file_name, name_of_file
 from ..core.runtime import stage_seed
 from ..core.tables import check_names, to_table
@@ -227,7 +228,7 @@ def render_again(
     """
     run_folder, imaging = RunFolder(out), Path(imaging)
     name = render_name(imaging, name)
-    target = run_folder.path / RENDERS / name
+    target = run_folder.path / RENDERS / path_from_text(name)
     if target.exists() and not force:
         raise FileExistsError(f"{target}: exists; give another name, or --force to replace it")
     recipe = run_folder.recipe()
