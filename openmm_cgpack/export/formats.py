@@ -447,6 +447,7 @@ def view(
     written = {}
     chosen = chosen_formats(formats, truth, None, viewers=True)
     with sharing(out, "view", whole=False, force=force) as folder:
+        folder.check(viewer.opens for viewer in chosen)
         for viewer in chosen:
             viewer.show(folder.stage, truth)
             written[viewer.kind] = out / viewer.opens
