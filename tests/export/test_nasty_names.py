@@ -157,6 +157,11 @@ def test_a_recipe_with_a_name_that_is_none(name):
         recipe_from({"name": name, "filament": [{"n_balls": 5}]})
 
 
+def test_a_path_that_is_none():
+    with pytest.raises(TypeError, match=r"number 1: pdb: wanted a path, got \"a\\x00b\""):
+        recipe_from({"molecule": [{"pdb": "a\0b"}]})
+
+
 def test_names_are_no_formulas():
     figure = blank_figure((2, 2))
     figure.text(0, 0, drawn_name("$\\frac{1} $x"))
