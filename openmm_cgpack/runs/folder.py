@@ -113,7 +113,7 @@ class RunFolder:
 
     @property
     def asked(self) -> dict[str, int]:
-        """How many instances of each species were asked for."""
+        """How many instances of each species were asked for; of abundances, what they come to."""
         return {entry["name"]: entry["asked"] for entry in self.part("species")}
 
     @property
