@@ -7,11 +7,23 @@ import mrcfile
 import numpy as np
 import pytest
 
-from openmm_cgpack import Pull, Run, SwitchedLennardJones, preset
+from openmm_cgpack import (
+    MapSettings,
+    Open,
+    Periodic,
+    Pull,
+    Run,
+    Slab,
+    SwitchedLennardJones,
+    as_packed,
+    place,
+    preset,
+    render_density,
+)
 from openmm_cgpack.cli import main
 from openmm_cgpack.core.tables import from_table
 from openmm_cgpack.imaging import Imaging
-from openmm_cgpack.io import read_mrc
+from openmm_cgpack.io import read_mrc, save_packed, write_mrc
 from openmm_cgpack.io.tilts import load_tilts
 from openmm_cgpack.models import Filament, Molecule
 from openmm_cgpack.recipe import Files, Recipe, load_recipe
@@ -205,6 +217,25 @@ def test_the_folder_reads_what_the_run_wrote(finished, tmp_path):
     assert not maps & {"instances", "semantic"}
     with pytest.raises(ValueError, match=r"density\.mrc: wanted"):
         folder.labels("density")
+
+
+@pytest.mark.parametrize(
+    ("boundary", "periodic"),
+    [
+        (Periodic(box=20.0), (True, True, True)),
+        (Slab(box=20.0), (True, True, False)),
+        (Open(), (False, False, False)),
+    ],
+)
+def test_the_density_read_back_goes_on_as_the_scene_does(tmp_path, boundary, periodic):
+    packed = as_packed(place([(Filament(n_balls=4).build(), 1)], boundary=boundary, seed=1))
+    drawn = render_density(packed, MapSettings(voxel_size=2.0, resolution=6.0))
+    assert drawn.periodic == periodic
+    write_mrc(tmp_path / "density.mrc", drawn)
+    save_packed(tmp_path / "packed.npz", packed)
+    place_of = {"origin_in_scene_nm": drawn.origin.tolist(), "voxel_size_nm": drawn.voxel_size}
+    (tmp_path / "manifest.json").write_text(json.dumps({"density": place_of}))
+    assert RunFolder(tmp_path).density().periodic == periodic
 
 
 def test_a_folder_of_no_run_is_said(tmp_path):

@@ -168,8 +168,7 @@ class AtomicStructure:
             freeze(self, self.name, membrane=(2, 3))
         if isinstance(self.contents, Mapping):
             held: dict[str, Any] = dict(self.contents)
-            held["notes"] = tuple(held.get("notes", ()))
-            set_field(self, "contents", Contents(**held))
+            set_field(self, "contents", Contents(**held | {"notes": tuple(held["notes"])}))
         if self.envelope_volume is not None:
             volume = positive(self.envelope_volume, f"{self.name}: envelope_volume")
             set_field(self, "envelope_volume", volume)
@@ -209,5 +208,5 @@ def _wide_enough(table: Any) -> np.dtype:
     held = getattr(table, "dtype", ATOM_TABLE)
     if held.names != ATOM_TABLE.names:
         return ATOM_TABLE
-    kinds = [(name, ATOM_TABLE[name], held[name]) for name in held.names]
+    kinds = [(name, ATOM_TABLE[name], held[name]) for name in ATOM_TABLE.fields or ()]
     return np.dtype([(name, max(own, it, key=lambda d: d.itemsize)) for name, own, it in kinds])

@@ -122,6 +122,10 @@ class Volume(_OnGrid):
     def __post_init__(self) -> None:
         freeze(self, "volume", np.float32, data=(None, None, None))
         self._check_grid()
+        if np.shape(self.periodic) != (3,):
+            raise ValueError(
+                f"volume: periodic: wanted true or false for x, y and z, got {self.periodic!r}"
+            )
         x, y, z = (bool(repeats) for repeats in self.periodic)
         object.__setattr__(self, "periodic", (x, y, z))
 

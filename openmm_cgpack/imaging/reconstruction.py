@@ -54,6 +54,7 @@ class Reconstruction(Settings):
         "standard deviation of the Gaussian by which they do, in cycles per pixel",
         default=0.035,
         above=0,
+        maximum=0.5,
     )
     iterations: int = setting("iterations of sirt", default=20, minimum=1)
     ctf: Literal["none", "flip"] = setting(

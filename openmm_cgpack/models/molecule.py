@@ -11,12 +11,12 @@ import numpy as np
 
 from ..core.model import BallModel
 from ..core.names import name_of_file
-from ..core.runtime import integer_seed, seed_sequence
 from ..core.settings import kind, setting
 from ..core.structure import AtomicStructure
 from ..structures import Reading, fetch_structure, library, load_structure
 from ..structures.envelope import ATOM_RADIUS, envelope_volume
 from .ball_geometry import minimal_sphere, scaled_radii
+from .clustering import kmeans
 from .structure import Balls, Structure
 
 
@@ -29,53 +29,6 @@ def number_of_balls(n_atoms: int, atoms_per_ball: float) -> int:
     (3, 3, 4)
     """
     return max(3, int(np.ceil(n_atoms / atoms_per_ball)))
-
-
-def kmeans(
-    structure: AtomicStructure,
-    k: int,
-    *,
-    n_init: int,
-    seed: int | np.random.SeedSequence,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Divide a structure's points into `k` clusters by k-means, the best of `n_init` starts.
-
-    Returns the means of the clusters' atoms, (k, 3) nm (eq. 2), by increasing x, so that starts
-    that end alike agree wholly, and the cluster of each point, (n,).
-
-    Starts are drawn by k-means++ (Arthur and Vassilvitskii 2007) and refined by Lloyd's iterations
-    with each point weighted by the atoms that it stands for. It runs on one thread, so that the
-    number of threads changes nothing: one seed gives the same clusters, bit for bit, with the same
-    versions of numpy and scikit-learn on the same kind of processor.
-    """
-    # sklearn.cluster takes a second to import.
-    from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
-
-    points, weights = structure.positions, structure.atoms.astype(np.float64)
-    distinct = len(np.unique(points, axis=0))
-    if distinct < k:
-        raise ValueError(
-            f"{structure.name}: {k} balls wanted, at least one atom or point for each, got "
-            f'{distinct}; model = "single" takes one ball for all'
-        )
-    sequence = seed_sequence(seed)
-    # No tolerance: "until the cluster center no longer changes", as in the paper.
-    means = KMeans(n_clusters=k, n_init=n_init, tol=0, random_state=integer_seed(sequence))
-    with threadpool_limits(1):
-        labels = means.fit(points, sample_weight=weights).labels_.astype(np.int64)
-    # The means once more, summed in the order of the points, whatever blocks the library used.
-    centres = _means(points, weights, labels, k)
-    order = np.lexsort(centres.T[::-1])
-    rank = np.empty(k, dtype=np.int64)
-    rank[order] = np.arange(k)
-    return centres[order], rank[labels]
-
-
-def _means(points: np.ndarray, weights: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    total = np.bincount(labels, weights, minlength=k)
-    sums = [np.bincount(labels, weights * x, minlength=k) for x in points.T]
-    return np.stack(sums, axis=1) / total[:, None]
 
 
 class Cover(Balls):

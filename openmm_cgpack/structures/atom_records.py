@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from ..core.messages import shown
 from ..core.runtime import StructureError
-from ..core.settings import shown
 from .elements import is_polymer
 
 if TYPE_CHECKING:

@@ -141,6 +141,8 @@ def test_volumes_hold_float32_and_labels_whole_numbers():
     assert labels.data.dtype == np.uint32
     with pytest.raises(ValueError, match="finite"):
         Volume(data=np.full((1, 1, 1), np.inf), voxel_size=1.0, origin=np.zeros(3))
+    with pytest.raises(ValueError, match="periodic: wanted true or false for x, y and z, got 5"):
+        Volume(data=np.zeros((1, 1, 1)), voxel_size=1.0, origin=np.zeros(3), periodic=5)
 
 
 def test_stages_draw_from_children_of_their_own():
