@@ -90,7 +90,7 @@ def write_npz(
     digests = {name: _digest(array) for name, array in arrays.items()}
     record = {"format": kind, "version": version, **header, "digests": digests}
     text = json.dumps(record).encode()
-    everything: dict[str, Any] = {"header": np.frombuffer(text, np.uint8), **arrays}
+    everything: dict[str, Any] = {_HEADER: np.frombuffer(text, np.uint8), **arrays}
     save = np.savez_compressed if compressed else np.savez
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         save(file, **everything)
@@ -120,7 +120,7 @@ def open_npz(
     path = regular_file(path)
     with said_of(path, wanted), zipfile.ZipFile(path) as file:
         arrays = _Members(file, {})
-        header = json.loads(arrays["header"].astype(np.uint8, casting="no").tobytes())
+        header = json.loads(arrays[_HEADER].astype(np.uint8, casting="no").tobytes())
         if not isinstance(header, dict):
             raise TypeError("its header is no table")
         found = (header.get("format"), header.get("version"))
@@ -162,6 +162,9 @@ _OF_CONTENT = (
 """What a file that is cut, or was written by something else, makes readers raise."""
 
 
+_HEADER = "header"
+
+
 class _Members(Mapping[str, np.ndarray]):
     """The arrays of an open archive by name; each is read when it is asked for."""
 
@@ -169,10 +172,11 @@ class _Members(Mapping[str, np.ndarray]):
         self._file, self._digests = file, digests
 
     def __iter__(self) -> Iterator[str]:
-        return (name.removesuffix(".npy") for name in self._file.namelist())
+        names = (name.removesuffix(".npy") for name in self._file.namelist())
+        return (name for name in names if name != _HEADER)
 
     def __len__(self) -> int:
-        return len(self._file.namelist())
+        return len(list(iter(self)))
 
     def __getitem__(self, name: str) -> np.ndarray:
         info = self._file.getinfo(f"{name}.npy")

@@ -168,10 +168,10 @@ def in_words(size: float) -> str:
     Examples
     --------
     >>> in_words(3e9), in_words(5e5), in_words(2e40)
-    ('2.8 GiB', '0.48 MiB', '1.8e+31 GiB')
+    ('2.79 GiB', '0.477 MiB', '1.86e+31 GiB')
     """
     unit, name = (2**30, "GiB") if size >= 2**30 else (2**20, "MiB")
-    return f"{size / unit:.2g} {name}"
+    return f"{size / unit:.3g} {name}"
 
 
 def size_lines(parts: Sequence[Part], folder: Path) -> list[str]:
