@@ -34,6 +34,6 @@ def record(full: bool, request: pytest.FixtureRequest) -> Callable[[list[dict]],
         if full:
             TABLES.mkdir(parents=True, exist_ok=True)
             name = request.node.name.removeprefix("test_")
-            (TABLES / f"{name}.md").write_text(text)
+            (TABLES / f"{name}.md").write_text(text, encoding="utf-8")
 
     return show

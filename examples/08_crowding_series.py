@@ -34,7 +34,7 @@ colours = np.vstack([[1, 1, 1], species_colours(len(names))])
 widest = packings[0].boundary.box[0]
 for panel, packed in zip(panels, packings, strict=True):
     edge = packed.boundary.box[0]
-    grid = cgp.density.box_grid((edge, edge, 0.8), voxel_size=0.4)
+    grid = cgp.density.scene_grid(packed.boundary, voxel_size=0.4, size=(edge, edge, 0.8))
     labels = cgp.render_labels(packed, grid=grid)
     semantic, instances = labels.semantic.data[0], labels.instances.data[0]
     picture = colours[semantic]

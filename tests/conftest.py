@@ -15,6 +15,20 @@ if os.environ.get("CI"):
 os.environ.setdefault("OPENMM_DEFAULT_PLATFORM", "CPU")
 
 
+@pytest.fixture
+def plain_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for libraries that take paths of ASCII letters only, as mdtraj."""
+    return tmp_path_factory.mktemp("plain")
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """Return a folder whose name has what libraries and formats trip over."""
+    folder = tmp_path / "Mü l'ler #1; x"
+    folder.mkdir()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the developers' folder of real structures and maps; users do not have it."""

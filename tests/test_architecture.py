@@ -121,6 +121,38 @@ def test_one_module_opens_input_files(path):
         assert list(opened_to_read(path)) == []
 
 
+def without_encoding(path):
+    """Yield the line of every call that opens a text file in the encoding of the locale."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute)):
+            continue
+        called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+        texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+        binary = any(re.fullmatch(r"[rwxa+]*b[rwxa+]*", str(text)) for text in texts)
+        said = any(word.arg == "encoding" for word in node.keywords) or {"utf-8", "ascii"} & set(
+            map(str, texts)
+        )
+        whole = called in ("read_text", "write_text") and isinstance(node.func, ast.Attribute)
+        opens = ast.unparse(node.func) == "open" or (
+            called == "open" and any(re.fullmatch("[rwxa][+]?", str(text)) for text in texts)
+        )
+        if (whole or opens) and not (said or binary):
+            yield node.lineno
+
+
+SHIPPED = [
+    path
+    for folder in ("openmm_cgpack", "tools", "examples", "benchmarks", "docs")
+    for path in sorted((REPOSITORY / folder).rglob("*.py"))
+    if "gallery" not in path.parts and "_build" not in path.parts
+]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_text_files_are_opened_with_their_encoding(path):
+    assert list(without_encoding(path)) == []
+
+
 def test_importing_the_package_loads_nothing_heavy():
     code = "import sys, openmm_cgpack; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run(

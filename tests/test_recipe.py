@@ -336,27 +336,34 @@ def test_a_run_does_not_overwrite_unasked(tmp_path):
     for force in (False, True):
         with pytest.raises(FileExistsError, match="no folder that a run wrote"):
             run(small(), out, force=force)
-    (out / MANIFEST).write_text("{}")
-    with pytest.raises(FileExistsError, match="--force"):
+    # Another program has a manifest.json, too.
+    (out / MANIFEST).write_text('{"format": "webpack"}')
+    with pytest.raises(FileExistsError, match="no folder that a run wrote"):
+        run(small(), out, force=True)
+    (out / MANIFEST).write_text('{"format": "openmm_cgpack run"}')
+    with pytest.raises(FileExistsError, match="--force to replace it"):
         run(small(), out)
-    assert (out / "thesis.txt").exists()
+    with pytest.raises(FileExistsError, match=r"thesis\.txt: is not the run's"):
+        run(small(), out, force=True)
+    assert (out / "thesis.txt").read_text() == "years of work"
 
 
 def test_force_keeps_the_old_folder_until_the_new_one_is_whole(tmp_path):
     out, inside = tmp_path / "out", tmp_path / "work"
     out.mkdir()
     inside.mkdir()
-    (out / MANIFEST).write_text("old")
+    old, new = ({"format": "openmm_cgpack run", "name": name} for name in ("old", "new"))
+    (out / MANIFEST).write_text(json.dumps(old))
 
     def write(error=None):
         with whole_folder(out, force=True, inside=inside) as folder:
-            (folder / MANIFEST).write_text("new")
+            (folder / MANIFEST).write_text(json.dumps(new))
             if error is not None:
                 raise error
 
     with pytest.raises(KeyboardInterrupt):
         write(KeyboardInterrupt())
-    assert (out / MANIFEST).read_text() == "old"
+    assert json.loads((out / MANIFEST).read_text()) == old
     write()
-    assert (out / MANIFEST).read_text() == "new"
+    assert json.loads((out / MANIFEST).read_text()) == new
     assert sorted(tmp_path.iterdir()) == [out, inside]

@@ -21,6 +21,9 @@ from openmm_cgpack.runs import resume, run, simulate
 from openmm_cgpack.runs.folder import BEST, CHECKPOINT, RECIPE, SCENE
 from openmm_cgpack.runs.work import work_folder
 
+LOCALE_C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""Variables of a locale without any letter beyond ASCII, which Python is to take as it is."""
+
 COMMAND = [sys.executable, "-c", "from openmm_cgpack.cli import main; raise SystemExit(main())"]
 
 TEXT = """
@@ -350,7 +353,7 @@ def test_killed_at_any_moment(tmp_path, platform):
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
 @pytest.mark.parametrize("platform", ["Reference", "CPU"])
 def test_a_dense_run_killed_in_every_stage(tmp_path, platform):
-    """SIGKILL when nothing, and when some of the packing is kept."""
+    """SIGKILL when nothing, and when some of the packing is kept; resumed in another locale."""
     recipe, out = write_dense(tmp_path, platform=platform), tmp_path / "out"
     run(recipe, tmp_path / "whole")
     for stages in range(2):
@@ -366,7 +369,8 @@ def test_a_dense_run_killed_in_every_stage(tmp_path, platform):
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert not out.exists()
-    subprocess.run([*COMMAND, "simulate", "--resume", out], check=True, capture_output=True)
+    resumed = [*COMMAND, "simulate", "--resume", out]
+    subprocess.run(resumed, check=True, capture_output=True, env=os.environ | LOCALE_C)
     assert content(out) == content(tmp_path / "whole")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "recipe.toml", "whole"]
 

@@ -11,12 +11,15 @@ import numpy as np
 
 from ..core.palette import BLUE, INK, PALE, RED
 from ..draw.style import TITLE, blank_figure, drawn_name, dress_axes, save_figure
-from ..io.files import atomic_path
+from ..io.files import write_text
 from .audits import Audit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+FILES = ("audit.txt", "audit.json", "audit.png")
+"""What `write_audit` writes."""
 
 _ROWS = 30
 
@@ -43,6 +46,8 @@ def plot_audit(audit: Audit) -> Figure:
 def write_audit(folder: str | os.PathLike[str], audit: Audit) -> tuple[Path, Path, Path]:
     """Write an audit as ``audit.txt``, ``audit.json`` and ``audit.png`` into a folder that exists.
 
+    Files of these names are replaced; the command asks for ``--force`` where they are not its own.
+
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
@@ -52,16 +57,11 @@ def write_audit(folder: str | os.PathLike[str], audit: Audit) -> tuple[Path, Pat
     ...     [path.name for path in write_audit(folder, found)]
     ['audit.txt', 'audit.json', 'audit.png']
     """
-    folder = Path(folder)
-    texts = {
-        "audit.txt": f"{audit}\n",
-        "audit.json": json.dumps(audit.to_dict(), indent=1, allow_nan=False) + "\n",
-    }
-    for name, text in texts.items():
-        with atomic_path(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    save_figure(folder / "audit.png", plot_audit(audit), dpi=120)
-    return folder / "audit.txt", folder / "audit.json", folder / "audit.png"
+    text, table, picture = (Path(folder) / name for name in FILES)
+    write_text(text, f"{audit}\n")
+    write_text(table, json.dumps(audit.to_dict(), indent=1, allow_nan=False) + "\n")
+    save_figure(picture, plot_audit(audit), dpi=120)
+    return text, table, picture
 
 
 def _head(figure: Figure, audit: Audit) -> None:

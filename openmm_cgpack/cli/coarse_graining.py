@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..io.files import refuse_inputs
 from ..models import Cover, Molecule
 from ..structures import Reading
 from .console import say
@@ -36,6 +37,8 @@ def _coarse_grain(options: argparse.Namespace) -> None:
     from ..models import coarse_grain
     from ..structures import library
 
+    if options.out is not None:
+        refuse_inputs(options.out, [options.file])
     if options.out is not None and os.path.lexists(options.out) and not options.force:
         raise FileExistsError(f"{options.out}: exists; give another file, or --force to replace it")
     if options.seed < 0:

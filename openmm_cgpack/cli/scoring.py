@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import math
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.names import plain_name
 from ..core.tables import to_table
-from ..core.volume import LabelVolume, Volume
+from ..core.volume import Grid
 from ..evaluation import MatchingRule, PaperRule
-from ..io.volumes import mask_file, read_labels, read_volume
+from ..io.files import refuse_inputs, write_text
+from ..io.inputs import read_json
+from ..io.volumes import mask_file, read_grid, read_labels
 from ..runs.folder import INSTANCES, MANIFEST, SEMANTIC, RunFolder
 from .console import say
 from .options import add_settings, from_options
@@ -22,6 +27,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..evaluation import PickScores, SegmentationScores
+
+
+_MARK = "openmm_cgpack_sha256"
+"""Key of the scores' digest: what has it, and agrees, is ours to replace."""
 
 
 def add(commands: Any) -> None:
@@ -57,13 +66,14 @@ def add(commands: Any) -> None:
     labels.set_defaults(action=_score_labels)
     for parser in (picks, labels):
         parser.add_argument("--json", metavar="FILE", help="write the scores there too")
+        parser.add_argument("--force", action="store_true", help="replace FILE where it exists")
 
 
 def _score_picks(options: argparse.Namespace) -> None:
     from ..evaluation import match_picks, select_particles, weighted_f
     from ..io import read_picks, read_truth
 
-    _check_folder(options.json)
+    _check_json(options, options.picks, options.tomogram, options.labels)
     run = _run_of(options.truth)
     whole = run is not None and Path(options.truth).is_dir()
     one: dict[str, Any] = {"tomogram": options.tomogram_name, "own_names": _names_of(run)}
@@ -71,9 +81,9 @@ def _score_picks(options: argparse.Namespace) -> None:
     truth = select_particles(particles, without=options.without)
     grid = None if run is None else run.grid
     if options.tomogram is not None:
-        held = read_volume(options.tomogram)
-        size = _voxel_size(run, options.tomogram, held)
-        grid = dataclasses.replace(held.grid, voxel_size=size)
+        grid = read_grid(options.tomogram)
+        size = _voxel_size(run, options.tomogram, grid)
+        grid = dataclasses.replace(grid, voxel_size=size)
     picks = read_picks(options.picks, grid=grid, **one)
     if options.best is not None:
         if options.best < 0:
@@ -88,7 +98,7 @@ def _score_picks(options: argparse.Namespace) -> None:
             raise ValueError("--labels: wanted instance masks")
         path = options.labels or mask_file(run.path, INSTANCES)  # type: ignore[union-attr]
         masks = read_labels(path)
-        masks = dataclasses.replace(masks, voxel_size=_voxel_size(run, path, masks))
+        masks = dataclasses.replace(masks, voxel_size=_voxel_size(run, path, masks.grid))
     scores = match_picks(picks, truth, rule, labels=masks)
     say(scores.table())
     say(
@@ -104,14 +114,16 @@ def _score_picks(options: argparse.Namespace) -> None:
 def _score_labels(options: argparse.Namespace) -> None:
     from ..evaluation import score_labels
 
-    _check_folder(options.json)
+    _check_json(options, options.labels)
     names = None if options.names is None else options.names.split(",")
     path = Path(options.truth)
     if (path / MANIFEST).exists():
         run = RunFolder(path)
         path = run.file(f"{SEMANTIC}.mrc")
         names = run.species if names is None else names
-    scores = score_labels(read_labels(options.labels), read_labels(path), names=names)
+    true = read_labels(path)
+    predicted = read_labels(options.labels, shape=true.data.shape)
+    scores = score_labels(predicted, true, names=names)
     say(scores.table())
     _write_json(options.json, _labels_record(scores))
 
@@ -124,20 +136,19 @@ def _run_of(truth: str) -> RunFolder | None:
 
 def _names_of(run: RunFolder | None) -> tuple[str, ...]:
     """Return the names that a run's tomogram goes by in lists: its folder's, and as exported."""
-    from ..export.truth import plain_name
-
     name = "" if run is None else run.path.resolve().name
-    return (name, plain_name(name)) if name.strip("_- ") else ()
+    exported = any(character.isalnum() for character in name)
+    return (name, plain_name(name)) if exported else ()
 
 
-def _voxel_size(run: RunFolder | None, path: str | Path, volume: Volume | LabelVolume) -> float:
+def _voxel_size(run: RunFolder | None, path: str | Path, held: Grid) -> float:
     """Return the voxel size of a volume: the run's where it has the run's shape."""
     grid = None if run is None else run.grid
-    if run is None or grid is None or volume.data.shape != grid.shape:
-        return volume.voxel_size
-    if abs(volume.voxel_size - grid.voxel_size) > 1e-3 * grid.voxel_size:
+    if run is None or grid is None or held.shape != grid.shape:
+        return held.voxel_size
+    if abs(held.voxel_size - grid.voxel_size) > 1e-3 * grid.voxel_size:
         warnings.warn(
-            f"{path}: voxels of {volume.voxel_size:g} nm, and the shape of {run.path}: the run's "
+            f"{path}: voxels of {held.voxel_size:g} nm, and the shape of {run.path}: the run's "
             f"{grid.voxel_size:g} nm are taken",
             stacklevel=2,
         )
@@ -179,20 +190,47 @@ def _labels_record(scores: SegmentationScores) -> dict[str, Any]:
     }
 
 
-def _check_folder(path: str | None) -> None:
-    """Say that a file cannot be written before anything is worked out for it."""
-    if path is not None and not Path(path).resolve().parent.is_dir():
-        raise FileNotFoundError(f"--json {path}: there is no folder {Path(path).resolve().parent}")
+def _check_json(options: argparse.Namespace, *inputs: str | None) -> None:
+    """Say that a file is not to be written before anything is worked out for it.
+
+    None of the inputs is, and no file that a run wrote into its folder.
+    """
+    if options.json is None:
+        return
+    path = Path(options.json)
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"--json {path}: there is no folder {path.absolute().parent}")
+    run = _run_of(options.truth)
+    of_run = [] if run is None else [run.path / name for name in run.manifest.get("files", {})]
+    refuse_inputs(path, [options.truth, *of_run, *filter(None, inputs)])
+    if os.path.lexists(path) and not (options.force or _is_ours(path)):
+        raise FileExistsError(
+            f"--json {path}: exists, and is not as a score wrote it; give another file, or --force "
+            "to replace it"
+        )
 
 
 def _write_json(path: str | None, record: dict[str, Any]) -> None:
     if path is None:
         return
-    from ..io.files import atomic_path
+    record = _without_nan(record)
+    record[_MARK] = _digest(record)
+    write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
 
-    with atomic_path(path) as temporary:
-        text = json.dumps(_without_nan(record), indent=1, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+
+def _is_ours(path: Path) -> bool:
+    """Return whether a file holds scores as they were written, and nobody has changed them."""
+    if path.is_symlink():
+        return False
+    try:
+        held = read_json(path, wanted="scores")
+    except (OSError, ValueError):
+        return False
+    return held.pop(_MARK, None) == _digest(held)
+
+
+def _digest(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _without_nan(value: Any) -> Any:

@@ -117,7 +117,8 @@ def plain_name(name: str) -> str:
     """Return a name as any other program and file system takes it, of letters, digits and dashes.
 
     All else but a dot or a plus becomes a dash: copick refuses blanks and underscores, paths and
-    shells have signs of their own.
+    shells have signs of their own. A letter that no file can have in this locale becomes its
+    number, as ``u65e5``.
 
     Raises
     ------
@@ -127,23 +128,25 @@ def plain_name(name: str) -> str:
     Examples
     --------
     >>> plain_name("70S ribosome_1"), plain_name("CON"), plain_name("-.a;b")
-    ('70S-ribosome-1', 'CON-', 'a-b')
+    ('70S-ribosome-1', 'x-CON', 'a-b')
     """
-    letters = (c if _is_plain(c) else "-" for c in unicodedata.normalize("NFC", name))
-    plain = "".join(letters).strip("-.")
+    plain = "".join(map(_plain, unicodedata.normalize("NFC", name))).strip("-.")
     plain = plain.encode()[:_LONGEST_FILE_NAME].decode(errors="ignore").strip("-.")
     if not any(character.isalnum() for character in plain):
         raise ValueError(f"name: wanted one with letters or digits, got {shown(name)}")
-    return f"{plain}-" if _RESERVED.fullmatch(plain) else plain
+    return f"x-{plain}" if _RESERVED.fullmatch(plain) else plain
 
 
-def _is_plain(character: str) -> bool:
+def _plain(character: str) -> str:
     # Marks belong to the letters before them.
-    return (
-        character.isalnum()
-        or character in _PLAIN_MARKS
-        or unicodedata.category(character).startswith("M")
-    )
+    letter = character.isalnum() or unicodedata.category(character).startswith("M")
+    if not (letter or character in _PLAIN_MARKS):
+        return "-"
+    try:
+        os.fsencode(character)
+    except UnicodeEncodeError:
+        return f"u{ord(character):x}"
+    return character
 
 
 def unique_names(names: Iterable[str], *, taken: Iterable[str] = ()) -> dict[str, str]:

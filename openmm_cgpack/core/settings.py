@@ -365,7 +365,8 @@ def _converted(value: Any, hint: Any) -> Any:
     if origin is tuple:
         return _converted_tuple(value, get_args(hint))
     if hint is Path and isinstance(value, str | Path):
-        return Path(value)
+        # No file system has a null character in a name.
+        return _NOT_OF_TYPE if "\0" in str(value) else Path(value)
     is_bool = isinstance(value, bool)
     if hint is float and isinstance(value, numbers.Real) and not is_bool:
         return _float(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,10 @@ from .truth import GroundTruth
 
 PLACED = "originIndex 0,0,0 region all step 1"
 """Files with an origin of 0 are put there, whatever has been chosen before."""
+
+
+_WORD = re.compile(r"[\w./-]+")
+"""What a file's name may be without quotation marks."""
 
 
 @kind("chimerax")
@@ -54,7 +59,10 @@ class ChimeraX(Format):
 
 def _map(truth: GroundTruth, name: str, number: int) -> list[str]:
     data = truth.maps[name].data
-    lines = [f"open {_quoted(f'{name}.mrc')} id {number}", f"volume #{number} {PLACED}"]
+    file = f"{name}.mrc"
+    if not _WORD.fullmatch(file):
+        file = _quoted(file)
+    lines = [f"open {file} id {number}", f"volume #{number} {PLACED}"]
     if name == "density":
         inside = data[truth.semantic.data > 0]
         level = float(inside.mean() if inside.size else data.max()) / 2

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..core.messages import path_from_text, path_text
 from ..core.names import checked_file_name, checked_name
 from ..core.settings import Settings, kind_named, setting
 from ..core.tilts import TiltSeries
@@ -253,7 +254,7 @@ def export_run(
     identity = truth.digest
     if settings.render is not None:
         tomogram = run.file(run.name_in(settings.render, TOMOGRAM))
-        key = tomogram.relative_to(run.path).with_suffix("").as_posix()
+        key = path_text(tomogram.relative_to(run.path).with_suffix("").as_posix())
         truth = dataclasses.replace(truth, tomogram_name=key)
     tilts = run.tilts(settings.render)
     return _export(
@@ -446,6 +447,7 @@ def view(
     written = {}
     chosen = chosen_formats(formats, truth, None, viewers=True)
     with sharing(out, "view", whole=False, force=force) as folder:
+        folder.check(viewer.opens for viewer in chosen)
         for viewer in chosen:
             viewer.show(folder.stage, truth)
             written[viewer.kind] = out / viewer.opens
@@ -462,7 +464,7 @@ def maps_in_order(truth: GroundTruth) -> list[str]:
 def write_volumes(folder: Path, truth: GroundTruth) -> None:
     """Write the maps, masks and particles under the names that they have in a run's folder."""
     for name, volume in truth.maps.items():
-        path = folder / f"{name}.mrc"
+        path = folder / path_from_text(f"{name}.mrc")
         path.parent.mkdir(parents=True, exist_ok=True)
         write_mrc(path, volume)
     for name, mask in ((INSTANCES, truth.instances), (SEMANTIC, truth.semantic)):

@@ -11,7 +11,7 @@ import tempfile
 import tomllib
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,20 @@ MOST_TOML = 2**24
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`, of the same suffix, that becomes `path` at the end.
 
-    Nothing of it survives an error. A name in it may have letters that the locale does not know.
+    Nothing of it survives an error. A file that is there is replaced, and so is a link: what it
+    points to, and what a hard link shares, stays as it is. A name in it may have letters that the
+    locale does not know.
     """
     path = Path(path_from_text(os.fspath(path)))
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder; wanted the name of a file")
     # A name as long as the file system takes has room for no more.
     prefix = f".{path.stem[:_STEM]}-"
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix[:_STEM])
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix[:_STEM])
+    except OSError as error:
+        # Not of the temporary file, of which nobody has heard.
+        raise type(error)(error.errno, error.strerror, str(path)) from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -52,25 +60,55 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def refuse_inputs(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise ValueError where a file to write is one that is read, by whatever name or link."""
+    for given in inputs:
+        if os.path.exists(path) and os.path.exists(given) and os.path.samefile(path, given):
+            raise ValueError(f"{path}: is the input {given}; give another file")
+
+
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_folder(
+    path: str | os.PathLike[str], *, foreign: Callable[[Path], Iterable[Path]] = Path.iterdir
+) -> Iterator[Path]:
     """Yield a new folder beside `path` that becomes `path`, in place of one there, at the end.
 
-    Nothing of it survives an error, and the folder that was there stays.
+    Nothing of it survives an error, and the folder that was there stays. It stays, too, where
+    `foreign` finds something in it that is not to be replaced; by default anything.
     """
     path = Path(path)
+    if path.is_symlink():
+        raise FileExistsError(f"{path}: is a link; nothing is written through it")
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(f"{path}: exists, and is no folder")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path.parent}: no such folder")
+    _refuse_foreign(path, foreign)
     beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.partial-"))
     temporary = beside / path.name
     temporary.mkdir()
     try:
         yield temporary
+        _refuse_foreign(path, foreign)
         if path.exists():
             path.rename(beside / f"{path.name}.old")
         temporary.rename(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _refuse_foreign(path: Path, foreign: Callable[[Path], Iterable[Path]]) -> None:
+    for held in foreign(path) if path.exists() else ():
+        raise FileExistsError(
+            f"{held}: was not written there by what would replace {path}, or was changed since; "
+            "move it away"
+        )
 
 
 def write_npz(

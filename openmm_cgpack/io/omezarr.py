@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def write_ome_zarr(
     Parameters
     ----------
     path : path-like
-        The folder to make, ``.zarr``; one that this function made is replaced.
+        The folder to make, ``.zarr``; one that holds nothing but a Zarr's files is replaced.
     volume : Volume or LabelVolume
         Written as ``<f4``, or as ``<u2`` or ``<u4`` as it is.
     levels : int, optional
@@ -60,6 +61,8 @@ def write_ome_zarr(
     ------
     ValueError
         Labels are above what `dtype` holds.
+    FileExistsError
+        `path` is a link, or a folder that holds other files.
     """
     path = Path(path)
     labels = isinstance(volume, LabelVolume)
@@ -77,7 +80,7 @@ def write_ome_zarr(
         pyramid.append(pyramid[-1][::2, ::2, ::2] if labels else halved(pyramid[-1]))
     size = round(volume.voxel_size * ANGSTROM_PER_NM, 9)
     datasets = []
-    with atomic_folder(path) as folder:
+    with atomic_folder(path, foreign=_no_zarr) as folder:
         for level, array in enumerate(pyramid):
             transforms: list[dict[str, Any]] = [{"type": "scale", "scale": [size * 2**level] * 3}]
             if level and not labels:
@@ -122,6 +125,15 @@ def halved(data: np.ndarray) -> np.ndarray:
         data = np.concatenate([means, data[2 * pairs :]]).astype(np.float32, copy=False)
         data = np.moveaxis(data, 0, axis)
     return data
+
+
+def _no_zarr(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder that are not those of a Zarr of version 2."""
+    zarr = (folder / ".zgroup").is_file()
+    for path in sorted(folder.rglob("*")):
+        named = path.name in (".zgroup", ".zattrs", ".zarray") or path.name.isdigit()
+        if path.is_symlink() or (not path.is_dir() and not (zarr and named)):
+            yield path
 
 
 def _worthwhile(data: np.ndarray) -> bool:

@@ -97,14 +97,14 @@ class SharedFolder:
         """Return whether all writers share a file, which each writes with what the others said."""
         return any(fnmatch(name, pattern) for pattern in self._merged)
 
-    def check(self) -> None:
+    def check(self, names: Iterable[str] | None = None) -> None:
         """Raise FileExistsError where what is in `stage` needs the place of what is not ours.
 
-        With `force` the files and Zarrs of those names are replaced, but never a folder, and
-        nothing is written through a link to a folder.
+        Names that will be written may be given before they are. With `force` the files and Zarrs of
+        those names are replaced, but never a folder, and nothing is written through a link.
         """
         taken = []
-        for name, path in self._staged():
+        for name, path in self._staged() if names is None else self._places(names):
             _refuse_detour(self.path, path.parent)
             if path.is_dir() and not path.is_symlink() and not _is_zarr(path):
                 raise FileExistsError(f"{path}: is a folder where a file is to be written")
@@ -159,8 +159,12 @@ class SharedFolder:
         )
 
     def _staged(self) -> Iterator[tuple[str, Path]]:
-        for path in things(self._root):
-            name = path.relative_to(self._root).as_posix()
+        yield from self._places(
+            path.relative_to(self._root).as_posix() for path in things(self._root)
+        )
+
+    def _places(self, names: Iterable[str]) -> Iterator[tuple[str, Path]]:
+        for name in names:
             yield name, self.path / name
 
     def _ours(self, name: str, path: Path) -> bool:
@@ -250,7 +254,7 @@ def sharing(
     with locked(path / HOME / _LOCK, wait=True):
         try:
             shutil.rmtree(path / HOME / _NEW, ignore_errors=True)
-            records = list(_records(path / HOME))
+            records = list(records_of(path))
             old = next((record for record in records if record.writer == writer), None)
             others = [record for record in records if record is not old]
             if old is not None and old.identity != identity and not force:
@@ -332,18 +336,9 @@ def digest(path: Path) -> str:
     return every.hexdigest()
 
 
-def recorded(folder: Path) -> dict[Path, set[str]]:
-    """Return the digests of all that records list, in a folder and those in it, by path."""
-    listed: dict[Path, set[str]] = {}
-    for home in folder.rglob(HOME):
-        for record in _records(home):
-            for name, digests in record.files.items():
-                listed.setdefault(home.parent / name, set()).update(digests)
-    return listed
-
-
-def _records(home: Path) -> Iterator[Record]:
-    for path in sorted(home.glob("*.json")):
+def records_of(folder: Path) -> Iterator[Record]:
+    """Yield what writers have put into a folder; ValueError where a record cannot be read."""
+    for path in sorted((folder / HOME).glob("*.json")):
         table = read_json(path, wanted=_WANTED)
         try:
             if table.pop("format") != _FORMAT:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core import Grid, LabelVolume, PackedScene, ParticleTable, Scene, TiltSeries, Volume
 from ..core.arrays import frozen, positive
+from ..core.messages import path_from_text, path_text
 from ..core.names import checked_map_name
 from ..io import read_mrc, read_particles
 from ..io.files import said_of
@@ -205,7 +206,7 @@ class RunFolder:
         maps = {}
         shape = self.labels(INSTANCES).data.shape
         for path in files:
-            name = path.relative_to(self.path).with_suffix("").as_posix()
+            name = path_text(path.relative_to(self.path).with_suffix("").as_posix())
             if name in (INSTANCES, SEMANTIC):
                 continue
             try:
@@ -230,7 +231,7 @@ class RunFolder:
 
     def name_in(self, render: str | None, name: str) -> str:
         """Return the path of a file of the run or of a render, from the folder on."""
-        return name if render is None else f"{RENDERS}/{render}/{name}"
+        return name if render is None else path_from_text(f"{RENDERS}/{render}/{name}")
 
     def _placed(self, volume: Volume) -> Volume:
         return Volume(data=volume.data, voxel_size=self.voxel_size, origin=self.origin)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -20,6 +19,7 @@ from ..core.runtime import STAGES, stage_seed
 from ..core.tables import to_table
 from ..density import map_notes, scene_mass
 from ..imaging import Imaging, Rendered
+from ..io.shared_folders import digest
 from ..io.volumes import fits_mrc
 from ..recipe import Recipe
 from .folder import INSTANCES, MANIFEST
@@ -120,7 +120,7 @@ def file_list(folder: Path) -> dict[str, dict[str, Any]]:
     return {
         path.relative_to(folder).as_posix(): {
             "bytes": path.stat().st_size,
-            "sha256": _sha256(path),
+            "sha256": digest(path),
         }
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != MANIFEST
@@ -215,8 +215,3 @@ def _peak_memory() -> float | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

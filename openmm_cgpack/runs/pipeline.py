@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core import BallModel, PackedScene, ParticleTable, Scene, Volume
+from ..core.messages import within
 from ..core.runtime import stage_seed
 from ..density import Labels, particle_table, render_density, render_labels
 from ..imaging import Rendered, render
@@ -66,10 +67,11 @@ def _models(made: Simulated) -> None:
         return
     recipe = made.recipe
     seeds = made.seed("models").spawn(len(recipe.structures))
-    made.models = [
-        (entry.covered(recipe.pack.cover).build(seed=seed), entry.count)
-        for entry, seed in zip(recipe.structures, seeds, strict=True)
-    ]
+    made.models = []
+    for entry, seed in zip(recipe.structures, seeds, strict=True):
+        with within(f"[[{entry.kind}]] {entry.label}"):
+            model = entry.covered(recipe.pack.cover).build(seed=seed)
+        made.models.append((model, entry.count))
 
 
 def _placement(made: Simulated) -> None:
@@ -139,6 +141,15 @@ STAGES: dict[str, Callable[[Simulated], None]] = {
     "tomogram": _tomogram,
 }
 """The stages by name, in their order."""
+
+_TABLES = {
+    "placement": "[start]",
+    "packing": "[pack]",
+    "density": "[density]",
+    "labels": "[density]",
+    "tomogram": "[imaging]",
+}
+"""The table of the recipe that a stage's errors are about; structures have one each."""
 
 IMAGED = ("poses", "density", "labels", "tomogram")
 """Those that follow the packing."""
@@ -269,7 +280,7 @@ def simulate_series(
 
 def _run(made: Simulated, names: Iterable[str], hook: Hook | None) -> None:
     for name in names:
-        with timed(made.seconds, name):
+        with timed(made.seconds, name), within(_TABLES.get(name, "")):
             STAGES[name](made)
         if hook is not None:
             hook(name, made)

@@ -6,14 +6,17 @@ import dataclasses
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..core.messages import path_from_text
 from ..core.names import checked_file_name, name_of_file
 from ..core.runtime import stage_seed
 from ..core.tables import check_names, to_table
 from ..imaging import Imaging, render
-from ..io.files import atomic_folder, atomic_path, read_toml, said_of, toml_text
+from ..io.files import atomic_folder, read_toml, said_of, toml_text, write_text
+from ..io.shared_folders import HOME, locked
 from ..packing.protocols import Watch
 from ..recipe import Recipe, dump_recipe, load_recipe, recipe_from
 from .folder import IMAGING, MANIFEST, RECIPE, RENDERS, RunFolder, read_manifest
@@ -27,7 +30,16 @@ from .manifest import (
 from .outputs import write_outputs, write_rendered
 from .pipeline import Hook, Simulated, simulate, simulate_series, timed
 from .size import check_size, check_stage, map_size
-from .work import begun, check_free, forget, load_unfinished, was_moved, whole_folder
+from .work import (
+    begun,
+    check_free,
+    foreign_files,
+    forget,
+    load_unfinished,
+    place_of,
+    was_moved,
+    whole_folder,
+)
 
 LATER = ("name", "density", "imaging", "files")
 """Tables of a recipe that follow the packing: a run goes on from its packing with others."""
@@ -90,7 +102,7 @@ def run(
     ...     manifest = run("crowded.toml", f"scenes/{index}", index=index)
     ...     print(manifest["packing"])
     """
-    out = Path(out).resolve()
+    out = place_of(out)
     check_free(out, force=force)
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
@@ -135,7 +147,7 @@ def resume(
     PackingError
         The packing failed.
     """
-    out = Path(out).resolve()
+    out = place_of(out)
     kept = load_unfinished(out)
     if was_moved(out):
         # The process was killed after its last act but one.
@@ -222,7 +234,8 @@ def render_again(
         Name of the render; by default that of the file.
     force : bool, optional
         Whether a render of the same name is replaced, and one that takes more memory or disk than
-        there is begun all the same, with a warning.
+        there is begun all the same, with a warning; files in it that the manifest does not list,
+        or that were changed, forbid it.
     progress : bool, optional
         Whether to show progress bars on standard error.
 
@@ -235,38 +248,41 @@ def render_again(
     """
     run_folder, imaging = RunFolder(out), Path(imaging)
     name = render_name(imaging, name)
-    target = run_folder.path / RENDERS / name
-    if target.exists() and not force:
+    target = run_folder.path / RENDERS / path_from_text(name)
+    if os.path.lexists(target) and not force:
         raise FileExistsError(f"{target}: exists; give another name, or --force to replace it")
+    if target.parent.is_symlink():
+        raise FileExistsError(f"{target.parent}: is a link; nothing is written through it")
     recipe = run_folder.recipe()
     wanted, seed = load_imaging(imaging, recipe)
     if run_folder.grid is not None:
         again = dataclasses.replace(recipe, imaging=wanted)
         check_size(map_size(again, run_folder.grid.shape), target, force=force)
     start = time.perf_counter()
-    rendered = render(
-        run_folder.density(),
-        wanted,
-        seed=stage_seed(seed, "noise", recipe.index),
-        progress=progress,
-    )
     target.parent.mkdir(exist_ok=True)
-    with atomic_folder(target) as folder:
+    foreign = partial(foreign_files, run_folder.path)
+    with atomic_folder(target, foreign=foreign) as folder:
+        rendered = render(
+            run_folder.density(),
+            wanted,
+            seed=stage_seed(seed, "noise", recipe.index),
+            progress=progress,
+        )
         write_rendered(folder, rendered)
-        text = toml_text({"seed": seed, "imaging": to_table(wanted)})
-        (folder / IMAGING).write_text(text, encoding="utf-8")
+        write_text(folder / IMAGING, toml_text({"seed": seed, "imaging": to_table(wanted)}))
     record = {
         "seed": seed,
         "tomogram": describe_tomogram(wanted, rendered),
         "seconds": time.perf_counter() - start,
         "files": file_list(target),
     }
-    # Read anew: another render may have been written meanwhile.
-    manifest = read_manifest(run_folder.path)
-    with said_of(run_folder.path / MANIFEST, "the manifest of a run"):
-        manifest.setdefault(RENDERS, {})[name] = record
-    with atomic_path(run_folder.path / MANIFEST) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=1, allow_nan=False) + "\n", "utf-8")
+    with locked(run_folder.path / HOME / "lock", wait=True):
+        # Read anew: another render may have been written meanwhile.
+        manifest = read_manifest(run_folder.path)
+        with said_of(run_folder.path / MANIFEST, "the manifest of a run"):
+            manifest.setdefault(RENDERS, {})[name] = record
+        text = json.dumps(manifest, indent=1, allow_nan=False)
+        write_text(run_folder.path / MANIFEST, text + "\n")
     return record
 
 

@@ -79,8 +79,8 @@ def test_wavelength_of_codata():
 
 
 def test_exposure_filter_of_torch_fourier_filter():
-    torch = pytest.importorskip("torch")
     outside = pytest.importorskip("torch_fourier_filter.dose_weight")
+    torch = pytest.importorskip("torch")
     # They weigh each of a stack against all of it.
     ones, doses = torch.ones((2, 96, 65), dtype=torch.complex64), torch.tensor([30.0, 60.0])
     theirs = outside.dose_weight_2d(ones, (96, 128), 2.5, doses, voltage=300.0).real.numpy()
@@ -101,9 +101,9 @@ def test_counts_are_scipys_poisson(mean):
 
 def test_projection_of_torch_fourier_slice(dots):
     """Central slices of the Fourier transform against sums along lines."""
-    torch = pytest.importorskip("torch")
     outside = pytest.importorskip("torch_fourier_slice")
     matrices = pytest.importorskip("torch_affine_utils.transforms_3d")
+    torch = pytest.importorskip("torch")
     few = TILTS[::5]
     turns = matrices.Ry(torch.tensor(np.rad2deg(-few)), zyx=True)[:, :3, :3].float()
     theirs = outside.project_3d_to_2d(torch.tensor(dots), turns, zyx_matrices=True).numpy()
@@ -140,7 +140,6 @@ def test_projection_and_back_projection_of_scikit_image(dots):
 
 
 def test_tomogram_of_torch_tomogram_from_the_exported_geometry(dots, tmp_path):
-    pytest.importorskip("torch")
     outside = pytest.importorskip("torch_tomogram")
     rng = np.random.default_rng(1)
     shifts = rng.uniform(-2, 2, (len(TILTS), 2))

@@ -9,29 +9,29 @@ from openmm_cgpack.core import History, Open, PackedScene, Periodic
 from openmm_cgpack.io import from_mdtraj, to_mdtraj, write_trajectory
 
 
-def test_mdtraj_reads_what_we_write(tmp_path):
+def test_mdtraj_reads_what_we_write(plain_path):
     frames = np.random.default_rng(1).normal(size=(3, 7, 3))
-    write_trajectory(tmp_path / "a.dcd", frames, origin=(0, 1, 5))
-    with mdtraj.formats.DCDTrajectoryFile(str(tmp_path / "a.dcd")) as file:
+    write_trajectory(plain_path / "a.dcd", frames, origin=(0, 1, 5))
+    with mdtraj.formats.DCDTrajectoryFile(str(plain_path / "a.dcd")) as file:
         read, lengths, _ = file.read()
     np.testing.assert_allclose(read, 10 * (frames - [0, 1, 5]), atol=1e-5)
     assert lengths is None
 
 
-def test_bytes_are_those_of_mdtraj_but_for_its_titles(tmp_path):
+def test_bytes_are_those_of_mdtraj_but_for_its_titles(plain_path):
     """Its titles hold the time of writing, followed by bytes that nobody set."""
     frames = np.random.default_rng(1).normal(size=(3, 7, 3)).astype(np.float32)
-    with mdtraj.formats.DCDTrajectoryFile(str(tmp_path / "theirs.dcd"), "w") as file:
+    with mdtraj.formats.DCDTrajectoryFile(str(plain_path / "theirs.dcd"), "w") as file:
         file.write(frames)
-    write_trajectory(tmp_path / "ours.dcd", frames / 10)
-    ours, theirs = ((tmp_path / f"{name}.dcd").read_bytes() for name in ("ours", "theirs"))
+    write_trajectory(plain_path / "ours.dcd", frames / 10)
+    ours, theirs = ((plain_path / f"{name}.dcd").read_bytes() for name in ("ours", "theirs"))
     titles = slice(100, 100 + 160)
     assert ours[titles] == b"openmm_cgpack".ljust(160)
     assert ours[: titles.start] == theirs[: titles.start]
     assert ours[titles.stop : titles.stop + 20] == theirs[titles.stop : titles.stop + 20]
     assert len(ours) == len(theirs)
-    write_trajectory(tmp_path / "again.dcd", frames / 10)
-    assert (tmp_path / "again.dcd").read_bytes() == ours
+    write_trajectory(plain_path / "again.dcd", frames / 10)
+    assert (plain_path / "again.dcd").read_bytes() == ours
 
 
 def test_a_trajectory_wants_frames_of_one_size(tmp_path):
@@ -57,10 +57,10 @@ def test_a_scene_as_a_trajectory_and_back():
     np.testing.assert_allclose(distances[:, 0], np.linalg.norm(x[1] - x[0]), rtol=1e-4)
 
 
-def test_files_of_mdtraj_come_back_as_frames(tmp_path):
+def test_files_of_mdtraj_come_back_as_frames(plain_path):
     scene, x = random_scene(2)
-    to_mdtraj(scene, [x, x + 1]).save(str(tmp_path / "t.xtc"))
-    read = mdtraj.load(str(tmp_path / "t.xtc"), top=to_mdtraj(scene).topology)
+    to_mdtraj(scene, [x, x + 1]).save(str(plain_path / "t.xtc"))
+    read = mdtraj.load(str(plain_path / "t.xtc"), top=to_mdtraj(scene).topology)
     np.testing.assert_allclose(from_mdtraj(read, scene), [x, x + 1], atol=1e-3)
 
 

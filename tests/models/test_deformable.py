@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from openmm_cgpack.imaging.specimen import MATERIALS
 from openmm_cgpack.models import Filament, Membrane
 
 
@@ -45,8 +46,8 @@ def test_two_balls_are_a_filament():
 @pytest.mark.parametrize(
     ("kwargs", "error", "message"),
     [
-        ({"n_balls": 1}, ValueError, "n_balls: wanted a whole number >= 2, got 1"),
-        ({"n_balls": 2.5}, TypeError, "n_balls: wanted a whole number >= 2, got 2.5"),
+        ({"n_balls": 1}, ValueError, "n_balls: wanted a whole number >= 2 and .*, got 1"),
+        ({"n_balls": 2.5}, TypeError, "n_balls: wanted a whole number >= 2 and .*, got 2.5"),
         ({"n_balls": 5, "radius": -2}, ValueError, "radius: wanted a number > 0, got -2"),
         ({"n_balls": 5, "radius": np.nan}, ValueError, "radius: .* got nan"),
         (
@@ -141,3 +142,11 @@ def test_a_denser_mesh_keeps_its_bonds_and_has_no_holes():
 def test_bad_membrane_spacings(spacing):
     with pytest.raises(ValueError, match="spacing: wanted"):
         Membrane(shape=(3, 3), spacing=spacing).build()
+
+
+def test_a_filament_of_seven_nanometres_weighs_what_actin_does():
+    tube = Filament(n_balls=20, radius=3.5).build()
+    protein = MATERIALS["protein"]
+    a_nanometre = tube.geometry.density * tube.volume / (20 * 7.0)
+    with_hydrogens = a_nanometre * protein.mass / protein.heavy_mass
+    assert with_hydrogens == pytest.approx(42_200 / 2.75, rel=0.01)

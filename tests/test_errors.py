@@ -1,0 +1,108 @@
+"""Whatever goes wrong ends as one line, with its place, and an exit code that says whose fault."""
+
+import contextlib
+import io
+import sys
+
+import pytest
+
+from openmm_cgpack.cli import main
+from openmm_cgpack.core import PackingError
+from openmm_cgpack.core.settings import kind, setting
+from openmm_cgpack.models import Structure
+
+ERRORS = {
+    "ValueError": lambda: ValueError("width: wanted less"),
+    "OverflowError": lambda: OverflowError("too large"),
+    "MemoryError": lambda: MemoryError("Unable to allocate 7 TiB"),
+    "RecursionError": lambda: RecursionError("maximum recursion depth exceeded"),
+    "RuntimeError": lambda: RuntimeError("no convergence"),
+    "IndexError": lambda: IndexError("\x1b[2J" + "x" * 5000),
+    "PackingError": lambda: PackingError("reached 0.21 of 0.40"),
+}
+
+
+@pytest.fixture
+def faulty():
+    """Register a structure that fails as its setting says, for the time of a test."""
+
+    @kind("faulty")
+    class Faulty(Structure):
+        """A structure whose building fails."""
+
+        error: str = setting("which error")
+
+        def build(self, *, seed=0):
+            if self.error == "by Python":
+                return len(self.count)
+            raise ERRORS[self.error]()
+
+    yield
+    del Structure.kinds["faulty"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        ("ValueError", 2, "[[faulty]] a b: width: wanted less"),
+        ("OverflowError", 2, "[[faulty]] a b: OverflowError: too large"),
+        ("MemoryError", 2, "[[faulty]] a b: needs more memory than there is (Unable to"),
+        ("RecursionError", 2, "[[faulty]] a b: nested too deeply"),
+        ("by Python", 1, "this is a bug in openmm_cgpack"),
+        ("PackingError", 1, "reached 0.21 of 0.40"),
+        ("RuntimeError", 1, "this is a bug in openmm_cgpack"),
+        ("IndexError", 1, "IndexError: \\x1b[2Jxxx"),
+    ],
+)
+def test_every_error_is_one_line(faulty, tmp_path, capsys, error, code, words):
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(f'[[faulty]]\nname = "a b"\nerror = "{error}"\n', encoding="utf-8")
+    command = ["simulate", str(recipe), "-o", str(tmp_path / "out")]
+    assert main(command) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+    assert err.count("\n") == 1
+    assert err[:-1].isprintable()
+    assert len(err) < 700
+    assert main(["--traceback", *command]) == code
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_what_the_parser_refuses_is_one_line(capsys):
+    for words in (["\x1b[2J" * 2000], ["demo", "-o", "a", "--seed", "9" * 5000], ["library", "-x"]):
+        with pytest.raises(SystemExit) as end:
+            main(words)
+        assert end.value.code == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert err[:-1].isprintable()
+        assert len(err) < 600
+    assert main(["library", "x\x1b" * 3000]) == 2
+    err = capsys.readouterr().err
+    assert err[:-1].isprintable()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])
+def test_output_goes_through_any_encoding(encoding, tmp_path):
+    """Also names and paths that it cannot write, and lone bytes of a path."""
+    (tmp_path / "日本 Å\udcff.toml").write_text("[[filament]]\nn_bals = 3\n", encoding="utf-8")
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+        assert main(["coarse-grain", "3hhb"]) == 0
+        assert main(["simulate", str(tmp_path / "日本 Å\udcff.toml"), "-o", "x"]) == 2
+    stream.flush()
+    text = raw.getvalue().decode(encoding)
+    assert "x/Å" in text or "x/\\xc5" in text
+    assert 'unknown key "n_bals"' in text
+
+
+@pytest.mark.parametrize("name", ["json.py", "numpy.py", "missing.py", "a b.py"])
+def test_a_module_takes_no_other_ones_name(name, tmp_path, capsys):
+    path = tmp_path / name
+    if name != "missing.py":
+        path.write_text("raise SystemExit(0)\n", encoding="utf-8")
+    assert main(["--import", str(path), "library"]) == 2
+    assert f"--import {path}" in capsys.readouterr().err
+    assert "dumps" in dir(sys.modules["json"])
