@@ -38,7 +38,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     locale does not know.
     """
     path = Path(path_from_text(os.fspath(path)))
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         raise IsADirectoryError(f"{path}: is a folder; wanted the name of a file")
     # A name as long as the file system takes has room for no more.
     prefix = f".{path.stem[:_STEM]}-"

@@ -223,7 +223,7 @@ class Packing(Generic[Result]):
         except openmm.OpenMMException as error:
             words = " ".join(str(error).split())
             if self.block is None and "NaN" not in words:
-                raise ValueError(f"forces: OpenMM cannot have them together: {words}") from None
+                raise ValueError(f"forces: OpenMM refuses them: {words}") from None
             raise PackingError(f"the packing diverged ({words})") from None
 
     def stop(self) -> Result:

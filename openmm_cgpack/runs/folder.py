@@ -118,7 +118,7 @@ class RunFolder:
 
     @property
     def asked(self) -> dict[str, int]:
-        """How many instances of each species were asked for."""
+        """How many instances of each species were asked for; of abundances, what they come to."""
         return dict(zip(self.species, self._of_species("asked", int), strict=True))
 
     @property
