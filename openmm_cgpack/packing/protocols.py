@@ -113,6 +113,11 @@ class Protocol(Settings, family=True):
         """Envelope volume fraction that it packs to; None where it aims at none."""
         return None
 
+    @property
+    def most_steps(self) -> int:
+        """Steps after which it ends at the latest; 0 where it takes none, or does not say."""
+        return 0
+
     def with_goal(self, fraction: float | None) -> Self:
         """Return the protocol with another fraction to pack to; the same where it aims at none."""
         return self

@@ -262,7 +262,7 @@ def test_more_models_beside_each_other_are_said_and_can_be_taken(tmp_path, end):
 def test_an_ensemble_is_its_first_model(tmp_path, recwarn):
     text = "\n".join(f"MODEL {i}\n" + "\n".join(ALANINE) + "\nENDMDL" for i in range(9))
     assert load_structure(write(tmp_path, text)).contents.lines() == [
-        "2 atoms in the first of 9 models"
+        "in the file: 2 atoms in the first of 9 models"
     ]
     assert not [w for w in recwarn if "models" in str(w.message)]
 
