@@ -116,6 +116,8 @@ def test_what_is_in_the_place_stays(place, monkeypatch, capsys, command, state):
     assert code == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert {k: v for k, v in after.items() if ".cgpack" not in k} == before
+    if state not in ("a user's folder", "a link to a file"):
+        return
     # Asked for by name, a file or a link is replaced, and what it led to is not written to.
     mine = held(place / "mine")
     code = main([*words.split(), "--force"])
@@ -129,11 +131,11 @@ def test_what_is_in_the_place_stays(place, monkeypatch, capsys, command, state):
         assert (place / target).is_file()
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("audit", "balls")])
+@pytest.mark.parametrize("command", ["render", "copick", "view", "audit of a run", "score"])
 def test_its_own_is_replaced_until_somebody_changes_it(place, monkeypatch, capsys, command):
     monkeypatch.chdir(place)
     words, target, is_folder = COMMANDS[command]
-    force = ["--force"] if command in ("simulate", "render") else []
+    force = ["--force"] if command == "render" else []
     assert main(words.split()) == 0
     assert main([*words.split(), *force]) == 0
     target = place / target
