@@ -96,7 +96,8 @@ def test_heavy_packages_are_imported_on_use(path):
 
 OPENS_INPUTS = {"io/inputs.py"}
 OWN_FILES = {"runs/work.py", "runs/manifest.py", "io/shared_folders.py", "testing.py"}
-"""They read what a run has just written, by names of its own."""
+OWN_FILES |= {"io/files.py", "core/runtime.py"}
+"""They read what a run has written, by names of its own; and what the system tells of memory."""
 READ = {"read_text", "read_bytes", "loadtxt", "genfromtxt", "fromfile", "memmap"}
 
 

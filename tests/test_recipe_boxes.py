@@ -81,6 +81,10 @@ def test_box_and_fraction_give_relative_counts(recipe_of):
     assert fraction == pytest.approx(0.2, rel=0.005)
     # Packed to it, the box is the one asked for.
     assert scene.volume / fraction == pytest.approx(60 * 60 * 30)
+    # What was asked for is what the abundances come to, not the abundances.
+    models = [(model, count) for model, count in zip(scene.species, (3, 1), strict=True)]
+    asked = recipe.start.asked(models, fraction=recipe.fraction)
+    assert [count for _, count in asked] == [hhb, bo9]
 
 
 PERIODIC, SLAB = '[start]\nboundary = "periodic"\n', '[start]\nboundary = "slab"\n'

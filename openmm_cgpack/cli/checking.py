@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,10 @@ import numpy as np
 from ..core import PackedScene, PackingError, Scene
 from ..models import Cover, coarse_grain
 from ..packing import Pull, Run, pack_scene, place, platform_names
+from ..recipe import load_recipe
+from ..runs import STAGES, Simulated
 from ..runs.manifest import package_versions
+from ..runs.size import run_size, size_lines
 from ..structures import library
 from .console import say
 
@@ -26,16 +30,34 @@ POSITION_TOLERANCE = 1e-4
 
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
-    check = commands.add_parser("check", help="versions, platforms and a tiny self-test")
+    check = commands.add_parser(
+        "check", help="versions, platforms and a tiny self-test, or the size of a recipe's run"
+    )
+    check.add_argument(
+        "recipe",
+        metavar="RECIPE",
+        nargs="?",
+        help="tell what its run would take in memory and on disk, in place of the self-test",
+    )
     check.set_defaults(action=_check)
 
 
 def _check(options: argparse.Namespace) -> int:
+    if options.recipe is not None:
+        _say_size(options.recipe)
+        return 0
     failed = 0
     for line, passed in report():
         say(line)
         failed += not passed
     return 1 if failed else 0
+
+
+def _say_size(path: str) -> None:
+    made = Simulated(recipe=load_recipe(path))
+    STAGES["models"](made)
+    for line in size_lines(run_size(made.recipe, made.models), Path.cwd()):
+        say(line)
 
 
 def report() -> Iterator[tuple[str, bool]]:

@@ -12,12 +12,13 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.names import plain_name
 from ..core.tables import to_table
-from ..core.volume import LabelVolume, Volume
+from ..core.volume import Grid
 from ..evaluation import MatchingRule, PaperRule
 from ..io.files import refuse_inputs, write_text
 from ..io.inputs import read_json
-from ..io.volumes import mask_file, read_labels, read_volume
+from ..io.volumes import mask_file, read_grid, read_labels
 from ..runs.folder import INSTANCES, MANIFEST, SEMANTIC, RunFolder
 from .console import say
 from .options import add_settings, from_options
@@ -80,9 +81,9 @@ def _score_picks(options: argparse.Namespace) -> None:
     truth = select_particles(particles, without=options.without)
     grid = None if run is None else run.grid
     if options.tomogram is not None:
-        held = read_volume(options.tomogram)
-        size = _voxel_size(run, options.tomogram, held)
-        grid = dataclasses.replace(held.grid, voxel_size=size)
+        grid = read_grid(options.tomogram)
+        size = _voxel_size(run, options.tomogram, grid)
+        grid = dataclasses.replace(grid, voxel_size=size)
     picks = read_picks(options.picks, grid=grid, **one)
     if options.best is not None:
         if options.best < 0:
@@ -97,7 +98,7 @@ def _score_picks(options: argparse.Namespace) -> None:
             raise ValueError("--labels: wanted instance masks")
         path = options.labels or mask_file(run.path, INSTANCES)  # type: ignore[union-attr]
         masks = read_labels(path)
-        masks = dataclasses.replace(masks, voxel_size=_voxel_size(run, path, masks))
+        masks = dataclasses.replace(masks, voxel_size=_voxel_size(run, path, masks.grid))
     scores = match_picks(picks, truth, rule, labels=masks)
     say(scores.table())
     say(
@@ -120,7 +121,9 @@ def _score_labels(options: argparse.Namespace) -> None:
         run = RunFolder(path)
         path = run.file(f"{SEMANTIC}.mrc")
         names = run.species if names is None else names
-    scores = score_labels(read_labels(options.labels), read_labels(path), names=names)
+    true = read_labels(path)
+    predicted = read_labels(options.labels, shape=true.data.shape)
+    scores = score_labels(predicted, true, names=names)
     say(scores.table())
     _write_json(options.json, _labels_record(scores))
 
@@ -133,20 +136,19 @@ def _run_of(truth: str) -> RunFolder | None:
 
 def _names_of(run: RunFolder | None) -> tuple[str, ...]:
     """Return the names that a run's tomogram goes by in lists: its folder's, and as exported."""
-    from ..export.truth import plain_name
-
     name = "" if run is None else run.path.resolve().name
-    return (name, plain_name(name)) if name.strip("_- ") else ()
+    exported = any(character.isalnum() for character in name)
+    return (name, plain_name(name)) if exported else ()
 
 
-def _voxel_size(run: RunFolder | None, path: str | Path, volume: Volume | LabelVolume) -> float:
+def _voxel_size(run: RunFolder | None, path: str | Path, held: Grid) -> float:
     """Return the voxel size of a volume: the run's where it has the run's shape."""
     grid = None if run is None else run.grid
-    if run is None or grid is None or volume.data.shape != grid.shape:
-        return volume.voxel_size
-    if abs(volume.voxel_size - grid.voxel_size) > 1e-3 * grid.voxel_size:
+    if run is None or grid is None or held.shape != grid.shape:
+        return held.voxel_size
+    if abs(held.voxel_size - grid.voxel_size) > 1e-3 * grid.voxel_size:
         warnings.warn(
-            f"{path}: voxels of {volume.voxel_size:g} nm, and the shape of {run.path}: the run's "
+            f"{path}: voxels of {held.voxel_size:g} nm, and the shape of {run.path}: the run's "
             f"{grid.voxel_size:g} nm are taken",
             stacklevel=2,
         )

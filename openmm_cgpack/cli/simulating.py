@@ -44,7 +44,11 @@ def _add_options(parser: argparse.ArgumentParser, *, out_required: bool = True) 
     parser.add_argument("--platform", metavar="NAME", help="OpenMM platform; else the fastest")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the CPU platform")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    parser.add_argument("--force", action="store_true", help="replace an earlier run's folder")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace an earlier run's folder, and begin one that takes more than there is",
+    )
 
 
 def add_changes(parser: argparse.ArgumentParser) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -110,6 +112,77 @@ def in_threads(
     finally:
         # After an error or an interruption nothing that waits is begun.
         pool.shutdown(cancel_futures=True)
+
+
+def available_memory() -> int:
+    """Return how many bytes of memory a process may still take: of the machine, its group, itself.
+
+    Examples
+    --------
+    >>> available_memory() > 2**20
+    True
+    """
+    free = [2**62, *_free_of_the_machine(), *_free_of_the_group(), *_free_of_the_process()]
+    return max(0, min(free))
+
+
+def _free_of_the_machine() -> Iterator[int]:
+    for line in _lines("/proc/meminfo"):
+        if line.startswith("MemAvailable:"):
+            yield int(line.split()[1]) * 1024
+            return
+    # Without that file: all that the machine has.
+    names = getattr(os, "sysconf_names", {})
+    if {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= set(names):
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _free_of_the_group() -> Iterator[int]:
+    """Yield what Linux' control groups leave, as containers and queue systems set them."""
+    root = Path("/sys/fs/cgroup")
+    for line in _lines("/proc/self/cgroup"):
+        _, controllers, path = line.strip().split(":", 2)
+        if controllers in ("", "memory"):
+            names = ("memory.max", "memory.current", "inactive_file")
+            if controllers:
+                names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            top = root / controllers
+            own = top / path.lstrip("/")
+            # A limit of a group is one of all groups in it.
+            for folder in (own, *own.parents):
+                if folder.is_relative_to(top):
+                    yield from _free_of_one_group(folder, *names)
+
+
+def _free_of_one_group(folder: Path, limit: str, used: str, pages: str) -> Iterator[int]:
+    limits, taken = _lines(folder / limit), _lines(folder / used)
+    if limits and taken and limits[0].strip().isdigit():
+        # Pages of files that were read are given up where memory is wanted.
+        stat = dict(line.split() for line in _lines(folder / "memory.stat"))
+        yield int(limits[0]) - int(taken[0]) + int(stat.get(pages, 0))
+
+
+def _free_of_the_process() -> Iterator[int]:
+    """Yield what the limits of a shell's ``ulimit`` leave."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    pages = [int(number) for line in _lines("/proc/self/statm") for number in line.split()]
+    if not pages:
+        return
+    # Address space, and what of it is data.
+    for kind, taken in ((resource.RLIMIT_AS, pages[0]), (resource.RLIMIT_DATA, pages[5])):
+        limit = resource.getrlimit(kind)[0]
+        if limit != resource.RLIM_INFINITY:
+            yield limit - taken * resource.getpagesize()
+
+
+def _lines(path: str | os.PathLike[str]) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
 
 
 class PlacementError(RuntimeError):

@@ -27,7 +27,7 @@ class Contents:
     Examples
     --------
     >>> Contents(atoms=120, models=4, waters=12).lines()
-    ['120 atoms in the first of 4 models', 'left out: 12 waters']
+    ['in the file: 120 atoms in the first of 4 models', 'left out: 12 waters']
     """
 
     atoms: int
@@ -58,7 +58,7 @@ class Contents:
             for name in _LEFT_OUT
             if (number := getattr(self, name))
         ]
-        lines = [f"{self.atoms} atoms{models}"]
+        lines = [f"in the file: {self.atoms} atoms{models}"]
         if left_out:
             lines.append(f"left out: {', '.join(left_out)}")
         if self.unknown_elements:

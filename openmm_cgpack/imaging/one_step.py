@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -155,6 +157,11 @@ class OneStep(Imaging):
             raise ValueError(f"threads: wanted 1 or more, got {threads}")
         with fft.set_workers(-1 if threads is None else threads):
             return self._rendered(density, np.random.default_rng(seed))
+
+    def takes(self, shape: Sequence[float], voxel_size: float) -> tuple[float, float]:
+        """Return the bytes of memory and of files: transforms of the frame, and three maps."""
+        frame = 2 * self.padding / voxel_size
+        return 28 * math.prod(n + frame for n in shape), 4 * math.prod(shape)
 
     def gains(self, density: Volume) -> tuple[float, float]:
         """Return what the stages leave of white noise, as `measure_snr` wants it for ``"pei2016"``.

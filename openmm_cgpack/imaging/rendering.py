@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 import numpy as np
@@ -41,6 +42,19 @@ class Imaging(Settings, ABC, family=True):
         progress: bool = False,
     ) -> Rendered:
         """Return what it makes of a density, Da/nm³, or of a specimen: see `render`."""
+
+    def takes(self, shape: Sequence[float], voxel_size: float) -> tuple[float, float]:
+        """Return the bytes of memory and of files that it takes, about, on a grid.
+
+        Parameters
+        ----------
+        shape : three numbers
+            Of the density, (z, y, x).
+        voxel_size : float
+            Edge of a voxel, nm.
+        """
+        voxels = math.prod(shape)
+        return 24 * voxels, 4 * voxels
 
 
 @noun

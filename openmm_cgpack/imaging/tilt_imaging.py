@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -118,6 +120,16 @@ class TiltImaging(Imaging):
             additions=additions,
             snr=snr,
         )
+
+    def takes(self, shape: Sequence[float], voxel_size: float) -> tuple[float, float]:
+        """Return the bytes of memory and of files: the images, as often as they are held."""
+        voxels, tilts = math.prod(shape), len(self.microscope.scheme)
+        images = tilts * shape[1] * shape[2]
+        halves = 0 if self.halves == "none" else 2
+        additions = (self.gold is not None) + (self.carbon is not None)
+        return (20 + 4 * halves) * voxels + 24 * images, 4 * (
+            (1 + halves) * voxels + images
+        ) + additions * voxels
 
     def _draws(self, grain: float) -> bool:
         """Whether anything may draw noise, in ice of some graininess."""

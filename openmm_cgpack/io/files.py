@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.messages import path_from_text
+from ..core.messages import path_from_text, printable, shown
+from ..core.runtime import available_memory
 from .inputs import read_text, regular_file
 
 _STEM = 40
@@ -34,7 +38,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     locale does not know.
     """
     path = Path(path_from_text(os.fspath(path)))
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         raise IsADirectoryError(f"{path}: is a folder; wanted the name of a file")
     # A name as long as the file system takes has room for no more.
     prefix = f".{path.stem[:_STEM]}-"
@@ -116,9 +120,15 @@ def write_npz(
     version: int,
     compressed: bool = False,
 ) -> None:
-    """Write a header of plain JSON types and arrays by name, as a version of the format `kind`."""
-    text = json.dumps({"format": kind, "version": version, **header}).encode()
-    everything: dict[str, Any] = {"header": np.frombuffer(text, np.uint8), **arrays}
+    """Write a header of plain JSON types and arrays by name, as a version of the format `kind`.
+
+    The header has a digest of each array, by which `open_npz` knows one that is no longer what was
+    written: OpenMM's own states, for one, are read by nothing that could bear others.
+    """
+    digests = {name: _digest(array) for name, array in arrays.items()}
+    record = {"format": kind, "version": version, **header, "digests": digests}
+    text = json.dumps(record).encode()
+    everything: dict[str, Any] = {_HEADER: np.frombuffer(text, np.uint8), **arrays}
     save = np.savez_compressed if compressed else np.savez
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         save(file, **everything)
@@ -127,26 +137,114 @@ def write_npz(
         os.fsync(file.fileno())
 
 
-def read_npz(
+@contextmanager
+def open_npz(
     path: str | os.PathLike[str], *, kind: str, version: int, wanted: str
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return the header and the arrays that `write_npz` has written.
+) -> Iterator[tuple[dict[str, Any], Mapping[str, np.ndarray]]]:
+    """Yield the header and the arrays that `write_npz` has written.
 
-    `version` is the one that can be read; `wanted` says what the file shall be, for the message.
+    An array is read when it is asked for, and only as much as its member holds. Whatever goes
+    wrong inside the context with what the file holds is a ValueError that names the file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    kind, version : str, int
+        The format and the version of it that can be read.
+    wanted : str
+        What the file shall be, for the message.
     """
     path = regular_file(path)
+    with said_of(path, wanted), zipfile.ZipFile(path) as file:
+        arrays = _Members(file, {})
+        header = json.loads(arrays[_HEADER].astype(np.uint8, casting="no").tobytes())
+        if not isinstance(header, dict):
+            raise TypeError("its header is no table")
+        found = (header.get("format"), header.get("version"))
+        if found != (kind, version):
+            raise ValueError(
+                f"{path}: wanted format {kind!r} version {version}, "
+                f"got {shown(found[0])} version {shown(found[1])}"
+            )
+        yield header, _Members(file, header.get("digests", {}))
+
+
+@contextmanager
+def said_of(path: str | os.PathLike[str], wanted: str) -> Iterator[None]:
+    """Say of a file of this program's own what goes wrong inside with what it holds."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        header = json.loads(arrays.pop("header").tobytes())
-    except (KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: wanted {wanted} of openmm_cgpack ({error})") from None
-    if (header.get("format"), header.get("version")) != (kind, version):
-        raise ValueError(
-            f"{path}: wanted format {kind!r} version {version}, "
-            f"got {header.get('format')!r} version {header.get('version')}"
-        )
-    return header, arrays
+        yield
+    except KeyError as error:
+        what = f"there is no {error}"
+    except _OF_CONTENT as error:
+        what = str(error) or type(error).__name__
+        if what.startswith(f"{path}: "):
+            raise
+    else:
+        return
+    raise ValueError(f"{path}: wanted {wanted} of openmm_cgpack: {printable(what)}") from None
+
+
+_OF_CONTENT = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What a file that is cut, or was written by something else, makes readers raise."""
+
+
+_HEADER = "header"
+
+
+class _Members(Mapping[str, np.ndarray]):
+    """The arrays of an open archive by name; each is read when it is asked for."""
+
+    def __init__(self, file: zipfile.ZipFile, digests: Mapping[str, str]) -> None:
+        self._file, self._digests = file, digests
+
+    def __iter__(self) -> Iterator[str]:
+        names = (name.removesuffix(".npy") for name in self._file.namelist())
+        return (name for name in names if name != _HEADER)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        info = self._file.getinfo(f"{name}.npy")
+        with self._file.open(info) as member:
+            major, _ = np.lib.format.read_magic(member)
+            read_head = (
+                np.lib.format.read_array_header_1_0
+                if major == 1
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, by_columns, dtype = read_head(member)
+            size = math.prod(shape) * dtype.itemsize
+            if dtype.hasobject or min(shape, default=0) < 0 or size > available_memory() / 2:
+                raise ValueError(f"{name}: an array of {shape} of {dtype} cannot be read")
+            data = member.read(size + 1)
+        if len(data) != size:
+            raise ValueError(f"{name}: wanted {size} bytes, got {len(data)}")
+        array = np.frombuffer(bytearray(data), dtype)
+        array = array.reshape(shape, order="F" if by_columns else "C")
+        if name in self._digests and self._digests[name] != _digest(array):
+            raise ValueError(f"{name}: is not what was written")
+        return array
+
+
+def _digest(array: np.ndarray) -> str:
+    """Return a short digest of an array's type, shape and numbers."""
+    array = np.asarray(array)
+    digest = hashlib.blake2b(f"{array.dtype.str} {array.shape}".encode(), digest_size=8)
+    digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:

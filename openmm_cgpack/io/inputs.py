@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-MOST_TEXT = 2**28
+MOST_TEXT = 2**27
 """Bytes of a text, unpacked, where its reader states no other limit."""
 
 _PACKED: dict[bytes, tuple[str, Callable[..., Any]]] = {

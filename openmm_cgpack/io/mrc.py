@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from ..core.units import ANGSTROM_PER_NM
-from ..core.volume import LabelVolume, Volume
+from ..core.volume import Grid, LabelVolume, Volume
 from .files import atomic_path
 from .inputs import open_unpacked
 
@@ -132,30 +132,39 @@ def as_volume(path: str | os.PathLike[str], held: HeldVolume) -> Volume | LabelV
         raise ValueError(f"{path}: {error}") from None
 
 
-def read_mrc_data(path: str | os.PathLike[str]) -> HeldVolume:
+def read_mrc_data(
+    path: str | os.PathLike[str], *, shape: tuple[int, ...] | None = None
+) -> HeldVolume:
     """Read a volume as `read_mrc` does, with its numbers as they are in the file.
 
     The header decides, where several programs differ: bytes (mode 0) are unsigned where IMOD's
     flags say so; axes may come in any order; what the machine stamp does not tell of the byte
-    order, the plausible one tells.
+    order, the plausible one tells. What has not the `shape` that is wanted is refused unread.
     """
     with open_unpacked(path) as file:
         header = _read_header(path, file)
+        grid = _grid(path, header)
+        check_shape(path, grid.shape, shape)
         data = _read_numbers(path, file, header)
-    first, second, third = (int(header[name]) for name in ("mapc", "mapr", "maps"))
-    axes = [third, second, first] if {first, second, third} == {1, 2, 3} else [3, 2, 1]
+    axes = _axes(header)[::-1]
     if axes != [3, 2, 1]:
         data = np.ascontiguousarray(data.transpose([axes.index(axis) for axis in (3, 2, 1)]))
     data.flags.writeable = False
-    size = _voxel_size(path, header)
-    origin = np.array(header["origin"].item(), float)
-    # The older way to say where a map lies; ChimeraX takes it where the origin is 0 too.
-    if not origin.any():
-        start = np.array([header[f"n{axis}start"] for axis in "xyz"], float)
-        origin[[axis - 1 for axis in axes[::-1]]] = start * size
-    if not np.isfinite(origin).all():
-        raise ValueError(f"{path}: wanted a finite origin, got {origin.tolist()}")
-    return HeldVolume(data, size / ANGSTROM_PER_NM, origin / ANGSTROM_PER_NM)
+    return HeldVolume(data, grid.voxel_size, grid.origin)
+
+
+def read_mrc_grid(path: str | os.PathLike[str]) -> Grid:
+    """Return the grid of a volume from its header alone."""
+    with open_unpacked(path) as file:
+        return _grid(path, _read_header(path, file))
+
+
+def check_shape(
+    path: str | os.PathLike[str], shape: tuple[int, ...], wanted: tuple[int, ...] | None
+) -> None:
+    """Raise ValueError where a volume has not the shape (z, y, x) that is wanted."""
+    if wanted is not None and tuple(shape) != tuple(wanted):
+        raise ValueError(f"{path}: wanted the truth's shape {wanted}, got {tuple(shape)}")
 
 
 def read_mrc_images(path: str | os.PathLike[str]) -> np.ndarray:
@@ -206,8 +215,6 @@ def _makes_sense(header: Any) -> bool:
 def _read_numbers(path: str | os.PathLike[str], file: BinaryIO, header: Any) -> np.ndarray:
     """Return the numbers after the header, (sections, rows, columns), in the machine's order."""
     shape = tuple(int(header[f"n{axis}"]) for axis in "zyx")
-    if 401 <= header["ispg"] <= 630 and header["mz"] != header["nz"]:
-        raise ValueError(f"{path}: wanted one volume, got a stack of volumes (ISPG 401)")
     dtype = np.dtype(_MODES[int(header["mode"])]).newbyteorder(header.dtype["mode"].byteorder)
     stamp, flags = header["extra2"].tobytes()[40:44], header["extra2"].tobytes()[44:48]
     imod, flag = (np.frombuffer(word, header.dtype["mode"])[0] for word in (stamp, flags))
@@ -234,6 +241,32 @@ def _read_numbers(path: str | os.PathLike[str], file: BinaryIO, header: Any) -> 
             f"got {what}"
         )
     return data.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _axes(header: Any) -> list[int]:
+    """Return what columns, rows and sections are: 1 for x, 2 for y, 3 for z."""
+    axes = [int(header[name]) for name in ("mapc", "mapr", "maps")]
+    return axes if any(axes) else [1, 2, 3]
+
+
+def _grid(path: str | os.PathLike[str], header: Any) -> Grid:
+    if 401 <= header["ispg"] <= 630 and header["mz"] != header["nz"]:
+        raise ValueError(f"{path}: wanted one volume, got a stack of volumes (ISPG 401)")
+    axes = _axes(header)
+    lengths = {axis: int(header[f"n{letter}"]) for axis, letter in zip(axes, "xyz", strict=True)}
+    size = _voxel_size(path, header)
+    origin = np.array(header["origin"].item(), float)
+    # The older way to say where a map lies; ChimeraX takes it where the origin is 0 too.
+    if not origin.any():
+        start = np.array([header[f"n{letter}start"] for letter in "xyz"], float)
+        origin[[axis - 1 for axis in axes]] = start * size
+    if not np.isfinite(origin).all():
+        raise ValueError(f"{path}: wanted a finite origin, got {origin.tolist()}")
+    return Grid(
+        shape=(lengths[3], lengths[2], lengths[1]),
+        voxel_size=size / ANGSTROM_PER_NM,
+        origin=origin / ANGSTROM_PER_NM,
+    )
 
 
 def _voxel_size(path: str | os.PathLike[str], header: Any) -> float:

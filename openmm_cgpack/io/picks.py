@@ -373,7 +373,10 @@ def _read_copick(path: Path) -> _List:
                 if matrix.shape != (4, 4):
                     raise ValueError(f"a transformation of shape {matrix.shape}")
                 location = np.array([point["location"][axis] for axis in "xyz"], float)
-                places.append(location + matrix[:3, 3])
+                if not (np.isfinite(location).all() and np.isfinite(matrix).all()):
+                    raise ValueError("numbers that are not finite")
+                with np.errstate(over="ignore"):
+                    places.append(location + matrix[:3, 3])
                 scores.append(float(point.get("score") or 0.0))
                 species.append(name)
                 tomograms.append(str(content.get("run_name", "")))

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,7 +23,7 @@ from ..core import (
 )
 from ..core.boundary import boundary_from_json
 from ..core.geometry import geometry_named
-from .files import read_npz, write_npz
+from .files import open_npz, write_npz
 
 Value = TypeVar("Value")
 
@@ -125,8 +126,8 @@ def load_scene(path: str | os.PathLike[str]) -> Scene:
     ...     load_scene(Path(folder, "packed.npz")).n_instances
     2
     """
-    arrays, header = _read(path)
-    return _unpack_scene(arrays, header["scene"])
+    with _opened(path) as (header, arrays):
+        return _unpack_scene(arrays, header["scene"])
 
 
 def load_packed(path: str | os.PathLike[str]) -> PackedScene:
@@ -161,16 +162,16 @@ def load_packed(path: str | os.PathLike[str]) -> PackedScene:
     ...     load_packed(Path(folder, "packed.npz")).scene.species[0].name
     'filament'
     """
-    arrays, header = _read(path)
-    if header["kind"] != "packed scene":
-        raise ValueError(f"{path}: wanted a packed scene, got a {header['kind']}")
-    return PackedScene(
-        scene=_unpack_scene(arrays, header["scene"]),
-        positions=arrays["packed/positions"],
-        boundary=boundary_from_json(header["boundary"]),
-        history=_unpack(History, arrays, "history/", header["history"]),
-        provenance=header["provenance"],
-    )
+    with _opened(path) as (header, arrays):
+        if header["kind"] != "packed scene":
+            raise ValueError(f"{path}: wanted a packed scene, got a {header['kind']}")
+        return PackedScene(
+            scene=_unpack_scene(arrays, header["scene"]),
+            positions=arrays["packed/positions"],
+            boundary=boundary_from_json(header["boundary"]),
+            history=_unpack(History, arrays, "history/", header["history"]),
+            provenance=dict(header["provenance"]),
+        )
 
 
 def scene_digest(scene: Scene) -> str:
@@ -198,9 +199,10 @@ def _write(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], header: 
     write_npz(path, header, arrays, kind=FORMAT, version=FORMAT_VERSION, compressed=True)
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    header, arrays = read_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted="a scene")
-    return arrays, header
+def _opened(
+    path: str | os.PathLike[str],
+) -> AbstractContextManager[tuple[dict[str, Any], Mapping[str, np.ndarray]]]:
+    return open_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted="a scene")
 
 
 def _pack_scene(scene: Scene) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

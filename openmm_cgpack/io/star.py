@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -90,7 +91,7 @@ def read_star(path: str | os.PathLike[str]) -> dict[str, dict[str, list[str]]]:
     blocks: dict[str, dict[str, list[str]]] = {}
     columns: dict[str, list[str]] = {}
     loop = False
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    for number, line in enumerate(io.StringIO(read_text(path)), start=1):
         words = _words(line)
         if not words:
             continue

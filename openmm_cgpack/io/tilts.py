@@ -11,7 +11,7 @@ import numpy as np
 from ..core.tilts import TiltOptics, TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid
-from .files import atomic_path
+from .files import atomic_path, said_of
 from .inputs import read_json
 from .mrc import LABEL, read_mrc_images
 
@@ -82,15 +82,15 @@ def load_tilts(path: str | os.PathLike[str]) -> TiltSeries:
     path = Path(path)
     beside = path.with_suffix(".json")
     record = read_json(beside, wanted="a tilt series of openmm_cgpack")
-    try:
-        optics = TiltOptics(**record["optics"]) if "optics" in record else None
-        grid = Grid(**record["grid"]) if "grid" in record else None
-        fields = {key: np.array(record[key]) for key in _PER_TILT}
-        pixel_size = float(record["pixel_size"])
-    except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(f"{beside}: wanted a tilt series of openmm_cgpack ({error!r})") from None
     images = np.array(read_mrc_images(path), np.float32)
-    return TiltSeries(images=images, pixel_size=pixel_size, optics=optics, grid=grid, **fields)
+    with said_of(beside, "a tilt series"):
+        return TiltSeries(
+            images=images,
+            pixel_size=float(record["pixel_size"]),
+            optics=TiltOptics(**record["optics"]) if "optics" in record else None,
+            grid=Grid(**record["grid"]) if "grid" in record else None,
+            **{key: np.array(record[key]) for key in _PER_TILT},
+        )
 
 
 def write_imod(stack: str | os.PathLike[str], tilts: TiltSeries) -> None:

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.units import ANGSTROM_PER_NM
-from ..core.volume import LabelVolume, Volume
+from ..core.volume import Grid, LabelVolume, Volume
 from .inputs import read_json, read_stored
-from .mrc import HeldVolume, as_volume
+from .mrc import HeldVolume, as_volume, check_shape
 
 MOST_CHUNKS = 2**18
 """Chunks of a volume that are read; 64 voxels a side, they would be 4096 x 4096 x 4096 voxels."""
@@ -54,6 +54,7 @@ class _Array(NamedTuple):
     codec: str | None = None
     order: Any = "C"
     separator: str = "."
+    version: int = 2
     needs: str = ""
     """What takes the package zarr; empty where numpy and the standard library will do."""
 
@@ -83,9 +84,30 @@ def read_ome_zarr(path: str | os.PathLike[str], *, level: int = 0) -> Volume | L
     return as_volume(path, read_ome_zarr_data(path, level=level))
 
 
-def read_ome_zarr_data(path: str | os.PathLike[str], *, level: int = 0) -> HeldVolume:
-    """Read a volume as `read_ome_zarr` does, with its numbers as they are in the file."""
+def read_ome_zarr_data(
+    path: str | os.PathLike[str], *, level: int = 0, shape: tuple[int, ...] | None = None
+) -> HeldVolume:
+    """Read a volume as `read_ome_zarr` does, with its numbers as they are in the file.
+
+    What has not the `shape` that is wanted is refused unread.
+    """
     path = Path(path)
+    folder, array, space, grid = _place(path, level)
+    check_shape(path, grid.shape, shape)
+    data = _numbers(folder, array)
+    others = [axis for axis in range(data.ndim) if axis not in space]
+    data = np.ascontiguousarray(data.transpose(others + space).reshape(grid.shape))
+    data.flags.writeable = False
+    return HeldVolume(data, grid.voxel_size, grid.origin)
+
+
+def read_ome_zarr_grid(path: str | os.PathLike[str]) -> Grid:
+    """Return the grid of a volume from its metadata alone."""
+    return _place(Path(path), 0)[3]
+
+
+def _place(path: Path, level: int) -> tuple[Path, _Array, list[int], Grid]:
+    """Return the folder and the metadata of a level's array, which axes are z, y, x, the grid."""
     image = _image(path)
     try:
         axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image["axes"]]
@@ -101,18 +123,17 @@ def read_ome_zarr_data(path: str | os.PathLike[str], *, level: int = 0) -> HeldV
     space = [names.index(axis) for axis in "zyx" if axis in names]
     others = [axis for axis in range(len(axes)) if axis not in space]
     if len(space) != 3 or any(array.shape[axis] != 1 for axis in others):
-        shape = dict(zip(names, array.shape, strict=True))
-        raise ValueError(f"{path}: wanted one volume with axes z, y and x, got {shape}")
+        got = dict(zip(names, array.shape, strict=True))
+        raise ValueError(f"{path}: wanted one volume with axes z, y and x, got {got}")
     units = _units(path, [axes[axis] for axis in space])
-    size = scale[space] * units
+    size, origin = scale[space] * units, (shift[space] * units)[::-1]
     if not (size > 0).all() or not np.isfinite(size).all() or np.ptp(size) > 1e-3 * size.max():
         raise ValueError(f"{path}: wanted cubic voxels, got {size[::-1].tolist()} Å")
-    data = _numbers(folder, array)
-    data = data.transpose(others + space).reshape([array.shape[axis] for axis in space])
-    data = np.ascontiguousarray(data)
-    data.flags.writeable = False
-    origin = (shift[space] * units)[::-1]
-    return HeldVolume(data, float(size[0]) / ANGSTROM_PER_NM, origin / ANGSTROM_PER_NM)
+    if not np.isfinite(origin).all():
+        raise ValueError(f"{path}: wanted a finite translation, got {origin.tolist()}")
+    nz, ny, nx = (array.shape[axis] for axis in space)
+    voxel_size, origin = float(size[0]) / ANGSTROM_PER_NM, origin / ANGSTROM_PER_NM
+    return folder, array, space, Grid(shape=(nz, ny, nx), voxel_size=voxel_size, origin=origin)
 
 
 def _image(path: Path) -> dict[str, Any]:
@@ -217,6 +238,7 @@ def _version_3(meta: dict[str, Any]) -> _Array:
         shape=[int(n) for n in meta["shape"]],
         chunks=[int(n) for n in meta["chunk_grid"]["configuration"]["chunk_shape"]],
         dtype=np.dtype(meta["data_type"]),
+        version=3,
         needs="Zarr version 3, which takes zarr 3 or later",
     )
 
@@ -258,6 +280,8 @@ def _by_library(folder: Path, array: _Array) -> np.ndarray:
         raise ValueError(
             f"{folder}: {array.needs}: wanted the Python package zarr to read it (pip install zarr)"
         ) from None
+    if array.version > int(zarr.__version__.partition(".")[0]):
+        raise ValueError(f"{folder}: {array.needs}: got zarr {zarr.__version__}")
     try:
         return np.asarray(zarr.open_array(str(folder), mode="r")[...])
     # Its codecs raise whatever they like.

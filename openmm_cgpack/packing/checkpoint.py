@@ -37,7 +37,7 @@ import numpy as np
 
 from ..core import History, PackedScene, RigidTransforms, Scene
 from ..core.boundary import boundary_from_json
-from ..io.files import read_npz, write_npz
+from ..io.files import open_npz, said_of, write_npz
 from ..io.scenes import scene_digest
 from .frames import frame_reporters, frames_of, give_frames
 from .simulations import capture, restore, settle
@@ -50,6 +50,8 @@ FORMAT_VERSION = 3
 
 COLUMNS = ("step", "radius_of_gyration", "fraction", "overlap", "energy")
 """What `History` holds."""
+
+_WANTED = "a checkpoint"
 
 _UNDER_WAY = "under way"
 """Key of the header, and of arrays, for the stage that is not finished."""
@@ -103,7 +105,11 @@ class Checkpoint:
         """Return what a stage has left; None where it is not finished."""
         if stage not in self.stages:
             return None
-        record, arrays = self.stages[stage], _within(self.arrays, stage)
+        assert self.path is not None
+        with said_of(self.path, _WANTED):
+            return self._left_by(self.stages[stage], _within(self.arrays, stage))
+
+    def _left_by(self, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> PackedScene:
         for number, reporter in enumerate(self.reporters[: record["reporters"]]):
             give_frames(reporter, number, arrays)
         self._count_frames()
@@ -196,15 +202,21 @@ class Checkpoint:
         write_npz(self.path, header, self.arrays, kind=FORMAT, version=FORMAT_VERSION)
 
     def _read(self, path: Path) -> None:
-        header, self.arrays = read_npz(
-            path, kind=FORMAT, version=FORMAT_VERSION, wanted="a checkpoint"
-        )
-        if header["fingerprint"] != self.fingerprint:
+        opened = open_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted=_WANTED)
+        with opened as (header, arrays):
+            digest, self.stages = header["fingerprint"], dict(header["stages"])
+            self.under_way = header[_UNDER_WAY]
+            mine = (*self.stages, _UNDER_WAY)
+            names = [name for name in arrays if name.split("/")[0] in mine]
+            self.arrays = {name: arrays[name] for name in names}
+            if self.under_way is not None:
+                # What is asked of it before it is gone on from.
+                str(self.under_way["stage"]), bool(self.under_way["done"])
+        if digest != self.fingerprint:
             raise ValueError(
                 f"{path}: is a checkpoint of another run: its scene, protocol, forces or seed "
                 "differ; remove it to start anew"
             )
-        self.stages, self.under_way = header["stages"], header[_UNDER_WAY]
 
 
 class Journal:
@@ -250,7 +262,13 @@ class Journal:
         """
         if self._found is None:
             return None
-        header, arrays = self._found
+        assert self.checkpoint.path is not None
+        with said_of(self.checkpoint.path, _WANTED):
+            return self._replayed(*self._found)
+
+    def _replayed(
+        self, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> tuple[Any, ...]:
         rows = [arrays[f"outcomes/{column}"] for column in self.columns]
         outcome = tuple(row[len(self.entries)].item() for row in rows)
         self.entries.append(outcome)

@@ -66,6 +66,11 @@ class Dense(Protocol):
         """The fraction."""
         return self.fraction
 
+    @property
+    def most_steps(self) -> int:
+        """The compression's; those of the clash removal are a few beside them."""
+        return self.compression.max_steps
+
     def with_goal(self, fraction: float | None) -> Self:
         """Return the protocol with another fraction."""
         return dataclasses.replace(self, fraction=fraction)

@@ -14,10 +14,12 @@ for the stiffest contact: `ShorterSteps` goes back and takes them again with hal
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+_OF_PROCESSORS = ("CPU", "Reference")
+"""Platforms whose steps are taken singly. OpenMM takes ten before it listens to Ctrl-C, which on a
+processor is long for a large scene."""
 
 _FAR = 1e4
 """Bound of a coordinate, in sizes of the scene; the CPU platform crashes from some 1e15 nm on."""
@@ -77,7 +83,7 @@ def lost_ball(positions: np.ndarray, bound: float) -> int | None:
 class Guard:
     """A reporter that reports nothing, but has every step of a Simulation looked at.
 
-    On the CPU platform, which needs it, the ``step`` of the Simulation's integrator is taken over,
+    Where the platform is a processor's, the ``step`` of the Simulation's integrator is taken over,
     so that all other reporters see nothing either that was not looked at. It raises `Diverged`.
     """
 
@@ -95,7 +101,7 @@ class Guard:
     def watch(self, simulation: openmm.app.Simulation) -> None:
         """Have the steps looked at from now on."""
         integrator, context, bound = simulation.integrator, simulation.context, self.bound
-        if context.getPlatform().getName() != "CPU" or "step" in vars(integrator):
+        if context.getPlatform().getName() not in _OF_PROCESSORS or "step" in vars(integrator):
             return
         # A cycle of references would keep the Context and its threads after the Simulation.
         own_step, weak, looked_at = (
@@ -106,12 +112,38 @@ class Guard:
 
         def step(steps: int) -> None:
             for _ in range(steps):
-                own_step(weak(), 1)
+                with _interrupted_later():
+                    own_step(weak(), 1)
                 lost = lost_ball(_positions(looked_at()), bound)
                 if lost is not None:
                     raise Diverged("a ball left the scene", lost)
 
         integrator.step = step
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Handle the signals that end a run after the block: OpenMM makes errors of its own of them.
+
+    It does where they arrive while it calls a force in Python.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+    handlers: dict[int, Callable[..., Any]] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        handler = signal.getsignal(number)
+        if callable(handler):
+            handlers[number] = handler
+            signal.signal(number, lambda arrived, _: caught.append(arrived))
+    try:
+        yield
+    finally:
+        for caught_by, handler in handlers.items():
+            signal.signal(caught_by, handler)
+        for arrived in caught:
+            handlers[arrived](arrived, None)
 
 
 @contextmanager

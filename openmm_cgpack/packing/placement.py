@@ -307,9 +307,7 @@ class Start(Placement):
         box = self.shape
         if not box.bounded:
             return place(models, self, seed=seed)
-        if self.counts == "relative":
-            assert fraction is not None
-            models = fit_counts(models, fraction=fraction, boundary=box)
+        models = self.asked(models, fraction=fraction)
         volume = sum(model.volume * count for model, count in models)
         if self.box is not None:
             if fraction is not None:
@@ -321,6 +319,15 @@ class Start(Placement):
             fraction = min(fraction, _EASY)
         boundary = fit_box(volume, fraction=fraction, shape=box)
         return insert(models, self.insertion, boundary=boundary, seed=seed)
+
+    def asked(
+        self, models: list[tuple[BallModel, int]], *, fraction: float | None
+    ) -> list[tuple[BallModel, int]]:
+        """Return how many instances of each model are asked for, by counts or by abundances."""
+        if self.boundary == "open" or self.counts == "exact":
+            return models
+        assert fraction is not None
+        return fit_counts(models, fraction=fraction, boundary=self.shape)
 
     def reached(self, scene: Scene, fraction: float | None) -> float | None:
         """Return the fraction of a scene's molecules in the box, or that asked for without one."""

@@ -113,6 +113,11 @@ class Protocol(Settings, family=True):
         """Envelope volume fraction that it packs to; None where it aims at none."""
         return None
 
+    @property
+    def most_steps(self) -> int:
+        """Steps after which it ends at the latest; 0 where it takes none, or does not say."""
+        return 0
+
     def with_goal(self, fraction: float | None) -> Self:
         """Return the protocol with another fraction to pack to; the same where it aims at none."""
         return self
@@ -218,7 +223,7 @@ class Packing(Generic[Result]):
         except openmm.OpenMMException as error:
             words = " ".join(str(error).split())
             if self.block is None and "NaN" not in words:
-                raise ValueError(f"forces: OpenMM cannot have them together: {words}") from None
+                raise ValueError(f"forces: OpenMM refuses them: {words}") from None
             raise PackingError(f"the packing diverged ({words})") from None
 
     def stop(self) -> Result:

@@ -21,7 +21,7 @@ from ..forces import (
 )
 from .divergence import Guard, bound_of
 from .protocols import Packing, Protocol, Steps, Watch
-from .pull_schedule import pull_steps
+from .pull_schedule import RELAX_BONDS, pull_steps
 from .simulations import Run, langevin_simulation
 from .system import create_system
 
@@ -79,6 +79,11 @@ class Pull(Protocol):
         default=2500,
         minimum=1,
     )
+
+    @property
+    def most_steps(self) -> int:
+        """Those of the pull, and of the relaxation."""
+        return self.max_steps + (RELAX_BONDS if self.relax_steps is None else self.relax_steps)
 
     @property
     def terms(self) -> tuple[ForceTerm, ...]:

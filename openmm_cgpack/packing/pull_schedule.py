@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _RAMP = 10
 _RELAX = 4_000
-_RELAX_BONDS = 8_000
+RELAX_BONDS = 8_000
 """With 4000, one of 80 bodies was seen with bonds 2.5 % of its size off."""
 _WEAKER = 0.5
 _DEEPER = 0.03
@@ -59,7 +59,7 @@ def pull_steps(
         )
     relax_steps = protocol.relax_steps
     if relax_steps is None:
-        relax_steps = _RELAX_BONDS if _held_by_bonds(simulation) else _RELAX
+        relax_steps = RELAX_BONDS if _held_by_bonds(simulation) else _RELAX
     Guard(bound_of(scene)).watch(simulation)
     table = to_table(protocol)
     file = Checkpoint(checkpoint, scene, settings={"protocol": table}, simulation=simulation)

@@ -177,7 +177,7 @@ def langevin_simulation(
     try:
         simulation = openmm.app.Simulation(to_topology(scene), system, integrator, *platform)
     except openmm.OpenMMException as error:
-        raise ValueError(f"forces: OpenMM cannot have them together: {error}") from None
+        raise ValueError(f"forces: OpenMM refuses them: {error}") from None
     simulation.reporters += list(reporters)
     simulation.context.setPositions(scene.positions if positions is None else positions)
     Guard(bound_of(scene)).watch(simulation)

@@ -71,7 +71,7 @@ def create_system(
         for i in np.flatnonzero(~scene.fixed).tolist():
             bodies[scene.species_index[i]].add_to(system, int(scene.offsets[i]))
     for group, term in enumerate(forces):
-        force = term.build(scene, rigidity)
+        force = _built(term, scene, rigidity)
         if force is not None:
             force.setForceGroup(group)
             system.addForce(force)
@@ -79,6 +79,19 @@ def create_system(
         vectors = periodic_vectors(scene.boundary, longest_cutoff(system))
         system.setDefaultPeriodicBoxVectors(*vectors)
     return system
+
+
+def _built(term: ForceTerm, scene: Scene, rigidity: Rigidity) -> openmm.Force | None:
+    import openmm
+
+    words = f"forces: {term.kind}: wanted an OpenMM force from it"
+    try:
+        force = term.build(scene, rigidity)
+    except Exception as error:
+        raise ValueError(f"{words}, got {type(error).__name__}: {error}") from error
+    if not isinstance(force, openmm.Force | None):
+        raise ValueError(f"{words}, got {force!r}")
+    return force
 
 
 def longest_cutoff(system: openmm.System) -> float:

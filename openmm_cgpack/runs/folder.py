@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..core import Grid, LabelVolume, PackedScene, ParticleTable, Scene, TiltSeries, Volume
+from ..core.arrays import frozen, positive
 from ..core.messages import path_from_text, path_text
 from ..core.names import checked_map_name
 from ..io import read_mrc, read_particles
+from ..io.files import said_of
 from ..io.inputs import existing, read_json
 from ..io.particle_lists import read_column
 from ..io.scenes import load_packed, load_scene
@@ -24,6 +27,8 @@ from ..io.volumes import mask_file, read_mask
 from ..recipe import Recipe, load_recipe
 
 _log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
 
 MANIFEST = "manifest.json"
 """The file that says that a folder is a run's: the last one written."""
@@ -109,30 +114,46 @@ class RunFolder:
     @property
     def species(self) -> list[str]:
         """Names of the species, in the order of the semantic labels from 1 on."""
-        return [entry["name"] for entry in self.part("species")]
+        return list(self._of_species("name", str))
 
     @property
     def asked(self) -> dict[str, int]:
-        """How many instances of each species were asked for."""
-        return {entry["name"]: entry["asked"] for entry in self.part("species")}
+        """How many instances of each species were asked for; of abundances, what they come to."""
+        return dict(zip(self.species, self._of_species("asked", int), strict=True))
 
     @property
     def origin(self) -> np.ndarray:
         """Centre of the first voxel in the scene's frame, (3,) nm; it is 0 in all files."""
-        return np.array(self.part("density")["origin_in_scene_nm"], float)
+        held = self.part("density")
+        with self._said_of_manifest():
+            return frozen(held["origin_in_scene_nm"], "density: origin_in_scene_nm", (3,))
 
     @property
     def voxel_size(self) -> float:
         """Edge of a voxel, nm."""
-        return float(self.part("density")["voxel_size_nm"])
+        held = self.part("density")
+        with self._said_of_manifest():
+            return positive(held["voxel_size_nm"], "density: voxel_size_nm")
 
     @property
     def grid(self) -> Grid | None:
         """Grid of the volumes in the files' frame; None where the manifest holds none."""
         if "density" not in self.manifest:
             return None
-        shape = self.part("density")["shape_zyx"]
-        return Grid(shape=shape, voxel_size=self.voxel_size, origin=np.zeros(3))
+        held = self.part("density")
+        with self._said_of_manifest():
+            return Grid(shape=held["shape_zyx"], voxel_size=self.voxel_size, origin=np.zeros(3))
+
+    def _of_species(self, key: str, kind: type[Value]) -> list[Value]:
+        entries = self.part("species")
+        with self._said_of_manifest():
+            held = [entry[key] for entry in entries]
+            if not all(isinstance(value, kind) for value in held):
+                raise TypeError(f"species: {key}: wanted {kind.__name__} of each")
+            return held
+
+    def _said_of_manifest(self) -> AbstractContextManager[None]:
+        return said_of(self.path / MANIFEST, "the manifest of a run")
 
     def recipe(self) -> Recipe:
         """Return the recipe, with the platform that it ran on."""

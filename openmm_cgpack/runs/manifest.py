@@ -130,7 +130,8 @@ def file_list(folder: Path) -> dict[str, dict[str, Any]]:
 def _species(simulated: Simulated) -> list[dict[str, Any]]:
     scene = simulated.packed.scene
     recipe = simulated.recipe
-    asked = [entry.count for entry in recipe.structures]
+    models = list(zip(scene.species, (e.count for e in recipe.structures), strict=True))
+    asked = [count for _, count in recipe.start.asked(models, fraction=recipe.fraction)]
     placed = np.bincount(scene.species_index, minlength=len(scene.species))
     return [
         {

@@ -15,7 +15,7 @@ from ..core.names import checked_file_name, name_of_file
 from ..core.runtime import stage_seed
 from ..core.tables import check_names, to_table
 from ..imaging import Imaging, render
-from ..io.files import atomic_folder, read_toml, toml_text, write_text
+from ..io.files import atomic_folder, read_toml, said_of, toml_text, write_text
 from ..io.shared_folders import HOME, locked
 from ..packing.protocols import Watch
 from ..recipe import Recipe, dump_recipe, load_recipe, recipe_from
@@ -29,6 +29,7 @@ from .manifest import (
 )
 from .outputs import write_outputs, write_rendered
 from .pipeline import Hook, Simulated, simulate, simulate_series, timed
+from .size import check_size, check_stage, map_size
 from .work import (
     begun,
     check_free,
@@ -72,7 +73,8 @@ def run(
         Number of the scene, where one recipe makes many: each index has seeds of its own. The
         recipe's when left out.
     force : bool, optional
-        Whether a folder that an earlier run wrote, and an unfinished one, is replaced.
+        Whether a folder that an earlier run wrote, and an unfinished one, is replaced, and whether
+        a run that takes more memory or disk than there is begins all the same, with a warning.
     hook, watch : callable, optional
         See `simulate`; `hook` is called once more when the files are written, as ``"files"``.
     progress : bool, optional
@@ -88,7 +90,7 @@ def run(
     FileExistsError
         `out` exists and may not be replaced.
     ValueError, TypeError, StructureError, OSError
-        The recipe or a file that it names is not good.
+        The recipe or a file that it names is not good, or the run takes more than there is.
     PlacementError, PackingError
         The scene could not be made; of a packing, the best state is kept.
 
@@ -178,12 +180,17 @@ def _run(
     watch: Watch | None,
     progress: bool,
 ) -> dict[str, Any]:
+    def after(stage: str, made: Simulated) -> None:
+        check_stage(stage, made, out, force=force)
+        if hook is not None:
+            hook(stage, made)
+
     with whole_folder(out, force=force, inside=work) as folder:
         if recipe.fractions is None:
-            made = simulate(recipe, work=work, hook=hook, watch=watch, progress=progress)
+            made = simulate(recipe, work=work, hook=after, watch=watch, progress=progress)
             return _write(made, folder, out, hook)
         parts = {}
-        series = simulate_series(recipe, work=work, hook=hook, watch=watch, progress=progress)
+        series = simulate_series(recipe, work=work, hook=after, watch=watch, progress=progress)
         for fraction, made in zip(recipe.fractions, series, strict=True):
             name = f"fraction_{fraction}"
             (folder / name).mkdir()
@@ -226,7 +233,8 @@ def render_again(
     name : str, optional
         Name of the render; by default that of the file.
     force : bool, optional
-        Whether a render of the same name is replaced; files in it that the manifest does not list,
+        Whether a render of the same name is replaced, and one that takes more memory or disk than
+        there is begun all the same, with a warning; files in it that the manifest does not list,
         or that were changed, forbid it.
     progress : bool, optional
         Whether to show progress bars on standard error.
@@ -247,6 +255,9 @@ def render_again(
         raise FileExistsError(f"{target.parent}: is a link; nothing is written through it")
     recipe = run_folder.recipe()
     wanted, seed = load_imaging(imaging, recipe)
+    if run_folder.grid is not None:
+        again = dataclasses.replace(recipe, imaging=wanted)
+        check_size(map_size(again, run_folder.grid.shape), target, force=force)
     start = time.perf_counter()
     target.parent.mkdir(exist_ok=True)
     foreign = partial(foreign_files, run_folder.path)
@@ -268,7 +279,8 @@ def render_again(
     with locked(run_folder.path / HOME / "lock", wait=True):
         # Read anew: another render may have been written meanwhile.
         manifest = read_manifest(run_folder.path)
-        manifest.setdefault(RENDERS, {})[name] = record
+        with said_of(run_folder.path / MANIFEST, "the manifest of a run"):
+            manifest.setdefault(RENDERS, {})[name] = record
         text = json.dumps(manifest, indent=1, allow_nan=False)
         write_text(run_folder.path / MANIFEST, text + "\n")
     return record

@@ -238,9 +238,7 @@ def begun(
 
 def _left(work: Path, out: Path, error: BaseException) -> str | None:
     """Say what an error leaves to go on from; None where that is nothing."""
-    if isinstance(error, PackingError):
-        if error.best is None:
-            return None
+    if isinstance(error, PackingError) and error.best is not None:
         save_packed(work / BEST, error.best)
         write_text(work / _FAILED, str(error))
         return f"the best state is kept: {work / BEST}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from dataclasses import dataclass
 from functools import reduce
@@ -22,6 +23,7 @@ _NM_PER_ANGSTROM = 0.1
 _SAME_PLACE = 0.02
 """Copies of an atom nearer than this are one that symmetry puts on itself, nm."""
 _MOST_ATOMS = 50_000_000
+_MOST_COPIES = 100_000
 
 
 def _quoted(text: str) -> str:
@@ -76,13 +78,18 @@ def mmcif_assemblies(path: Path, block: gemmi.cif.Block) -> dict[str, list[Gener
         table.column("asym_id_list"),
         strict=True,
     ):
-        products = operator_products(expression, operators)
-        missing = next((one for product in products for one in product if one not in operators), "")
-        if missing or not products:
+        try:
+            products = operator_products(expression, operators)
+            if not products:
+                raise ValueError("names no operator")
+            for one in itertools.chain.from_iterable(products):
+                if one not in operators:
+                    raise ValueError(f"no operator {_quoted(one)} in _pdbx_struct_oper_list")
+        except ValueError as error:
             raise StructureError(
                 f"{path}: assembly {_quoted(name)}: _pdbx_struct_assembly_gen.oper_expression "
-                f"{_quoted(expression)}: no operator {_quoted(missing)} in _pdbx_struct_oper_list"
-            )
+                f"{_quoted(expression)}: {error}"
+            ) from None
         generator = Generator(
             frozenset(re.split(r"[,\s]+", chains.strip(", \n\t"))),
             [reduce(np.matmul, [operators[one] for one in product]) for product in products],
@@ -124,7 +131,9 @@ def operator_products(expression: str, known: dict[str, np.ndarray]) -> list[tup
     for term in re.findall(r"(?:\([^()]*\)|[^,()]+)+", re.sub(r"\s", "", expression)):
         factors = re.findall(r"\(([^()]*)\)|([^()]+)", term)
         lists = [_listed(inner or outer, known) for inner, outer in factors]
-        products += itertools.islice(itertools.product(*lists), _MOST_ATOMS)
+        if len(products) + math.prod(map(len, lists)) > _MOST_COPIES:
+            raise ValueError(f"stands for more than {_MOST_COPIES} copies")
+        products += itertools.product(*lists)
     return products
 
 

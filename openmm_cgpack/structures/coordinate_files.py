@@ -124,6 +124,9 @@ def load_structure(
         generators = chosen(path, assemblies, reading.assembly)
         chains = frozenset().union(*(generator.chains for generator in generators))
         left_out["outside_assembly"] = ~np.isin(records.part, list(chains))
+        absent = sorted(chains - set(records.part.tolist()))
+        if absent:
+            notes.append(f"the assembly has chains without atoms in the file: {', '.join(absent)}")
     counts, keep = _counted(left_out)
     if not keep.any():
         counted = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in counts.items() if n)

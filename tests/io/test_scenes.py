@@ -1,12 +1,15 @@
 """Scenes in files."""
 
 import dataclasses
+import io
+import zipfile
 from typing import ClassVar
 
 import numpy as np
 import pytest
 from helpers import body, chain
 
+from openmm_cgpack import Filament, as_packed, place
 from openmm_cgpack.core import (
     AtomicStructure,
     BallModel,
@@ -167,3 +170,67 @@ def test_a_file_of_another_version_is_named(version, tmp_path):
         ValueError, match=rf"other.npz: wanted .* version {FORMAT_VERSION}, got .* {version}"
     ):
         load_packed(path)
+
+
+def rewritten(path, change):
+    """Write the members of an archive anew, with a change to them by name."""
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    change(members)
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+
+
+def array_bytes(array):
+    held = io.BytesIO()
+    np.save(held, array)
+    return held.getvalue()
+
+
+def claims(shape):
+    """Return the head of an array of a shape, and none of its numbers."""
+    held = io.BytesIO()
+    head = {"descr": "<f8", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(held, head)
+    return held.getvalue()
+
+
+POSITIONS = "packed/positions.npy"
+BROKEN = {
+    "lost": lambda m: m.pop(POSITIONS),
+    "of another type": lambda m: m.update({POSITIONS: array_bytes(np.array("text"))}),
+    "of another shape": lambda m: m.update({POSITIONS: array_bytes(np.zeros(3))}),
+    "of other numbers": lambda m: m.update({POSITIONS: array_bytes(np.zeros((10, 3)))}),
+    "larger than memory": lambda m: m.update({POSITIONS: claims((10**13, 3))}),
+    "of negative size": lambda m: m.update({POSITIONS: claims((-1, 3))}),
+    "no array": lambda m: m.update({POSITIONS: b"x"}),
+    "without header": lambda m: m.pop("header.npy"),
+    "header of text": lambda m: m.update({"header.npy": array_bytes(np.array("{}"))}),
+    "header of a list": lambda m: m.update(
+        {"header.npy": array_bytes(np.frombuffer(b"[1]", np.uint8))}
+    ),
+    "header nested deeply": lambda m: m.update(
+        {"header.npy": array_bytes(np.frombuffer(b"[" * 10**5, np.uint8))}
+    ),
+}
+
+
+@pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN)
+def test_a_broken_scene_is_said_in_one_line(change, tmp_path):
+    path = tmp_path / "broken.npz"
+    save_packed(path, as_packed(place([(Filament(n_balls=5).build(), 2)], seed=1)))
+    rewritten(path, change)
+    with pytest.raises(
+        ValueError, match=r"broken\.npz: wanted a scene of openmm_cgpack: "
+    ) as caught:
+        load_packed(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_what_nobody_asked_for_is_not_read(tmp_path):
+    path = tmp_path / "a.npz"
+    save_packed(path, as_packed(place([(Filament(n_balls=5).build(), 2)], seed=1)))
+    rewritten(path, lambda m: m.update({"more.npy": claims((10**13, 3)), "other": b"x"}))
+    assert load_packed(path).scene.n_instances == 2

@@ -15,7 +15,7 @@ from limits import no_room_beyond
 
 from openmm_cgpack.core import PackedScene
 from openmm_cgpack.forces import LENNARD_JONES_SCALE, PULL_SCALE
-from openmm_cgpack.io.files import read_npz
+from openmm_cgpack.io.files import open_npz
 from openmm_cgpack.packing import FrameReporter, Pull, Run, pack, pack_scene, place
 from openmm_cgpack.packing.checkpoint import FORMAT, FORMAT_VERSION
 
@@ -73,7 +73,9 @@ def packed_on(run, scene, path, *, cut=None, frames=None, seed=4, watch=None, **
 
 def kept(path):
     """Return what a file holds of the stage under way: the header, and the steps measured."""
-    header, arrays = read_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted="a checkpoint")
+    opened = open_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted="a checkpoint")
+    with opened as (header, arrays):
+        arrays = dict(arrays)
     return header["under way"], arrays["under way/outcomes/step"].tolist()
 
 

@@ -1,5 +1,7 @@
 """Dynamics that diverges: on no platform does it take the process with it, or end in a result."""
 
+import signal
+
 import numpy as np
 import openmm
 import openmm.app
@@ -84,6 +86,28 @@ def own_kinds():
     del ForceTerm.kinds["exploding"], Protocol.kinds["plain"]
 
 
+@kind("wrong")
+class Wrong(ForceTerm):
+    """What a user may write by mistake; it leaves the register again below."""
+
+    what: str = setting("which mistake")
+
+    def build(self, scene, rigidity):
+        if self.what == "raises":
+            return 1 / 0
+        return 5 if self.what == "number" else openmm.CustomExternalForce("unknown*x")
+
+
+del ForceTerm.kinds["wrong"]
+
+
+def exploding(own_kinds, value):
+    """Return the force: no recipe has such a value, but a force may come to it all the same."""
+    term = own_kinds[0](value=0.0)
+    object.__setattr__(term, "value", value)
+    return term
+
+
 BOX = insert([(blob(), 6)], boundary=Periodic(box=8.0), seed=1)
 OPEN = place([(body("a", 5, 1), 3), (chain(), 2)], seed=1)
 
@@ -92,10 +116,8 @@ OPEN = place([(body("a", 5, 1), 3), (chain(), 2)], seed=1)
 @pytest.mark.parametrize("value", [1e300, -1e30, 1e22, np.inf, np.nan])
 @pytest.mark.parametrize("protocol", ["constraints", "bonds", "dense", "plain"])
 def test_a_force_that_explodes_is_an_error_that_names_a_ball(own_kinds, protocol, value, platform):
-    # Infinite values stand in no recipe; a force may come to them all the same.
-    exploding = own_kinds[0](value=0.0)
-    object.__setattr__(exploding, "value", value)
-    scene, forces = (BOX if protocol in ("dense", "plain") else OPEN), (exploding,)
+    scene = BOX if protocol in ("dense", "plain") else OPEN
+    forces = (exploding(own_kinds, value),)
     packer = {
         "dense": lambda: Dense(forces=forces),
         "plain": lambda: own_kinds[1](forces=forces),
@@ -114,7 +136,7 @@ def test_a_force_that_explodes_is_an_error_that_names_a_ball(own_kinds, protocol
 def test_other_reporters_see_nothing_that_was_not_looked_at(own_kinds, platform, tmp_path):
     """Energies of lost positions would be worked out before the Simulation's step is over."""
     energies = openmm.app.StateDataReporter(str(tmp_path / "e.csv"), 1, potentialEnergy=True)
-    protocol = Dense(forces=(own_kinds[0](value=1e290),))
+    protocol = Dense(forces=(exploding(own_kinds, 1e290),))
     with pytest.raises(PackingError, match="diverged"):
         pack_scene(BOX, protocol, run=Run(platform=platform), seed=1, reporters=[energies])
 
@@ -153,3 +175,51 @@ def test_heat_turns_no_body_out_of_its_constraints(platform, caplog):
     positions = packed.positions.reshape(12, 3, 3)
     sides = np.linalg.norm(positions - np.roll(positions, 1, axis=1), axis=2)
     np.testing.assert_allclose(sides, 2.08, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("what", "match"),
+    [
+        (
+            "raises",
+            "wrong: wanted an OpenMM force from it, got ZeroDivisionError: division by zero",
+        ),
+        ("number", "wrong: wanted an OpenMM force from it, got 5"),
+        ("expression", "OpenMM refuses them: Unknown variable in expression: unknown"),
+    ],
+)
+@pytest.mark.parametrize("protocol", [Dense, Pull])
+def test_a_force_that_is_none_is_refused_in_one_line(protocol, what, match):
+    with pytest.raises(ValueError, match=rf"^forces: {match}"):
+        pack_scene(BOX if protocol is Dense else OPEN, protocol(forces=(Wrong(what=what),)), seed=1)
+
+
+@pytest.fixture
+def interrupting():
+    """A force of a user's in Python, in whose fifth call Ctrl-C arrives."""
+    calls = []
+
+    @kind("interrupting")
+    class Interrupting(ForceTerm):
+        """Nothing else."""
+
+        def build(self, scene, rigidity):
+            def compute(state):
+                calls.append(1)
+                if len(calls) == 5:
+                    signal.raise_signal(signal.SIGINT)
+                return 0.0, np.zeros((scene.n_balls, 3))
+
+            return openmm.PythonForce(compute)
+
+    yield Interrupting, calls
+    del ForceTerm.kinds["interrupting"]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_an_interruption_ends_it_after_the_step_that_it_is_in(interrupting, platform):
+    """OpenMM takes ten before it listens, and makes an error of one that meets it in a force."""
+    term, calls = interrupting
+    with pytest.raises(KeyboardInterrupt):
+        pack_scene(OPEN, Pull(forces=(term(),)), run=Run(platform=platform), seed=1)
+    assert len(calls) <= 6

@@ -10,7 +10,7 @@ from dense_scenes import blob
 from limits import no_room_beyond
 
 from openmm_cgpack.core import PackingError, Periodic, RigidTransforms
-from openmm_cgpack.io.files import read_npz, write_npz
+from openmm_cgpack.io.files import open_npz, write_npz
 from openmm_cgpack.io.scenes import load_scene, save_packed, save_scene, scene_digest
 from openmm_cgpack.packing import (
     Compression,
@@ -187,7 +187,9 @@ def test_a_file_of_another_protocol_is_refused(tmp_path):
 
     with pytest.raises(Cut):
         compressed(CutAfter(blocks=20))
-    header, arrays = read_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted="a checkpoint")
+    opened = open_npz(path, kind=FORMAT, version=FORMAT_VERSION, wanted="a checkpoint")
+    with opened as (header, arrays):
+        arrays = dict(arrays)
     steps = arrays["under way/outcomes/steps"]
     # As a later version of the package might step.
     steps[np.flatnonzero(steps)[3]] = 50

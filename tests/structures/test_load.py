@@ -8,6 +8,9 @@ import pytest
 from pdb_text import MIXED, ROTATED, record
 
 from openmm_cgpack.core import StructureError
+from openmm_cgpack.io.scenes import load_scene, save_scene
+from openmm_cgpack.models import single_ball
+from openmm_cgpack.packing import place
 from openmm_cgpack.structures import Reading, load_structure
 
 
@@ -234,3 +237,145 @@ def test_assemblies_of_real_entries(shared, entry, copies, chains):
         u, _, vt = np.linalg.svd(centred[0].T @ centred[1])
         assert np.linalg.det(u @ vt) == pytest.approx(1)
         np.testing.assert_allclose(centred[0] @ (u @ vt), centred[1], atol=1e-5)
+
+
+ALANINE = [record(i, name, "ALA", "A", 1, (i, 0, 0)) for i, name in enumerate((" N  ", " CA "))]
+
+
+def moved(lines, y):
+    return [line.replace("   0.000   0.000", f"{y:8.3f}   0.000") for line in lines]
+
+
+@pytest.mark.parametrize("end", ["ENDMDL", "END"])
+def test_more_models_beside_each_other_are_said_and_can_be_taken(tmp_path, end):
+    text = "\n".join(line for y in (0, 30, 60) for line in (*moved(ALANINE, y), end))
+    path = write(tmp_path, text)
+    with pytest.warns(UserWarning, match='3 models beside each other.*models = "all"'):
+        first = load_structure(path)
+    assert (first.n_atoms, first.contents.models, first.contents.models_read) == (2, 3, 1)
+    whole = load_structure(path, Reading(models="all"))
+    assert whole.n_atoms == 6
+    assert set(whole.atom_table["chain"].tolist()) == {"A1", "A2", "A3"}
+    assert np.ptp(whole.positions[:, 1]) == pytest.approx(6)
+
+
+def test_an_ensemble_is_its_first_model(tmp_path, recwarn):
+    text = "\n".join(f"MODEL {i}\n" + "\n".join(ALANINE) + "\nENDMDL" for i in range(9))
+    assert load_structure(write(tmp_path, text)).contents.lines() == [
+        "in the file: 2 atoms in the first of 9 models"
+    ]
+    assert not [w for w in recwarn if "models" in str(w.message)]
+
+
+def test_copies_under_one_chain_letter_keep_their_first_locations(tmp_path):
+    """Also where the second location of a residue comes after all of the first."""
+    pair = [record(1, " CG ", "LYS", "A", 2, (0, 0, 0), location=a) for a in "AB"]
+    other = [record(1, " CD ", "LYS", "A", 2, (3, 0, 0), location=a) for a in "AB"]
+    mixed = [pair[0], pair[1], other[0], other[1]]
+    blocks = [pair[0], other[0], pair[1], other[1]]
+    for copy in (mixed, blocks):
+        lines = [line for y in (0, 30, 60) for line in (*moved(copy, y), "TER")]
+        structure = load_structure(write(tmp_path, "\n".join(lines)))
+        assert structure.n_atoms == 6
+        assert structure.contents.alternate_locations == 6
+
+
+ASSEMBLY = """\
+data_x
+loop_
+_pdbx_struct_assembly.id
+_pdbx_struct_assembly.details
+1 'whole particle, in our words'
+PAU ?
+loop_
+_pdbx_struct_assembly_gen.assembly_id
+_pdbx_struct_assembly_gen.oper_expression
+_pdbx_struct_assembly_gen.asym_id_list
+1 (X0)(1-2,4) A
+PAU 1,4,(P)(2,X0) A
+loop_
+_pdbx_struct_oper_list.id
+{items}
+1 1 0 0 0 1 0 0 0 1 0 0 0
+2 -1 0 0 0 -1 0 0 0 1 0 0 0
+4 -1 0 0 0 1 0 0 0 -1 0 0 0
+P 1 0 0 0 1 0 0 0 1 100 0 0
+X0 0 -1 0 1 0 0 0 0 1 0 0 0
+loop_
+{atoms}
+ATOM C CA GLY chain__8 A 1 10 20 30
+"""
+ITEMS = [f"matrix[{i}][{j}]" for i in (1, 2, 3) for j in (1, 2, 3)]
+ITEMS += [f"vector[{i}]" for i in (1, 2, 3)]
+ATOMS = "group_PDB type_symbol label_atom_id label_comp_id auth_asym_id label_asym_id auth_seq_id"
+ASSEMBLY = ASSEMBLY.format(
+    items="\n".join(f"_pdbx_struct_oper_list.{item}" for item in ITEMS),
+    atoms="\n".join(
+        f"_atom_site.{item}" for item in (*ATOMS.split(), *map("Cartn_{}".format, "xyz"))
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("assembly", "places"),
+    [
+        ("1", [(-20, 10, 30), (20, -10, 30), (-20, -10, -30)]),
+        ("PAU", [(10, 20, 30), (-10, 20, -30), (90, -20, 30), (80, 10, 30)]),
+    ],
+)
+def test_products_of_operators_whatever_the_assembly_is_called(tmp_path, assembly, places):
+    structure = load_structure(write(tmp_path, ASSEMBLY, "x.cif"), Reading(assembly=assembly))
+    found = 10 * (structure.positions + structure.file_origin)
+    np.testing.assert_allclose(found, places, atol=1e-9)
+    assert structure.atom_table["chain"].tolist() == [
+        f"chain__8{i}" for i in range(1, len(places) + 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("(1-2,4)", "(1-4)", r"assembly '1': .*oper_expression '\(X0\)\(1-4\)': no operator '3'"),
+        ("(1-2,4)", "(1-999999999999)", "no operator '3'"),
+        ("(1-2,4)", "(1-2,4)" * 40, "stands for more than 100000 copies"),
+        ("_gen.oper_expression", "_gen.x", "the item _pdbx_struct_assembly_gen.oper_expression"),
+        ("Cartn_z", "B", r"wanted the item _atom_site.Cartn_z, which is missing"),
+        ("label_atom_id", "x", "the item _atom_site.label_atom_id or _atom_site.auth_atom_id"),
+    ],
+)
+def test_what_misses_in_an_mmcif_file_is_named(tmp_path, old, new, message):
+    path = write(tmp_path, ASSEMBLY.replace(old, new), "x.cif")
+    with pytest.raises(StructureError, match=message):
+        load_structure(path, Reading(assembly="1"))
+
+
+def test_dummy_atoms_are_a_membrane_and_no_mass(tmp_path):
+    """Their plane is tilted; the reading of a scene's file brings it back."""
+    normal, across = np.array([0.6, 0, 0.8]), np.array([0.8, 0, -0.6])
+    points = [
+        (name, 20 * i * across + np.array([0, 20 * j, 0]) + side * 15.4 * normal + 5)
+        for i in range(3)
+        for j in range(3)
+        for name, side in ((" N  ", -1), (" O  ", 1))
+    ]
+    dummies = [
+        record(i, name, "DUM", " ", i, xyz, kind="HETATM", element="  ")
+        for i, (name, xyz) in enumerate(points)
+    ]
+    with pytest.warns(UserWarning, match=r"18 dummy atoms \(DUM\) left out"):
+        structure = load_structure(write(tmp_path, "\n".join(ALANINE + dummies)))
+    assert structure.n_atoms == 2
+    save_scene(tmp_path / "scene.npz", place([(single_ball(structure), 1)], seed=1))
+    again = load_scene(tmp_path / "scene.npz").species[0].structure
+    assert again.contents == structure.contents
+    plane = again.membrane_plane
+    np.testing.assert_allclose(plane.normal, normal, atol=1e-4)
+    assert plane.half_thickness == pytest.approx(1.54, abs=1e-4)
+    middle = np.array([5, 5, 5]) / 10
+    assert (plane.centre + again.file_origin - middle) @ normal == pytest.approx(0, abs=1e-4)
+
+
+def test_an_assembly_of_a_chain_that_misses_is_said(tmp_path):
+    text = (ROTATED + MIXED).replace("CHAINS: A", "CHAINS: A, B")
+    with pytest.warns(UserWarning, match="chains without atoms in the file: B"):
+        load_structure(write(tmp_path, text), Reading(assembly="3"))

@@ -1,0 +1,186 @@
+"""How much memory and disk a run will take, worked out and compared with what there is."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..core import BallModel
+from ..core.runtime import available_memory
+from ..recipe import Recipe
+from .pipeline import Simulated
+
+_LOOSEST = 0.1
+"""Volume fraction that a scene without a box is taken to end at, at the least."""
+
+_MARGIN = 8.0
+"""Room around it in its maps, nm: twice that of a map's grid."""
+
+# Bytes, as measured of runs; those of files are exact but for texts.
+_OF_A_BALL = (4000, 450)
+_OF_A_BOND = (60, 55)
+_OF_A_FRAME = (24, 36)  # of a ball; on disk also in the checkpoint, while the run is on its way
+_OF_AN_ATOM = (150, 95)
+_OF_A_VOXEL = (18, 8)  # the map, two masks, and what decides whose a voxel is
+
+
+_OF_PICTURES = (64 * 2**20, 2 * 2**20)
+
+
+class Part(NamedTuple):
+    """A part of what a run takes: what it is, the key that changes it, and bytes of each."""
+
+    what: str
+    key: str
+    memory: float
+    disk: float
+
+
+def run_size(recipe: Recipe, models: Sequence[tuple[BallModel, int]]) -> list[Part]:
+    """Return what a run of a recipe will take, as far as it is known when its models are.
+
+    Memory is what is held at its largest, on top of what the program itself takes; of a packing
+    that may end early, the steps that it may take.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    models : sequence of (BallModel, int)
+        Its models, and how many instances of each or their abundances.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament
+    >>> recipe = Recipe(structures=(Filament(n_balls=50, count=100),))
+    >>> parts = run_size(recipe, [(recipe.structures[0].build(), 100)])
+    >>> parts[0].what, parts[0].key
+    ('balls and bonds', 'count')
+    """
+    volume = sum(model.volume * count for model, count in models)
+    box = _box(recipe, volume)
+    copies = 1.0
+    if recipe.start.counts == "relative":
+        assert recipe.fraction is not None
+        copies = math.prod(box) * recipe.fraction / volume
+    largest = max(float(np.ptp(model.positions, axis=0).max()) for model, _ in models)
+    if not recipe.start.shape.bounded:
+        box = tuple(max(edge, largest) + _MARGIN for edge in box)
+    if recipe.density.box is not None:
+        box = tuple(np.broadcast_to(recipe.density.box, 3).tolist())
+    shape = tuple(max(1.0, edge / recipe.density.voxel_size) for edge in box[::-1])
+    made = [(model, count * copies) for model, count in models]
+    balls = sum(model.n_balls * count for model, count in made)
+    return [*_of_balls(recipe, made, balls), *map_size(recipe, shape)]
+
+
+def map_size(recipe: Recipe, shape: Sequence[float]) -> list[Part]:
+    """Return what the volumes of a recipe take, on a grid of a shape (z, y, x)."""
+    voxels = math.prod(shape)
+    memory, disk = recipe.imaging.takes(shape, recipe.density.voxel_size)
+    return [
+        Part("maps and masks", "[density] voxel_size", *_times(voxels, _OF_A_VOXEL)),
+        Part("tomogram", "[density] voxel_size, [imaging]", memory, disk),
+        Part("pictures", "", *_OF_PICTURES),
+    ]
+
+
+def _box(recipe: Recipe, volume: float) -> tuple[float, ...]:
+    """Return the edges of the box, or those of a cube that a scene without one ends in, nm."""
+    if recipe.start.box is not None:
+        return tuple(np.broadcast_to(recipe.start.box, 3).tolist())
+    if recipe.start.shape.bounded and recipe.fraction is not None:
+        return ((volume / recipe.fraction) ** (1 / 3),) * 3
+    return (2 * (volume / _LOOSEST * 3 / (4 * math.pi)) ** (1 / 3),) * 3
+
+
+def _of_balls(
+    recipe: Recipe, made: Sequence[tuple[BallModel, float]], balls: float
+) -> Iterable[Part]:
+    bonds = sum(len(model.bonds) * count for model, count in made)
+    in_balls, in_bonds = _times(balls, _OF_A_BALL), _times(bonds, _OF_A_BOND)
+    yield Part("balls and bonds", "count", in_balls[0] + in_bonds[0], in_balls[1] + in_bonds[1])
+    frames = 2 + recipe.pack.most_steps / recipe.files.frame_interval
+    yield Part(
+        "frames of the trajectory", "[files] frame_interval", *_times(balls * frames, _OF_A_FRAME)
+    )
+    points = [(model.structure.n_atoms if model.structure else 0, count) for model, count in made]
+    written = sum(atoms * count for atoms, count in points) if recipe.files.atoms else 0.0
+    held = sum(atoms for atoms, _ in points)
+    yield Part("atoms", "[files] atoms", held * _OF_AN_ATOM[0], written * _OF_AN_ATOM[1])
+
+
+def _times(number: float, bytes_each: tuple[float, float]) -> tuple[float, float]:
+    return number * bytes_each[0], number * bytes_each[1]
+
+
+def check_size(parts: Sequence[Part], folder: Path, *, force: bool = False) -> None:
+    """Raise ValueError where a run takes more memory, or more room in its folder, than there is.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        What it takes.
+    folder : Path
+        Where it writes; it need not be there.
+    force : bool, optional
+        Whether to warn in place of the error.
+    """
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    for what, sizes, free in (
+        ("memory", [part.memory for part in parts], available_memory()),
+        ("disk", [part.disk for part in parts], shutil.disk_usage(there).free),
+    ):
+        if sum(sizes) <= free:
+            continue
+        most = parts[int(np.argmax(sizes))]
+        text = (
+            f"{what}: the run takes about {in_words(sum(sizes))}, and {in_words(free)} are free; "
+            f"most of it, {in_words(max(sizes))}, for {most.what}: see {most.key}"
+        )
+        if not force:
+            raise ValueError(f"{text}; --force goes on all the same")
+        warnings.warn(text, stacklevel=2)
+
+
+def check_stage(stage: str, made: Simulated, folder: Path, *, force: bool) -> None:
+    """Compare what a run takes with what there is, when a stage of it has made that known.
+
+    That is after its models, and again after the packing: only then a scene without a box, or one
+    whose later tables were changed, has its grid.
+    """
+    if stage == "models" and hasattr(made, "models"):
+        check_size(run_size(made.recipe, made.models), folder, force=force)
+    if stage == "poses":
+        shape = made.recipe.density.grid(made.packed).shape
+        check_size(map_size(made.recipe, shape), folder, force=force)
+
+
+def in_words(size: float) -> str:
+    """Return a number of bytes as words.
+
+    Examples
+    --------
+    >>> in_words(3e9), in_words(5e5), in_words(2e40)
+    ('2.79 GiB', '0.477 MiB', '1.86e+31 GiB')
+    """
+    unit, name = (2**30, "GiB") if size >= 2**30 else (2**20, "MiB")
+    return f"{size / unit:.3g} {name}"
+
+
+def size_lines(parts: Sequence[Part], folder: Path) -> list[str]:
+    """Return a table of what a run takes, and what there is, as lines."""
+    whole = Part("in all", "", sum(p.memory for p in parts), sum(p.disk for p in parts))
+    free = Part("there is", "", available_memory(), shutil.disk_usage(folder).free)
+    head = f"{'':26s}{'memory':>12s}{'disk':>12s}"
+    rows = []
+    for part in (*parts, whole, free):
+        sizes = f"{in_words(part.memory):>12s}{in_words(part.disk):>12s}"
+        rows.append(f"{part.what:26s}{sizes}  {part.key}".rstrip())
+    return [head, *rows]
