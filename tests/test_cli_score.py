@@ -125,3 +125,32 @@ def test_scores_that_cannot_be_written_are_not_worked_out(capsys, tmp_path, run,
     said = capsys.readouterr()
     assert not said.out
     assert f"there is no folder {missing.parent}" in said.err
+
+
+def test_picks_of_one_tomogram_of_several(capsys, tmp_path, run):
+    both = tmp_path / "both.csv"
+    places = 10 * CENTRES
+    lines = [f"{name},{x},{y},{z}" for name in ("run", "TS_2") for x, y, z in places]
+    both.write_text("\n".join(["experiment,x,y,z", *lines]), encoding="utf-8-sig")
+    record, _ = scored(capsys, tmp_path, "picks", both, run)
+    assert (record["tp"], record["fp"]) == (3, 0)
+    truth = str(run / "particles.csv")
+    assert main(["score", "picks", str(both), truth, "--tomogram-name", "TS_3"]) == 2
+    assert "picks of 2 tomograms, run, TS_2: none of them is 'TS_3'" in capsys.readouterr().err
+
+
+def test_labels_without_a_voxel_size_have_the_runs(capsys, tmp_path, run, picks):
+    manifest = json.loads((run / "manifest.json").read_text())
+    grid = {"shape_zyx": [10, 16, 18], "voxel_size_nm": 1.0, "origin_in_scene_nm": [0, 0, 0]}
+    (run / "manifest.json").write_text(json.dumps(manifest | {"density": grid}))
+    raw = bytearray((run / "instances.mrc").read_bytes())
+    raw[40:52] = bytes(12)
+    (tmp_path / "bare.mrc").write_bytes(raw)
+    words = ["score", "picks", str(picks), str(run), "--rule", "shrec", "--json"]
+    tables = []
+    for number, more in enumerate(([], ["--labels", str(tmp_path / "bare.mrc")])):
+        out = tmp_path / f"{number}.json"
+        assert main([*words, str(out), *more]) == 0
+        tables.append(json.loads(out.read_text()))
+    assert tables[0] == tables[1]
+    assert "the run's 1 nm are taken" in capsys.readouterr().err
