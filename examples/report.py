@@ -6,6 +6,7 @@ python examples/report.py --quick -o report.html
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -35,6 +36,9 @@ def main(
     options = parser.parse_args(arguments)
     if options.structures is not None and not options.structures.is_dir():
         parser.error(f"--structures: {options.structures}: no such folder")
+    for path in filter(None, (options.out, options.markdown)):
+        if os.path.lexists(path) and not options.force:
+            parser.error(f"{path}: exists; give another file, or --force to replace it")
     try:
         run_on = openmm_cgpack.Run(platform=options.platform, threads=options.threads)
     except ValueError as error:
@@ -86,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="write findings and tables there too"
     )
+    parser.add_argument("--force", action="store_true", help="replace files that exist")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     return parser
 

@@ -49,6 +49,15 @@ def test_bad_options_are_refused_before_any_work(tmp_path, capsys, options, mess
     assert run.seen == []
 
 
+def test_a_report_that_exists_is_not_replaced_unasked(tmp_path, capsys):
+    out = tmp_path / "r.html"
+    out.write_text("mine")
+    with pytest.raises(SystemExit, match="2"):
+        main(["-o", str(out)], run=Experiments())
+    assert "exists; give another file, or --force" in capsys.readouterr().err
+    assert out.read_text() == "mine"
+
+
 def test_a_run_cut_short_leaves_what_it_has(tmp_path, capsys):
     out = tmp_path / "r.html"
     assert main(["--quick", "--quiet", "-o", str(out)], run=Experiments(interrupted_at=3)) == 130
