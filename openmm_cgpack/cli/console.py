@@ -57,6 +57,9 @@ def is_bug(error: Exception) -> bool:
         return False
     if not isinstance(error, ValueError | TypeError):
         return True
+    while isinstance(error, TypeError) and isinstance(error.__cause__, TypeError):
+        # It was only said where it arose.
+        error = error.__cause__
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next

@@ -197,7 +197,9 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.filename is not None:
             raise
-        raise _placed(error, os.fspath(path)) from error
+        # Of a broken file, a value of another type is no fault of the program.
+        known = ValueError(_words(error)) if isinstance(error, TypeError) else error
+        raise _placed(known, os.fspath(path)) from error
 
 
 def _placed(error: Exception, where: str) -> Exception:

@@ -177,7 +177,7 @@ def test_the_single_ball_touches_the_outermost_atoms():
     [
         ({"radius": "largest"}, 'radius: wanted "farthest" or "volume", got "largest"'),
         ({"atoms_per_ball": 0}, "atoms_per_ball: wanted a whole number >= 1, got 0"),
-        ({"n_starts": 0}, "n_starts: wanted a whole number >= 1, got 0"),
+        ({"n_starts": 0}, "n_starts: wanted a whole number >= 1.*, got 0"),
         ({"ball_mass": -1}, "ball_mass: wanted a number > 0, got -1"),
     ],
 )

@@ -38,10 +38,10 @@ def test_files_come_back(tmp_path, reader):
     assert [a.residue.name for a in atoms] == [scene.model(i).name for i in scene.instance_of_ball]
 
 
-def test_trajectories_come_back_without_a_cell(tmp_path):
+def test_trajectories_come_back_without_a_cell(plain_path):
     scene, x = random_scene(1)
-    write_topology(tmp_path / "t.cif", scene, x)
-    write_trajectory(tmp_path / "t.dcd", [x, x + 1.0], origin=(0, 0, 5))
-    read = mdtraj.load(str(tmp_path / "t.dcd"), top=str(tmp_path / "t.cif"))
+    write_topology(plain_path / "t.cif", scene, x)
+    write_trajectory(plain_path / "t.dcd", [x, x + 1.0], origin=(0, 0, 5))
+    read = mdtraj.load(str(plain_path / "t.dcd"), top=str(plain_path / "t.cif"))
     np.testing.assert_allclose(read.xyz, np.stack([x, x + 1.0]) - [0, 0, 5], atol=1e-4)
     assert read.unitcell_lengths is None
