@@ -67,6 +67,20 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def is_no_text(word: str) -> bool:
+    r"""Return whether a word is none that a process can be given: no file has such a name.
+
+    Examples
+    --------
+    >>> is_no_text("a\0b"), is_no_text("\ud800"), is_no_text("Müller\udcff")
+    (True, True, False)
+    """
+    try:
+        return b"\0" in word.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return True
+
+
 def path_text(path: str | os.PathLike[str]) -> str:
     """Return a path as text that files hold: UTF-8, whatever the locale has made of its bytes.
 

@@ -208,6 +208,7 @@ def begun(
     work = work_folder(out)
     if not resume:
         _check_work(work)
+    text = dump_recipe(recipe, folder=work)
     with _alone(work):
         if not resume:
             check_free(out, force=force)
@@ -220,7 +221,7 @@ def begun(
         # Of a process that was killed: files half written, and outputs.
         _clear(work, half_written=resume)
         # Whole before it has its name: a run that is killed here has no recipe, and is none.
-        write_text(work / RECIPE, dump_recipe(recipe, folder=work))
+        write_text(work / RECIPE, text)
         try:
             yield work
         except BaseException as error:
