@@ -230,7 +230,7 @@ def _a_file(case: Case, folder: Path, rng: random.Random) -> Path | None:
         return None
     path = rng.choice(named)
     if path.is_dir():
-        inside = sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink())
+        inside = sorted(p for p in path.rglob("*") if os.path.isfile(p) and not p.is_symlink())
         path = rng.choice(inside) if inside else path
     return path
 
@@ -282,7 +282,8 @@ _OTHER_THINGS = (
 
 def _unreadable(case, folder, rng):
     path = _a_file(case, folder, rng)
-    if path is not None:
+    # The mode of a link is that of what it leads to: that is nobody's to change.
+    if path is not None and not path.is_symlink():
         rng.choice((path, path.parent)).chmod(rng.choice((0o000, 0o444, 0o555)))
         case.said += f"{path.relative_to(folder)} or its folder cannot be read or written; "
 
