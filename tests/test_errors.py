@@ -69,6 +69,31 @@ def test_every_error_is_one_line(faulty, tmp_path, capsys, error, code, words):
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_a_platform_that_is_not_here_ends_it_before_work(tmp_path, capsys):
+    assert main(["demo", "-o", str(tmp_path / "out"), "--platform", "a\x1b"]) == 2
+    assert 'cgpack: [run]: platform: "a\\x1b" is not here, only ' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_that_no_recipe_can_name_ends_it_before_work(tmp_path, capsys):
+    folder = tmp_path / "b\udcff"
+    folder.mkdir()
+    recipe = folder / "r.toml"
+    recipe.write_text('[[molecule]]\npdb = "a.pdb"\n', encoding="utf-8")
+    assert main(["simulate", str(recipe), "-o", str(tmp_path / "out")]) == 2
+    assert "b\\udcff/a.pdb: wanted a path in UTF-8" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+@pytest.mark.parametrize("word", ["a\0b", "\ud800"])
+def test_a_word_that_no_process_is_given(word, capsys):
+    for command in (["simulate", "r.toml", "-o", word], ["audit", word]):
+        assert main(command) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("cgpack: wanted words without null characters")
+        assert err.count("\n") == 1
+
+
 def test_what_the_parser_refuses_is_one_line(capsys):
     for words in (["\x1b[2J" * 2000], ["demo", "-o", "a", "--seed", "9" * 5000], ["library", "-x"]):
         with pytest.raises(SystemExit) as end:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..core import PackingError, PlacementError
+from ..core.messages import is_no_text, shown
 from . import (
     auditing,
     checking,
@@ -59,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0; `FAILED`; `BAD_INPUT`; or 130 after an interruption.
     """
     with any_encoding():
+        if bad := next(filter(is_no_text, sys.argv[1:] if arguments is None else arguments), None):
+            complain(f"wanted words without null characters or halves of one, got {shown(bad)}")
+            return BAD_INPUT
         try:
             # First of all: what these modules register are choices of the commands.
             early, _ = _early().parse_known_args(arguments)

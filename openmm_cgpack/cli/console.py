@@ -83,7 +83,7 @@ def bug_report(error: Exception) -> str:
     words, kind = one_line(error), type(error).__name__
     said = words if words.startswith(kind) else f"{kind}: {words}"
     return (
-        f"this is a bug in {PACKAGE} {__version__}: {said}{where}. What a run had made is kept. "
+        f"this is a bug in {PACKAGE} {__version__}: {said}{where}. "
         "Please report it to the project's issue tracker, with the recipe and what the command "
         "says after: cgpack --traceback ..."
     )

@@ -67,6 +67,20 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def is_no_text(word: str) -> bool:
+    r"""Return whether a word is none that a process can be given: no file has such a name.
+
+    Examples
+    --------
+    >>> is_no_text("a\0b"), is_no_text("\ud800"), is_no_text("Müller\udcff")
+    (True, True, False)
+    """
+    try:
+        return b"\0" in word.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return True
+
+
 def path_text(path: str | os.PathLike[str]) -> str:
     """Return a path as text that files hold: UTF-8, whatever the locale has made of its bytes.
 
@@ -178,36 +192,54 @@ def within(where: str) -> Iterator[None]:
 
 
 @contextmanager
-def reading(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Begin the messages of errors in reading a file with its path.
+def said_of(path: str | os.PathLike[str], wanted: str = "") -> Iterator[None]:
+    """Say of a file what goes wrong inside with what it holds, whatever a library makes of that.
 
-    Whatever a library makes of a broken file is a ValueError; that a file is missing, or may not
-    be read, stays the OSError that it is.
+    Every reader of a user's file is inside one of these. That a file is missing or may not be
+    read stays the OSError that it is, and a missing package an ImportError.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, with which messages begin.
+    wanted : str, optional
+        What it shall be, for the message.
+
+    Raises
+    ------
+    ValueError
+        In place of any other error.
 
     Examples
     --------
-    >>> with reading("a.json"):
+    >>> with said_of("a.json", "picks"):
     ...     {}["points"]
     Traceback (most recent call last):
     ...
-    ValueError: a.json: there is no "points"
+    ValueError: a.json: wanted picks: there is no "points"
     """
     try:
         yield
     except Exception as error:
-        if isinstance(error, OSError) and error.filename is not None:
+        of_system = isinstance(error, OSError) and (error.filename or type(error) is not OSError)
+        if of_system or isinstance(error, ImportError):
             raise
-        # Of a broken file, a value of another type is no fault of the program.
-        known = ValueError(_words(error)) if isinstance(error, TypeError) else error
-        raise _placed(known, os.fspath(path)) from error
+        if isinstance(error, ValueError) and str(error).startswith(f"{path}:"):
+            raise
+        words = printable(_words(error))
+        message = f"{path}: wanted {wanted}: {words}" if wanted else f"{path}: {words}"
+        raise _like(error, message) from error
 
 
 def _placed(error: Exception, where: str) -> Exception:
-    """Return an error whose message begins with a place, of its own type where that is a word's."""
+    """Return an error whose message begins with a place."""
     text = _words(error)
     message = text if not where or text.startswith(f"{where}:") else f"{where}: {text}"
-    if isinstance(error, TypeError):
-        return TypeError(message)
+    return TypeError(message) if isinstance(error, TypeError) else _like(error, message)
+
+
+def _like(error: Exception, message: str) -> ValueError:
+    """Return a ValueError of an error's own class where that has one, with another message."""
     try:
         # Subclasses that are made of one text, as StructureError.
         return type(error)(message) if isinstance(error, ValueError) else ValueError(message)

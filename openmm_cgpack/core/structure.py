@@ -17,6 +17,9 @@ ATOM_TABLE = np.dtype([("atom", "U4"), ("residue", "U5"), ("chain", "U8"), ("num
 
 Names that are longer make their fields wider; none is cut."""
 
+FARTHEST = 1e4
+"""Distance from the origin, nm, within which an atom has to be: that of a cell."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Contents:
@@ -149,6 +152,12 @@ class AtomicStructure:
         n = len(self.positions)
         if n == 0:
             raise ValueError(f"{self.name}: wanted at least one atom, got none")
+        far = int(np.argmax(np.abs(self.positions).max(axis=1)))
+        if np.abs(self.positions[far]).max() > FARTHEST:
+            raise ValueError(
+                f"{self.name}: wanted all atoms within {FARTHEST:g} nm of the origin, got "
+                f"{np.abs(self.positions[far]).max():g} nm at index {far}"
+            )
         set_field = object.__setattr__
         if self.atoms is None:
             set_field(self, "atoms", np.ones(n, np.int64))

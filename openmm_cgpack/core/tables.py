@@ -53,10 +53,21 @@ def _plain(value: Any, folder: str | os.PathLike[str] | None) -> Any:
     if isinstance(value, tuple):
         return [_plain(member, folder) for member in value]
     if isinstance(value, Path):
-        if folder is None:
-            return path_text(value.as_posix())
-        return path_text(Path(os.path.relpath(value.resolve(), Path(folder).resolve())).as_posix())
+        if folder is not None:
+            value = Path(os.path.relpath(value.resolve(), Path(folder).resolve()))
+        return _utf8(path_text(value.as_posix()))
     return value
+
+
+def _utf8(path: str) -> str:
+    """Return the text of a path; ValueError where it has bytes that no TOML file can hold."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{path}: wanted a path in UTF-8, as the run's recipe has to name it; rename it"
+        ) from None
+    return path
 
 
 def from_table(

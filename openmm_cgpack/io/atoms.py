@@ -149,10 +149,7 @@ def _templates(model: BallModel, index: int) -> Iterator[tuple[np.ndarray, str]]
         name: _field(name) for key in ("atom", "residue") for name in set(table[key].tolist())
     }
     symbols = {symbol: _field(symbol.upper() or "X") for symbol in set(elements.tolist())}
-    chains = {
-        chain: _field(f"{chain}-{_INSTANCE}" if chain else _INSTANCE)
-        for chain in set(table["chain"].tolist())
-    }
+    chains = {chain: _chain_field(chain) for chain in set(table["chain"].tolist())}
     lines = []
     for (atom, residue, chain, number), element in zip(
         table.tolist(), elements.tolist(), strict=True
@@ -165,6 +162,13 @@ def _templates(model: BallModel, index: int) -> Iterator[tuple[np.ndarray, str]]
     for start in range(0, len(lines), _BLOCK):
         rows = slice(start, start + _BLOCK)
         yield structure.positions[rows], "".join(lines[rows])
+
+
+def _chain_field(chain: str) -> str:
+    """Return the name of a chain of an instance whose number is put in later."""
+    # Quoted as with any number: the mark that stands for it would call for quotes of its own.
+    before, _, after = _field(f"{chain}-1" if chain else "1").rpartition("1")
+    return f"{before}{_INSTANCE}{after}"
 
 
 def _field(value: str) -> str:

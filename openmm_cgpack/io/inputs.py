@@ -23,6 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from ..core.messages import said_of
+
 MOST_TEXT = 2**27
 """Bytes of a text, unpacked, where its reader states no other limit."""
 _ALWAYS = 2**25
@@ -98,7 +100,7 @@ def open_unpacked(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     up inside the context are ValueErrors that name the file.
     """
     path = regular_file(path)
-    with open(path, "rb") as file:
+    with said_of(path), open(path, "rb") as file:
         start = file.read(6)
         file.seek(0)
         for magic, what in _FOREIGN.items():

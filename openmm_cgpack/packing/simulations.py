@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core import Scene
+from ..core.messages import shown
 from ..core.runtime import integer_seed, seed_sequence
 from ..core.settings import Settings, setting
 from ..core.units import strip
@@ -65,6 +66,26 @@ def platform_names() -> list[str]:
     ]
 
 
+def asked_platform(run: Run) -> str | None:
+    """Return the name that OpenMM has for the platform asked for; None where none is.
+
+    Raises
+    ------
+    ValueError
+        There is no such platform; the message lists those present.
+    """
+    name = run.platform or os.environ.get("OPENMM_DEFAULT_PLATFORM")
+    if not name:
+        return None
+    present = platform_names()
+    by_lower = {known.lower(): known for known in present}
+    if name.lower() not in by_lower:
+        extra = next((e for n, e in _EXTRAS.items() if n.lower() == name.lower()), None)
+        hint = f"; it comes with the pip extra {extra} and the vendor's driver" if extra else ""
+        raise ValueError(f"platform: {shown(name)} is not here, only {', '.join(present)}{hint}")
+    return by_lower[name.lower()]
+
+
 def choose_platform(run: Run = Run()) -> tuple[openmm.Platform, dict[str, str]]:
     """Return a platform and the properties for a Context on it.
 
@@ -94,14 +115,7 @@ def choose_platform(run: Run = Run()) -> tuple[openmm.Platform, dict[str, str]]:
     """
     import openmm
 
-    present = platform_names()
-    name = run.platform or os.environ.get("OPENMM_DEFAULT_PLATFORM") or _fastest(present)
-    by_lower = {known.lower(): known for known in present}
-    if name.lower() not in by_lower:
-        extra = next((e for n, e in _EXTRAS.items() if n.lower() == name.lower()), None)
-        hint = f"; it comes with the pip extra {extra} and the vendor's driver" if extra else ""
-        raise ValueError(f"platform: {name!r} is not here, only {', '.join(present)}{hint}")
-    name = by_lower[name.lower()]
+    name = asked_platform(run) or _fastest(platform_names())
     properties = {}
     if name in ("CUDA", "HIP", "OpenCL"):
         properties["Precision"] = "mixed"

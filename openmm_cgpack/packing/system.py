@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from itertools import combinations
@@ -256,5 +257,10 @@ def write_topology(
         residue.name = f'"{residue.name}"' if standard else quoted(residue.name)
     # Unlike the rest of OpenMM, its writers take bare numbers for angstroms.
     shifted = (np.asarray(positions) - origin) * ANGSTROM_PER_NM
+    head = io.StringIO()
+    openmm.app.PDBxFile.writeHeader(topology, head, keepIds=True)
+    lines = head.getvalue().splitlines(keepends=True)
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        openmm.app.PDBxFile.writeFile(topology, shifted, file, keepIds=True)
+        # Without the comment that has the day's date: equal scenes give equal files.
+        file.writelines(line for line in lines if not line.startswith("# Created"))
+        openmm.app.PDBxFile.writeModel(topology, shifted, file, keepIds=True)

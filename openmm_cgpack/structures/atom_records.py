@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +11,15 @@ import numpy as np
 
 from ..core.messages import shown
 from ..core.runtime import StructureError
+from ..core.structure import FARTHEST
 from .elements import is_polymer
 
 if TYPE_CHECKING:
     import gemmi
 
 _NM_PER_ANGSTROM = 0.1
+_FARTHEST = FARTHEST / _NM_PER_ANGSTROM
+_COORDINATE = f"a number from {-_FARTHEST:g} to {_FARTHEST:g} Å"
 _CIF_SUFFIXES = (".cif", ".mmcif", ".mcif")
 _PDB_COLUMNS = (("x", 30, 38), ("y", 38, 46), ("z", 46, 54))
 _COORDINATES_END = 54
@@ -102,7 +104,7 @@ def pdb_records(path: Path, text: str) -> AtomRecords:
         positions = np.stack(axes, axis=1)
     except ValueError:
         positions = np.full((len(rows), 3), np.nan)
-    if not np.isfinite(positions).all() or min(len(line[1]) for line in lines) < _COORDINATES_END:
+    if not _in_reach(positions).all() or min(len(line[1]) for line in lines) < _COORDINATES_END:
         _check_coordinates(path, lines)
     residue, chain = _residue_and_chain(columns(17, 22).astype(str))
     return AtomRecords(
@@ -145,14 +147,19 @@ def _check_coordinates(path: Path, lines: list[re.Match[str]]) -> None:
             )
         for axis, start, end in _PDB_COLUMNS:
             try:
-                finite = math.isfinite(float(line[start:end]))
+                good = abs(float(line[start:end])) <= _FARTHEST
             except ValueError:
-                finite = False
-            if not finite:
+                good = False
+            if not good:
                 raise StructureError(
-                    f"{path}: line {number}: {record} record: {axis}: wanted a finite number in "
+                    f"{path}: line {number}: {record} record: {axis}: wanted {_COORDINATE} in "
                     f"columns {start + 1}-{end}, got {line[start:end]!r}"
                 )
+
+
+def _in_reach(positions: np.ndarray) -> np.ndarray:
+    """Return which positions, (n, 3) Å, are numbers and within reach of the origin, (n,)."""
+    return (np.abs(positions) <= _FARTHEST).all(axis=1)
 
 
 def _residue_and_chain(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -226,13 +233,13 @@ def mmcif_records(path: Path, block: gemmi.cif.Block) -> AtomRecords:
     residue = table.column("label_comp_id", "auth_comp_id")
     chain = table.column("auth_asym_id", "label_asym_id")
     number = table.column("auth_seq_id", "label_seq_id")
-    bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+    bad = np.flatnonzero(~_in_reach(positions))
     if len(bad):
         i = int(bad[0])
         words = ", ".join(column[i] for column in axes)
         raise StructureError(
             f"{path}: atom {shown(atom[i])} of residue {shown(residue[i])} {number[i]}, chain "
-            f"{shown(chain[i])}: wanted finite coordinates, got {words}"
+            f"{shown(chain[i])}: wanted {_COORDINATE} each, got {words}"
         )
     blank = [""] * n
     return AtomRecords(

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..core.messages import said_of
 from ..core.names import name_of_file
 from ..core.runtime import StructureError
 from ..core.settings import Settings, setting
@@ -97,6 +98,11 @@ def load_structure(
     ('one', 1, array([1.1, 2. , 3. ]))
     """
     path = Path(path)
+    with said_of(path):
+        return _loaded(path, reading, name)
+
+
+def _loaded(path: Path, reading: Reading, name: str | None) -> AtomicStructure:
     text = _read_text(path)
     notes: list[str] = []
     if is_mmcif(path, text):
@@ -155,7 +161,7 @@ def load_structure(
     centred = heavy if heavy.any() else np.ones(len(source), dtype=bool)
     origin = np.average(positions[centred], axis=0, weights=masses[centred])
     for note in notes:
-        warnings.warn(f"{path}: {note}", stacklevel=2)
+        warnings.warn(f"{path}: {note}", stacklevel=3)
     return AtomicStructure(
         name=name or name_of_file(path.name.split(".")[0]),
         positions=positions - origin,

@@ -11,7 +11,7 @@ from openmm_cgpack.core.messages import (
     path_from_text,
     path_text,
     printable,
-    reading,
+    said_of,
     shell_word,
     shown,
     within,
@@ -74,18 +74,18 @@ def test_long_values_are_cut():
 def test_what_a_value_leads_to_begins_with_its_place(error, words):
     with pytest.raises(ValueError, match=rf"^\[pack\]: .*{words}"), within("[pack]"):
         raise error
-    with pytest.raises(ValueError, match=rf"^a.star: .*{words}"), reading("a.star"):
+    with pytest.raises(ValueError, match=rf"^a.star: wanted y: .*{words}"), said_of("a.star", "y"):
         raise error
 
 
 def test_errors_keep_their_kind():
     with pytest.raises(TypeError, match=r"^n: wanted"), within("n"):
         raise TypeError("wanted a number")
-    with pytest.raises(StructureError, match=r"^a\.pdb: broken"), reading("a.pdb"):
+    with pytest.raises(StructureError, match=r"^a\.pdb: broken"), said_of("a.pdb"):
         raise StructureError("broken")
-    with pytest.raises(ValueError, match=r"^a.json: there is no \"x\""), reading("a.json"):
+    with pytest.raises(ValueError, match=r"^a.json: there is no \"x\""), said_of("a.json"):
         raise KeyError("x")
-    with pytest.raises(FileNotFoundError), reading("a.json"):
+    with pytest.raises(FileNotFoundError), said_of("a.json"):
         Path("none.json").read_text(encoding="utf-8")
     # A fault of the program is no fault of a value.
     with pytest.raises(IndexError), within("n"):

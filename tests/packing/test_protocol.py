@@ -140,7 +140,7 @@ def test_a_simulation_of_another_scene(scene):
 
 
 def test_a_missing_platform_lists_those_present(scene):
-    with pytest.raises(ValueError, match=r"platform: 'CUBA' is not here, only .*CPU"):
+    with pytest.raises(ValueError, match=r'platform: "CUBA" is not here, only .*CPU'):
         pack_scene(scene, run=Run(platform="CUBA"), seed=1)
     if "CUDA" not in platform_names():
         with pytest.raises(ValueError, match="pip extra cuda13"):

@@ -33,6 +33,7 @@ def test_files_come_back(tmp_path, reader):
         positions = file.getPositions(asNumpy=True)._value
         bonds = file.topology.getNumBonds()
         atoms = list(file.topology.atoms())
+        assert "Created" not in path.read_text(encoding="utf-8")  # a date: not the same tomorrow
     np.testing.assert_allclose(positions, x - origin, atol=1e-4)
     assert bonds == len(scene.bonds)
     assert [a.residue.name for a in atoms] == [scene.model(i).name for i in scene.instance_of_ball]

@@ -154,7 +154,8 @@ CIF = as_cif(GOOD)
         ("x.cif", CIF[: len(CIF) - 12], "mmCIF syntax, line "),
         ("x.cif", "hello", "mmCIF syntax, line 1"),
         ("x.cif", "data_x\n_entry.id x\n", "no _atom_site"),
-        ("x.cif", CIF.replace(" 2 ", " ? "), "wanted finite coordinates"),
+        ("x.cif", CIF.replace(" 2 ", " ? "), "wanted a number from -100000 to 100000 Å each"),
+        ("x.cif", CIF.replace(" 2 ", " 1e300 "), "Å each, got .*1e300"),
         (
             "x.pdb",
             GOOD.replace("ALA", "HOH"),
