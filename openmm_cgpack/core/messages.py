@@ -8,9 +8,16 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sysconfig
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+PACKAGE = __name__.partition(".")[0]
+
+LIBRARIES = (*(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<frozen ")
+"""Where the code of libraries lies: what the names of its files begin with."""
 
 LONGEST = 80
 """Characters of an input that a message repeats at most."""
@@ -174,8 +181,8 @@ def within(where: str) -> Iterator[None]:
     Raises
     ------
     ValueError, TypeError
-        In place of these and of what else follows from a value nobody thought of, as
-        OverflowError; others go through as they are.
+        In place of these, of what else follows from a value nobody thought of, as OverflowError,
+        and of whatever a user's own module comes upon; others go through as they are.
 
     Examples
     --------
@@ -187,8 +194,27 @@ def within(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except _WRONG_VALUES as error:
-        raise _placed(error, where) from error
+    except Exception as error:
+        # Those of this package, as PackingError, have words and a place of their own.
+        known = isinstance(error, OSError) or _of_this_package(type(error).__module__)
+        if isinstance(error, _WRONG_VALUES) or (not known and is_of_user(error)):
+            raise _placed(error, where) from error
+        raise
+
+
+def is_of_user(error: BaseException) -> bool:
+    """Return whether a user's own module came upon an error: neither this package nor a library."""
+    ours = True
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if _of_this_package(frame.f_globals.get("__name__", "")):
+            ours = True
+        elif not frame.f_code.co_filename.startswith(LIBRARIES):
+            ours = False
+    return not ours
+
+
+def _of_this_package(module: str) -> bool:
+    return module.partition(".")[0] == PACKAGE
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from openmm_cgpack.core import StructureError
+from openmm_cgpack.core import PackingError, StructureError
 from openmm_cgpack.core.messages import (
     one_line,
     path_from_text,
@@ -87,9 +87,13 @@ def test_errors_keep_their_kind():
         raise KeyError("x")
     with pytest.raises(FileNotFoundError), said_of("a.json"):
         Path("none.json").read_text(encoding="utf-8")
+    with pytest.raises(PackingError, match=r"^reached 0\.2"), within("n"):
+        raise PackingError("reached 0.2")
+    with pytest.raises(ValueError, match=r"^\[pack\]: IndexError: list"), within("[pack]"):
+        [][1]
     # A fault of the program is no fault of a value.
     with pytest.raises(IndexError), within("n"):
-        raise IndexError("no such row")
+        exec("[][1]", {"__name__": "openmm_cgpack.packing"})
 
 
 def test_paths_become_text_and_back():
