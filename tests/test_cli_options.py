@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from openmm_cgpack.cli.options import add_settings, from_options
+from openmm_cgpack.cli.options import add_settings, from_options, kinds_from_options
 from openmm_cgpack.core.settings import Settings, kind, setting
 
 
@@ -55,6 +55,17 @@ def read(cls, *words, **options):
     parser = argparse.ArgumentParser()
     add_settings(parser, cls, **options)
     return from_options(cls, parser.parse_args(words))
+
+
+def test_several_kinds_take_each_its_own():
+    parser = argparse.ArgumentParser()
+    add_settings(parser, Shape, kind_option=None)
+    options = parser.parse_args(["--edge", "3"])
+    assert kinds_from_options(Shape, options, ["square"]) == [Square(edge=3.0)]
+    with pytest.raises(ValueError, match=r"^--edge: means nothing without square$"):
+        kinds_from_options(Shape, options, ["circle"])
+    with pytest.raises(ValueError, match=r"^--edge: wanted a number > 0, got -1$"):
+        kinds_from_options(Shape, parser.parse_args(["--edge", "-1"]), ["square"])
 
 
 def test_nothing_given_is_the_defaults():

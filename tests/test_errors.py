@@ -35,6 +35,8 @@ def faulty():
         def build(self, *, seed=0):
             if self.error == "by Python":
                 return len(self.count)
+            if self.error == "bug":
+                exec("[][1]", {"__name__": "openmm_cgpack.models"})
             raise ERRORS[self.error]()
 
     yield
@@ -48,10 +50,11 @@ def faulty():
         ("OverflowError", 2, "[[faulty]] a b: OverflowError: too large"),
         ("MemoryError", 2, "[[faulty]] a b: needs more memory than there is (Unable to"),
         ("RecursionError", 2, "[[faulty]] a b: nested too deeply"),
-        ("by Python", 1, "this is a bug in openmm_cgpack"),
+        ("by Python", 2, "[[faulty]] a b: object of type 'int' has no len()"),
+        ("bug", 1, "this is a bug in openmm_cgpack"),
         ("PackingError", 1, "reached 0.21 of 0.40"),
-        ("RuntimeError", 1, "this is a bug in openmm_cgpack"),
-        ("IndexError", 1, "IndexError: \\x1b[2Jxxx"),
+        ("RuntimeError", 2, "[[faulty]] a b: RuntimeError: no convergence"),
+        ("IndexError", 2, "[[faulty]] a b: IndexError: \\x1b[2Jxxx"),
     ],
 )
 def test_every_error_is_one_line(faulty, tmp_path, capsys, error, code, words):

@@ -8,7 +8,6 @@ import io
 import logging
 import signal
 import sys
-import sysconfig
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -16,11 +15,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..core.messages import one_line, printable
-
-PACKAGE = __name__.partition(".")[0]
-
-_LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+from ..core.messages import LIBRARIES, PACKAGE, is_of_user, one_line, printable
 
 
 def say(text: object) -> None:
@@ -51,15 +46,18 @@ def is_bug(error: Exception) -> bool:
 
     Bad input is a ValueError or a TypeError that this package, or a user's module, raised on
     purpose, by a ``raise``; one that Python or a library came upon is what nobody thought of.
-    What the system refuses (files, memory) is no fault of the program either.
+    What the system refuses (files, memory), and what a user's module came upon, is no fault of the
+    program either.
     """
     if isinstance(error, OSError | MemoryError):
         return False
     if not isinstance(error, ValueError | TypeError):
-        return True
+        return not is_of_user(error)
     while isinstance(error, TypeError) and isinstance(error.__cause__, TypeError):
         # It was only said where it arose.
         error = error.__cause__
+    if is_of_user(error):
+        return False
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
@@ -67,7 +65,7 @@ def is_bug(error: Exception) -> bool:
         return False
     code = last.tb_frame.f_code
     module = last.tb_frame.f_globals.get("__name__", "")
-    if module.partition(".")[0] != PACKAGE and code.co_filename.startswith(_LIBRARIES):
+    if module.partition(".")[0] != PACKAGE and code.co_filename.startswith(LIBRARIES):
         return True
     return code.co_code[last.tb_lasti] != dis.opmap["RAISE_VARARGS"]
 

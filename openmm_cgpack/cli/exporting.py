@@ -7,7 +7,7 @@ from typing import Any
 
 from ..export import Export, Format, export_run, view
 from .console import say, tell
-from .options import add_settings, from_options
+from .options import add_settings, from_options, kinds_from_options
 
 
 def add(commands: Any) -> None:
@@ -16,6 +16,7 @@ def add(commands: Any) -> None:
     _add_run_and_formats(export, Format.kinds, "all that are no viewers")
     export.add_argument("--to", metavar="FOLDER", help="where to write; else into OUT")
     add_settings(export, Export)
+    add_settings(export, Format, kind_option=None)
     export.set_defaults(action=_export)
 
     viewers = [name for name, kind in Format.kinds.items() if kind.opens]
@@ -39,11 +40,11 @@ def _add_run_and_formats(parser: argparse.ArgumentParser, names: Any, default: s
 
 
 def _export(options: argparse.Namespace) -> None:
-    settings = from_options(Export, options)
+    formats = kinds_from_options(Format, options, options.formats or ())
     written = export_run(
         options.out,
-        options.formats,
-        settings,
+        formats or None,
+        from_options(Export, options),
         folder=options.to,
         force=options.force,
         tell=tell,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tomllib
+from collections.abc import Sequence
 from typing import Any, Literal, get_args, get_origin
 
 from ..core.reference import default_words
@@ -23,14 +24,15 @@ def add_settings(
     parser: argparse._ActionsContainer,
     cls: type[Settings],
     *,
-    kind_option: str = "--kind",
+    kind_option: str | None = "--kind",
     default: Settings | None = None,
 ) -> None:
     """Add an option for each field of a settings class to a command.
 
     Its name is the field's with dashes, its help the field's meaning, unit, range and default.
     Fields that hold other settings have none. Of a family, one option chooses the kind, `default`
-    where it is left out, and the others are the fields of all its kinds.
+    where it is left out, and the others are the fields of all its kinds. Without that option, for
+    `kinds_from_options`, the others alone.
 
     Examples
     --------
@@ -46,14 +48,15 @@ def add_settings(
     classes = [cls]
     if "kinds" in vars(cls):
         classes = list(cls.kinds.values())
-        parser.add_argument(
-            kind_option,
-            dest=f"{cls.__name__}.kind",
-            choices=tuple(cls.kinds),
-            default=None if default is None else default.kind,
-            required=default is None,
-            help="; ".join(f"{c.kind}: {(c.__doc__ or '').splitlines()[0]}" for c in classes),
-        )
+        if kind_option is not None:
+            parser.add_argument(
+                kind_option,
+                dest=f"{cls.__name__}.kind",
+                choices=tuple(cls.kinds),
+                default=None if default is None else default.kind,
+                required=default is None,
+                help="; ".join(f"{c.kind}: {(c.__doc__ or '').splitlines()[0]}" for c in classes),
+            )
     seen: dict[str, list[type[Settings]]] = {}
     for each in classes:
         for field in settings_fields(each):
@@ -81,14 +84,48 @@ def from_options(cls: type[Value], options: argparse.Namespace) -> Value:
     ValueError, TypeError
         A value is wrong, missing, or of another kind; the message begins with the option.
     """
-    table = {
+    table = _given(cls, options)
+    chosen = cls.kinds[table["kind"]] if "kinds" in vars(cls) else cls
+    for name in set(table) - _names(chosen) - {"kind"}:
+        raise ValueError(f"{option_of(name)}: means nothing for {chosen.kind}")
+    return _made(cls, table)
+
+
+def kinds_from_options(
+    family: type[Value], options: argparse.Namespace, kinds: Sequence[str]
+) -> list[Value]:
+    """Return settings of several kinds of a family, each with those of the options that it has.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As of `from_options`; or none of the kinds has what an option says.
+    """
+    given = _given(family, options)
+    for name in given:
+        holders = [kind for kind in family.kinds if name in _names(family.kinds[kind])]
+        if not set(holders) & set(kinds):
+            raise ValueError(f"{option_of(name)}: means nothing without {' or '.join(holders)}")
+    tables = [
+        {name: value for name, value in given.items() if name in _names(family.kinds[kind])}
+        for kind in kinds
+    ]
+    return [_made(family, {"kind": k, **table}) for k, table in zip(kinds, tables, strict=True)]
+
+
+def _given(cls: type[Settings], options: argparse.Namespace) -> dict[str, Any]:
+    return {
         dest.partition(".")[2]: value
         for dest, value in vars(options).items()
         if dest.partition(".")[0] == cls.__name__ and value is not None
     }
-    chosen = cls.kinds[table["kind"]] if "kinds" in vars(cls) else cls
-    for name in set(table) - {field.name for field in settings_fields(chosen)} - {"kind"}:
-        raise ValueError(f"{option_of(name)}: means nothing for {chosen.kind}")
+
+
+def _names(cls: type[Settings]) -> set[str]:
+    return {field.name for field in settings_fields(cls)}
+
+
+def _made(cls: type[Value], table: dict[str, Any]) -> Value:
     try:
         return from_table(cls, table)
     except (TypeError, ValueError) as error:

@@ -8,9 +8,16 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sysconfig
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+PACKAGE = __name__.partition(".")[0]
+
+LIBRARIES = (*(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<frozen ")
+"""Where the code of libraries lies: what the names of its files begin with."""
 
 LONGEST = 80
 """Characters of an input that a message repeats at most."""
@@ -174,8 +181,8 @@ def within(where: str) -> Iterator[None]:
     Raises
     ------
     ValueError, TypeError
-        In place of these and of what else follows from a value nobody thought of, as
-        OverflowError; others go through as they are.
+        In place of these, of what else follows from a value nobody thought of, as OverflowError,
+        and of whatever a user's own module comes upon; others go through as they are.
 
     Examples
     --------
@@ -187,41 +194,78 @@ def within(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except _WRONG_VALUES as error:
-        raise _placed(error, where) from error
+    except Exception as error:
+        # Those of this package, as PackingError, have words and a place of their own.
+        known = isinstance(error, OSError) or _of_this_package(type(error).__module__)
+        if isinstance(error, _WRONG_VALUES) or (not known and is_of_user(error)):
+            raise _placed(error, where) from error
+        raise
+
+
+def is_of_user(error: BaseException) -> bool:
+    """Return whether a user's own module came upon an error: neither this package nor a library."""
+    ours = True
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if _of_this_package(frame.f_globals.get("__name__", "")):
+            ours = True
+        elif not frame.f_code.co_filename.startswith(LIBRARIES):
+            ours = False
+    return not ours
+
+
+def _of_this_package(module: str) -> bool:
+    return module.partition(".")[0] == PACKAGE
 
 
 @contextmanager
-def reading(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Begin the messages of errors in reading a file with its path.
+def said_of(path: str | os.PathLike[str], wanted: str = "") -> Iterator[None]:
+    """Say of a file what goes wrong inside with what it holds, whatever a library makes of that.
 
-    Whatever a library makes of a broken file is a ValueError; that a file is missing, or may not
-    be read, stays the OSError that it is.
+    Every reader of a user's file is inside one of these. That a file is missing or may not be
+    read stays the OSError that it is, and a missing package an ImportError.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, with which messages begin.
+    wanted : str, optional
+        What it shall be, for the message.
+
+    Raises
+    ------
+    ValueError
+        In place of any other error.
 
     Examples
     --------
-    >>> with reading("a.json"):
+    >>> with said_of("a.json", "picks"):
     ...     {}["points"]
     Traceback (most recent call last):
     ...
-    ValueError: a.json: there is no "points"
+    ValueError: a.json: wanted picks: there is no "points"
     """
     try:
         yield
     except Exception as error:
-        if isinstance(error, OSError) and error.filename is not None:
+        of_system = isinstance(error, OSError) and (error.filename or type(error) is not OSError)
+        if of_system or isinstance(error, ImportError):
             raise
-        # Of a broken file, a value of another type is no fault of the program.
-        known = ValueError(_words(error)) if isinstance(error, TypeError) else error
-        raise _placed(known, os.fspath(path)) from error
+        if isinstance(error, ValueError) and str(error).startswith(f"{path}:"):
+            raise
+        words = printable(_words(error))
+        message = f"{path}: wanted {wanted}: {words}" if wanted else f"{path}: {words}"
+        raise _like(error, message) from error
 
 
 def _placed(error: Exception, where: str) -> Exception:
-    """Return an error whose message begins with a place, of its own type where that is a word's."""
+    """Return an error whose message begins with a place."""
     text = _words(error)
     message = text if not where or text.startswith(f"{where}:") else f"{where}: {text}"
-    if isinstance(error, TypeError):
-        return TypeError(message)
+    return TypeError(message) if isinstance(error, TypeError) else _like(error, message)
+
+
+def _like(error: Exception, message: str) -> ValueError:
+    """Return a ValueError of an error's own class where that has one, with another message."""
     try:
         # Subclasses that are made of one text, as StructureError.
         return type(error)(message) if isinstance(error, ValueError) else ValueError(message)

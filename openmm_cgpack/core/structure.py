@@ -39,7 +39,7 @@ class Contents:
     """How many models the file holds."""
     models_read: int = 1
     dummy_atoms: int = 0
-    """Left out: atoms that mark a place, as OPM's do a membrane's."""
+    """Left out: what marks a place, as OPM's do a membrane's, or carries a charge, and no mass."""
     alternate_locations: int = 0
     waters: int = 0
     hydrogens: int = 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.messages import said_of
 from ..core.runtime import tracked
 from ..core.settings import Settings, setting
 from ..core.tables import from_table, to_table
@@ -231,14 +232,11 @@ def write_saved(path: str | os.PathLike[str], model: FcnModel, **more: Any) -> N
 def read_saved(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a file of a model or of a training, without running any code that it could hold."""
     torch = require_torch()
-    import pickle
 
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    try:
+    with said_of(path, "a model's file"):
         held = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path}: not a model's file: {str(error).splitlines()[0]}") from None
     if not isinstance(held, dict) or held.get("format") != FORMAT or "network" not in held:
         raise ValueError(f"{path}: wanted a model's file of format {FORMAT}")
     return held

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.messages import said_of
 from ..core.names import unique_names
 from ..core.palette import species_bytes, species_colours
 from ..core.settings import kind
@@ -74,10 +75,8 @@ class Copick(PointFormat):
         there = project.shared_file(CONFIG)
         if there is not None:
             held = read_json(there, wanted=WANTED)
-            try:
+            with said_of(there, WANTED):
                 config, names = _joined(there, held, config, truth.name)
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise ValueError(f"{there}: wanted {WANTED} ({error!r})") from None
         self._write(project.stage, truth, config, names)
         if there is not None and config == read_json(there, wanted=WANTED):
             # Nothing was added: as it is laid out, it stays.

@@ -10,7 +10,6 @@ import shutil
 import tempfile
 import tomllib
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.messages import path_from_text, printable, shown
+from ..core.messages import path_from_text, said_of, shown
 from ..core.runtime import available_memory
 from .inputs import read_text, regular_file
 
@@ -156,7 +155,7 @@ def open_npz(
         What the file shall be, for the message.
     """
     path = regular_file(path)
-    with said_of(path, wanted), zipfile.ZipFile(path) as file:
+    with said_of(path, f"{wanted} of openmm_cgpack"), zipfile.ZipFile(path) as file:
         arrays = _Members(file, {})
         header = json.loads(arrays[_HEADER].astype(np.uint8, casting="no").tobytes())
         if not isinstance(header, dict):
@@ -168,36 +167,6 @@ def open_npz(
                 f"got {shown(found[0])} version {shown(found[1])}"
             )
         yield header, _Members(file, header.get("digests", {}))
-
-
-@contextmanager
-def said_of(path: str | os.PathLike[str], wanted: str) -> Iterator[None]:
-    """Say of a file of this program's own what goes wrong inside with what it holds."""
-    try:
-        yield
-    except KeyError as error:
-        what = f"there is no {error}"
-    except _OF_CONTENT as error:
-        what = str(error) or type(error).__name__
-        if what.startswith(f"{path}: "):
-            raise
-    else:
-        return
-    raise ValueError(f"{path}: wanted {wanted} of openmm_cgpack: {printable(what)}") from None
-
-
-_OF_CONTENT = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What a file that is cut, or was written by something else, makes readers raise."""
 
 
 _HEADER = "header"

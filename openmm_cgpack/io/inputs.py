@@ -23,8 +23,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from ..core.messages import said_of
+
 MOST_TEXT = 2**27
 """Bytes of a text, unpacked, where its reader states no other limit."""
+_ALWAYS = 2**25
+_MOST_PACKING = 15
+"""Above 32 MiB, how many times its size a packed text may have: the PDB's have 3 to 6 times."""
 
 _PACKED: dict[bytes, tuple[str, Callable[..., Any]]] = {
     b"\x1f\x8b": ("gzip", gzip.open),
@@ -95,7 +100,7 @@ def open_unpacked(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     up inside the context are ValueErrors that name the file.
     """
     path = regular_file(path)
-    with open(path, "rb") as file:
+    with said_of(path), open(path, "rb") as file:
         start = file.read(6)
         file.seek(0)
         for magic, what in _FOREIGN.items():
@@ -140,11 +145,11 @@ def read_stored(path: str | os.PathLike[str], *, most: int) -> bytes:
         return _read(path, file, most)
 
 
-def _read(path: str | os.PathLike[str], file: BinaryIO, most: int) -> bytes:
+def _read(path: str | os.PathLike[str], file: BinaryIO, most: int, hint: str = "") -> bytes:
     data = file.read(most + 1)
     if len(data) > most:
         size = f"{most / 2**20:g} MiB" if most >= 2**20 else f"{most} bytes"
-        raise ValueError(f"{path}: holds more than {size}, the most that is read")
+        raise ValueError(f"{path}: holds more than {size}, the most that is read{hint}")
     return data
 
 
@@ -168,7 +173,11 @@ def read_text(path: str | os.PathLike[str], *, most: int = MOST_TEXT) -> str:
     ...     read_text(path)
     'x,y\n1,2'
     """
-    data = read_bytes(path, most=most)
+    # What small files can hold beyond this is repeated without end, and parsers take ten times it.
+    believed = max(_ALWAYS, _MOST_PACKING * regular_file(path).stat().st_size)
+    hint = " of a packed file of this size: unpack it first" if believed < most else ""
+    with open_unpacked(path) as file:
+        data = _read(path, file, min(most, believed), hint)
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     if encoding in (None, "utf-8-sig") and b"\0" in data:
         raise ValueError(f"{path}: not a text file: byte {data.index(0)} is zero")

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from ..core.messages import said_of
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid, LabelVolume, Volume
 from .files import atomic_path
@@ -126,10 +127,8 @@ def read_mrc(path: str | os.PathLike[str]) -> Volume | LabelVolume:
 def as_volume(path: str | os.PathLike[str], held: HeldVolume) -> Volume | LabelVolume:
     """Return labels where the numbers are unsigned, and else a map; errors name the file."""
     kind = LabelVolume if held.data.dtype.kind == "u" else Volume
-    try:
+    with said_of(path):
         return kind(**held._asdict())
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
 
 
 def read_mrc_data(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from ..core.messages import said_of
 from ..core.particles import ParticleTable
 from ..core.transforms import to_quaternion, to_zyz
 from ..core.units import ANGSTROM_PER_NM
@@ -125,14 +126,16 @@ def read_particles(path: str | os.PathLike[str]) -> ParticleTable:
         twice = next(number for number in instance if instance.count(number) > 1)
         raise ValueError(f"{path}: instance {twice} comes twice")
     data = np.array(numbers, float).reshape(-1, 8)
-    rotation = Rotation.from_quat(data[:, 4:]).as_matrix() if len(data) else np.empty((0, 3, 3))
-    return ParticleTable(
-        instance=np.array(instance, np.int64),
-        species=np.array(species, np.str_),
-        centre=data[:, :3] / ANGSTROM_PER_NM,
-        radius=data[:, 3] / ANGSTROM_PER_NM,
-        rotation=rotation,
-    )
+    with said_of(path):
+        return ParticleTable(
+            instance=np.array(instance, np.int64),
+            species=np.array(species, np.str_),
+            centre=data[:, :3] / ANGSTROM_PER_NM,
+            radius=data[:, 3] / ANGSTROM_PER_NM,
+            rotation=(
+                Rotation.from_quat(data[:, 4:]).as_matrix() if len(data) else np.empty((0, 3, 3))
+            ),
+        )
 
 
 def read_column(path: str | os.PathLike[str], name: str) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..core.arrays import positive
+from ..core.messages import said_of
 from ..core.particles import ParticleTable, Picks
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid
@@ -121,7 +122,8 @@ def read_picks(
     if reader is None:
         wanted = ", ".join(READERS)
         raise ValueError(f"{path}: wanted picks as {wanted} or a folder, got {path.suffix!r}")
-    held = reader(path)
+    with said_of(path):
+        held = reader(path)
     rows = _rows_of_one(path, held, tomogram, own_names)
     places = held.places
     if held.middle:
@@ -176,7 +178,8 @@ def read_truth(
     path = existing(path)
     if not path.is_dir() and path.suffix.lower() != ".json":
         return read_particles(path)
-    held = _read_copick(path)
+    with said_of(path):
+        held = _read_copick(path)
     assert held.species is not None
     assert held.rotations is not None
     rows = _rows_of_one(path, held, tomogram, own_names)
@@ -364,7 +367,7 @@ def _read_copick(path: Path) -> _List:
     places, scores, species, tomograms, rotations = [], [], [], [], []
     for file in files:
         content = read_json(file, wanted="picks of copick")
-        try:
+        with said_of(file, "picks of copick in Å"):
             name = str(content["pickable_object_name"])
             if content.get("unit", "angstrom") != "angstrom":
                 raise ValueError(f"unit {content['unit']!r}")
@@ -381,10 +384,6 @@ def _read_copick(path: Path) -> _List:
                 species.append(name)
                 tomograms.append(str(content.get("run_name", "")))
                 rotations.append(matrix[:3, :3])
-        except KeyError as error:
-            raise ValueError(f"{file}: wanted picks of copick in Å, got no {error}") from None
-        except (TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{file}: wanted picks of copick in Å ({error})") from None
     return _List(
         places=np.array(places, float).reshape(-1, 3),
         scores=np.array(scores, float),
@@ -399,14 +398,12 @@ def _copick_radii(path: Path) -> dict[str, float]:
         config = folder / COPICK_CONFIG
         if config.exists():
             held = read_json(config, wanted="the objects of copick")
-            try:
+            with said_of(config, "the objects of copick"):
                 return {
                     str(entry["name"]): positive(entry["radius"], f"radius of {entry['name']}")
                     for entry in held.get("pickable_objects", [])
                     if entry.get("radius")
                 }
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise ValueError(f"{config}: wanted the objects of copick ({error})") from None
     raise ValueError(f"{path}: wanted a {COPICK_CONFIG} with radii in a folder above")
 
 

@@ -22,6 +22,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from ..core.messages import said_of
 from .files import atomic_path
 from .inputs import read_json
 
@@ -340,15 +341,13 @@ def records_of(folder: Path) -> Iterator[Record]:
     """Yield what writers have put into a folder; ValueError where a record cannot be read."""
     for path in sorted((folder / HOME).glob("*.json")):
         table = read_json(path, wanted=_WANTED)
-        try:
+        with said_of(path, _WANTED):
             if table.pop("format") != _FORMAT:
                 raise ValueError("another format")
             record = Record(**table)
             if not all(type(digests) is list for digests in record.files.values()):
                 raise TypeError("files")
-            yield record
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{path}: wanted {_WANTED} ({error})") from None
+        yield record
 
 
 def _refuse_detour(top: Path, folder: Path) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.messages import said_of
 from ..core.tilts import TiltOptics, TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid
-from .files import atomic_path, said_of
+from .files import atomic_path
 from .inputs import read_json
 from .mrc import LABEL, read_mrc_images
 
@@ -83,7 +84,7 @@ def load_tilts(path: str | os.PathLike[str]) -> TiltSeries:
     beside = path.with_suffix(".json")
     record = read_json(beside, wanted="a tilt series of openmm_cgpack")
     images = np.array(read_mrc_images(path), np.float32)
-    with said_of(beside, "a tilt series"):
+    with said_of(beside, "a tilt series of openmm_cgpack"):
         return TiltSeries(
             images=images,
             pixel_size=float(record["pixel_size"]),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.messages import said_of
 from ..core.volume import Grid, LabelVolume, Volume
 from .inputs import existing
 from .mrc import MOST_LABELS, HeldVolume, as_volume, read_mrc_data, read_mrc_grid, write_mrc
@@ -21,8 +22,9 @@ def read_volume(path: str | os.PathLike[str]) -> Volume | LabelVolume:
 
 def read_grid(path: str | os.PathLike[str]) -> Grid:
     """Return the grid of a volume that `read_volume` reads, without its numbers."""
-    folder = existing(path).is_dir()
-    return read_ome_zarr_grid(path) if folder else read_mrc_grid(path)
+    read = read_ome_zarr_grid if existing(path).is_dir() else read_mrc_grid
+    with said_of(path):
+        return read(path)
 
 
 def read_labels(
@@ -60,7 +62,8 @@ def read_labels(
 
 def _read(path: str | os.PathLike[str], shape: tuple[int, ...] | None = None) -> HeldVolume:
     read = read_ome_zarr_data if existing(path).is_dir() else read_mrc_data
-    return read(path, shape=shape)
+    with said_of(path):
+        return read(path, shape=shape)
 
 
 def write_mask(folder: str | os.PathLike[str], name: str, volume: LabelVolume) -> Path:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.messages import said_of
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid, LabelVolume, Volume
 from .inputs import read_json, read_stored
@@ -109,14 +110,12 @@ def read_ome_zarr_grid(path: str | os.PathLike[str]) -> Grid:
 def _place(path: Path, level: int) -> tuple[Path, _Array, list[int], Grid]:
     """Return the folder and the metadata of a level's array, which axes are z, y, x, the grid."""
     image = _image(path)
-    try:
+    with said_of(path, _IMAGE):
         axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image["axes"]]
         dataset = image["datasets"][level]
         folder = path / dataset["path"]
         scale, shift = _placement(path, image, dataset, len(axes))
         names = [str(axis["name"]) for axis in axes]
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path}: wanted {_IMAGE}: {error!r}") from None
     array = _array(folder)
     if len(array.shape) != len(axes):
         raise ValueError(f"{path}: wanted {len(axes)} axes, {names}, got shape {array.shape}")
@@ -197,12 +196,10 @@ def _array(folder: Path) -> _Array:
     version2 = folder / ".zarray"
     file = version2 if version2.is_file() else folder / "zarr.json"
     meta = read_json(file, wanted="the metadata of a Zarr array")
-    try:
+    with said_of(file, "the metadata of a Zarr array"):
         array = _version_2(meta) if version2.is_file() else _version_3(meta)
         counts = [math.ceil(n / c) for n, c in zip(array.shape, array.chunks, strict=True)]
         fine = min(array.shape) > 0 and array.dtype.kind in "iufb"
-    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        raise ValueError(f"{file}: wanted the metadata of a Zarr array: {error!r}") from None
     if not fine:
         raise ValueError(f"{file}: wanted numbers, got {array.dtype} in shape {array.shape}")
     if math.prod(counts) > MOST_CHUNKS:
@@ -264,12 +261,10 @@ def _chunk(file: Path, array: _Array) -> np.ndarray:
     # Noise grows a little when it is compressed.
     raw = read_stored(file, most=size + size // 64 + 1024)
     wbits = _WBITS[array.codec]
-    try:
+    with said_of(file, f"a chunk of {size} bytes"):
         if wbits is not None:
             raw = zlib.decompressobj(wbits).decompress(raw, size + 1)
         return np.frombuffer(raw, array.dtype).reshape(array.chunks, order=array.order)
-    except (ValueError, zlib.error) as error:
-        raise ValueError(f"{file}: wanted a chunk of {size} bytes: {error}") from None
 
 
 def _by_library(folder: Path, array: _Array) -> np.ndarray:
@@ -282,11 +277,5 @@ def _by_library(folder: Path, array: _Array) -> np.ndarray:
         ) from None
     if array.version > int(zarr.__version__.partition(".")[0]):
         raise ValueError(f"{folder}: {array.needs}: got zarr {zarr.__version__}")
-    try:
+    with said_of(folder, f"what zarr {zarr.__version__} can read ({array.needs})"):
         return np.asarray(zarr.open_array(str(folder), mode="r")[...])
-    # Its codecs raise whatever they like.
-    except Exception as error:
-        raise ValueError(
-            f"{folder}: {array.needs}: zarr {zarr.__version__} cannot read it: "
-            f"{type(error).__name__}: {error}"
-        ) from error

@@ -37,7 +37,8 @@ import numpy as np
 
 from ..core import History, PackedScene, RigidTransforms, Scene
 from ..core.boundary import boundary_from_json
-from ..io.files import open_npz, said_of, write_npz
+from ..core.messages import said_of
+from ..io.files import open_npz, write_npz
 from ..io.scenes import scene_digest
 from .frames import frame_reporters, frames_of, give_frames
 from .simulations import capture, restore, settle

@@ -15,10 +15,9 @@ import numpy as np
 
 from ..core import Grid, LabelVolume, PackedScene, ParticleTable, Scene, TiltSeries, Volume
 from ..core.arrays import frozen, positive
-from ..core.messages import path_from_text, path_text
+from ..core.messages import path_from_text, path_text, said_of
 from ..core.names import checked_map_name
 from ..io import read_mrc, read_particles
-from ..io.files import said_of
 from ..io.inputs import existing, read_json
 from ..io.particle_lists import read_column
 from ..io.scenes import load_packed, load_scene

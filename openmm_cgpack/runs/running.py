@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..core.messages import path_from_text, within
+from ..core.messages import path_from_text, said_of, within
 from ..core.names import checked_file_name, name_of_file
 from ..core.runtime import stage_seed
 from ..core.tables import check_names, to_table
 from ..imaging import Imaging, render
-from ..io.files import atomic_folder, read_toml, said_of, toml_text, write_text
+from ..io.files import atomic_folder, read_toml, toml_text, write_text
 from ..io.shared_folders import HOME, locked
 from ..packing.protocols import Watch
 from ..packing.simulations import asked_platform

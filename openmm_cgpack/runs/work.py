@@ -23,7 +23,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from ..core import PackingError
-from ..core.messages import shell_word
+from ..core.messages import said_of, shell_word
 from ..io.files import write_text
 from ..io.scenes import save_packed
 from ..io.shared_folders import HOME, digest, locked, records_of, things
@@ -79,10 +79,8 @@ def foreign_files(out: Path, inside: Path | None = None) -> list[Path]:
     Those of the run and its renders are listed in its manifest; views, audits and exports of it
     have records. A file that was changed since is its user's.
     """
-    try:
+    with said_of(out / MANIFEST, "the manifest of a run"):
         ours = _written_into(out)
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{out / MANIFEST}: wanted the manifest of a run ({error!r})") from None
     return [
         path
         for thing in things(out if inside is None else inside)

@@ -42,9 +42,17 @@ def pdb_assemblies(path: Path, text: str) -> dict[str, list[Generator]]:
     """Return the generators of each assembly of a PDB file, from its REMARK 350."""
     import gemmi
 
-    remarks = "\n".join(re.findall("^REMARK 350.*", text, re.MULTILINE))
+    lines = re.findall("^REMARK 350.*", text, re.MULTILINE)
+    rows = ""
+    for i, line in enumerate(lines):
+        # Not where the words "BIOMT transformations" stand.
+        if row := re.match("REMARK 350 +BIOMT([123])", line):
+            lines[i] = _operator_row(path, line)
+            rows += row[1]
+    if rows != "123" * (len(rows) // 3):
+        raise StructureError(f"{path}: REMARK 350: wanted BIOMT1, BIOMT2 and BIOMT3 in turns")
     try:
-        assemblies = gemmi.read_pdb_string(remarks).assemblies
+        assemblies = gemmi.read_pdb_string("\n".join(lines)).assemblies
     except (ValueError, RuntimeError) as error:
         raise StructureError(f"{path}: REMARK 350: {str(error).splitlines()[0]}") from None
     return {
@@ -60,6 +68,20 @@ def pdb_assemblies(path: Path, text: str) -> dict[str, list[Generator]]:
         ]
         for assembly in assemblies
     }
+
+
+def _operator_row(path: Path, line: str) -> str:
+    """Return a BIOMT line in ASCII: gemmi counts columns in bytes, and takes any word as 0."""
+    ends = (23, 33, 43, 53, 68)
+    try:
+        numbers = [float(line[start:end]) for start, end in itertools.pairwise(ends)]
+    except ValueError:
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
+        raise StructureError(
+            f"{path}: REMARK 350: wanted four numbers in columns 24-68, got {_quoted(line[:68])}"
+        )
+    return line.encode("ascii", "replace").decode()
 
 
 def mmcif_assemblies(path: Path, block: gemmi.cif.Block) -> dict[str, list[Generator]]:

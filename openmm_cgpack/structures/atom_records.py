@@ -23,6 +23,8 @@ _COORDINATE = f"a number from {-_FARTHEST:g} to {_FARTHEST:g} Å"
 _CIF_SUFFIXES = (".cif", ".mmcif", ".mcif")
 _PDB_COLUMNS = (("x", 30, 38), ("y", 38, 46), ("z", 46, 54))
 _COORDINATES_END = 54
+_POINTS = (34, 42, 50)
+"""Where the decimal points of coordinates stand."""
 _WIDTH = 80
 _PDB_LINE = re.compile(r"^(?:((?:ATOM  |HETATM).*?)|MODEL .*|ENDMDL.*|END)[ \t]*$", re.MULTILINE)
 """The lines that matter: of atoms, as the group, and those that end a model or begin one."""
@@ -87,12 +89,15 @@ def pdb_records(path: Path, text: str) -> AtomRecords:
         models.append(model)
     if not lines:
         raise StructureError(f"{path}: no ATOM or HETATM record: no PDB file, or no atoms in it")
-    rows = np.array([m[1][:_WIDTH].encode("latin-1", "replace") for m in lines], f"S{_WIDTH}")
-    cells = rows.view("S1").reshape(len(rows), _WIDTH)
-    cells = np.where(cells == b"", b" ", cells)
+    # Bytes are enough where all is ASCII, at a quarter of the memory.
+    one = "S" if text.isascii() else "U"
+    rows = np.array([_in_columns(m[1])[:_WIDTH] for m in lines], f"{one}{_WIDTH}")
+    cells = rows.view(f"{one}1").reshape(len(rows), _WIDTH)
+    blank = cells == np.array("", f"{one}1")
+    cells = np.where(blank, np.array(" ", f"{one}1"), cells)
 
     def columns(start: int, end: int) -> np.ndarray:
-        return np.ascontiguousarray(cells[:, start:end]).view(f"S{end - start}")[:, 0]
+        return np.ascontiguousarray(cells[:, start:end]).view(f"{one}{end - start}")[:, 0]
 
     try:
         axes = [columns(start, end).astype(np.float64) for _, start, end in _PDB_COLUMNS]
@@ -113,9 +118,20 @@ def pdb_records(path: Path, text: str) -> AtomRecords:
         number=_whole_numbers(columns(22, 26).astype(str)),
         insertion=np.char.strip(columns(26, 27).astype(str)),
         location=np.char.strip(columns(16, 17).astype(str)),
-        hetero=columns(0, 6) == b"HETATM",
+        hetero=columns(0, 6).astype(str) == "HETATM",
         columns=True,
     )
+
+
+def _in_columns(line: str) -> str:
+    """Return a line with its columns in place, also where a program counted them in bytes.
+
+    That is where a letter takes two columns or more and the coordinates' decimal points say so.
+    """
+    if line.isascii() or all(line[i : i + 1] == "." for i in _POINTS):
+        return line
+    by_bytes = "".join(letter.ljust(len(letter.encode())) for letter in line)
+    return by_bytes if all(by_bytes[i : i + 1] == "." for i in _POINTS) else line
 
 
 def _check_coordinates(path: Path, lines: list[re.Match[str]]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -16,6 +15,7 @@ from typing import Literal
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..core.messages import said_of
 from ..core.names import name_of_file
 from ..core.runtime import StructureError
 from ..core.settings import Settings, setting
@@ -23,7 +23,7 @@ from ..core.structure import ATOM_TABLE, AtomicStructure, Contents
 from ..io.inputs import read_text
 from .assemblies import chosen, copies, mmcif_assemblies, numbered_chains, pdb_assemblies
 from .atom_records import AtomRecords, is_mmcif, mmcif_block, mmcif_records, pdb_records
-from .elements import elements_of, is_water
+from .elements import elements_of, virtual_sites, waters
 
 MOST_BYTES = 2**29
 """Bytes of a file, unpacked: twice what the largest entries of the PDB have."""
@@ -77,8 +77,9 @@ def load_structure(
     -------
     AtomicStructure
         Positions (n, 3) in nm in the body frame: its origin is the centre of mass of the heavy
-        atoms that are no water. Masses in Da; an atom of unknown element is a carbon. Dummy atoms
-        (residue DUM) are left out; those by which OPM marks a membrane give `membrane`.
+        atoms that are no water. Masses in Da; an atom of unknown element is a carbon. What is no
+        matter (dummy atoms, lone pairs, extra points, Drude particles) is left out; the dummy
+        atoms by which OPM marks a membrane give `membrane`.
 
     Raises
     ------
@@ -97,6 +98,11 @@ def load_structure(
     ('one', 1, array([1.1, 2. , 3. ]))
     """
     path = Path(path)
+    with said_of(path):
+        return _loaded(path, reading, name)
+
+
+def _loaded(path: Path, reading: Reading, name: str | None) -> AtomicStructure:
     text = _read_text(path)
     notes: list[str] = []
     if is_mmcif(path, text):
@@ -111,9 +117,11 @@ def load_structure(
     n_models = int(records.model.max()) + 1
     records = _chosen_models(records, n_models, reading, notes)
     elements = elements_of(records.given, records.atom, records.residue, columns=records.columns)
-    water = _is_one_of(records.residue, is_water)
+    water = waters(records.given, records.residue)
+    sites = virtual_sites(records.given, records.atom, records.residue)
+    # Those of waters that do not count go with them.
     left_out = {
-        "dummy_atoms": records.residue == "DUM",
+        "dummy_atoms": sites & ~(water & (not reading.waters)),
         "alternate_locations": _other_locations(records),
         "waters": water & (not reading.waters),
         "hydrogens": elements.hydrogen & (not reading.hydrogens),
@@ -136,7 +144,11 @@ def load_structure(
         )
     unknown, contradicted = elements.unknown[keep], elements.contradicted[keep]
     notes += _notes_of(records.taken(keep), unknown, contradicted)
-    membrane = _membrane(records.taken(left_out["dummy_atoms"]), notes)
+    dummies = records.taken(left_out["dummy_atoms"])
+    if len(dummies):
+        every = np.ones(len(dummies), dtype=bool)
+        notes.append(f"{len(dummies)} dummy atoms or sites left out: {_named(dummies, every)}")
+    membrane = _membrane(dummies.taken(dummies.residue == "DUM"), notes)
 
     source = np.flatnonzero(keep)
     kept = records.taken(source)
@@ -149,7 +161,7 @@ def load_structure(
     centred = heavy if heavy.any() else np.ones(len(source), dtype=bool)
     origin = np.average(positions[centred], axis=0, weights=masses[centred])
     for note in notes:
-        warnings.warn(f"{path}: {note}", stacklevel=2)
+        warnings.warn(f"{path}: {note}", stacklevel=3)
     return AtomicStructure(
         name=name or name_of_file(path.name.split(".")[0]),
         positions=positions - origin,
@@ -196,12 +208,6 @@ def _chosen_models(
             "structure"
         )
     return replace(records, chain=numbered_chains(records.chain, records.model + 1))
-
-
-def _is_one_of(names: np.ndarray, belongs: Callable[[str], bool]) -> np.ndarray:
-    """Return whether each of many names belongs somewhere, asking once for each."""
-    answers = {name: belongs(name) for name in set(names.tolist())}
-    return np.array([answers[name] for name in names.tolist()], dtype=bool)
 
 
 def _counted(left_out: dict[str, np.ndarray]) -> tuple[dict[str, int], np.ndarray]:
@@ -288,7 +294,6 @@ def _membrane(dummies: AtomRecords, notes: list[str]) -> np.ndarray | None:
     """
     if not len(dummies):
         return None
-    notes.append(f"{len(dummies)} dummy atoms (DUM) left out")
     names = np.char.strip(dummies.atom)
     inner, outer = (dummies.positions[names == name] for name in "NO")
     if min(len(inner), len(outer)) < 3:

@@ -2,7 +2,8 @@
 
 What the file's element column says comes first; then what the residue is made of; then the atom's
 name, whose columns tell calcium (``CA`` from column 13) from an alpha carbon (from column 14). An
-atom that all three leave open is unknown, and counts as carbon.
+atom that all three leave open is unknown, and counts as carbon. What marks a place or carries a
+charge beside the atoms is no matter: see `virtual_sites`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     import gemmi
 
 # Names that programs give to water beside those that gemmi's table knows.
-_WATERS = frozenset({"SOL", "TIP", "TIP3", "TIP4", "TIP5", "T3P", "T4P", "SPC", "SPCE"})
+_WATER_NAMES = """
+    SOL TIP TIP3 TIP4 TIP5 TP3 TP4 TP5 T3P T4P SPC SPCE SWM4 SWM6
+"""
+_WATERS = frozenset(_WATER_NAMES.split())
 
 # Residues of force fields that gemmi's table does not have; amino acids at a chain's end
 # (NALA, CALA) and nucleotides (RA5, DG3) have rules.
@@ -39,6 +43,20 @@ _TWO_LETTERS = frozenset(_TWO_LETTER_SYMBOLS.split())
 # A deuterium in a polymer is named as the hydrogen in its place; Martini's bead D2A is none.
 _DEUTERIUM = re.compile(r"D(O?\d{0,2}['*]*\d?|[ABGDEZHN]\d*)")
 _AUTODOCK_TYPE = re.compile(r"([HCNOS])[ADS]")
+
+
+# Residues that mark a place: OPM's, and Rosetta's membranes and roots.
+_MARKERS = frozenset({"DUM", "MEM", "EMB", "VRT"})
+# What element columns say of sites: those of cpptraj, ParmEd, lone pairs, Open Babel and Sybyl.
+_SITE_SYMBOLS = frozenset({"XP", "EP", "LP", "XX", "DU"})
+# Lone pairs (CHARMM), extra points (Amber), dummy atoms; the site of four-point water (GROMACS).
+_SITE = re.compile(r"LP\w{0,2}|EPW?\d*|MW\d?|X{1,2}|DU|ORIG|VIRT")
+# Of polymers: virtual atoms of Rosetta (NV of proline), and GROMACS's masses for hydrogens.
+_SITE_OF_POLYMERS = re.compile(r"NV|V\w?|M(N|C|W|TRP)\w{0,2}")
+_MATTER_OF_WATER = re.compile(r"O(?!M).*|\d?H.*|\d?D\d?|W")
+_MARTINI_WATERS = frozenset({"W", "PW", "WF", "WN"})
+# Of these the PDB says that something is there, whatever it is called.
+_UNKNOWN = frozenset({"UNX", "UNL", "UNK"})
 
 
 @dataclass(frozen=True)
@@ -95,6 +113,57 @@ def elements_of(
         unknown=np.array(unknown, dtype=bool)[inverse],
         contradicted=np.array(contradicted, dtype=bool)[inverse],
     )
+
+
+def virtual_sites(given: np.ndarray, names: np.ndarray, residues: np.ndarray) -> np.ndarray:
+    """Return which atoms are no matter: dummy atoms, lone pairs, extra points, Drude particles.
+
+    They are known by their name where the element column tells no element, or says so itself. A
+    Drude particle has the name of an atom of its residue after a D; those of carbon and the like
+    tell that the residue has them, as hydroxyl groups may have deuterium of the same name.
+    """
+    rows = list(zip(given.tolist(), names.tolist(), residues.tolist(), strict=True))
+    found = dict.fromkeys(rows, False)
+    atoms: dict[str, set[str]] = {}
+    for _, name, residue in found:
+        atoms.setdefault(residue, set()).add(name.strip().upper())
+    polarizable = {
+        residue
+        for residue, held in atoms.items()
+        if any(f"D{name}" in held and (name[:1] in "CNSP" or name == residue) for name in held)
+    }
+    for column, name, residue in found:
+        bare = name.strip().upper()
+        drude = residue in polarizable and bare[:1] == "D" and bare[1:] in atoms[residue]
+        found[column, name, residue] = (
+            residue == "DUM"
+            or column.strip().upper() in _SITE_SYMBOLS
+            or (_of_column(column, residue) is None and (drude or _is_site(bare, residue.upper())))
+        )
+    return np.array([found[row] for row in rows], dtype=bool)
+
+
+def _is_site(name: str, residue: str) -> bool:
+    if residue in _UNKNOWN:
+        return False
+    if residue in _MARKERS or _SITE.fullmatch(name):
+        return True
+    if residue not in _MARTINI_WATERS and is_water(residue):
+        return not _MATTER_OF_WATER.fullmatch(name)
+    return is_polymer(residue) and bool(_SITE_OF_POLYMERS.fullmatch(name))
+
+
+def waters(given: np.ndarray, residues: np.ndarray) -> np.ndarray:
+    """Return which atoms are of waters, by their residues' names.
+
+    Martini's residues W and PW are such where no column says that W is tungsten.
+    """
+    rows = list(zip((given == "").tolist(), residues.tolist(), strict=True))
+    found = {
+        (blank, residue): is_water(residue) or (blank and residue.upper() in _MARTINI_WATERS)
+        for blank, residue in set(rows)
+    }
+    return np.array([found[row] for row in rows], dtype=bool)
 
 
 def is_water(residue: str) -> bool:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from openmm_cgpack.core import StructureError
+from openmm_cgpack.core import PackingError, StructureError
 from openmm_cgpack.core.messages import (
     one_line,
     path_from_text,
     path_text,
     printable,
-    reading,
+    said_of,
     shell_word,
     shown,
     within,
@@ -74,22 +74,26 @@ def test_long_values_are_cut():
 def test_what_a_value_leads_to_begins_with_its_place(error, words):
     with pytest.raises(ValueError, match=rf"^\[pack\]: .*{words}"), within("[pack]"):
         raise error
-    with pytest.raises(ValueError, match=rf"^a.star: .*{words}"), reading("a.star"):
+    with pytest.raises(ValueError, match=rf"^a.star: wanted y: .*{words}"), said_of("a.star", "y"):
         raise error
 
 
 def test_errors_keep_their_kind():
     with pytest.raises(TypeError, match=r"^n: wanted"), within("n"):
         raise TypeError("wanted a number")
-    with pytest.raises(StructureError, match=r"^a\.pdb: broken"), reading("a.pdb"):
+    with pytest.raises(StructureError, match=r"^a\.pdb: broken"), said_of("a.pdb"):
         raise StructureError("broken")
-    with pytest.raises(ValueError, match=r"^a.json: there is no \"x\""), reading("a.json"):
+    with pytest.raises(ValueError, match=r"^a.json: there is no \"x\""), said_of("a.json"):
         raise KeyError("x")
-    with pytest.raises(FileNotFoundError), reading("a.json"):
+    with pytest.raises(FileNotFoundError), said_of("a.json"):
         Path("none.json").read_text(encoding="utf-8")
+    with pytest.raises(PackingError, match=r"^reached 0\.2"), within("n"):
+        raise PackingError("reached 0.2")
+    with pytest.raises(ValueError, match=r"^\[pack\]: IndexError: list"), within("[pack]"):
+        [][1]
     # A fault of the program is no fault of a value.
     with pytest.raises(IndexError), within("n"):
-        raise IndexError("no such row")
+        exec("[][1]", {"__name__": "openmm_cgpack.packing"})
 
 
 def test_paths_become_text_and_back():

@@ -134,7 +134,7 @@ def test_models_in_files(tmp_path):
     assert (again.network, again.names) == (model.network, model.names)
     assert np.array_equal(predict(again, volume).data, predict(model, volume).data)
     (tmp_path / "bad.pt").write_bytes(b"no model")
-    with pytest.raises(ValueError, match=r"bad\.pt: not a model's file"):
+    with pytest.raises(ValueError, match=r"bad\.pt: wanted a model's file"):
         load_model(tmp_path / "bad.pt")
     torch.save({"format": 99}, tmp_path / "new.pt")
     with pytest.raises(ValueError, match=r"new\.pt: wanted a model's file of format 2"):

@@ -61,6 +61,14 @@ def test_reading_stops_at_the_stated_size(tmp_path):
             read_text(tmp_path / name, most=2**20)
 
 
+def test_a_packed_text_of_one_line_again_and_again_is_refused(tmp_path):
+    (tmp_path / "a.pdb.bz2").write_bytes(bz2.compress(b"ATOM\n" * 2**18) * 30)
+    with pytest.raises(
+        ValueError, match="more than 32 MiB, the most that is read of a packed file"
+    ):
+        read_text(tmp_path / "a.pdb.bz2")
+
+
 def test_a_small_file_that_unpacks_without_end_costs_no_memory(tmp_path):
     """8 MB of zeros a member: what is asked for is unpacked, and nothing after it."""
     member = zlib.compressobj(wbits=31)

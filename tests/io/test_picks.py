@@ -146,7 +146,7 @@ def test_copick_one_file_and_a_folder(tmp_path):
         ),
         ("a.star", star(["rlnCoordinateX"], [[1]], optics=""), "wanted a pixel size"),
         ("a.star", star(["rlnCoordinateX", "rlnOpticsGroup"], [[1, 9]]), "no optics group 9"),
-        ("a.json", "{}", "wanted picks of copick in Å, got no 'pickable_object_name'"),
+        ("a.json", "{}", 'wanted picks of copick in Å: there is no "pickable_object_name"'),
         ("a.json", "[", "wanted picks of copick"),
         ("a.txt", "1 2 3", "wanted picks as"),
     ],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from openmm_cgpack.structures.elements import elements_of
+from openmm_cgpack.structures.elements import elements_of, virtual_sites, waters
 
 
 def symbols(*rows, columns=True):
@@ -79,3 +79,29 @@ def test_unknown_atoms_weigh_as_carbon_and_a_column_may_contradict():
     assert found.symbols.tolist() == ["C", "Ca"]
     assert found.unknown.tolist() == [True, False]
     assert found.contradicted.tolist() == [False, True]
+
+
+SITES = """
+    DUM,N, DUM,O, MEM,THKN,X MEM,CNTR, EMB,MPCT,X VRT,ORIG,X VRT,Y, PRO,NV,X ALA,V1,
+    LIG,LP1A, LIG,EP,EP LIG,EP1, LIG,Q1,XP LIG,XX,Xx LIG,DU,Du TP4,M, SOL,MW, HOH,EPW, SWM4,OM,
+    SWM4,DOH2, TIP5,LP2, ALA,MCB1, LYS,MNZ1, DRU,DCA, DRU,DN, DRU,DO, SOD,DSOD,
+"""
+MATTER = """
+    DRU,CA, DRU,N, DRU,O, SOD,SOD, SWM4,OH2, HOH,D1, HOH,O, SOL,HW1, TP4,2H, UNX,X,X UNX,UNK,X
+    DC,C5', DC,O5', DC,DO5', DC,D1', LIG,V,V LIG,MN1,MN LIG,EP1,C MEM,C1,C MN,MN, GLX,XE1,X
+    ALA,D, ALA,DA, LIG,DC1,D LIG,DC2, LIG,XE1, LYS,SC1, W,W, PW,WP,
+"""
+
+
+def test_what_marks_a_place_or_a_charge_is_no_matter():
+    words = [word.split(",") for word in (SITES + MATTER).split()]
+    residues, names, given = (np.array(column) for column in zip(*words, strict=True))
+    found = virtual_sites(given, names, residues)
+    n = len(SITES.split())
+    assert [word for word, site in zip(words[:n], found[:n], strict=True) if not site] == []
+    assert [word for word, site in zip(words[n:], found[n:], strict=True) if site] == []
+
+
+def test_beads_of_water_are_water_and_tungsten_is_not():
+    given, residues = np.array(["", "", "W", "O", ""]), np.array(["W", "PW", "W", "HOH", "WAL"])
+    assert waters(given, residues).tolist() == [True, True, False, True, False]

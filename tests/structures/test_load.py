@@ -363,7 +363,7 @@ def test_dummy_atoms_are_a_membrane_and_no_mass(tmp_path):
         record(i, name, "DUM", " ", i, xyz, kind="HETATM", element="  ")
         for i, (name, xyz) in enumerate(points)
     ]
-    with pytest.warns(UserWarning, match=r"18 dummy atoms \(DUM\) left out"):
+    with pytest.warns(UserWarning, match="18 dummy atoms or sites left out: N of DUM, O of DUM"):
         structure = load_structure(write(tmp_path, "\n".join(ALANINE + dummies)))
     assert structure.n_atoms == 2
     save_scene(tmp_path / "scene.npz", place([(single_ball(structure), 1)], seed=1))
@@ -380,3 +380,36 @@ def test_an_assembly_of_a_chain_that_misses_is_said(tmp_path):
     text = (ROTATED + MIXED).replace("CHAINS: A", "CHAINS: A, B")
     with pytest.warns(UserWarning, match="chains without atoms in the file: B"):
         load_structure(write(tmp_path, text), Reading(assembly="3"))
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [("Cé  ", "utf-8"), ("Cé ", "utf-8"), ("😀", "utf-8"), ("Cé  ", "latin-1")],
+)
+def test_letters_beyond_ascii_do_not_shift_columns(tmp_path, name, encoding):
+    """Whether a program counts them as one column or by their bytes."""
+    line = record(1, "####", "LIG", "A", 1, (-111.25, 1234.567, -999.125), element="CL")
+    path = tmp_path / "x.pdb"
+    path.write_bytes(("REMARK é\n" + line.replace("####", name)).encode(encoding))
+    structure = load_structure(path)
+    assert structure.elements.tolist() == ["Cl"]
+    np.testing.assert_allclose(structure.file_origin, [-11.125, 123.4567, -99.9125], atol=1e-9)
+
+
+def test_operators_of_a_pdb_file_are_whole(tmp_path):
+    atom = record(1, " C  ", "LIG", "A", 1, (10, 0, 0))
+    wanted = load_structure(write(tmp_path, ROTATED + atom), Reading(assembly="1")).positions
+    odd = ROTATED.replace("BIOMT2   2", "BIOMT2 é 2") + "REMARK 350 AUTHOR: É\n" + atom
+    found = load_structure(write(tmp_path, odd), Reading(assembly="1")).positions
+    np.testing.assert_array_equal(found, wanted)
+    for old, new, message in [
+        (
+            "REMARK 350   BIOMT2   2",
+            "REMARK 351   BIOMT2   2",
+            "BIOMT1, BIOMT2 and BIOMT3 in turns",
+        ),
+        ("BIOMT2   2  1.000000", "BIOMT2   2  1.00O000", "four numbers in columns 24-68"),
+        ("BIOMT2   2  1.000000", "BIOMT2   2 1.000", "four numbers in columns 24-68"),
+    ]:
+        with pytest.raises(StructureError, match=message):
+            load_structure(write(tmp_path, ROTATED.replace(old, new) + atom), Reading(assembly="1"))
