@@ -182,7 +182,8 @@ def within(where: str) -> Iterator[None]:
     ------
     ValueError, TypeError
         In place of these, of what else follows from a value nobody thought of, as OverflowError,
-        and of whatever a user's own module comes upon; others go through as they are.
+        and of the exceptions of Python that a user's own module comes upon; others, as those of
+        classes of one's own, go through as they are.
 
     Examples
     --------
@@ -195,9 +196,9 @@ def within(where: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Those of this package, as PackingError, have words and a place of their own.
-        known = isinstance(error, OSError) or _of_this_package(type(error).__module__)
-        if isinstance(error, _WRONG_VALUES) or (not known and is_of_user(error)):
+        # Classes of somebody's own, as PackingError, were raised for whoever catches them.
+        plain = type(error).__module__ == "builtins" and not isinstance(error, OSError)
+        if isinstance(error, _WRONG_VALUES) or (plain and is_of_user(error)):
             raise _placed(error, where) from error
         raise
 
