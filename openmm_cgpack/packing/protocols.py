@@ -17,7 +17,7 @@ from ..core.runtime import progress_bar
 from ..core.settings import Settings, setting
 from ..forces import ForceTerm
 from ..models import PAPER_COVER, Cover
-from .divergence import Diverged, bound_of, lost_ball
+from .divergence import Diverged, Guard, bound_of, lost_ball
 from .simulations import Run
 
 if TYPE_CHECKING:
@@ -204,6 +204,9 @@ class Packing(Generic[Result]):
                 lost = None if self.scene is None else lost_ball(block.positions, self._bound)
                 if lost is not None:
                     raise Diverged("a ball left the scene", lost)
+                if self.scene is not None and block.simulation is not None:
+                    # A protocol that adds no reporters it is given has stepped unseen so far.
+                    Guard(self._bound).watch(block.simulation)
         except StopIteration as end:
             self.result = end.value
             raise

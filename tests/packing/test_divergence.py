@@ -36,6 +36,7 @@ from openmm_cgpack.packing import (
     place,
     to_topology,
 )
+from openmm_cgpack.packing.divergence import positions_of
 
 
 @pytest.fixture
@@ -61,23 +62,29 @@ def own_kinds():
 
     @kind("plain")
     class Plain(Protocol):
+        watched: bool = setting("whether it adds the reporters that it is given", default=True)
+
         def steps(self, scene, *, run, seed, reporters=(), checkpoint=None):
             system = create_system(scene, forces=self.forces, rigidity="constraints")
             integrator = openmm.LangevinMiddleIntegrator(300, 1.0, 0.02)
             simulation = openmm.app.Simulation(
                 to_topology(scene), system, integrator, *choose_platform(run)
             )
-            simulation.reporters += reporters
+            simulation.reporters += reporters if self.watched else ()
             simulation.context.setPositions(scene.positions)
-            simulation.step(100)
-            state = simulation.context.getState(positions=True)
-            positions = state.getPositions(asNumpy=True)._value
-            yield Block(
-                stage="all", step=100, steps=100, measured={}, read_positions=lambda: positions
-            )
+            for steps in (2, 98):
+                simulation.step(steps)
+                yield Block(
+                    stage="all",
+                    step=simulation.currentStep,
+                    steps=steps,
+                    measured={},
+                    simulation=simulation,
+                    read_positions=lambda: positions_of(simulation),
+                )
             return PackedScene(
                 scene=scene,
-                positions=positions,
+                positions=positions_of(simulation),
                 boundary=scene.boundary,
                 history=as_packed(scene).history,
             )
@@ -114,19 +121,20 @@ OPEN = place([(body("a", 5, 1), 3), (chain(), 2)], seed=1)
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize("value", [1e300, -1e30, 1e22, np.inf, np.nan])
-@pytest.mark.parametrize("protocol", ["constraints", "bonds", "dense", "plain"])
+@pytest.mark.parametrize("protocol", ["constraints", "bonds", "dense", "plain", "unwatched"])
 def test_a_force_that_explodes_is_an_error_that_names_a_ball(own_kinds, protocol, value, platform):
-    scene = BOX if protocol in ("dense", "plain") else OPEN
+    scene = OPEN if protocol in ("constraints", "bonds") else BOX
     forces = (exploding(own_kinds, value),)
     packer = {
         "dense": lambda: Dense(forces=forces),
         "plain": lambda: own_kinds[1](forces=forces),
+        "unwatched": lambda: own_kinds[1](forces=forces, watched=False),
     }.get(protocol, lambda: Pull(rigidity=protocol, max_steps=100, relax_steps=0, forces=forces))()
     frames = FrameReporter(1)
     words = r"diverged.* ball \d of instance 1 \(|NaN"
     with pytest.raises(PackingError, match=words) as caught:
         pack_scene(scene, packer, run=Run(platform=platform), seed=1, reporters=[frames])
-    if protocol != "plain":
+    if protocol not in ("plain", "unwatched"):
         # What was made stays, and no frame of what was taken back.
         assert np.isfinite(caught.value.best.positions).all()
         assert all(np.isfinite(frame).all() for frame in frames.frames)
