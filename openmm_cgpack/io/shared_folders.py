@@ -81,11 +81,6 @@ class SharedFolder:
         """Where the writer's files are in the end."""
         return self.path / self.record.place
 
-    @property
-    def writes_again(self) -> bool:
-        """Whether what the folder holds of this writer's name is the writer's to replace."""
-        return self.old is not None or self.force
-
     def shared_file(self, name: str) -> Path | None:
         """Return a file that all writers share, as it is now; None where there is none."""
         path = self.path / name
