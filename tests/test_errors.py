@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from openmm_cgpack.cli import main
+from openmm_cgpack.cli.console import interruption_behind
 from openmm_cgpack.core import PackingError
 from openmm_cgpack.core.settings import kind, setting
 from openmm_cgpack.models import Structure
@@ -134,3 +135,12 @@ def test_a_module_takes_no_other_ones_name(name, tmp_path, capsys):
     assert main(["--import", str(path), "library"]) == 2
     assert f"--import {path}" in capsys.readouterr().err
     assert "dumps" in dir(sys.modules["json"])
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), SystemExit(143)])
+def test_an_interruption_that_a_library_renamed_is_found(interruption):
+    """As that of a module in C that is interrupted while it is imported."""
+    error = ImportError("initialization failed")
+    error.__cause__ = interruption
+    assert interruption_behind(error) is interruption
+    assert interruption_behind(ImportError("no module")) is None

@@ -24,7 +24,15 @@ from . import (
     scoring,
     simulating,
 )
-from .console import Parser, any_encoding, bug_report, complain, is_bug, messages
+from .console import (
+    Parser,
+    any_encoding,
+    bug_report,
+    complain,
+    interruption_behind,
+    is_bug,
+    messages,
+)
 
 FAILED = 1
 """Exit code of a placement or a packing that failed, and of a fault of the program."""
@@ -93,6 +101,12 @@ def _ended_by(error: Exception) -> int:
         complain(error)
         return FAILED
     if is_bug(error):
+        interruption = interruption_behind(error)
+        if isinstance(interruption, SystemExit):
+            raise interruption
+        if interruption is not None:
+            complain("interrupted")
+            return INTERRUPTED
         complain(bug_report(error))
         return FAILED
     complain(error)

@@ -70,6 +70,17 @@ def is_bug(error: Exception) -> bool:
     return code.co_code[last.tb_lasti] != dis.opmap["RAISE_VARARGS"]
 
 
+def interruption_behind(error: BaseException) -> KeyboardInterrupt | SystemExit | None:
+    """Return the interruption that a library made an error of its own of; None where there is none.
+
+    So do modules in C that are interrupted while they are imported.
+    """
+    behind: BaseException | None = error
+    while behind is not None and not isinstance(behind, KeyboardInterrupt | SystemExit):
+        behind = behind.__cause__ or behind.__context__
+    return behind
+
+
 def bug_report(error: Exception) -> str:
     """Return what to say of an error that is a fault of the program."""
     frames = traceback.extract_tb(error.__traceback__)

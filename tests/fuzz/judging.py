@@ -222,7 +222,9 @@ def _of_files(before, after, case: Case, verdict: Verdict) -> list[str]:
         by_name = path in mine and forced and what != "folder"
         # An unfinished run goes on there; a render is replaced.
         of_a_run = path.startswith(("cut.unfinished", "run/renders")) and verdict.code != 2
-        if not (by_name or of_a_run or path.startswith("cut.unfinished/.")):
+        # The recipe that it was told to go on with is kept there.
+        kept_there = path == "cut.unfinished/recipe.toml" and "--resume" in case.words
+        if not (by_name or of_a_run or kept_there or path.startswith("cut.unfinished/.")):
             kind = "removed" if path not in after else "changed"
             found.append(f"{kind} a file of the user's: {_kind_of(path)}")
             break

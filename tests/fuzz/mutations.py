@@ -218,11 +218,14 @@ def toml_bytes(value: object) -> bytes:
 
 
 def _gzip(data, rng):
-    return gzip.compress(spoiled_bytes(gzip.decompress(data), rng))
+    # No more of a bomb than can be packed again at once.
+    plain = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, 2**20)
+    return gzip.compress(spoiled_bytes(plain, rng))
 
 
 def _bzip2(data, rng):
-    return bz2.compress(spoiled_bytes(bz2.decompress(data), rng))
+    plain = bz2.BZ2Decompressor().decompress(data, 2**20)
+    return bz2.compress(spoiled_bytes(plain, rng))
 
 
 def _mrc(data, rng):
