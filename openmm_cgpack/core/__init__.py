@@ -1,11 +1,12 @@
 """The nouns: frozen data types on which every function acts. numpy and scipy only."""
 
 from .boundary import Boundary, Open, Periodic, Slab
+from .elasticity import Elasticity
 from .geometry import Curve, Geometry, Line, Mesh, Surface
 from .model import BallModel
 from .particles import ParticleTable, Picks
 from .runtime import PackingError, PlacementError, StructureError
-from .scene import History, PackedScene, Scene
+from .scene import History, Links, PackedScene, Scene
 from .structure import AtomicStructure
 from .tilts import TiltOptics, TiltSeries
 from .transforms import RigidTransforms, from_zyz, to_quaternion, to_zyz
@@ -16,11 +17,13 @@ __all__ = [
     "BallModel",
     "Boundary",
     "Curve",
+    "Elasticity",
     "Geometry",
     "Grid",
     "History",
     "LabelVolume",
     "Line",
+    "Links",
     "Mesh",
     "Obstacle",
     "Open",

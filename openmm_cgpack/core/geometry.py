@@ -88,6 +88,9 @@ class Mesh(Geometry):
         Thickness of the sheet, nm.
     density : float
         Mean mass density through it, Da/nm^3.
+    period : (3,) array, optional
+        Edges of the box that the sheet spans, across which faces go on with the nearest image of a
+        ball; 0 along the axes where it ends, nm.
 
     Examples
     --------
@@ -101,11 +104,25 @@ class Mesh(Geometry):
     faces: np.ndarray
     thickness: float
     density: float
+    period: np.ndarray = (0.0, 0.0, 0.0)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         freeze(self, "mesh", np.int64, faces=(None, 3))
+        freeze(self, "mesh", period=(3,))
         object.__setattr__(self, "thickness", positive(self.thickness, "mesh: thickness"))
         object.__setattr__(self, "density", positive(self.density, "mesh: density"))
+
+    def corners(self, balls: np.ndarray) -> np.ndarray:
+        """Return the corners of the faces, (f, 3, 3) nm, each face in one piece.
+
+        `balls` (b, 3) are the centres; of a sheet that spans a box, a corner is the image nearest
+        to the first one.
+        """
+        corners = balls[self.faces]
+        if self.period.any():
+            edge = np.where(self.period > 0, self.period, np.inf)
+            corners = corners - self.period * np.rint((corners - corners[:, :1]) / edge)
+        return corners
 
 
 @noun

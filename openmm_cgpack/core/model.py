@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .arrays import freeze, frozen, noun, positive
-from .geometry import Geometry
+from .elasticity import Elasticity
+from .geometry import Geometry, Mesh
 from .names import checked_name
 from .structure import AtomicStructure
 
@@ -33,12 +34,17 @@ class BallModel:
     bond_k, angle_k : float, optional
         Constants of ``k/2 (r - r0)^2``, kJ/mol/nm^2, and ``k/2 (theta - theta0)^2``,
         kJ/mol/rad^2; 0 bends freely.
+    exclusions : (q, 2) int array, optional
+        Pairs that do not push each other apart though no bond joins them: those of a deformable
+        that are in each other, or nearly, at rest.
     rigid_groups : tuple of int arrays, optional
         Balls that keep their distances: all balls for a molecule, nothing for a filament.
     volume : float
         Volume of what the balls stand for (the molecular envelope, a tube, a sheet), nm^3.
     geometry, structure : Geometry, AtomicStructure, optional
-        What painters draw, or the molecule, whose atoms have the density.
+        What painters draw, and the molecule, whose atoms have the density.
+    elasticity : Elasticity, optional
+        Of a membrane, whose geometry is a `Mesh`: what resists bending and stretching.
 
     Examples
     --------
@@ -60,10 +66,12 @@ class BallModel:
     angles: np.ndarray = ()  # type: ignore[assignment]
     bond_k: float = 0.0
     angle_k: float = 0.0
+    exclusions: np.ndarray = ()  # type: ignore[assignment]
     rigid_groups: tuple[np.ndarray, ...] = ()
     volume: float
     geometry: Geometry | None = None
     structure: AtomicStructure | None = None
+    elasticity: Elasticity | None = None
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
@@ -81,8 +89,8 @@ class BallModel:
                 raise ValueError(
                     f"{name}: {key}: wanted positive numbers, got {values[ball]:g} for ball {ball}"
                 )
-        freeze(self, name, np.int64, bonds=(None, 2), angles=(None, 3))
-        for key in ("bonds", "angles"):
+        freeze(self, name, np.int64, bonds=(None, 2), angles=(None, 3), exclusions=(None, 2))
+        for key in ("bonds", "angles", "exclusions"):
             values = getattr(self, key)
             if values.size and not (values.min() >= 0 and values.max() < n):
                 raise ValueError(
@@ -101,6 +109,8 @@ class BallModel:
         for key in ("bond_k", "angle_k"):
             set_field(self, key, positive(getattr(self, key), f"{name}: {key}", zero=True))
         set_field(self, "volume", positive(self.volume, f"{name}: volume"))
+        if self.elasticity is not None and not len(self.faces):
+            raise ValueError(f"{name}: elasticity: wanted a Mesh as geometry beside it")
 
     def summary(self) -> str:
         """Return what the repr says."""
@@ -118,6 +128,20 @@ class BallModel:
         return self.n_balls == 1 or (
             len(self.rigid_groups) == 1 and len(self.rigid_groups[0]) == self.n_balls
         )
+
+    @property
+    def faces(self) -> np.ndarray:
+        """Triangles of balls where the model is a surface, (f, 3); else none."""
+        return self.geometry.faces if isinstance(self.geometry, Mesh) else np.empty((0, 3), int)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the model is a surface without a rim, which has an inside."""
+        faces = self.faces
+        if not len(faces) or (isinstance(self.geometry, Mesh) and self.geometry.period.any()):
+            return False
+        sides = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+        return bool((np.unique(sides, axis=0, return_counts=True)[1] == 2).all())
 
     @property
     def bond_lengths(self) -> np.ndarray:

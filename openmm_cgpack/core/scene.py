@@ -14,6 +14,50 @@ from .model import BallModel
 from .transforms import RigidTransforms
 from .volume import Obstacle
 
+_LOOSE = 1.0
+"""How much farther apart than touching joined balls are at the start, and may meet later, nm."""
+
+
+@noun
+class Links:
+    """Bonds between balls of two instances, ``k/2 max(0, abs(r - r0) - slack)²``.
+
+    A link without slack joins its two instances to one body, as a protein and the membrane that it
+    sits in: they do not push each other apart, and where both have density, the rigid one has the
+    room. A link with slack is a leash: it keeps the two within ``r0 + slack`` of each other.
+
+    Parameters
+    ----------
+    pairs : (k, 2) int array
+        Balls of the scene.
+    lengths, constants, slacks : (k,) arrays
+        r0, nm; k, kJ/mol/nm²; and the slack, nm.
+
+    Examples
+    --------
+    >>> leash = Links(pairs=[[0, 7]], lengths=[5.0], constants=[100.0], slacks=[5.0])
+    >>> leash.joined.tolist(), len(Links())
+    ([False], 0)
+    """
+
+    pairs: np.ndarray = ()  # type: ignore[assignment]
+    lengths: np.ndarray = ()  # type: ignore[assignment]
+    constants: np.ndarray = ()  # type: ignore[assignment]
+    slacks: np.ndarray = ()  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        freeze(self, "links", np.int64, pairs=(None, 2))
+        n = len(self.pairs)
+        freeze(self, "links", lengths=(n,), constants=(n,), slacks=(n,))
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @property
+    def joined(self) -> np.ndarray:
+        """Which links join their two instances, (k,) bool."""
+        return self.slacks == 0
+
 
 @noun
 class Scene:
@@ -36,6 +80,11 @@ class Scene:
         Instances that no protocol moves; none when left out.
     obstacle : Obstacle, optional
         Where nothing may be.
+    placed : (b, 3) array, optional
+        Where the balls start, nm, where instances are not as their models are at rest, as bent
+        filaments; the models at their poses when left out.
+    links : Links, optional
+        Bonds between balls of two instances.
 
     Examples
     --------
@@ -53,6 +102,8 @@ class Scene:
     boundary: Boundary = field(default_factory=Open)
     fixed: np.ndarray = None  # type: ignore[assignment]
     obstacle: Obstacle | None = None
+    placed: np.ndarray | None = None
+    links: Links = Links()
 
     def __post_init__(self) -> None:
         species = tuple(self.species)
@@ -73,6 +124,11 @@ class Scene:
         if self.fixed is None:
             object.__setattr__(self, "fixed", np.zeros(n, bool))
         freeze(self, dtype=np.bool_, fixed=(n,))
+        if self.placed is not None:
+            freeze(self, placed=(self.n_balls, 3))
+        pairs = self.links.pairs
+        if pairs.size and not (pairs.min() >= 0 and pairs.max() < self.n_balls):
+            raise ValueError(f"links: pairs: wanted balls 0 to {self.n_balls - 1}")
 
     def summary(self) -> str:
         """Return what the repr says."""
@@ -117,6 +173,8 @@ class Scene:
     @cached_property
     def positions(self) -> np.ndarray:
         """Ball centres at the start, (b, 3) nm."""
+        if self.placed is not None:
+            return self.placed
         positions = np.empty((self.n_balls, 3))
         for s, model in enumerate(self.species):
             members = np.flatnonzero(self.species_index == s)
@@ -139,6 +197,29 @@ class Scene:
         """Bonds of all instances as pairs of balls, (m, 2)."""
         pairs = [self.model(i).bonds + self.offsets[i] for i in range(self.n_instances)]
         return np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)
+
+    @cached_property
+    def exclusions(self) -> np.ndarray:
+        """Pairs of balls that do not push each other apart though no bond joins them, (q, 2).
+
+        Those of the models, and of instances that links join the pairs that meet at the start.
+        """
+        pairs = [self.model(i).exclusions + self.offsets[i] for i in range(self.n_instances)]
+        for one, other in self.partners.tolist():
+            mine, theirs = (np.arange(self.n_balls)[self.balls(i)] for i in (one, other))
+            offset = self.positions[mine][:, None] - self.positions[theirs]
+            distance = np.linalg.norm(self.boundary.minimum_image(offset), axis=2)
+            meets = distance < self.radii[mine][:, None] + self.radii[theirs] + _LOOSE
+            i, j = np.nonzero(meets)
+            pairs.append(np.stack([mine[i], theirs[j]], axis=1))
+        return np.concatenate(pairs)
+
+    @cached_property
+    def partners(self) -> np.ndarray:
+        """Pairs of instances that links join, (j, 2), each once, the lower number first."""
+        joined = self.links.pairs[self.links.joined]
+        pairs = np.sort(self.instance_of_ball[joined], axis=1)
+        return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
 
     def ball_name(self, ball: int) -> str:
         """Return words for a ball: its number, instance and species, counted from 1."""

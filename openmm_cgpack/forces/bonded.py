@@ -1,4 +1,4 @@
-"""Forces between bonded balls."""
+"""Forces between bonded balls, and along the links between instances."""
 
 from __future__ import annotations
 
@@ -85,3 +85,35 @@ class HarmonicAngles(ForceTerm):
             for (first, vertex, last), angle in zip(triples, model.rest_angles, strict=True):
                 force.addAngle(first, vertex, last, float(angle), model.angle_k)
         return force if force.getNumAngles() else None
+
+
+@kind("links")
+class LinkBonds(ForceTerm):
+    """The scene's links between instances: ``U = k/2 max(0, abs(r - r0) - slack)^2``.
+
+    Examples
+    --------
+    >>> import dataclasses
+    >>> from openmm_cgpack import Filament, place
+    >>> from openmm_cgpack.core import Links
+    >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
+    >>> leash = Links(pairs=[[0, 7]], lengths=[5.0], constants=[100.0], slacks=[5.0])
+    >>> LinkBonds().build(dataclasses.replace(scene, links=leash), "bonds").getNumBonds()
+    1
+    """
+
+    def build(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomBondForce | None:
+        """Return the force, or None where the scene has no links."""
+        import openmm
+
+        links = scene.links
+        if not len(links):
+            return None
+        force = openmm.CustomBondForce("0.5*k*max(0, abs(r - r0) - slack)^2")
+        for name in ("k", "r0", "slack"):
+            force.addPerBondParameter(name)
+        values = np.stack([links.constants, links.lengths, links.slacks], axis=1)
+        for (first, second), row in zip(links.pairs.tolist(), values.tolist(), strict=True):
+            force.addBond(first, second, row)
+        force.setUsesPeriodicBoundaryConditions(scene.boundary.bounded)
+        return force

@@ -89,7 +89,8 @@ class SwitchedLennardJones(ForceTerm):
         for ball, sigma in enumerate((2 ** (5 / 6) * scene.radii).tolist()):
             force.addParticle(0.0, sigma, 0.0)
             force.addParticleParameterOffset(LENNARD_JONES_SCALE, ball, 0.0, 0.0, self.epsilon)
-        excluded = np.concatenate([np.sort(scene.bonds, axis=1), rigid_pairs(scene)])
+        pairs = np.concatenate([scene.bonds, scene.exclusions])
+        excluded = np.concatenate([np.sort(pairs, axis=1), rigid_pairs(scene)])
         for first, second in np.unique(excluded, axis=0).tolist():
             force.addException(first, second, 0.0, 1.0, 0.0)
         periodic = scene.boundary.bounded
@@ -160,8 +161,9 @@ def pair_force(
         force.addPerParticleParameter(name)
     for row in np.column_stack(list(columns.values())).tolist():
         force.addParticle(row)
-    excluded = scene.bonds[flexible_bonds(scene)] if by_body else scene.bonds
-    for first, second in excluded.tolist():
+    bonds = scene.bonds[flexible_bonds(scene)] if by_body else scene.bonds
+    excluded = np.sort(np.concatenate([bonds, scene.exclusions]), axis=1)
+    for first, second in np.unique(excluded, axis=0).tolist():
         force.addExclusion(first, second)
     periodic = scene.boundary.bounded
     force.setNonbondedMethod(force.CutoffPeriodic if periodic else force.CutoffNonPeriodic)

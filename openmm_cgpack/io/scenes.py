@@ -15,7 +15,9 @@ import numpy as np
 from ..core import (
     AtomicStructure,
     BallModel,
+    Elasticity,
     History,
+    Links,
     Obstacle,
     PackedScene,
     RigidTransforms,
@@ -28,7 +30,7 @@ from .files import open_npz, write_npz
 Value = TypeVar("Value")
 
 FORMAT = "openmm_cgpack scene"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 def save_scene(path: str | os.PathLike[str], scene: Scene) -> None:
@@ -207,7 +209,10 @@ def _opened(
 
 def _pack_scene(scene: Scene) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     arrays: dict[str, np.ndarray] = {"species_index": scene.species_index, "fixed": scene.fixed}
+    if scene.placed is not None:
+        arrays["placed"] = scene.placed
     _pack(arrays, "", scene.transforms)
+    _pack(arrays, "links/", scene.links)
     models = [_pack_model(arrays, f"species/{s}/", m) for s, m in enumerate(scene.species)]
     obstacle = scene.obstacle
     return arrays, {
@@ -274,6 +279,8 @@ def _unpack_scene(arrays: Mapping[str, np.ndarray], header: dict[str, Any]) -> S
         transforms=_unpack(RigidTransforms, arrays, "", {}),
         boundary=boundary_from_json(header["boundary"]),
         fixed=arrays["fixed"],
+        placed=arrays.get("placed"),
+        links=_unpack(Links, arrays, "links/", {}),
         obstacle=None if obstacle is None else _unpack(Obstacle, arrays, "obstacle/", obstacle),
     )
 
@@ -291,4 +298,6 @@ def _unpack_model(
     if "structure" in record:
         structure = record["structure"]
         more["structure"] = _unpack(AtomicStructure, arrays, f"{prefix}structure/", structure)
+    if record["elasticity"] is not None:
+        more["elasticity"] = Elasticity(**record["elasticity"])
     return _unpack(BallModel, arrays, prefix, record, **more)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from ..core.boundary import Boundary
 from ..core.model import BallModel
 from ..core.names import checked_name
 from ..core.settings import Settings, setting
@@ -33,8 +34,54 @@ class Balls(Settings):
     )
 
 
+Names = str | tuple[str, ...]
+
+
+class Where(Settings):
+    """Where in a cell something is; what is said together holds together, nothing is anywhere.
+
+    Examples
+    --------
+    >>> Where(inside="vesicle", within=10.0, of="vesicle").within
+    10.0
+    """
+
+    inside: Names | None = setting(
+        "name of a closed membrane, or a list of names, in one of whose instances it is",
+        default=None,
+    )
+    outside: Names | None = setting(
+        "name of a closed membrane, or a list of names, in none of whose instances it is",
+        default=None,
+    )
+    within: float | None = setting(
+        "how far from the middle of a membrane its centre is at most",
+        default=None,
+        unit="nm",
+        above=0,
+    )
+    of: Names | None = setting(
+        "name of the membrane that `within` is about, or a list of names", default=None
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.within is None) != (self.of is None):
+            raise ValueError("within: wanted together with of, which names the membrane")
+
+    @property
+    def membranes(self) -> tuple[str, ...]:
+        """The names that it holds."""
+        return names(self.inside) + names(self.outside) + names(self.of)
+
+
+def names(given: Names | None) -> tuple[str, ...]:
+    """Return one name or several as a tuple; none for None."""
+    return () if given is None else (given,) if isinstance(given, str) else given
+
+
 class Structure(Balls, family=True):
-    """A molecule, filament or membrane, and how many of it.
+    """A molecule, filament or membrane, how many of it, and where.
 
     A new kind is a subclass with `build`, registered by `kind`: a recipe then has its tables
     ``[[name_of_the_kind]]``. Nothing downstream asks for the kind: forces, poses, density and
@@ -45,6 +92,25 @@ class Structure(Balls, family=True):
         "name of the species; left out, a name of the kind", default=None, check=checked_name
     )
     count: int = setting("how many instances", default=1, minimum=1)
+    fraction: float | None = setting(
+        "in place of count: the part of the volume of its region that it fills; in a cell only",
+        default=None,
+        above=0,
+        below=1,
+    )
+    where: Where | None = setting(
+        "where it is; left out, wherever there is room; in a cell only", default=None
+    )
+
+    def meaningless(self) -> dict[str, str]:
+        """Return what a fraction stands in place of."""
+        beside = {} if self.fraction is None else {"count": "beside fraction"}
+        return super().meaningless() | beside
+
+    @property
+    def cellular(self) -> bool:
+        """Whether only a cell can hold it: it has a region, or a kind that needs one."""
+        return self.fraction is not None or self.where is not None
 
     @property
     def has_atoms(self) -> bool | None:
@@ -59,6 +125,19 @@ class Structure(Balls, family=True):
     def covered(self, cover: Cover) -> Self:
         """Return the structure with what it leaves open about its balls as a protocol has it."""
         return self
+
+    def spanning(self, boundary: Boundary) -> Self:
+        """Return the structure with what it leaves open as a scene's box has it."""
+        return self
+
+    def start_shape(
+        self, model: BallModel, *, seed: int | np.random.SeedSequence
+    ) -> np.ndarray | None:
+        """Return the balls of one instance at its start in the body frame, (b, 3) nm.
+
+        Heat bends filaments and membranes: each instance is drawn anew. None is as the model is.
+        """
+        return None
 
     def build(self, *, seed: int | np.random.SeedSequence = 0) -> BallModel:
         """Return the ball model, named `label`; `seed` is that of what is drawn on the way."""
