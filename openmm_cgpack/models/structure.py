@@ -136,6 +136,26 @@ class Structure(Balls, family=True):
         return ()
 
     @property
+    def is_membrane(self) -> bool:
+        """Whether it is a surface, which may be named by what is near it or sits in it."""
+        return False
+
+    @property
+    def is_closed(self) -> bool | None:
+        """Whether it is a membrane with an inside; None where only its model tells."""
+        return False
+
+    @property
+    def fixed_centre(self) -> np.ndarray | None:
+        """Where a cell has its body frame, (3,) nm; None where that is left open."""
+        return None
+
+    @property
+    def fixed_rotation(self) -> np.ndarray | None:
+        """How a cell has it turned, (3, 3); None where that is left open."""
+        return None
+
+    @property
     def has_atoms(self) -> bool | None:
         """Whether the model's structure has all its atoms; None where nothing has any."""
         return None
