@@ -41,7 +41,7 @@ from .io import (
     write_mrc,
     write_particles,
 )
-from .models import SHAPE_COVER, Cover, Filament, Membrane, Molecule, Structure, coarse_grain
+from .models import SHAPE_COVER, Cover, Filament, Helix, Membrane, Molecule, Structure, coarse_grain
 from .packing import (
     Dense,
     FrameReporter,
@@ -73,6 +73,7 @@ __all__ = [
     "Dense",
     "Filament",
     "FrameReporter",
+    "Helix",
     "LabelVolume",
     "MapSettings",
     "Membrane",

@@ -2,6 +2,7 @@
 
 from .ball_geometry import minimal_sphere, union_volume
 from .filament import Filament
+from .helix import Helix
 from .membrane import Membrane
 from .molecule import (
     PAPER_COVER,
@@ -21,6 +22,7 @@ __all__ = [
     "Cover",
     "Deformable",
     "Filament",
+    "Helix",
     "Membrane",
     "Molecule",
     "Structure",

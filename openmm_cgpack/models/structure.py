@@ -112,6 +112,13 @@ class Structure(Balls, family=True):
         """Whether only a cell can hold it: it has a region, or a kind that needs one."""
         return self.fraction is not None or self.where is not None
 
+    def filling(self, model: BallModel) -> float | None:
+        """Return the part of its region's volume that it fills, of a model that `build` made.
+
+        None where `count` says how many there are.
+        """
+        return self.fraction
+
     @property
     def has_atoms(self) -> bool | None:
         """Whether the model's structure has all its atoms; None where nothing has any."""
