@@ -41,7 +41,17 @@ from .io import (
     write_mrc,
     write_particles,
 )
-from .models import SHAPE_COVER, Cover, Filament, Membrane, Molecule, Structure, coarse_grain
+from .models import (
+    SHAPE_COVER,
+    Cover,
+    Filament,
+    Membrane,
+    Molecule,
+    Sheet,
+    Structure,
+    Vesicle,
+    coarse_grain,
+)
 from .packing import (
     Dense,
     FrameReporter,
@@ -92,12 +102,14 @@ __all__ = [
     "RunFolder",
     "Scene",
     "Settings",
+    "Sheet",
     "Slab",
     "Start",
     "Structure",
     "SwitchedLennardJones",
     "TiltImaging",
     "TiltSeries",
+    "Vesicle",
     "Volume",
     "__version__",
     "as_packed",
