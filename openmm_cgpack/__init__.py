@@ -50,6 +50,7 @@ from .models import (
     Sheet,
     Structure,
     Vesicle,
+    Where,
     coarse_grain,
 )
 from .packing import (
@@ -111,6 +112,7 @@ __all__ = [
     "TiltSeries",
     "Vesicle",
     "Volume",
+    "Where",
     "__version__",
     "as_packed",
     "audit",

@@ -14,7 +14,7 @@ from .molecule import (
     single_ball,
 )
 from .sheet import Sheet
-from .structure import Balls, Deformable, Structure
+from .structure import Balls, Deformable, Seat, Structure, Where
 from .triangulation import lattice, sphere_mesh
 from .vesicles import Vesicle
 
@@ -30,9 +30,11 @@ __all__ = [
     "Filament",
     "Membrane",
     "Molecule",
+    "Seat",
     "Sheet",
     "Structure",
     "Vesicle",
+    "Where",
     "coarse_grain",
     "lattice",
     "minimal_sphere",

@@ -39,7 +39,7 @@ def test_balls_close_every_face(built):
     normals /= np.linalg.norm(normals, axis=1)[:, None]
     top = corners.mean(axis=1) + structure.thickness / 2 * normals
     gap = np.linalg.norm(corners - top[:, None], axis=2).min(axis=1) - model.radii[0]
-    assert gap.mean() < 0.01
+    assert gap.mean() < 0.05
     assert gap.max() < 0.3
 
 
