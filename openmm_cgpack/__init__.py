@@ -41,7 +41,19 @@ from .io import (
     write_mrc,
     write_particles,
 )
-from .models import SHAPE_COVER, Cover, Filament, Helix, Membrane, Molecule, Structure, coarse_grain
+from .models import (
+    SHAPE_COVER,
+    Cover,
+    Filament,
+    Helix,
+    Membrane,
+    Molecule,
+    Sheet,
+    Structure,
+    Vesicle,
+    Where,
+    coarse_grain,
+)
 from .packing import (
     Dense,
     FrameReporter,
@@ -93,13 +105,16 @@ __all__ = [
     "RunFolder",
     "Scene",
     "Settings",
+    "Sheet",
     "Slab",
     "Start",
     "Structure",
     "SwitchedLennardJones",
     "TiltImaging",
     "TiltSeries",
+    "Vesicle",
     "Volume",
+    "Where",
     "__version__",
     "as_packed",
     "audit",
