@@ -41,7 +41,18 @@ from .io import (
     write_mrc,
     write_particles,
 )
-from .models import SHAPE_COVER, Cover, Filament, Membrane, Molecule, Structure, coarse_grain
+from .models import (
+    SHAPE_COVER,
+    Cover,
+    Filament,
+    Membrane,
+    Molecule,
+    Sheet,
+    Structure,
+    Vesicle,
+    Where,
+    coarse_grain,
+)
 from .packing import (
     Dense,
     FrameReporter,
@@ -92,13 +103,16 @@ __all__ = [
     "RunFolder",
     "Scene",
     "Settings",
+    "Sheet",
     "Slab",
     "Start",
     "Structure",
     "SwitchedLennardJones",
     "TiltImaging",
     "TiltSeries",
+    "Vesicle",
     "Volume",
+    "Where",
     "__version__",
     "as_packed",
     "audit",
