@@ -153,16 +153,6 @@ class Structure(Balls, family=True):
         return False
 
     @property
-    def fixed_centre(self) -> np.ndarray | None:
-        """Where a cell has its body frame, (3,) nm; None where that is left open."""
-        return None
-
-    @property
-    def fixed_rotation(self) -> np.ndarray | None:
-        """How a cell has it turned, (3, 3); None where that is left open."""
-        return None
-
-    @property
     def has_atoms(self) -> bool | None:
         """Whether the model's structure has all its atoms; None where nothing has any."""
         return None
@@ -204,9 +194,8 @@ class Structure(Balls, family=True):
 
         `room` is the volume of its region, nm³, or the area of its hosts, nm².
         """
-        if self.fraction is None:
-            return self.count
-        return round(self.fraction * room / model.volume)
+        filling = self.filling(model)
+        return self.count if filling is None else round(filling * room / model.volume)
 
     def seat(
         self,

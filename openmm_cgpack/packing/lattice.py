@@ -43,7 +43,7 @@ _THIN = 0.25
 _FIRST = (16, 80)
 """After how many voxels of a mask the shifts that met something drop out."""
 _AT_ONCE = 256
-_AT_ONCE_IN_REGION = 4096
+_AT_ONCE_IN_REGION = (256, 4096)
 _BLOCK = 80
 
 
@@ -91,10 +91,7 @@ class Shape:
         counts = around + self.sharpness * counts
         wanted = min(max(1, round(self.volume / float(size.prod()))), int((counts > 0).sum()))
         least = np.partition(counts.ravel(), counts.size - wanted)[counts.size - wanted]
-        mask = counts >= least
-        filled = [np.flatnonzero(mask.any(axis=other)) for other in ((1, 2), (0, 2), (0, 1))]
-        mask = mask[tuple(slice(f[0], f[-1] + 1) for f in filled)]
-        return mask, low + [f[0] for f in filled]
+        return _trimmed(counts >= least, low)
 
 
 class BallShape:
@@ -112,7 +109,7 @@ class BallShape:
         reach = self.radii[:, None] / size
         low = np.floor((points - reach).min(axis=0)).astype(np.int64)
         shape = np.ceil((points + reach).max(axis=0)).astype(np.int64) - low + 1
-        return covered(points - low, self.radii, size, shape, walled=(0, 1, 2)), low
+        return _trimmed(covered(points - low, self.radii, size, shape, walled=(0, 1, 2)), low)
 
 
 class ShellShape(BallShape):
@@ -215,19 +212,27 @@ class Lattice:
         outward = np.argsort(-((edge - edge.mean(axis=0)) ** 2).sum(axis=1), kind="stable")
         rest = rng.permutation(outward[_FIRST[0] :])
         edge = edge[np.concatenate([outward[: _FIRST[0]], rest])]
+        parts = np.split(edge, [n for n in _FIRST if n < len(edge)])
         if region is None or centre is None:
-            shifts = rng.integers(self.shape, size=(_AT_ONCE, 3))
-        else:
-            shifts = (region.draw(rng, _AT_ONCE_IN_REGION) - centre) % self.shape
+            return self._first_free(mask, parts, rng.integers(self.shape, size=(_AT_ONCE, 3)))
+        for count in _AT_ONCE_IN_REGION:
+            shifts = (region.draw(rng, count) - centre) % self.shape
+            found = self._first_free(mask, parts, shifts)
+            if found is not None:
+                return found
+        return None
+
+    def _first_free(
+        self, mask: np.ndarray, edge: Sequence[np.ndarray], shifts: np.ndarray
+    ) -> np.ndarray | None:
+        """Return the first of shifts at which a mask is free; `edge` has its voxels in parts."""
         flat = self.taken.reshape(-1)
-        # Where along each axis an index folded into the box begins, in the flat array.
+        # Where along each axis an index, folded into the box, lies in the flat array.
         strides = np.array([self.shape[1] * self.shape[2], self.shape[2], 1])
-        lines = [np.arange(2 * n) % n * s for n, s in zip(self.shape, strides, strict=True)]
-        for part in np.split(edge, [n for n in _FIRST if n < len(edge)]):
-            cells = sum(
-                line[shift[:, None] + offset]
-                for line, shift, offset in zip(lines, shifts.T, part.T, strict=True)
-            )
+        x, y, z = (np.arange(2 * n) % n * s for n, s in zip(self.shape, strides, strict=True))
+        for part in edge:
+            at = shifts[:, None] + part
+            cells = x[at[..., 0]] + y[at[..., 1]] + z[at[..., 2]]
             shifts = shifts[~flat[cells].any(axis=1)]
             if not len(shifts):
                 return None
@@ -357,11 +362,18 @@ def _add_runs(
     last = first + np.maximum(high - low, 0)
     line = ((at[row, column, 0] % shape[0]) * shape[1] + at[row, column, 1] % shape[1]) * (n + 1)
     flat = runs.reshape(-1)
-    np.add.at(flat, line + first, 1)
-    np.add.at(flat, line + np.minimum(last, n), -1)
+    one = np.int32(1)
+    np.add.at(flat, line + first, one)
+    np.add.at(flat, line + np.minimum(last, n), -one)
     around = last > n
-    np.add.at(flat, line[around], 1)
-    np.add.at(flat, line[around] + last[around] - n, -1)
+    np.add.at(flat, line[around], one)
+    np.add.at(flat, line[around] + last[around] - n, -one)
+
+
+def _trimmed(mask: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a mask without the layers around it that are empty, and the index of its first."""
+    filled = [np.flatnonzero(mask.any(axis=other)) for other in ((1, 2), (0, 2), (0, 1))]
+    return mask[tuple(slice(f[0], f[-1] + 1) for f in filled)], low + [f[0] for f in filled]
 
 
 def _block(shape: Sequence[int], mask: Sequence[int]) -> tuple[int, ...]:

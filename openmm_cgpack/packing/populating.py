@@ -275,21 +275,21 @@ class _Populating:
     def _given_room(self, one: Species, solid: Shape | BallShape, shape: np.ndarray) -> Room | None:
         """Return room at a given place, or for what spans the box and is not turned."""
         lattice, rng = self.lattice, self.rng
-        box = np.array(self.boundary.box)
+        given, turned = one.structure.fixed_centre, one.structure.fixed_rotation
         for turns in range(1, _TURNS + 1):
-            centre, rotation = one.structure.fixed_centre, one.structure.fixed_rotation
-            if centre is None:
-                centre = box * rng.uniform(-0.5, 0.5, 3)
+            anywhere = np.array(self.boundary.box) * rng.uniform(-0.5, 0.5, 3)
+            centre = anywhere if given is None else given
+            rotation = random_rotation(rng) if turned is None else turned
             if _spans(one.model):
-                rotation = np.eye(3) if rotation is None else rotation
+                rotation = np.eye(3) if turned is None else turned
                 mask = lattice.covered(shape @ rotation.T + centre, one.model.radii)
                 low = np.zeros(3, np.int64)
             else:
-                rotation = random_rotation(rng) if rotation is None else rotation
                 drawn, low = solid.draw(rotation, lattice.index(centre), lattice.size)
-                mask = lattice.folded(drawn)
-                if mask is None:
+                folded = lattice.folded(drawn)
+                if folded is None:
                     continue
+                mask = folded
             if lattice.free(mask, low):
                 return Room(rotation, centre, mask, low, turns)
         return None
