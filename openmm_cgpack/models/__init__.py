@@ -3,6 +3,7 @@
 from .ball_geometry import minimal_sphere, union_volume
 from .filament import Filament
 from .membrane import Membrane
+from .membrane_protein import MembraneProtein
 from .molecule import (
     PAPER_COVER,
     SHAPE_COVER,
@@ -22,6 +23,7 @@ __all__ = [
     "Deformable",
     "Filament",
     "Membrane",
+    "MembraneProtein",
     "Molecule",
     "Seat",
     "Structure",
