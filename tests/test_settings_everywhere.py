@@ -27,6 +27,7 @@ BOUNDS = ("minimum", "above", "maximum", "below")
 NEEDS = {
     "MembraneProtein": lambda: {"species": "6cnj"},
     "Molecule": lambda: {"species": "1f1b"},
+    "Helix": lambda: {"species": "2zwh", "lattice": "actin"},
     "Recipe": lambda: {"structures": (openmm_cgpack.models.Molecule(species="1f1b"),)},
 }
 """What a class refuses to be without, by its name."""
@@ -99,6 +100,7 @@ def test_the_reference_has_every_field(cls, page):
 
 
 SUFFIXES = {"°": "_deg", "µm": "_um", "mm": "_mm", "kV": "_kv", "e/Å²": "_e_per_a2", "Å": "_a"}
+SUFFIXES |= {"kT": "_kt", "mN/m": "_mn_per_m", "kPa": "_kpa"}
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=named)
