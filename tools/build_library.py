@@ -301,14 +301,16 @@ def _membrane(full: AtomicStructure, row: dict[str, Any]) -> Any:
         return None
     [(chain, sign)] = known
     plane = find_belt(full).plane
+    assert full.atom_table is not None
     ours = np.char.startswith(full.atom_table["chain"], chain)
     height = (full.positions[ours].mean(axis=0) - plane.centre) @ plane.normal
     up = np.sign(height) * sign * plane.half_thickness * plane.normal
     return _rounded(plane.centre - up), _rounded(plane.centre + up)
 
 
-def _rounded(point: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(x) for x in np.round(point, 4))
+def _rounded(point: np.ndarray) -> tuple[float, float, float]:
+    x, y, z = np.round(point, 4).tolist()
+    return x, y, z
 
 
 def _common_box(one: Volume, other: Volume) -> tuple[np.ndarray, np.ndarray]:

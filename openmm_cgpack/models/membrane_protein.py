@@ -31,9 +31,8 @@ class MembraneProtein(Molecule):
     Examples
     --------
     >>> channel = MembraneProtein(species="6cnj", membrane="vesicle", count=20)
-    >>> model = channel.build(seed=1)
-    >>> model.name, model.is_rigid, model.structure.membrane_plane.normal.round(2)
-    ('6cnj', True, array([ 0.  , -0.02,  1.  ]))
+    >>> channel.label, channel.hosts, channel.read().membrane_plane.normal.round(1)
+    ('6cnj', ('vesicle',), array([ 0., -0.,  1.]))
     """
 
     membrane: Names = setting(

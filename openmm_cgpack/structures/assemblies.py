@@ -271,10 +271,11 @@ class Turns:
         once = np.tile(off_axis, self.fold) | (copy == 0)
         source, positions, copy = source[once], positions[once], copy[once]
         chain = numbered_chains(table["chain"][source], copy + 1)
-        names = table.dtype.descr
-        copied = np.empty(len(source), [(n, chain.dtype if n == "chain" else t) for n, t in names])
-        for name in table.dtype.names or ():
-            copied[name] = chain if name == "chain" else table[name][source]
+        columns = {name: table[name][source] for name in table.dtype.names or ()}
+        columns |= {"chain": chain}
+        copied = np.empty(len(source), [(name, column.dtype) for name, column in columns.items()])
+        for name, column in columns.items():
+            copied[name] = column
         masses = structure.masses[source]
         origin = np.average(positions, axis=0, weights=masses)
         return replace(

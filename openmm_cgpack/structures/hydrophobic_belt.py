@@ -82,7 +82,7 @@ def find_belt(structure: AtomicStructure) -> Belt:
     Returns
     -------
     Belt
-        The membrane with the largest gain, to about a degree and 0.05 nm.
+        The membrane with the largest gain, to about 3 degrees and 0.2 nm.
 
     Raises
     ------

@@ -44,10 +44,10 @@ def test_barrel_of_any_direction(turn):
     tilt = np.degrees(np.arccos(np.clip(belt.plane.normal @ turn @ [0, 0, -1], -1, 1)))
     assert tilt < 4
     assert np.linalg.norm(belt.plane.centre - turn @ [0, 0, 0.8]) < 0.2
-    assert belt.plane.half_thickness == pytest.approx(1.5, abs=0.15)
+    assert belt.plane.half_thickness == pytest.approx(1.5, abs=0.25)
     # What looks into the pore looks at its other wall.
     inner = np.linalg.norm(np.cross(belt.residues, turn[:, 2]), axis=1) < 1.5
-    assert belt.exposure[inner].max() < 0.05 < belt.exposure[~inner].mean()
+    assert belt.exposure[inner].max() < 0.15 < belt.exposure[~inner].mean()
 
 
 def test_without_a_belt():
