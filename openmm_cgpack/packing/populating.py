@@ -91,7 +91,7 @@ def populate(
     ...     seed=1,
     ... )
     >>> [model.name for model in scene.species], scene.n_instances
-    (['filament', '3hhb'], 50)
+    (['filament', '3hhb'], 42)
     """
     if not boundary.bounded:
         raise ValueError("boundary: populate wants Periodic or Slab, got Open; see place")
