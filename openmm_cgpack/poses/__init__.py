@@ -1,5 +1,6 @@
-"""Final positions to rigid transforms."""
+"""Final positions to rigid transforms, and what has gone through membranes on the way."""
 
 from .extraction import Poses, extract_transforms
+from .sides import Crossings, crossings
 
-__all__ = ["Poses", "extract_transforms"]
+__all__ = ["Crossings", "Poses", "crossings", "extract_transforms"]
