@@ -41,7 +41,16 @@ from .io import (
     write_mrc,
     write_particles,
 )
-from .models import SHAPE_COVER, Cover, Filament, Membrane, Molecule, Structure, coarse_grain
+from .models import (
+    SHAPE_COVER,
+    Cover,
+    Filament,
+    Membrane,
+    Molecule,
+    Structure,
+    Where,
+    coarse_grain,
+)
 from .packing import (
     Dense,
     FrameReporter,
@@ -99,6 +108,7 @@ __all__ = [
     "TiltImaging",
     "TiltSeries",
     "Volume",
+    "Where",
     "__version__",
     "as_packed",
     "audit",

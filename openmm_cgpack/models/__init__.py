@@ -12,7 +12,7 @@ from .molecule import (
     number_of_balls,
     single_ball,
 )
-from .structure import Balls, Deformable, Structure
+from .structure import Balls, Deformable, Seat, Structure, Where
 
 __all__ = [
     "PAPER_COVER",
@@ -23,7 +23,9 @@ __all__ = [
     "Filament",
     "Membrane",
     "Molecule",
+    "Seat",
     "Structure",
+    "Where",
     "coarse_grain",
     "minimal_sphere",
     "number_of_balls",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
 from ..core.boundary import Boundary
 from ..core.model import BallModel
 from ..core.names import checked_name
+from ..core.scene import Links
 from ..core.settings import Settings, setting
 from ..core.units import KCAL
 
@@ -80,6 +81,23 @@ def names(given: Names | None) -> tuple[str, ...]:
     return () if given is None else (given,) if isinstance(given, str) else given
 
 
+class Seat(NamedTuple):
+    """Where a body sits in a membrane, and what holds it there.
+
+    Parameters
+    ----------
+    rotation, translation : (3, 3) and (3,) arrays
+        Its pose, nm.
+    links : Links
+        Without slack, its pairs a ball of the body and one of the membrane, each counted in its
+        own model.
+    """
+
+    rotation: np.ndarray
+    translation: np.ndarray
+    links: Links
+
+
 class Structure(Balls, family=True):
     """A molecule, filament or membrane, how many of it, and where.
 
@@ -110,7 +128,12 @@ class Structure(Balls, family=True):
     @property
     def cellular(self) -> bool:
         """Whether only a cell can hold it: it has a region, or a kind that needs one."""
-        return self.fraction is not None or self.where is not None
+        return self.fraction is not None or self.where is not None or bool(self.hosts)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names of the membranes that it sits in, in any of their instances; mostly none."""
+        return ()
 
     @property
     def has_atoms(self) -> bool | None:
@@ -138,6 +161,40 @@ class Structure(Balls, family=True):
         Heat bends filaments and membranes: each instance is drawn anew. None is as the model is.
         """
         return None
+
+    def number(self, model: BallModel, room: float) -> int:
+        """Return how many instances a cell holds.
+
+        `room` is the volume of its region, nm³, or the area of its hosts, nm².
+        """
+        if self.fraction is None:
+            return self.count
+        return round(self.fraction * room / model.volume)
+
+    def seat(
+        self,
+        model: BallModel,
+        membrane: BallModel,
+        balls: np.ndarray,
+        *,
+        face: int,
+        weights: np.ndarray,
+        rng: np.random.Generator,
+    ) -> Seat:
+        """Return how an instance sits in a membrane at a random place; for those with `hosts`.
+
+        Parameters
+        ----------
+        model, membrane : BallModel
+            Its own, and that of the membrane.
+        balls : (b, 3) array
+            The membrane's balls as they are in the scene, nm, in one piece.
+        face, weights : int, (3,) array
+            The place: a face of the membrane, and the weights of its corners.
+        rng : numpy.random.Generator
+            For what else is drawn, as the turn about the normal.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.seat")
 
     def build(self, *, seed: int | np.random.SeedSequence = 0) -> BallModel:
         """Return the ball model, named `label`; `seed` is that of what is drawn on the way."""

@@ -104,6 +104,9 @@ class Protocol(Settings, family=True):
     shrinks: ClassVar[bool] = False
     """Whether it shrinks a scene's box to a volume fraction."""
 
+    populates: ClassVar[bool] = False
+    """Whether its scenes are cells, whose box keeps its size: see `populate`."""
+
     forces: tuple[ForceTerm, ...] = setting(
         "force terms of your own, which act in the dynamics beside the protocol's", default=()
     )

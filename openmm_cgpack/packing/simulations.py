@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -72,8 +73,10 @@ def asked_platform(run: Run) -> str | None:
     Raises
     ------
     ValueError
-        There is no such platform; the message lists those present.
+        There is no such platform, and the message lists those present; or the machine does not
+        start so many threads.
     """
+    _check_threads(run.threads or 1)
     name = run.platform or os.environ.get("OPENMM_DEFAULT_PLATFORM")
     if not name:
         return None
@@ -84,6 +87,27 @@ def asked_platform(run: Run) -> str | None:
         hint = f"; it comes with the pip extra {extra} and the vendor's driver" if extra else ""
         raise ValueError(f"platform: {shown(name)} is not here, only {', '.join(present)}{hint}")
     return by_lower[name.lower()]
+
+
+def _check_threads(number: int) -> None:
+    """Raise ValueError where the machine does not start so many threads: OpenMM would abort."""
+    if number <= (os.cpu_count() or 1):
+        return
+    end = threading.Event()
+    started = []
+    try:
+        for _ in range(number):
+            thread = threading.Thread(target=end.wait, daemon=True)
+            thread.start()
+            started.append(thread)
+    except RuntimeError:
+        raise ValueError(
+            f"threads: this machine starts no {number} threads, only {len(started)}"
+        ) from None
+    finally:
+        end.set()
+        for thread in started:
+            thread.join()
 
 
 def choose_platform(run: Run = Run()) -> tuple[openmm.Platform, dict[str, str]]:

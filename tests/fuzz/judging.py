@@ -47,7 +47,7 @@ def judged(case: Case, folder: Path) -> Verdict:
     verdict = run(case, folder)
     after = snapshot(folder)
     verdict.findings += _of_the_end(verdict, case)
-    verdict.findings += _of_messages(verdict.errors, case, folder)
+    verdict.findings += _of_messages(verdict, case, folder)
     verdict.findings += _of_files(before, after, case, verdict)
     return verdict
 
@@ -186,23 +186,25 @@ def _has_a_reason(text: str) -> bool:
     return any(len(line.partition(": ")[2]) > 12 for line in lines)
 
 
-def _of_messages(text: str, case: Case, folder: Path) -> list[str]:
-    found = []
+def _of_messages(verdict: Verdict, case: Case, folder: Path) -> list[str]:
+    found, text = [], verdict.errors
+    # What went well may name its outputs as they were given.
+    words = case.words if verdict.code else []
     odd = {c for c in text if unicodedata.category(c) == "Cc" and c not in "\n\t"}
     if odd:
         found.append("control characters")
-    if any(repeats(line.replace(str(folder), ""), case, folder) for line in text.splitlines()):
+    if any(repeats(line.replace(str(folder), ""), words, folder) for line in text.splitlines()):
         found.append(f"repeats more than {LONGEST_ECHO} characters")
     return found
 
 
-def repeats(line: str, case: Case, folder: Path) -> bool:
-    """Return whether a line has more than a few characters of an input in one piece."""
+def repeats(line: str, words: list[str], folder: Path) -> bool:
+    """Return whether a line has more than a few characters of words or files in one piece."""
     if len(line) <= LONGEST_ECHO or line.startswith(("usage:", "    ")):
         return False
     if len(line) > 3000:
         return True
-    inputs = [*case.words]
+    inputs = [*words]
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):
             if path.is_file() and path.stat().st_size < 300_000:
@@ -216,6 +218,9 @@ def _of_files(before, after, case: Case, verdict: Verdict) -> list[str]:
     found = []
     forced = "--force" in case.words
     mine = [*case.outputs, *(os.path.normpath(word) for word in case.words[1:] if word)]
+    # Into a folder that a link of the user's leads to.
+    links = (before.get(path, "") for path in mine)
+    mine += [os.path.normpath(what[8:]) for what in links if what.startswith("link to ")]
     for path, what in before.items():
         if after.get(path) == what or path in case.changes:
             continue

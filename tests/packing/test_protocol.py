@@ -1,10 +1,13 @@
 """Driving Simulations."""
 
+import sys
+
 import numpy as np
 import openmm
 import openmm.app
 import pytest
 from helpers import PLATFORMS, body, chain
+from limits import no_memory_beyond
 from scipy.spatial.distance import pdist
 
 from openmm_cgpack.core import PackingError, Periodic
@@ -230,3 +233,13 @@ def test_strain_is_taken_out_where_that_costs_nothing(stiffness, largest_strain)
     good = ~poses.mirrored[:24]
     assert good.sum() > 12
     assert (poses.rms[:24] / sizes)[good].max() < largest_strain
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to the limit")
+def test_threads_that_the_machine_does_not_start_are_refused():
+    # OpenMM's own threads, where one does not start, end the process by SIGABRT.
+    with (
+        no_memory_beyond(256 << 20),
+        pytest.raises(ValueError, match=r"threads: this machine starts no 1000 threads, only \d"),
+    ):
+        choose_platform(Run(platform="CPU", threads=1000))
