@@ -286,7 +286,8 @@ class Relaxation:
 
     def __init__(self, box: SoftDynamics, *, stage: str, block: int, tolerance: float) -> None:
         self.box = box
-        self.stage, self.total = stage, None
+        self.stage = stage
+        self.total: int | None = None
         self.block = block
         self.tolerance = tolerance
         self.depth = np.inf

@@ -266,9 +266,7 @@ class _Skeleton:
         segment, face = pierced(starts, starts + offset, np.concatenate(corners), boundary)
         ends, corner = self.pairs[segment], faces[face]
         shared = (ends[:, :, None] == corner[:, None]).any(axis=(1, 2))
-        joined = scene.partners @ np.array([scene.n_instances, 1])
-        pair = np.sort(np.stack([self.owner[segment], membrane[face]], axis=1), axis=1)
-        keep = ~shared & ~np.isin(pair @ np.array([scene.n_instances, 1]), joined)
+        keep = ~shared & ~scene.are_partners(self.owner[segment], membrane[face])
         return segment[keep], membrane[face[keep]], number[face[keep]]
 
 
