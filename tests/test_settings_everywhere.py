@@ -98,6 +98,7 @@ def test_the_reference_has_every_field(cls, page):
 
 
 SUFFIXES = {"°": "_deg", "µm": "_um", "mm": "_mm", "kV": "_kv", "e/Å²": "_e_per_a2", "Å": "_a"}
+SUFFIXES |= {"kT": "_kt", "mN/m": "_mn_per_m", "kPa": "_kpa"}
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=named)

@@ -77,7 +77,7 @@ class ElasticMeshes:
     [[13.856], [2.667]]
     >>> energy, gradient = meshes.energy_and_gradient(corners)
     >>> round(energy, 1), gradient.shape
-    (1044.5, (4, 3))
+    (466.0, (4, 3))
     """
 
     def __init__(self, models: Sequence[BallModel], *, evenness: float = 0.0) -> None:

@@ -141,6 +141,16 @@ class Structure(Balls, family=True):
         return None
 
     @property
+    def fixed_centre(self) -> np.ndarray | None:
+        """Where the origin of its frame has to be, (3,) nm; None where that is left open."""
+        return None
+
+    @property
+    def fixed_rotation(self) -> np.ndarray | None:
+        """How its frame has to be turned, (3, 3); None where that is left open."""
+        return None
+
+    @property
     def label(self) -> str:
         """Name of the species in scenes and tables."""
         return self.kind if self.name is None else self.name
