@@ -54,6 +54,7 @@ from .models import (
     coarse_grain,
 )
 from .packing import (
+    Cell,
     Dense,
     FrameReporter,
     Protocol,
@@ -79,6 +80,7 @@ __all__ = [
     "SHAPE_COVER",
     "AtomicStructure",
     "BallModel",
+    "Cell",
     "CentrePull",
     "Cover",
     "Dense",

@@ -21,9 +21,9 @@ from .boundary import Boundary
 _CLUSTER = 16
 """Faces of a cluster, about."""
 _FAR = 2.5
-"""Distance in radii of a cluster from where on its faces count as one dipole: good to 0.01."""
+"""Distance in radii of a cluster from where on its faces count as one dipole: good to 0.02."""
 _CHUNK = 200_000
-"""Pairs of a point and a triangle that are looked at at once."""
+"""Pairs of a point and a triangle that are looked at at once, at most."""
 _SEGMENTS = 10_000
 """Segments that are looked at at once."""
 
@@ -52,42 +52,52 @@ def winding_numbers(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
     array([1., 0.])
     """
     numbers = np.zeros(len(points))
-    for faces in _clusters(corners):
-        vectors = np.cross(faces[:, 1] - faces[:, 0], faces[:, 2] - faces[:, 0]) / 2
-        areas = np.linalg.norm(vectors, axis=1)
-        centre = (areas[:, None] * faces.mean(axis=1)).sum(axis=0) / max(areas.sum(), 1e-30)
-        radius = np.linalg.norm(faces - centre, axis=2).max()
-        offset = centre - points
-        distance = np.linalg.norm(offset, axis=1)
-        far = distance > _FAR * radius
-        numbers[far] += offset[far] @ vectors.sum(axis=0) / distance[far] ** 3
-        near = np.flatnonzero(~far)
-        for rows in np.array_split(near, 1 + len(near) * len(faces) // _CHUNK):
-            numbers[rows] += _solid_angles(points[rows], faces)
+    if not len(corners):
+        return numbers
+    corners, starts = _clustered(corners)
+    sizes = np.diff(np.append(starts, len(corners)))
+    vectors = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2
+    areas = np.linalg.norm(vectors, axis=1) + np.finfo(float).tiny
+    weighed = np.add.reduceat(areas[:, None] * corners.mean(axis=1), starts, axis=0)
+    centres = weighed / np.add.reduceat(areas, starts)[:, None]
+    from_centre = np.linalg.norm(corners - np.repeat(centres, sizes, axis=0)[:, None], axis=2)
+    reach = _FAR * np.maximum.reduceat(from_centre.max(axis=1), starts)
+    dipoles = np.add.reduceat(vectors, starts, axis=0)
+    rows = max(1, _CHUNK // len(corners))
+    for first in range(0, len(points), rows):
+        some = points[first : first + rows]
+        offset = centres - some[:, None]
+        distance = np.linalg.norm(offset, axis=2)
+        far = distance > reach
+        fields = np.einsum("nci,ci->nc", offset, dipoles) / np.maximum(distance, 1e-30) ** 3
+        angle = np.where(far, fields, 0.0).sum(axis=1)
+        point, cluster = np.nonzero(~far)
+        count = sizes[cluster]
+        point = np.repeat(point, count)
+        face = np.repeat(starts[cluster] + count - np.cumsum(count), count) + np.arange(len(point))
+        near = _solid_angles(corners[face] - some[point][:, None])
+        numbers[first : first + rows] = angle + np.bincount(point, near, minlength=len(some))
     return numbers / (4 * np.pi)
 
 
-def _clusters(corners: np.ndarray) -> list[np.ndarray]:
-    """Return the triangles in clusters, each those of one cube."""
-    if not len(corners):
-        return []
+def _clustered(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the triangles in clusters, each those of one cube, and the first of each cluster."""
     sides = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     edge = np.sqrt(_CLUSTER * np.linalg.norm(sides, axis=1).mean() / 2)
     cells = np.floor(corners.mean(axis=1) / max(edge, 1e-30)).astype(np.int64)
     _, group = np.unique(cells, axis=0, return_inverse=True)
-    order = np.argsort(group.reshape(-1), kind="stable")
-    ends = np.cumsum(np.bincount(group.reshape(-1)))[:-1]
-    return np.split(corners[order], ends)
+    group = group.reshape(-1)
+    counts = np.bincount(group)
+    return corners[np.argsort(group, kind="stable")], np.cumsum(counts) - counts
 
 
-def _solid_angles(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Return the sum of the solid angles of triangles (f, 3, 3) at points (n, 3)."""
-    a, b, c = (faces[:, corner] - points[:, None] for corner in range(3))
-    la, lb, lc = (np.linalg.norm(side, axis=2) for side in (a, b, c))
-    triple = np.einsum("nfi,nfi->nf", a, np.cross(b, c))
-    ab, bc, ca = (np.einsum("nfi,nfi->nf", *pair) for pair in ((a, b), (b, c), (c, a)))
-    angle = np.arctan2(triple, la * lb * lc + ab * lc + bc * la + ca * lb)
-    return 2 * angle.sum(axis=1)
+def _solid_angles(corners: np.ndarray) -> np.ndarray:
+    """Return the solid angles of triangles (k, 3, 3) at 0."""
+    a, b, c = np.moveaxis(corners, 1, 0)
+    la, lb, lc = np.linalg.norm(corners, axis=2).T
+    triple = np.einsum("ki,ki->k", a, np.cross(b, c))
+    ab, bc, ca = (np.einsum("ki,ki->k", *pair) for pair in ((a, b), (b, c), (c, a)))
+    return 2 * np.arctan2(triple, la * lb * lc + ab * lc + bc * la + ca * lb)
 
 
 def pierced(
