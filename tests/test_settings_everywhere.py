@@ -26,6 +26,7 @@ FIELDS = [(cls, field) for cls in CLASSES for field in settings_fields(cls)]
 BOUNDS = ("minimum", "above", "maximum", "below")
 NEEDS = {
     "Molecule": lambda: {"species": "1f1b"},
+    "Helix": lambda: {"species": "2zwh", "lattice": "actin"},
     "Recipe": lambda: {"structures": (openmm_cgpack.models.Molecule(species="1f1b"),)},
 }
 """What a class refuses to be without, by its name."""

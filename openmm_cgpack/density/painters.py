@@ -17,8 +17,9 @@ from ..core.geometry import Geometry, Line, Surface
 from ..core.model import BallModel
 from ..core.scene import PackedScene
 from ..core.structure import AtomicStructure
+from ..core.transforms import RigidTransforms
 from ..core.volume import Grid
-from ..poses import extract_transforms
+from ..poses import extract_transforms, structure_poses
 from .grids import period
 from .splatting import ATOM_SPACING, CUT, SHAPE_SPACING
 
@@ -180,16 +181,17 @@ class ScenePoints:
                 filled=self.filled,
             )
         if s not in self._bodies:
-            self._bodies[s] = model_points(model, model.positions, sigma=self.sigma)
-        body = self._bodies[s]
-        turn, shift = self.transforms.rotations[instance], self.transforms.translations[instance]
-        moved = body.positions @ turn.T + shift
-        return WeightedPoints(positions=moved, masses=body.masses, variance=body.variance)
+            spacing = ATOM_SPACING * self.sigma
+            self._bodies[s] = structure_points(model.structure, spacing=spacing)
+        copies = structure_poses(self.packed, instance, self.transforms)
+        return _copied(self._bodies[s], copies)
 
     def mass(self, instance: int) -> float:
         """Return the mass of an instance, Da."""
         structure = self.packed.scene.model(instance).structure
-        return float(self[instance].masses.sum() if structure is None else structure.mass)
+        if structure is None:
+            return float(self[instance].masses.sum())
+        return structure.mass * len(structure_poses(self.packed, instance, self.transforms))
 
     def images(self, instance: int, grid: Grid) -> Iterator[WeightedPoints]:
         """Yield an instance's points, and those of its images, as far as their maps meet a grid.
@@ -227,12 +229,25 @@ def model_points(
     """Return what a model's map is made of: its structure in the body frame, or its drawn shape.
 
     The points are as close as a Gaussian of `sigma` nm along one axis needs. Where the balls are,
-    `centres` (b, 3), is of no matter to a model with a structure.
+    `centres` (b, 3), is of no matter to a molecule; a helix' monomers stand along them.
     """
     if model.structure is not None:
-        return structure_points(model.structure, spacing=ATOM_SPACING * sigma)
+        body = structure_points(model.structure, spacing=ATOM_SPACING * sigma)
+        geometry = model.geometry
+        copies = None if geometry is None else geometry.monomers(centres, np.eye(3))
+        return body if copies is None else _copied(body, copies)
     spacing = SHAPE_SPACING * sigma
     return shape_points(model, centres, spacing=spacing, deformables=deformables, filled=filled)
+
+
+def _copied(body: WeightedPoints, copies: RigidTransforms) -> WeightedPoints:
+    """Return the points of all copies of a body."""
+    poses = zip(copies.rotations, copies.translations, strict=True)
+    return WeightedPoints(
+        positions=np.concatenate([body.positions @ turn.T + shift for turn, shift in poses]),
+        masses=np.tile(body.masses, len(copies)),
+        variance=body.variance,
+    )
 
 
 def structure_points(structure: AtomicStructure, *, spacing: float) -> WeightedPoints:

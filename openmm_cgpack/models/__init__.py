@@ -3,6 +3,7 @@
 from .ball_geometry import minimal_sphere, union_volume
 from .elastic_membrane import Bilayer, ClosedMembrane, ElasticMembrane
 from .filament import Filament
+from .helix import Helix
 from .membrane import Membrane
 from .molecule import (
     PAPER_COVER,
@@ -28,6 +29,7 @@ __all__ = [
     "Deformable",
     "ElasticMembrane",
     "Filament",
+    "Helix",
     "Membrane",
     "Molecule",
     "Seat",
