@@ -111,7 +111,7 @@ def crossings(packed: PackedScene) -> Crossings | None:
         doubtful = skeleton.owner[segment[np.isin(membrane, own)]]
         balls = skeleton.representatives(others, doubtful)
         before, after = (
-            sides(scene, places, boundary, m, balls)
+            side_numbers(scene, places, boundary, m, balls)
             for places, boundary in (
                 (scene.positions, scene.boundary),
                 (packed.positions, packed.boundary),
@@ -120,8 +120,8 @@ def crossings(packed: PackedScene) -> Crossings | None:
         owner = scene.instance_of_ball[balls]
         split = _split(owner, after)
         if against is not None:
-            before = before - sides(scene, scene.positions, scene.boundary, against, balls)
-            after = after - sides(scene, packed.positions, packed.boundary, against, balls)
+            before = before - side_numbers(scene, scene.positions, scene.boundary, against, balls)
+            after = after - side_numbers(scene, packed.positions, packed.boundary, against, balls)
         moved = np.setdiff1d(owner[before != after], split)
         notes += [f"{_name(scene, i)} on both sides of {_name(scene, m)}" for i in split]
         notes += [f"{_name(scene, i)} on another side of {_name(scene, m)}" for i in moved]
@@ -145,7 +145,7 @@ def spanned_axes(model: BallModel) -> np.ndarray | None:
     return axes if len(axes) < 3 else None
 
 
-def sides(
+def side_numbers(
     scene: Scene, positions: np.ndarray, boundary: Boundary, membrane: int, balls: np.ndarray
 ) -> np.ndarray:
     """Return on which side of a membrane balls are, as whole numbers.
