@@ -56,6 +56,7 @@ from .models import (
     coarse_grain,
 )
 from .packing import (
+    Cell,
     Dense,
     FrameReporter,
     Protocol,
@@ -82,6 +83,7 @@ __all__ = [
     "SHAPE_COVER",
     "AtomicStructure",
     "BallModel",
+    "Cell",
     "CentrePull",
     "Cover",
     "Dense",

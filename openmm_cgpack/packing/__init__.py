@@ -1,6 +1,7 @@
 """Placing, building the System, and driving it until it is packed."""
 
 from .addition import Insertion, insert
+from .cell import Cell
 from .clashes import ClashRemoval, remove_clashes
 from .compression import Compression, compress
 from .counts import fit_box, fit_counts
@@ -18,11 +19,13 @@ from .scenes import (
     overlaps,
     radius_of_gyration,
 )
+from .settling import Settling
 from .simulations import Run, choose_platform, platform_names
 from .system import create_system, to_topology, write_topology
 
 __all__ = [
     "Block",
+    "Cell",
     "ClashRemoval",
     "Compression",
     "Dense",
@@ -33,6 +36,7 @@ __all__ = [
     "Protocol",
     "Pull",
     "Run",
+    "Settling",
     "Start",
     "Stop",
     "as_packed",
