@@ -135,10 +135,15 @@ class BallModel:
         return self.geometry.faces if isinstance(self.geometry, Mesh) else np.empty((0, 3), int)
 
     @property
+    def spans(self) -> bool:
+        """Whether the model is a surface that goes on in the next image of its box."""
+        return isinstance(self.geometry, Mesh) and bool(self.geometry.period.any())
+
+    @property
     def is_closed(self) -> bool:
         """Whether the model is a surface without a rim, which has an inside."""
         faces = self.faces
-        if not len(faces) or (isinstance(self.geometry, Mesh) and self.geometry.period.any()):
+        if not len(faces) or self.spans:
             return False
         sides = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
         return bool((np.unique(sides, axis=0, return_counts=True)[1] == 2).all())
