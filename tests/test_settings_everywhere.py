@@ -26,6 +26,7 @@ FIELDS = [(cls, field) for cls in CLASSES for field in settings_fields(cls)]
 BOUNDS = ("minimum", "above", "maximum", "below")
 NEEDS = {
     "Molecule": lambda: {"species": "1f1b"},
+    "Helix": lambda: {"species": "2zwh", "lattice": "actin"},
     "Recipe": lambda: {"structures": (openmm_cgpack.models.Molecule(species="1f1b"),)},
 }
 """What a class refuses to be without, by its name."""
@@ -98,6 +99,7 @@ def test_the_reference_has_every_field(cls, page):
 
 
 SUFFIXES = {"°": "_deg", "µm": "_um", "mm": "_mm", "kV": "_kv", "e/Å²": "_e_per_a2", "Å": "_a"}
+SUFFIXES |= {"kT": "_kt", "mN/m": "_mn_per_m", "kPa": "_kpa"}
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=named)

@@ -100,10 +100,10 @@ def orientation_order(
 
 def long_axis(model: BallModel) -> np.ndarray:
     """Return the axis along which a model extends most, (3,), a unit vector in its body frame."""
-    if model.structure is None:
+    if model.body is None:
         points, weights = model.positions, np.ones(model.n_balls)
     else:
-        points, weights = model.structure.positions, model.structure.masses
+        points, weights = model.body.positions, model.body.masses
     centred = points - np.average(points, axis=0, weights=weights)
     return np.linalg.eigh((weights[:, None] * centred).T @ centred)[1][:, -1]
 

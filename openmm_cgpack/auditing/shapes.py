@@ -35,8 +35,8 @@ def body_mask(model: BallModel) -> Mask:
     at which the mask's volume is that of the molecular envelope, which the model knows. A model
     without a structure takes the union of its balls.
     """
-    if model.structure is not None:
-        return _around(model.structure, model.volume)
+    if model.body is not None:
+        return _around(model.body, model.volume)
     reach = model.radii.max() + 3 * SPACING
     # Off the balls' own lattice, where many points would lie on a surface.
     low = model.positions.min(axis=0) - reach - 0.37 * SPACING

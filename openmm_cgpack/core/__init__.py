@@ -2,7 +2,7 @@
 
 from .boundary import Boundary, Open, Periodic, Slab
 from .elasticity import Elasticity
-from .geometry import Curve, Geometry, Line, Mesh, Surface
+from .geometry import Curve, Geometry, HelicalCurve, Line, Mesh, Surface
 from .model import BallModel
 from .particles import ParticleTable, Picks
 from .runtime import PackingError, PlacementError, StructureError
@@ -20,6 +20,7 @@ __all__ = [
     "Elasticity",
     "Geometry",
     "Grid",
+    "HelicalCurve",
     "History",
     "LabelVolume",
     "Line",

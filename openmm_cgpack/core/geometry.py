@@ -7,6 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from .arrays import freeze, noun, positive
+from .curves import SmoothCurve
+from .transforms import RigidTransforms, turns_about_z
 
 
 class Geometry:
@@ -30,6 +32,14 @@ class Geometry:
 
     def __init_subclass__(cls) -> None:
         Geometry.kinds[cls.kind] = cls
+
+    def monomers(self, balls: np.ndarray, rotation: np.ndarray) -> RigidTransforms | None:
+        """Return where copies of the model's structure stand; None where the shape has no copies.
+
+        `balls` (b, 3) are the centres of the model's balls, nm; `rotation` (3, 3) is the one with
+        which the instance was placed.
+        """
+        return None
 
 
 def geometry_named(kind: str) -> type[Geometry]:
@@ -71,9 +81,74 @@ class Curve(Geometry):
     density: float
 
     def __post_init__(self) -> None:
-        freeze(self, "curve", np.int64, balls=(None,))
-        object.__setattr__(self, "radius", positive(self.radius, "curve: radius"))
-        object.__setattr__(self, "density", positive(self.density, "curve: density"))
+        freeze(self, self.kind, np.int64, balls=(None,))
+        object.__setattr__(self, "radius", positive(self.radius, f"{self.kind}: radius"))
+        object.__setattr__(self, "density", positive(self.density, f"{self.kind}: density"))
+
+    @property
+    def beyond(self) -> float:
+        """How far the tube goes on beyond the first and the last ball, nm."""
+        return self.radius
+
+
+@noun
+class HelicalCurve(Curve):
+    """Copies of a structure, its monomers, in a helical lattice about a chain of balls.
+
+    A monomer stands at ``curve(along) + F Rz(turn) arm``, turned by ``F Rz(turn)``: the curve is
+    the smooth one through the balls, F its frame there, which does not twist along it.
+
+    Parameters
+    ----------
+    balls, radius, density : as of a `Curve`
+        The tube around all monomers.
+    overhang : float
+        How far the tube goes on beyond the first and the last ball, nm.
+    along : (m,) array
+        Where each monomer is along the curve, from its middle, nm.
+    turn : (m,) array
+        How far each is turned about the axis, counterclockwise as seen from the curve's end, rad.
+    arm : (3,) array
+        From the axis to the origin of a monomer that is not turned, nm.
+
+    Examples
+    --------
+    >>> helix = HelicalCurve(
+    ...     balls=[0, 1, 2], radius=5.0, density=300.0, overhang=2.5,
+    ...     along=[-2.0, 0.0, 2.0], turn=[0.0, np.pi / 2, np.pi], arm=[1.0, 0.0, 0.0],
+    ... )
+    >>> straight = np.array([[0.0, 0, -5], [0, 0, 0], [0, 0, 5]])
+    >>> helix.monomers(straight, np.eye(3)).translations.round(6).tolist()
+    [[1.0, 0.0, -2.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 2.0]]
+    """
+
+    kind: ClassVar[str] = "helix"
+
+    overhang: float
+    along: np.ndarray
+    turn: np.ndarray
+    arm: np.ndarray
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        freeze(self, "helix", along=(None,), arm=(3,))
+        freeze(self, "helix", turn=(len(self.along),))
+        if not len(self.along):
+            raise ValueError("helix: along: wanted one monomer or more, got none")
+        object.__setattr__(self, "overhang", positive(self.overhang, "helix: overhang", zero=True))
+
+    @property
+    def beyond(self) -> float:
+        """How far the tube goes on beyond the first and the last ball, nm."""
+        return self.overhang
+
+    def monomers(self, balls: np.ndarray, rotation: np.ndarray) -> RigidTransforms:
+        """Return the poses of the monomers; in the curve's middle, frames go on from `rotation`."""
+        curve = SmoothCurve(balls[self.balls])
+        at = curve.length / 2 + self.along
+        rotations = curve.frames(at, rotation) @ turns_about_z(self.turn)
+        translations = curve.positions(at) + rotations @ self.arm
+        return RigidTransforms(rotations=rotations, translations=translations)
 
 
 @noun

@@ -42,7 +42,8 @@ class BallModel:
     volume : float
         Volume of what the balls stand for (the molecular envelope, a tube, a sheet), nm^3.
     geometry, structure : Geometry, AtomicStructure, optional
-        What painters draw, and the molecule, whose atoms have the density.
+        What painters draw, and the molecule, whose atoms have the density; of a deformable with
+        both, the geometry says where copies of the structure stand (`Geometry.monomers`).
     elasticity : Elasticity, optional
         Of a membrane, whose geometry is a `Mesh`: what resists bending and stretching.
 
@@ -128,6 +129,11 @@ class BallModel:
         return self.n_balls == 1 or (
             len(self.rigid_groups) == 1 and len(self.rigid_groups[0]) == self.n_balls
         )
+
+    @property
+    def body(self) -> AtomicStructure | None:
+        """The structure that moves with all balls, of a rigid model that has one."""
+        return self.structure if self.is_rigid else None
 
     @property
     def faces(self) -> np.ndarray:

@@ -135,6 +135,17 @@ def from_zyz(angles: np.ndarray) -> np.ndarray:
     return Rotation.from_euler("ZYZ", angles).as_matrix()
 
 
+def turns_about_z(angles: np.ndarray) -> np.ndarray:
+    """Return the rotations (n, 3, 3) about z by angles (n,) in rad, counterclockwise from above.
+
+    Examples
+    --------
+    >>> turns_about_z(np.array([np.pi / 2]))[0].round().tolist()
+    [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    return Rotation.from_rotvec(np.outer(angles, [0.0, 0.0, 1.0])).as_matrix()
+
+
 def to_quaternion(rotations: np.ndarray) -> np.ndarray:
     """Return the unit quaternions (n, 4) of rotations (n, 3, 3).
 

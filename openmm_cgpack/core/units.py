@@ -11,6 +11,21 @@ KCAL = 4.184
 BOLTZMANN = 0.00831446261815324
 """Boltzmann's constant times Avogadro's number, kJ/mol/K."""
 
+AVOGADRO = 6.02214076e23
+"""Particles per mole."""
+
+ROOM_TEMPERATURE = 300.0
+"""Temperature at which elastic constants are stated, K."""
+
+KT = BOLTZMANN * ROOM_TEMPERATURE
+"""Thermal energy at room temperature, kJ/mol."""
+
+MN_PER_M = 1e-24 * AVOGADRO
+"""Of a tension, kJ/mol/nm² per mN/m."""
+
+KPA = 1e-27 * AVOGADRO
+"""Of a pressure, kJ/mol/nm³ per kPa."""
+
 ANGSTROM_PER_NM = 10.0
 
 

@@ -53,8 +53,8 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
     radii = np.empty(scene.n_instances)
     for i in range(scene.n_instances):
         model = scene.model(i)
-        if model.structure is not None:
-            radii[i] = model.structure.radius
+        if model.body is not None:
+            radii[i] = model.body.radius
             continue
         balls = packed.positions[scene.balls(i)]
         centres[i] = balls.mean(axis=0)

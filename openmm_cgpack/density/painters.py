@@ -17,8 +17,9 @@ from ..core.geometry import Geometry, Line, Surface
 from ..core.model import BallModel
 from ..core.scene import PackedScene
 from ..core.structure import AtomicStructure
+from ..core.transforms import RigidTransforms
 from ..core.volume import Grid
-from ..poses import extract_transforms
+from ..poses import extract_transforms, structure_poses
 from .grids import period
 from .rooms import Room
 from .splatting import ATOM_SPACING, CUT, SHAPE_SPACING
@@ -155,6 +156,9 @@ def painter_of(geometry: Geometry) -> Painter:
     raise TypeError(f"geometry: {type(geometry).__name__} has no painter; see density.painters")
 
 
+MOST_POINTS = 1_000_000
+"""About how many points a part of something large has at most."""
+
 WORTHWHILE = 0.7
 """Points are put in bins where that leaves at most this part of them."""
 
@@ -203,17 +207,15 @@ class ScenePoints:
                 yield points if model.is_rigid else self._beside_partners(instance, points)
             return
         if s not in self._bodies:
-            (self._bodies[s],) = model_parts(model, model.positions, sigma=self.sigma)
-        body = self._bodies[s]
-        turn, shift = self.transforms.rotations[instance], self.transforms.translations[instance]
-        moved = body.positions @ turn.T + shift
-        yield WeightedPoints(positions=moved, masses=body.masses, variance=body.variance)
+            spacing = ATOM_SPACING * self.sigma
+            self._bodies[s] = structure_points(model.structure, spacing=spacing)
+        yield from _copies(self._bodies[s], structure_poses(self.packed, instance, self.transforms))
 
     def mass(self, instance: int) -> float:
         """Return the mass of an instance, Da."""
         structure = self.packed.scene.model(instance).structure
         if structure is not None:
-            return structure.mass
+            return structure.mass * len(structure_poses(self.packed, instance, self.transforms))
         return float(sum(points.masses.sum() for points in self.parts(instance)))
 
     def centred_in(self, grid: Grid) -> np.ndarray:
@@ -221,7 +223,7 @@ class ScenePoints:
         scene = self.packed.scene
         centres = np.add.reduceat(self.packed.positions, scene.offsets[:-1])
         centres /= np.diff(scene.offsets)[:, None]
-        bodies = np.array([model.structure is not None for model in scene.species])
+        bodies = np.array([model.body is not None for model in scene.species])
         bodies = bodies[scene.species_index]
         centres[bodies] = self.transforms.translations[bodies]
         off = centres - (grid.origin + (grid.size - grid.voxel_size) / 2)
@@ -304,13 +306,33 @@ def model_parts(
     """Yield what a model's map is made of: its structure in the body frame, or its drawn shape.
 
     The points are as close as a Gaussian of `sigma` nm along one axis needs. Where the balls are,
-    `centres` (b, 3), is of no matter to a model with a structure.
+    `centres` (b, 3), is of no matter to a molecule; a helix' monomers stand along them.
     """
     if model.structure is not None:
-        yield structure_points(model.structure, spacing=ATOM_SPACING * sigma)
+        body = structure_points(model.structure, spacing=ATOM_SPACING * sigma)
+        geometry = model.geometry
+        poses = None if geometry is None else geometry.monomers(centres, np.eye(3))
+        yield from _copies(body, RigidTransforms.identity(1) if poses is None else poses)
         return
     spacing = SHAPE_SPACING * sigma
     yield from shape_parts(model, centres, spacing=spacing, deformables=deformables, filled=filled)
+
+
+def _copies(body: WeightedPoints, poses: RigidTransforms) -> Iterator[WeightedPoints]:
+    """Yield the points of a body at each of its poses, about `MOST_POINTS` at a time."""
+    number = max(1, MOST_POINTS // len(body.masses))
+    for first in range(0, len(poses), number):
+        held = poses[first : first + number]
+        yield WeightedPoints(
+            positions=np.concatenate(
+                [
+                    body.positions @ turn.T + shift
+                    for turn, shift in zip(held.rotations, held.translations, strict=True)
+                ]
+            ),
+            masses=np.tile(body.masses, len(held)),
+            variance=body.variance,
+        )
 
 
 def structure_points(structure: AtomicStructure, *, spacing: float) -> WeightedPoints:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import erf
 
 from ..core.geometry import Mesh, Surface
-from .painters import Painter, Skeleton, WeightedPoints, joined, paints
+from .painters import MOST_POINTS, Painter, Skeleton, WeightedPoints, joined, paints
 
 AREA, LIPID, HEAD = 0.643, 1.256, 0.331
 """Area of a lipid, nm², and volumes of it and of its head group, nm³: POPC at 30 °C.
@@ -50,9 +50,6 @@ SPARSER = 4 / 3
 
 At the distance of one sigma of the Gaussian that blurs them a flat sheet is even to 3e-5.
 """
-
-MOST_POINTS = 1_000_000
-"""About how many points a part of a sheet has at most."""
 
 
 def profile(depth: np.ndarray, contrasts: tuple[float, float, float] = CONTRASTS) -> np.ndarray:

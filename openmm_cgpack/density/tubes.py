@@ -5,13 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
+from ..core.curves import SmoothCurve, along
 from ..core.geometry import Curve, Line
 from .painters import Painter, Skeleton, WeightedPoints, paints
-
-FINE = 32
-"""Samples per segment from which a spline's length is taken."""
 
 
 @paints(Curve)
@@ -31,7 +28,7 @@ class TubePainter(Painter[Curve]):
         >>> bool(np.isclose(points.masses.sum(), 800 * np.pi * 2.0**2 * 12))
         True
         """
-        middle, tangent, bend, step = _centre_line(balls[curve.balls], curve.radius, spacing)
+        middle, tangent, bend, step = _centre_line(balls[curve.balls], curve.beyond, spacing)
         # Any direction that is not the tangent gives a frame: the section is the same all around.
         side = np.eye(3)[np.abs(tangent).argmin(axis=1)]
         first = np.cross(tangent, side)
@@ -57,9 +54,9 @@ class TubePainter(Painter[Curve]):
         last = corners[-1] - corners[-2]
         first, last = (v / max(np.linalg.norm(v), 1e-12) for v in (first, last))
         corners = np.concatenate(
-            [[corners[0] + curve.radius * first], corners, [corners[-1] + curve.radius * last]]
+            [[corners[0] + curve.beyond * first], corners, [corners[-1] + curve.beyond * last]]
         )
-        length = _along(corners)
+        length = along(corners)
         at = np.linspace(0, length[-1], max(2, int(np.ceil(length[-1] / spacing)) + 1))
         points = np.stack([np.interp(at, length, corners[:, axis]) for axis in range(3)], axis=1)
         ways = np.zeros_like(points)
@@ -69,50 +66,34 @@ class TubePainter(Painter[Curve]):
     def line(self, curve: Curve, balls: np.ndarray, *, spacing: float) -> Line:
         """Return the middle of the tube, from end to end."""
         chain = balls[curve.balls]
-        knots = _along(chain)
-        spline = CubicSpline(knots, chain, bc_type="natural")
-        fine = np.linspace(0, knots[-1], 64 * len(chain))
-        points = spline(fine)
-        ends = spline([0.0, knots[-1]], 1)
-        ends *= curve.radius / np.linalg.norm(ends, axis=1)[:, None]
+        spline = SmoothCurve(chain).spline
+        first, last = spline.x[0], spline.x[-1]
+        points = spline(np.linspace(first, last, 64 * len(chain)))
+        ends = spline([first, last], 1)
+        ends *= curve.beyond / np.linalg.norm(ends, axis=1)[:, None]
         points = np.concatenate([[points[0] - ends[0]], points, [points[-1] + ends[1]]])
-        length = _along(points)
+        length = along(points)
         count = int(np.ceil(length[-1] / spacing - 1e-9))
         at = np.linspace(0, length[-1], count + 1)
         line = np.stack([np.interp(at, length, axis) for axis in points.T], axis=1)
         return Line(points=line, radius=curve.radius)
 
 
-def _along(points: np.ndarray) -> np.ndarray:
-    """Return the distance along a line of points, (p,)."""
-    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-
-
 def _centre_line(
-    balls: np.ndarray, radius: float, spacing: float
+    balls: np.ndarray, beyond: float, spacing: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Return slice centres, tangents, curvature vectors, and the length of a slice."""
-    if len(balls) < 2:
-        raise ValueError(f"curve: wanted two balls or more, got {len(balls)}")
-    knots = _along(balls)
-    spline = CubicSpline(knots, balls, bc_type="natural")
-    fine = np.interp(np.arange((len(balls) - 1) * FINE + 1) / FINE, np.arange(len(balls)), knots)
-    speed = np.linalg.norm(spline(fine, 1), axis=1)
-    length = np.concatenate([[0.0], np.cumsum(0.5 * (speed[1:] + speed[:-1]) * np.diff(fine))])
-    total = length[-1] + 2 * radius
+    curve = SmoothCurve(balls)
+    total = curve.length + 2 * beyond
     count = int(np.ceil(total / spacing))
     step = total / count
-    along = (np.arange(count) + 0.5) * step - radius
-    at = np.interp(along, length, fine)
-    derivative = spline(at, 1)
-    pace = np.linalg.norm(derivative, axis=1)[:, None]
-    tangent = derivative / pace
-    beyond = along - np.clip(along, 0, length[-1])
-    middle = spline(at) + beyond[:, None] * tangent
-    second = spline(at, 2)
+    at = (np.arange(count) + 0.5) * step - beyond
+    parameter, tangent = curve.parameter(at), curve.tangents(at)
+    pace = np.linalg.norm(curve.spline(parameter, 1), axis=1)[:, None]
+    second = curve.spline(parameter, 2)
     bend = (second - np.einsum("si,si->s", second, tangent)[:, None] * tangent) / pace**2
-    bend[beyond != 0] = 0
-    return middle, tangent, bend, float(step)
+    bend[(at < 0) | (at > curve.length)] = 0
+    return curve.positions(at), tangent, bend, float(step)
 
 
 def _disc(radius: float, spacing: float) -> tuple[np.ndarray, np.ndarray]:

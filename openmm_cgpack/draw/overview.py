@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core.palette import species_colours
-from ..core.scene import PackedScene
+from ..core.scene import PackedScene, Scene
 from ..core.tilts import TiltSeries
-from ..core.volume import LabelVolume, Volume
+from ..core.volume import Grid, LabelVolume, Volume
+from .cutaway import CUT_VIEW, Drawn, balls_of, cut_open, render_molecules
 from .scenes import draw_history, draw_legend
-from .shading import fitting_width, render_balls
+from .shading import VIEW, fitting_width, render_balls
 from .style import (
     blank_figure,
     dress_panel,
@@ -31,6 +33,8 @@ _COLUMNS = (0.008, 0.341, 0.674)
 _WIDTH = 0.318
 _INCHES = 15.0
 _ROW = 5.2
+_SIZE = 700
+"""Edge of a picture of the packing, pixels."""
 _SPECTRUM = 0.25
 """Highest frequency of the power spectrum that is drawn, 1/pixel, at least."""
 
@@ -79,11 +83,9 @@ def plot_overview(
     ... )
     >>> figure.savefig("overview.png")  # doctest: +SKIP
     """
-    scene = packed.scene
     rows = 2 if series is None else 4
     figure = blank_figure((_INCHES, rows * _ROW))
-    colours = species_colours(len(scene.species))
-    of_ball = colours[scene.species_index[scene.instance_of_ball]]
+    colours = species_colours(len(packed.scene.species))
 
     def panel(
         row: int,
@@ -100,14 +102,7 @@ def plot_overview(
         dress_panel(axes, title, width=width, frame=show is not show_picture)
         return axes
 
-    for column, title, positions in (
-        (0, "before packing", scene.positions),
-        (1, "after packing", packed.positions),
-    ):
-        width = fitting_width(positions, scene.radii)
-        picture = render_balls(
-            positions, scene.radii, of_ball, groups=scene.instance_of_ball, width=width
-        )
+    for column, (title, picture, width) in enumerate(_pictures(packed, density.grid, colours)):
         panel(0, column, title, show_picture, picture, width)
     _draw_side(figure, packed, colours)
 
@@ -143,6 +138,44 @@ def plot_overview(
     )
     panel(3, 2, "tomogram, yz through the middle", show_image, yz, ny)
     return figure
+
+
+def _pictures(
+    packed: PackedScene, grid: Grid, colours: np.ndarray
+) -> Iterator[tuple[str, np.ndarray, float]]:
+    """Yield title, picture and width in nm of two views of a packing.
+
+    They are the balls before and after it; of a scene with an inside, which is as crowded at its
+    start, the balls and what they stand for, cut open at the slice that is drawn below.
+    """
+    scene = packed.scene
+    if not any(model.is_closed or model.elasticity is not None for model in scene.species):
+        start = dataclasses.replace(packed, positions=scene.positions)
+        yield "before packing", *_balls(balls_of(start), scene, colours, VIEW)
+        yield "after packing", *_balls(balls_of(packed), scene, colours, VIEW)
+        return
+    height = float(grid.origin[2] + grid.shape[0] // 2 * grid.voxel_size)
+    left = cut_open(packed, balls_of(packed), height=height)
+    yield "balls after packing, cut open", *_balls(left, scene, colours, CUT_VIEW)
+    picture, width = render_molecules(packed, colours, size=_SIZE, view_deg=CUT_VIEW, cut_at=height)
+    yield "what they stand for, cut open", picture, width
+
+
+def _balls(
+    balls: Drawn, scene: Scene, colours: np.ndarray, view_deg: tuple[float, float]
+) -> tuple[np.ndarray, float]:
+    """Return a picture of balls and its width, nm."""
+    width = fitting_width(balls.positions, balls.radii, view_deg=view_deg)
+    picture = render_balls(
+        balls.positions,
+        balls.radii,
+        colours[scene.species_index[balls.instance]],
+        groups=balls.instance,
+        size=_SIZE,
+        view_deg=view_deg,
+        width=width,
+    )
+    return picture, width
 
 
 def _draw_side(figure: Figure, packed: PackedScene, colours: np.ndarray) -> None:

@@ -9,8 +9,7 @@ import numpy as np
 
 from ..core.palette import INK, species_colours
 from ..core.scene import PackedScene, Scene
-from ..density.painters import shape_points
-from ..poses import extract_transforms
+from .cutaway import render_molecules
 from .shading import VIEW, camera_axes, fitting_width, render_balls
 from .style import TITLE, blank_figure, drawn_name, dress_axes, dress_panel, show_picture
 
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_SHAPE_SPACING = 0.8
-"""Distance of the balls that filaments and membranes are drawn with, nm."""
-_HIDDEN = 8.0
-"""Points this much behind the foremost one of their column, nm, are not drawn."""
 _LEGEND_ROWS = 24
 
 
@@ -143,12 +138,13 @@ def plot_molecules(
     view_deg: tuple[float, float] = VIEW,
     size: int = 900,
     title: str = "",
+    cut_at: float | None = None,
 ) -> Figure:
     """Return a picture of the molecules themselves, each type in its colour, with a legend.
 
     Every atom (or point that stands for several) is a ball of the volume that it has in the
-    molecule's envelope, a little larger so that they close to a surface; filaments are tubes and
-    membranes are sheets. What stands behind others is not drawn.
+    molecule's envelope, a little larger so that they close to a surface; filaments are tubes or
+    their monomers, and membranes are sheets. What stands behind others is not drawn.
 
     Parameters
     ----------
@@ -162,6 +158,9 @@ def plot_molecules(
         Edge of the picture, pixels.
     title : str, optional
         Title of the legend; what is in the scene when left out.
+    cut_at : float, optional
+        Height, nm, above which everything is taken away, so that one sees into membranes, which
+        are cut through. Molecules are there or not, by their middles, and filaments stay whole.
 
     Returns
     -------
@@ -174,57 +173,15 @@ def plot_molecules(
     >>> figure = plot_molecules(packed, size=100)
     >>> figure.savefig("molecules.png")
     """
-    scene = packed.scene
     if colours is None:
-        colours = species_colours(len(scene.species))
-    positions, radii, instance = _surface(packed, view_deg)
-    of_ball = colours[scene.species_index[instance]]
-    width = fitting_width(positions, radii, view_deg=view_deg)
-    picture = render_balls(
-        positions, radii, of_ball, groups=instance, size=size, view_deg=view_deg, width=width,
-        seams=0.0, relief=1.5,
-    )  # fmt: skip
+        colours = species_colours(len(packed.scene.species))
+    picture, width = render_molecules(packed, colours, size=size, view_deg=view_deg, cut_at=cut_at)
     figure = blank_figure((11.0, 7.6))
     axes = figure.add_axes((0.005, 0.01, 0.685, 0.97))
     show_picture(axes, picture)
     dress_panel(axes, "", width=width, frame=False)
     draw_legend(figure, packed, colours, left=0.7, right=0.99, bottom=0.08, top=0.94, title=title)
     return figure
-
-
-def _surface(
-    packed: PackedScene, view_deg: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return points of everything in a scene that may be seen, their radii and instances."""
-    scene = packed.scene
-    transforms = extract_transforms(packed).transforms
-    positions, radii, instances = [], [], []
-    for i in range(scene.n_instances):
-        model = scene.model(i)
-        if model.structure is not None:
-            structure = model.structure
-            points = transforms[i].apply(structure.positions)[0]
-            share = model.volume * structure.atoms / structure.n_atoms
-            radius = 1.3 * np.cbrt(3 / (4 * np.pi) * share)
-        elif model.geometry is not None:
-            balls = packed.positions[scene.balls(i)]
-            points = shape_points(model, balls, spacing=_SHAPE_SPACING, filled=True).positions
-            radius = np.full(len(points), _SHAPE_SPACING)
-        else:
-            points, radius = packed.positions[scene.balls(i)], model.radii
-        positions.append(points)
-        radii.append(radius)
-        instances.append(np.full(len(points), i))
-    points, radius = np.concatenate(positions), np.concatenate(radii)
-    instance = np.concatenate(instances)
-    seen = points @ camera_axes(*view_deg).T
-    cell = np.floor(seen[:, :2]).astype(np.int64)
-    _, column = np.unique(cell, axis=0, return_inverse=True)
-    column = column.ravel()
-    front = np.full(column.max() + 1, -np.inf)
-    np.maximum.at(front, column, seen[:, 2])
-    keep = seen[:, 2] > front[column] - _HIDDEN
-    return points[keep], radius[keep], instance[keep]
 
 
 def draw_bonds(

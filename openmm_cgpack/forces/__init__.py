@@ -2,6 +2,7 @@
 
 from .bonded import HarmonicAngles, HarmonicBonds
 from .external import PULL_SCALE, CentrePull, ObstacleWall, Walls
+from .membranes import MembraneElasticity
 from .nonbonded import LENNARD_JONES_SCALE, SoftRepulsion, SwitchedLennardJones
 from .terms import BOX_EDGES, SLAB_HEIGHT, ForceTerm, Rigidity
 
@@ -14,6 +15,7 @@ __all__ = [
     "ForceTerm",
     "HarmonicAngles",
     "HarmonicBonds",
+    "MembraneElasticity",
     "ObstacleWall",
     "Rigidity",
     "SoftRepulsion",

@@ -1,7 +1,9 @@
 """Anything to ball models: molecules, filaments, membranes."""
 
 from .ball_geometry import minimal_sphere, union_volume
+from .elastic_membrane import Bilayer, ClosedMembrane, ElasticMembrane
 from .filament import Filament
+from .helix import Helix
 from .membrane import Membrane
 from .molecule import (
     PAPER_COVER,
@@ -12,23 +14,34 @@ from .molecule import (
     number_of_balls,
     single_ball,
 )
+from .sheet import Sheet
 from .structure import Balls, Deformable, Seat, Structure, Where
+from .triangulation import lattice, sphere_mesh
+from .vesicles import Vesicle
 
 __all__ = [
     "PAPER_COVER",
     "SHAPE_COVER",
     "Balls",
+    "Bilayer",
+    "ClosedMembrane",
     "Cover",
     "Deformable",
+    "ElasticMembrane",
     "Filament",
+    "Helix",
     "Membrane",
     "Molecule",
     "Seat",
+    "Sheet",
     "Structure",
+    "Vesicle",
     "Where",
     "coarse_grain",
+    "lattice",
     "minimal_sphere",
     "number_of_balls",
     "single_ball",
+    "sphere_mesh",
     "union_volume",
 ]

@@ -7,11 +7,8 @@ import numpy as np
 from ..core.geometry import Curve
 from ..core.model import BallModel
 from ..core.settings import kind, setting
-from ..core.units import BOLTZMANN
+from ..core.units import KT
 from .structure import Deformable
-
-ROOM_TEMPERATURE = 300.0
-"""Temperature at which persistence lengths are stated, K."""
 
 
 @kind("filament")
@@ -67,7 +64,7 @@ class Filament(Deformable):
         n, bond = self.n_balls, 2 * self.radius
         angle_k = self.angle_k
         if self.persistence_length is not None:
-            angle_k = BOLTZMANN * ROOM_TEMPERATURE * self.persistence_length / bond
+            angle_k = KT * self.persistence_length / bond
         balls = np.arange(n)
         positions = np.zeros((n, 3))
         positions[:, 2] = bond * (balls - (n - 1) / 2)

@@ -7,11 +7,12 @@ import numpy as np
 from ..core.geometry import Mesh
 from ..core.model import BallModel
 from ..core.settings import kind, setting
+from .elastic_membrane import Bilayer
 from .structure import Deformable
 
 
 @kind("membrane")
-class Membrane(Deformable):
+class Membrane(Deformable, Bilayer):
     """A flat mesh of balls in the xy plane, its mean at the origin.
 
     Each ball is bonded to its neighbours along x, y and both diagonals: corners have 3 bonds,
@@ -48,22 +49,6 @@ class Membrane(Deformable):
         "in the paper",
         default=None,
         unit="nm",
-        above=0,
-    )
-    thickness: float = setting(
-        "thickness of the bilayer painted; at 4 nm its head groups are 3.7 nm apart, as of POPC",
-        default=4.0,
-        unit="nm",
-        above=0,
-    )
-    # POPC (Kučerka, Nieh, Katsaras 2011, BBA Biomembranes 1808, 2761): two lipids of 677.4 Da
-    # without hydrogens on 0.643 nm², 2107 Da/nm². In ice, lipid has 0.816 of the contrast of as
-    # much protein (`openmm_cgpack.imaging.MATERIALS`), which makes 1720 Da/nm².
-    density: float = setting(
-        "mean density through the bilayer, as heavy atoms of protein with its contrast in ice, so "
-        "that one number turns a scene's density into potential; 0.82 of POPC's own",
-        default=430.0,
-        unit="Da/nm³",
         above=0,
     )
 

@@ -46,7 +46,7 @@ class Shape:
     """What a species fills, in its body frame: a molecule's atoms, or the balls of others."""
 
     def __init__(self, model: BallModel) -> None:
-        structure = model.structure
+        structure = model.body
         if structure is not None:
             self.volume = model.volume
             positions, weights = _thinned(structure.positions, structure.atoms, _THIN)

@@ -132,12 +132,12 @@ def atom_points(model: BallModel, distance: float) -> tuple[np.ndarray, np.ndarr
 
     These are a molecule's atoms, which keep half the distance at which two atoms touch. A library
     species' points stand for several atoms: as balls whose union has the envelope's volume, they
-    may overlap by as much as the envelopes of atoms that touch. Without a structure it is the
-    balls.
+    may overlap by as much as the envelopes of atoms that touch. Of what bends, and without a
+    structure, it is the balls.
     """
     from ..structures.envelope import ATOM_RADIUS
 
-    structure = model.structure
+    structure = model.body
     if structure is None:
         return model.positions, model.radii
     if (structure.atoms == 1).all() and not structure.spread.any():

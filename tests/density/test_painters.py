@@ -96,7 +96,7 @@ def test_files_of_a_geometry_that_is_not_there_say_so(tmp_path):
     save_scene(tmp_path / "s.npz", make_packed([(ROD, np.eye(3), np.zeros(3))]).scene)
     known = Geometry.kinds.pop("test-rod")
     try:
-        with pytest.raises(ValueError, match=r"geometry: wanted one of curve, mesh.*'test-rod'"):
+        with pytest.raises(ValueError, match=r"geometry: wanted one of curve, helix.*'test-rod'"):
             load_scene(tmp_path / "s.npz")
     finally:
         Geometry.kinds["test-rod"] = known

@@ -11,6 +11,7 @@ from openmm_cgpack.forces import (
     ForceTerm,
     HarmonicAngles,
     HarmonicBonds,
+    MembraneElasticity,
     ObstacleWall,
     SoftRepulsion,
     SwitchedLennardJones,
@@ -269,6 +270,7 @@ def test_quantities_are_taken():
         (SoftRepulsion, {"k": -1.0}),
         (Walls, {"k": 0.0}),
         (ObstacleWall, {"k": 0.0}),
+        (MembraneElasticity, {"evenness": -1.0}),
     ],
 )
 def test_bad_constants_are_named(term, arguments):
@@ -278,7 +280,7 @@ def test_bad_constants_are_named(term, arguments):
 
 def test_every_term_is_a_kind_that_comes_back_from_its_table():
     names = ["harmonic_bonds", "harmonic_angles", "centre_pull", "lennard_jones"]
-    names += ["soft_repulsion", "obstacle_wall", "walls"]
+    names += ["soft_repulsion", "obstacle_wall", "walls", "membrane"]
     assert set(names) <= set(ForceTerm.kinds)
     for name in names:
         term = ForceTerm.kinds[name]()
@@ -296,6 +298,7 @@ def test_every_term_is_a_kind_that_comes_back_from_its_table():
         SoftRepulsion(k=10.0, gap=8.0),
         Walls(),
         ObstacleWall(),
+        MembraneElasticity(),
     ],
     ids=lambda term: term.kind,
 )

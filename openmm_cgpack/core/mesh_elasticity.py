@@ -1,0 +1,281 @@
+"""The elastic energy of fluid membranes on triangle meshes, and its exact gradient.
+
+**Bending.** The area A of a mesh has the gradient ``L x``, with the cotangent Laplacian L of the
+shape as it is. Over a vertex it is the normal times twice the mean curvature H, integrated over the
+vertex' area A_v, a third of the triangles around it. So ``kappa/2 integral (2 H)² dA`` becomes
+``kappa/2 sum over vertices of |L x|² / A_v`` (Wardetzky et al. 2007), which spheres, spheroids and
+cylinders of even meshes have to a per cent. Vertices of a rim have no bending energy.
+
+**Area and volume** are those of each membrane as a whole: a fluid resists no shear, and lipids flow
+to where there are too few.
+
+**Evenness.** A mesh has to stay even while its vertices move by heat, and nothing that keeps it so
+may resist the membrane's bending. Springs of a rest length would: a net of them is a solid shell,
+whose two-dimensional Young's modulus stiffens each mode of a closed membrane. That modulus is
+``4 K G / (K + G)``, of the area modulus K and shear modulus G of a piece of the net; it is 0 for a
+fluid, where G is 0, and as well for a net where K is. The energy
+``G/2 (s1 - s2)²`` for each triangle, with the factors s1 and s2 by which it is stretched along two
+axes, has that property: it lets triangles grow and shrink, but keeps their angles, and any smooth
+shape has a mesh whose angles are those of another (a conformal map). It is the mesh's Dirichlet
+energy less its area (Pinkall and Polthier 1993): springs of rest length 0, and a negative tension.
+How much a triangle may grow or shrink has a bound, which a mesh that moves by heat seldom meets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from .geometry import Mesh
+from .model import BallModel
+
+_NEXT, _LAST = [1, 2, 0], [2, 0, 1]
+"""Corners of a triangle after and before each; an edge has the number of the corner opposite it."""
+
+_BLOCK = 4096
+"""Triangles at a time, whose arrays stay in a processor's cache."""
+
+_SLACK = 0.3
+_STIFFNESS = 100.0
+"""Part of its area by which a triangle is free to grow or shrink; and its modulus beyond, in
+kJ/mol/nm²."""
+
+
+class ElasticMeshes:
+    """The membranes of some models, their balls one after the other.
+
+    Parameters
+    ----------
+    models : sequence of BallModel
+        Each with an elasticity, and a mesh as geometry.
+    evenness : float, optional
+        G, what keeps triangles' angles those of the model at rest, kJ/mol/nm².
+
+    Raises
+    ------
+    ValueError
+        A model has no elasticity, or a volume or pressure and is not closed.
+
+    Examples
+    --------
+    A tetrahedron's area and volume:
+
+    >>> import numpy as np
+    >>> from openmm_cgpack.core import BallModel, Elasticity, Mesh
+    >>> corners = np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    >>> model = BallModel(
+    ...     name="tetrahedron", positions=corners, radii=[1] * 4, masses=[1] * 4, volume=1.0,
+    ...     geometry=Mesh(
+    ...         faces=[[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2]], thickness=4.0, density=500.0
+    ...     ),
+    ...     elasticity=Elasticity(bending=50.0, area=13.0, area_modulus=145.0),
+    ... )
+    >>> meshes = ElasticMeshes([model])
+    >>> [values.round(3).tolist() for values in meshes.areas_and_volumes(corners)]
+    [[13.856], [2.667]]
+    >>> energy, gradient = meshes.energy_and_gradient(corners)
+    >>> round(energy, 1), gradient.shape
+    (466.0, (4, 3))
+    """
+
+    def __init__(self, models: Sequence[BallModel], *, evenness: float = 0.0) -> None:
+        first = np.cumsum([0] + [model.n_balls for model in models])
+        faces = [model.faces + start for model, start in zip(models, first[:-1], strict=True)]
+        self.n_balls = int(first[-1])
+        self.faces = np.ascontiguousarray(np.concatenate(faces).T)
+        counts = [len(model.faces) for model in models]
+        self._starts = np.cumsum([0, *counts[:-1]])
+        self._of_face = np.repeat(np.arange(len(models)), counts)
+        n_corners = self.faces.size
+        self._to_balls = sparse.csr_matrix(
+            (np.ones(n_corners), (self.faces.ravel(), np.arange(n_corners))),
+            shape=(self.n_balls, n_corners),
+        )
+        self._set_constants(models)
+        period = np.array([_mesh(model).period for model in models])[self._of_face].T
+        self._period = period if period.any() else None
+        self._set_rest(models, evenness)
+
+    def _set_constants(self, models: Sequence[BallModel]) -> None:
+        elastic = []
+        for model in models:
+            of_model = model.elasticity
+            if of_model is None:
+                raise ValueError(f"{model.name}: wanted an elasticity")
+            if not model.is_closed and (of_model.volume is not None or of_model.pressure):
+                raise ValueError(
+                    f"{model.name}: elasticity: a volume or pressure wants a closed membrane"
+                )
+            elastic.append(of_model)
+        sizes = [model.n_balls for model in models]
+        bends = np.concatenate([_inner(model) for model in models])
+        self._bending = bends * np.repeat([part.bending for part in elastic], sizes)
+        self._tension = np.array([part.tension for part in elastic])
+        self._area = np.array([part.area for part in elastic])
+        self._area_modulus = np.array([part.area_modulus for part in elastic])
+        self._pressure = np.array([part.pressure for part in elastic])
+        kept = [part.volume is not None for part in elastic]
+        self._volume = np.array([part.volume or 1.0 for part in elastic])
+        self._volume_modulus = np.where(kept, [part.volume_modulus for part in elastic], 0.0)
+
+    def _set_rest(self, models: Sequence[BallModel], evenness: float) -> None:
+        """Take the triangles' angles from the models, and their areas, scaled to the rest area."""
+        self._evenness = evenness
+        at_rest = _Triangles(self._corners(np.concatenate([model.positions for model in models])))
+        self._springs = evenness * at_rest.weights
+        self._rest_area = at_rest.area * (self._area / self._sums(at_rest.area))[self._of_face]
+        self._stiffness = _STIFFNESS if evenness else 0.0
+
+    def _corners(self, positions: np.ndarray, part: slice = slice(None)) -> np.ndarray:
+        """Return the triangles' corners: component, corner, triangle; each in one piece."""
+        corners = np.take(positions.T, self.faces[:, part], axis=1)
+        if self._period is not None:
+            period = self._period[:, None, part]
+            edge = np.where(period > 0, period, np.inf)
+            corners -= period * np.rint((corners - corners[:, :1]) / edge)
+        return corners
+
+    def _sums(self, of_faces: np.ndarray) -> np.ndarray:
+        """Return the sums over the triangles of each membrane."""
+        return np.add.reduceat(of_faces, self._starts)
+
+    def _at_balls(self, at_corners: np.ndarray) -> np.ndarray:
+        """Return the sums over the corners at each ball, of one component after the other."""
+        return np.stack([self._to_balls @ component.ravel() for component in at_corners])
+
+    def areas_and_volumes(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the area (nm²) and the volume inside (nm³; of closed ones) of each membrane."""
+        triangles = _Triangles(self._corners(positions))
+        return self._sums(triangles.area), self._sums(triangles.cone)
+
+    def bending_energies(self, positions: np.ndarray) -> np.ndarray:
+        """Return the bending energy of every ball, (b,) kJ/mol, at positions (b, 3), nm."""
+        triangles = _Triangles(self._corners(positions))
+        normal = self._at_balls(triangles.of_edges(triangles.weights * triangles.edges))
+        area = self._to_balls @ np.tile(triangles.area / 3, 3)
+        return self._bending / 2 * (normal**2).sum(axis=0) / area
+
+    def energy_and_gradient(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the energy of all membranes, and its derivatives by the positions.
+
+        Parameters
+        ----------
+        positions : (b, 3) array
+            Of all balls, nm.
+
+        Returns
+        -------
+        energy : float
+            kJ/mol.
+        gradient : (b, 3) array
+            kJ/mol/nm.
+        """
+        n_faces = self.faces.shape[1]
+        parts = [slice(k, min(k + _BLOCK, n_faces)) for k in range(0, n_faces, _BLOCK)]
+        blocks = [_Triangles(self._corners(positions, part)) for part in parts]
+        at_corners = np.empty((3, 3, n_faces))
+        for part, block in zip(parts, blocks, strict=True):
+            at_corners[:, :, part] = block.of_edges(block.weights * block.edges)
+        normal = self._at_balls(at_corners)
+        face_area = np.concatenate([block.area for block in blocks])
+        ball_area = self._to_balls @ np.tile(face_area / 3, 3)
+        # The derivative of the bending energy by L x, and less that by the balls' areas.
+        pull = self._bending * normal / ball_area
+        density = (pull * normal).sum(axis=0) / (2 * ball_area)
+        area = self._sums(face_area)
+        volume = self._sums(np.concatenate([block.cone for block in blocks]))
+        stretch, swelling = area - self._area, volume - self._volume
+        tension = self._tension + self._area_modulus * stretch / self._area
+        pressure = self._pressure - self._volume_modulus * swelling / self._volume
+        energy = float(
+            density @ ball_area
+            + self._tension @ area
+            + (self._area_modulus * stretch**2 / self._area).sum() / 2
+            + (self._volume_modulus * swelling**2 / self._volume).sum() / 2
+            - self._pressure @ volume
+        )
+        for part, block in zip(parts, blocks, strict=True):
+            faces, member, springs = (
+                self.faces[:, part],
+                self._of_face[part],
+                self._springs[:, part],
+            )
+            excess = block.area / self._rest_area[part] - 1
+            beyond = excess - np.clip(excess, -_SLACK, _SLACK)
+            energy += float(
+                (springs * block.squares).sum() / 2
+                - self._evenness * block.area.sum()
+                + self._stiffness / 2 * self._rest_area[part] @ beyond**2
+            )
+            by_area = (
+                tension[member]
+                - self._evenness
+                + self._stiffness * beyond
+                - density[faces].sum(axis=0) / 3
+            )
+            at_corners[:, :, part] = block.gradient(
+                np.take(pull, faces, axis=1), by_area, springs, pressure[member]
+            )
+        return energy, self._at_balls(at_corners).T
+
+
+class _Triangles:
+    """Triangles, their corners given as component, corner, triangle (3, 3, f), nm.
+
+    Attributes
+    ----------
+    edges : (3, 3, f) array
+        Each edge, opposite the corner of its number, counterclockwise.
+    squares, weights : (3, f) arrays
+        Its length squared, and half of the cotangent of the angle opposite it.
+    area, cone : (f,) arrays
+        Area, and the volume of the cone over the triangle with its tip in the origin.
+    """
+
+    def __init__(self, corners: np.ndarray) -> None:
+        self.edges = corners[:, _LAST] - corners[:, _NEXT]
+        (ax, bx, _), (ay, by, _), (az, bz, _) = self.edges
+        self.normal = np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
+        self.area = np.sqrt((self.normal**2).sum(axis=0)) / 2
+        self.cone = (corners[:, 0] * self.normal).sum(axis=0) / 6
+        self.squares = (self.edges**2).sum(axis=0)
+        self.weights = (self.squares.sum(axis=0) - 2 * self.squares) / (8 * self.area)
+
+    @staticmethod
+    def of_edges(vectors: np.ndarray) -> np.ndarray:
+        """Return derivatives by the corners, where those by the edges are known: (3, 3, f)."""
+        return vectors[:, _NEXT] - vectors[:, _LAST]
+
+    def gradient(
+        self, pull: np.ndarray, by_area: np.ndarray, springs: np.ndarray, pressure: np.ndarray
+    ) -> np.ndarray:
+        """Return the derivatives of the energy by the corners, (3, 3, f).
+
+        The energy has ``pull . L x`` with a constant vector at every corner, (3, 3, f), of which
+        each edge contributes ``weight * (difference of pull) . edge``; a derivative by the area;
+        springs along the edges; and the pressure on the inner side.
+        """
+        change = pull[:, _LAST] - pull[:, _NEXT]
+        work = (change * self.edges).sum(axis=0)
+        along = (work.sum(axis=0) - 2 * work) / (4 * self.area) + springs
+        along += (by_area - (self.weights * work).sum(axis=0) / self.area) * self.weights
+        by_corners = self.of_edges(self.weights * change + along * self.edges)
+        by_corners -= (pressure / 6 * self.normal)[:, None]
+        return by_corners
+
+
+def _mesh(model: BallModel) -> Mesh:
+    if not isinstance(model.geometry, Mesh):
+        raise ValueError(f"{model.name}: wanted a Mesh as geometry")
+    return model.geometry
+
+
+def _inner(model: BallModel) -> np.ndarray:
+    """Return which balls are on no rim, (b,) bool."""
+    sides = np.sort(model.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    edges, count = np.unique(sides, axis=0, return_counts=True)
+    inner = np.ones(model.n_balls, bool)
+    inner[edges[count == 1]] = False
+    return inner

@@ -1,0 +1,72 @@
+"""The elasticity of membranes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core import Scene
+from ..core.mesh_elasticity import ElasticMeshes
+from ..core.settings import kind, setting
+from .terms import ForceTerm, Rigidity
+
+if TYPE_CHECKING:
+    import openmm
+
+
+@kind("membrane")
+class MembraneElasticity(ForceTerm):
+    """Bending, area, tension, volume and pressure of every membrane that has an elasticity.
+
+    The constants are those of the models (`openmm_cgpack.core.Elasticity`); the energy and its
+    exact gradient on a triangle mesh are those of `openmm_cgpack.core.mesh_elasticity`. They are
+    worked out in numpy at every step, on any platform: 9 springs a ball, refreshed as the shape
+    moves, would take longer.
+
+    Examples
+    --------
+    A scene without such membranes has no such force:
+
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
+    >>> MembraneElasticity().build(scene, "bonds") is None
+    True
+    """
+
+    evenness: float = setting(
+        "what it costs to shear a triangle of the mesh, which keeps triangles even; the shape of "
+        "the membrane does not depend on it",
+        unit="kJ/mol/nm²",
+        default=20.0,
+        minimum=0,
+    )
+
+    def build(self, scene: Scene, rigidity: Rigidity) -> openmm.PythonForce | None:
+        """Return the force, or None where no membrane has an elasticity."""
+        import openmm
+
+        elastic = [
+            i
+            for i in np.flatnonzero(~scene.fixed).tolist()
+            if scene.model(i).elasticity is not None
+        ]
+        if not elastic:
+            return None
+        meshes = ElasticMeshes([scene.model(i) for i in elastic], evenness=self.evenness)
+        force = openmm.PythonForce(_OfState(meshes))
+        balls = np.arange(scene.n_balls)
+        force.setParticles(np.concatenate([balls[scene.balls(i)] for i in elastic]).tolist())
+        return force
+
+
+class _OfState:
+    """The energy and forces of meshes in a State, as OpenMM asks for them; it goes into files."""
+
+    def __init__(self, meshes: ElasticMeshes) -> None:
+        self.meshes = meshes
+
+    def __call__(self, state: openmm.State) -> tuple[float, np.ndarray]:
+        positions = state.getPositions(asNumpy=True)._value
+        energy, gradient = self.meshes.energy_and_gradient(positions)
+        return energy, -gradient

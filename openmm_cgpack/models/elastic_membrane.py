@@ -1,0 +1,198 @@
+"""What elastic membranes share: their settings, and the ball model over a triangle mesh."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.spatial import KDTree
+
+from ..core.elasticity import Elasticity
+from ..core.geometry import Mesh
+from ..core.model import BallModel
+from ..core.settings import Settings, setting
+from ..core.transforms import from_zyz
+from ..core.units import KPA, KT, MN_PER_M
+from .structure import Structure
+from .triangulation import adjacency, area_of, volume_of
+
+NEAR = 1.3
+"""Distance of balls that are two edges apart, over the sum of their radii, below which they do not
+push each other: they touch where the membrane is flat, and come nearer where it bends."""
+
+
+class Bilayer(Settings):
+    """What a membrane looks like."""
+
+    thickness: float = setting(
+        "thickness of the bilayer painted; at 4 nm its head groups are 3.7 nm apart, as of POPC",
+        default=4.0,
+        unit="nm",
+        above=0,
+    )
+    # POPC (Kučerka, Nieh, Katsaras 2011, BBA Biomembranes 1808, 2761): two lipids of 677.4 Da
+    # without hydrogens on 0.643 nm², 2107 Da/nm². In ice, lipid has 0.816 of the contrast of as
+    # much protein (`openmm_cgpack.imaging.MATERIALS`), which makes 1720 Da/nm².
+    density: float = setting(
+        "mean density through the bilayer, as heavy atoms of protein with its contrast in ice, so "
+        "that one number turns a scene's density into potential; 0.82 of POPC's own",
+        default=430.0,
+        unit="Da/nm³",
+        above=0,
+    )
+
+
+class ElasticMembrane(Structure, Bilayer):
+    """A fluid bilayer over a triangle mesh whose vertices are balls.
+
+    Balls reach from the middle of every triangle to the bilayer's two faces, so that nothing
+    passes between them. No bonds join them: forces follow from the model's `Elasticity`.
+    """
+
+    edge: float = setting(
+        "length of the mesh's edges; waves shorter than twice as much are not resolved",
+        default=4.0,
+        unit="nm",
+        above=0,
+    )
+    # Lipid bilayers: 10 to 25 kT (Rawicz et al. 2000, Biophys. J. 79, 328; Dimova 2014, Adv.
+    # Colloid Interface Sci. 208, 225), cells' membranes, with cholesterol, the upper half.
+    bending_modulus_kt: float = setting(
+        "bending modulus at 300 K", default=20.0, unit="kT", above=0
+    )
+    # Rawicz et al. 2000: 230 to 265 mN/m, whatever the chains.
+    area_modulus_mn_per_m: float = setting(
+        "area modulus: tension over the relative growth of area",
+        default=240.0,
+        unit="mN/m",
+        above=0,
+    )
+    # Cells' plasma membranes, their cortex left out: 0.003 to 0.15 mN/m (Morris and Homann 2001,
+    # J. Membrane Biol. 179, 79); it would tear at 5 to 10.
+    tension_mn_per_m: float = setting(
+        "tension of the membrane", default=0.02, unit="mN/m", minimum=0, maximum=10
+    )
+    at: tuple[float, float, float] | None = setting(
+        "where the mean of its balls is, in a box around 0; left out, wherever there is room",
+        default=None,
+        unit="nm",
+    )
+    angles_deg: tuple[float, float, float] | None = setting(
+        "how it is turned: angles about its own z, y and z axis, one after the other; left out, "
+        "at random",
+        default=None,
+        unit="°",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.at is not None and (self.count > 1 or self.fraction is not None):
+            raise ValueError("at: wanted for a count of 1: there is one place")
+
+    def meaningless(self) -> dict[str, str]:
+        """Return what a membrane without bonds has no use for."""
+        return super().meaningless() | {"bond_k": "for a membrane that has no bonds"}
+
+    @property
+    def cellular(self) -> bool:
+        """Whether only a cell can hold it: it always needs the forces of its elasticity."""
+        return True
+
+    @property
+    def fixed_centre(self) -> np.ndarray | None:
+        """Where it has to be, (3,) nm; None where that is left open."""
+        return None if self.at is None else np.array(self.at)
+
+    @property
+    def fixed_rotation(self) -> np.ndarray | None:
+        """How it has to be turned, (3, 3); None where that is left open."""
+        return None if self.angles_deg is None else from_zyz(np.radians(self.angles_deg))
+
+    def mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return vertices (v, 3) nm, faces (f, 3), and the edges (3,) of the box it spans, or 0."""
+        raise NotImplementedError
+
+    def elasticity(self, area: float, volume: float | None) -> Elasticity:
+        """Return the constants for a mesh of an area, nm², and a volume inside, nm³."""
+        return Elasticity(
+            bending=self.bending_modulus_kt * KT,
+            area=area,
+            area_modulus=self.area_modulus_mn_per_m * MN_PER_M,
+            tension=self.tension_mn_per_m * MN_PER_M,
+        )
+
+    def build(self, *, seed: int | np.random.SeedSequence = 0) -> BallModel:
+        """Return the balls at the vertices, the mesh over them and its elasticity."""
+        vertices, faces, period = self.mesh()
+        vertices = vertices - vertices.mean(axis=0)
+        count = len(vertices)
+        # To the middle of a triangle, and from there through half of the bilayer.
+        radius = float(np.hypot(self.edge / np.sqrt(3), self.thickness / 2))
+        geometry = Mesh(faces=faces, thickness=self.thickness, density=self.density, period=period)
+        corners = geometry.corners(vertices)
+        area = area_of(corners)
+        volume = None if period.any() else volume_of(corners)
+        return BallModel(
+            name=self.label,
+            positions=vertices,
+            radii=np.full(count, radius),
+            masses=np.full(count, self.ball_mass),
+            exclusions=_exclusions(self.label, vertices, faces, period, radius),
+            volume=area * self.thickness,
+            geometry=geometry,
+            elasticity=self.elasticity(area, volume),
+        )
+
+
+class ClosedMembrane(ElasticMembrane):
+    """A membrane with an inside."""
+
+    # 300 mM of solutes, as in blood and cells: c R T. A membrane lets water pass, not them.
+    volume_modulus_kpa: float = setting(
+        "how it resists a change of its volume: pressure over relative change, as of the solutes "
+        "that it holds back, 750 kPa of 300 mM; 0 leaves the volume free",
+        default=750.0,
+        unit="kPa",
+        minimum=0,
+    )
+    pressure_kpa: float = setting(
+        "pressure inside less outside, beside that", default=0.0, unit="kPa"
+    )
+
+    def elasticity(self, area: float, volume: float | None) -> Elasticity:
+        """Return the constants for a mesh of an area, nm², and a volume inside, nm³."""
+        open_ = super().elasticity(area, volume)
+        if volume is None:
+            return open_
+        return Elasticity(
+            bending=open_.bending,
+            area=open_.area,
+            area_modulus=open_.area_modulus,
+            tension=open_.tension,
+            volume=volume if self.volume_modulus_kpa else None,
+            volume_modulus=self.volume_modulus_kpa * KPA,
+            pressure=self.pressure_kpa * KPA,
+        )
+
+
+def _exclusions(
+    label: str, vertices: np.ndarray, faces: np.ndarray, period: np.ndarray, radius: float
+) -> np.ndarray:
+    """Return the pairs of balls of radius `radius` that lie near each other along the mesh."""
+    joined = adjacency(faces, len(vertices))
+    near = sparse.coo_array(sparse.triu(joined + joined @ joined, k=1))
+    pairs = np.stack([near.row, near.col], axis=1).astype(np.int64)
+    pairs = pairs[np.lexsort(pairs.T[::-1])]
+    edge = np.where(period > 0, period, np.inf)
+    offset = vertices[pairs[:, 1]] - vertices[pairs[:, 0]]
+    offset -= period * np.rint(offset / edge)
+    pairs = pairs[np.linalg.norm(offset, axis=1) < NEAR * 2 * radius]
+    places = np.where(period > 0, vertices % edge, vertices)
+    touching = KDTree(places, boxsize=period).query_pairs(2 * radius, output_type="ndarray")
+    touching.sort(axis=1)
+    known = pairs @ [len(vertices), 1]
+    if not np.isin(touching @ [len(vertices), 1], known).all():
+        raise ValueError(
+            f"{label}: bends so much that it touches itself: wanted a larger shape, or shorter "
+            f"edges and a smaller thickness, whose balls of {radius:.2g} nm radius would be smaller"
+        )
+    return pairs

@@ -1,0 +1,278 @@
+"""Filaments of real monomers: actin, microtubules, and any other helical lattice."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from ..core.geometry import HelicalCurve
+from ..core.model import BallModel
+from ..core.settings import kind, setting
+from ..core.structure import AtomicStructure
+from ..core.transforms import shortest_rotations
+from ..core.units import KT
+from ..structures.envelope import envelope_volume
+from .sources import Source
+
+LATTICES: dict[str, dict[str, float]] = {
+    # At 2.76 nm and -166.6° no atoms of neighbours in 2ZWH (Oda et al. 2009, Nature 457, 441) are
+    # nearer than 0.25 nm. Persistence lengths: Gittes et al. 1993, J. Cell Biol. 120, 923.
+    "actin": {"rise": 2.76, "twist_deg": -166.6, "persistence_length": 17e3},
+    # A dimer of tubulin is 8.32 nm long; once around, the lattice of type B has fallen by three
+    # monomers, so that alpha meets beta at its seam. 14 protofilaments are 3J6E's own; for 13 the
+    # dimer's centre of mass moves in to where lateral neighbours are as far apart as in 14.
+    "microtubule": {
+        "rise": 8.32,
+        "twist_deg": 0.0,
+        "protofilaments": 13,
+        "stagger": -12.48 / 13,
+        "radius": 11.2,
+        "persistence_length": 5e6,
+    },
+    "microtubule_14": {
+        "rise": 8.32,
+        "twist_deg": 0.0,
+        "protofilaments": 14,
+        "stagger": -12.48 / 14,
+        "persistence_length": 5e6,
+    },
+}
+"""Settings of known lattices."""
+
+_SEGMENT = 0.5
+"""Distance from ball to ball, in radii of the filament: closer ones add little to its girth."""
+
+_STRETCH = 1.05
+"""How much a bend stretches the outer side, for which the balls have room: at a radius of
+curvature of 20 filament radii, that of 0.1 µm for actin."""
+
+
+@kind("helix")
+class Helix(Source):
+    """A filament of monomers about the z axis of their file, which bends as a worm-like chain.
+
+    The monomer is read from the library, a file or the PDB (`species`, `pdb` or `id`), as for a
+    molecule. It stands about the z axis through the file's origin as the file has it; monomer j of
+    protofilament p is turned about the axis by ``j twist_deg + p 360°/protofilaments`` and moved
+    along it by ``j rise + p stagger``. Turns are counterclockwise as seen from the end that the
+    axis points to, so that a positive twist is right-handed.
+
+    Its balls are a chain along the axis that holds all atoms; they bend with the persistence length
+    P by ``k = kT P / b``, for their distance b, and start in a bent shape drawn at 300 K. Density,
+    labels and poses are those of the monomers along the bent curve, each rigid, so that twist,
+    handedness and lattice stay.
+
+    Examples
+    --------
+    >>> actin = Helix(species="2zwh", lattice="actin", length=55.0)
+    >>> model = actin.build()
+    >>> len(model.geometry.along), model.is_rigid, model.structure.name
+    (20, False, '2zwh')
+    """
+
+    lattice: Literal["actin", "microtubule", "microtubule_14"] | None = setting(
+        "known lattice, which says what is left out of rise, twist_deg, protofilaments, stagger, "
+        "radius and persistence_length; microtubules have 13 or 14 protofilaments and a seam",
+        default=None,
+    )
+    length: float = setting(
+        "length along the axis, to whole monomers", default=200.0, unit="nm", above=0
+    )
+    rise: float | None = setting(
+        "from one monomer of a protofilament to its next, along the axis",
+        default=None,
+        unit="nm",
+        above=0,
+    )
+    twist_deg: float | None = setting(
+        "turn from one monomer of a protofilament to its next; positive is right-handed",
+        default=None,
+        unit="°",
+        minimum=-360,
+        maximum=360,
+    )
+    protofilaments: int | None = setting(
+        "protofilaments, evenly about the axis; left out, 1", default=None, minimum=1, maximum=100
+    )
+    stagger: float | None = setting(
+        "from one protofilament to the next, counterclockwise, along the axis; left out, 0",
+        default=None,
+        unit="nm",
+    )
+    radius: float | None = setting(
+        "distance of the monomers' centres of mass from the axis; left out, as in the file",
+        default=None,
+        unit="nm",
+        above=0,
+    )
+    um_per_um3: float | None = setting(
+        "in place of count: total length per volume of its region, µm/µm³; in a cell only",
+        default=None,
+        above=0,
+    )
+    persistence_length: float | None = setting(
+        "bending stiffness as a persistence length at 300 K",
+        default=None,
+        unit="nm",
+        above=0,
+    )
+    max_curvature: float | None = setting(
+        "the most that it is bent at the start, where heat would bend it more",
+        default=None,
+        unit="1/nm",
+        above=0,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lattice is None:
+            for name in ("rise", "twist_deg", "persistence_length"):
+                if getattr(self, name) is None:
+                    raise ValueError(f"{name}: wanted a number, or a lattice that says it")
+
+    def meaningless(self) -> dict[str, str]:
+        """Return what a length per volume stands in place of."""
+        beside = {} if self.um_per_um3 is None else {"count": "beside um_per_um3"}
+        if self.um_per_um3 is not None:
+            beside["fraction"] = "beside um_per_um3"
+        return super().meaningless() | beside
+
+    @property
+    def cellular(self) -> bool:
+        """Whether only a cell can hold it."""
+        return super().cellular or self.um_per_um3 is not None
+
+    def filling(self, model: BallModel) -> float | None:
+        """Return the part of its region's volume that it fills."""
+        if self.um_per_um3 is None:
+            return self.fraction
+        return self.um_per_um3 * 1e-6 * model.volume / self.length
+
+    def known(self, name: str, otherwise: float = 0.0) -> float:
+        """Return a number of the lattice: the one given, else that of the known lattice."""
+        given = getattr(self, name)
+        known = LATTICES.get(self.lattice or "", {})
+        return float(known.get(name, otherwise) if given is None else given)
+
+    def build(self, *, seed: int | np.random.SeedSequence = 0) -> BallModel:
+        """Return the straight filament: a chain of balls along z, and a `HelicalCurve`."""
+        monomer = self.read()
+        arm = self._arm(monomer)
+        along, turn = self._monomers()
+        atoms = monomer.positions + arm
+        girth = float((np.linalg.norm(atoms[:, :2], axis=1) + monomer.spread).max())
+        # Each ball holds a slice of the tube that holds all atoms.
+        ends = monomer.positions[:, 2]
+        below, above = (ends - monomer.spread).min(), (ends + monomer.spread).max()
+        half = max(along.max() + above, -(along.min() + below))
+        n = max(2, round(2 * half / (_SEGMENT * girth)))
+        segment = 2 * half / n
+        radius = float(np.hypot(girth, _STRETCH * segment / 2))
+        positions = np.zeros((n, 3))
+        positions[:, 2] = segment * (np.arange(n) - (n - 1) / 2)
+        balls = np.arange(n)
+        first, second = np.triu_indices(n, 2)
+        meet = (second - first) * segment < 2 * radius
+        volume = envelope_volume(monomer) * len(along)
+        return BallModel(
+            name=self.label,
+            positions=positions,
+            radii=np.full(n, radius),
+            masses=np.full(n, self.ball_mass),
+            bonds=np.stack([balls[:-1], balls[1:]], axis=1),
+            angles=np.stack([balls[:-2], balls[1:-1], balls[2:]], axis=1),
+            bond_k=self.bond_k,
+            angle_k=KT * self.known("persistence_length") / segment,
+            exclusions=np.stack([first[meet], second[meet]], axis=1),
+            volume=volume,
+            geometry=HelicalCurve(
+                balls=balls,
+                radius=girth,
+                density=monomer.mass * len(along) / (np.pi * girth**2 * 2 * half),
+                overhang=segment / 2,
+                along=along,
+                turn=turn,
+                arm=arm,
+            ),
+            structure=monomer,
+        )
+
+    def _arm(self, monomer: AtomicStructure) -> np.ndarray:
+        """Return the way from the axis to the monomer's centre of mass, (3,) nm."""
+        arm = monomer.file_origin * [1, 1, 0]
+        distance = float(np.linalg.norm(arm))
+        wanted = self.known("radius", distance)
+        return arm * wanted / distance if distance > 0 else np.array([wanted, 0.0, 0.0])
+
+    def _monomers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return each monomer's place along the axis from the middle, nm, and turn, rad."""
+        protofilaments = int(self.known("protofilaments", 1))
+        rise, twist = self.known("rise"), np.radians(self.known("twist_deg"))
+        level, protofilament = np.divmod(
+            np.arange(max(1, round(self.length / rise)) * protofilaments), protofilaments
+        )
+        along = level * rise + protofilament * self.known("stagger")
+        turn = level * twist + protofilament * 2 * np.pi / protofilaments
+        return along - (along.min() + along.max()) / 2, turn
+
+    def start_shape(self, model: BallModel, *, seed: int | np.random.SeedSequence) -> np.ndarray:
+        """Return the balls of a worm-like chain at 300 K, its ends on a line along z, (b, 3) nm."""
+        segment = float(model.bond_lengths.mean())
+        widest = np.pi if self.max_curvature is None else self.max_curvature * segment
+        chain = worm_like_chain(
+            model.n_balls, segment, stiffness=model.angle_k / KT, widest=widest, seed=seed
+        )
+        tilt = shortest_rotations(chain[-1:] - chain[:1], np.array([[0.0, 0.0, 1.0]]))[0]
+        chain = chain @ tilt.T
+        return chain - chain.mean(axis=0)
+
+
+def worm_like_chain(
+    n: int,
+    segment: float,
+    *,
+    stiffness: float,
+    widest: float = np.pi,
+    seed: int | np.random.SeedSequence,
+) -> np.ndarray:
+    """Return the balls of a chain in equilibrium, (n, 3) nm, that starts along z.
+
+    Its angles are independent, each with the density ``sin(theta) exp(-stiffness theta²/2)`` up to
+    `widest`, about a random direction: exact for bonds that keep their length.
+
+    Parameters
+    ----------
+    n : int
+        Balls.
+    segment : float
+        Distance from ball to ball, nm.
+    stiffness : float
+        Bending constant in kT.
+    widest : float, optional
+        Largest angle between two segments, rad.
+    seed : int or numpy.random.SeedSequence
+        Seed of the angles.
+
+    Examples
+    --------
+    >>> chain = worm_like_chain(50, 4.0, stiffness=1000.0, seed=1)
+    >>> chain.shape, bool(np.allclose(np.linalg.norm(np.diff(chain, axis=0), axis=1), 4.0))
+    ((50, 3), True)
+    """
+    rng = np.random.default_rng(seed)
+    # The density by a table of its integral, which is as fine where the chain is stiff.
+    top = min(widest, np.pi, 12 / np.sqrt(max(stiffness, 1e-12)))
+    theta = np.linspace(0, top, 4097)
+    density = np.sin(theta) * np.exp(-stiffness * theta**2 / 2)
+    table = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
+    bends = np.interp(rng.random(n - 2), table / table[-1], theta)
+    around = rng.uniform(0, 2 * np.pi, n - 2)
+    axes = np.stack([np.cos(around), np.sin(around), np.zeros(n - 2)], axis=1)
+    frame, directions = np.eye(3), np.empty((n - 1, 3))
+    directions[0] = frame[:, 2]
+    for k, turn in enumerate(Rotation.from_rotvec(bends[:, None] * axes).as_matrix()):
+        frame = frame @ turn
+        directions[k + 1] = frame[:, 2]
+    return np.concatenate([np.zeros((1, 3)), np.cumsum(segment * directions, axis=0)])
