@@ -146,13 +146,15 @@ class BallModel:
         return isinstance(self.geometry, Mesh) and bool(self.geometry.period.any())
 
     @property
+    def has_rim(self) -> bool:
+        """Whether the model is a surface that ends somewhere; not where it spans a box."""
+        sides = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+        return bool((np.unique(sides, axis=0, return_counts=True)[1] != 2).any())
+
+    @property
     def is_closed(self) -> bool:
         """Whether the model is a surface without a rim, which has an inside."""
-        faces = self.faces
-        if not len(faces) or self.spans:
-            return False
-        sides = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-        return bool((np.unique(sides, axis=0, return_counts=True)[1] == 2).all())
+        return len(self.faces) > 0 and not self.spans and not self.has_rim
 
     @property
     def bond_lengths(self) -> np.ndarray:
