@@ -135,13 +135,6 @@ class Structure(Balls, family=True):
         """Names of the membranes that it sits in, in any of their instances; mostly none."""
         return ()
 
-    def filling(self, model: BallModel) -> float | None:
-        """Return the part of its region's volume that it fills, of a model that `build` made.
-
-        None where `count` says how many there are.
-        """
-        return self.fraction
-
     @property
     def has_atoms(self) -> bool | None:
         """Whether the model's structure has all its atoms; None where nothing has any."""
