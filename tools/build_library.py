@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from reduction import reduce_structure, write_points
@@ -28,8 +29,10 @@ from openmm_cgpack.structures import (
     LibraryEntry,
     Reading,
     envelope_volume,
+    find_belt,
     load_structure,
 )
+from openmm_cgpack.structures.assemblies import Turns
 from openmm_cgpack.structures.species import DATA, FORMAT, INDEX, read_points
 
 ATOMS_PER_POINT = 6
@@ -57,7 +60,8 @@ def build_library(
         the package when left out.
     species : path-like, optional
         TOML with a table for each species: ``file``, ``title``, and where they are wanted
-        ``assembly`` and ``note``. The shipped library's when left out.
+        ``assembly``, ``turns``, ``inside`` or ``outside`` (a chain on that side of the membrane
+        that the protein sits in) and ``note``. The shipped library's when left out.
     atoms_per_point : int, optional
         Heavy atoms a point stands for, in the mean.
     progress : callable, optional
@@ -220,7 +224,7 @@ def compare_balls(
     return k, float(np.sqrt(np.mean(apart**2))), float(np.abs(radii[0] - radii[1]).max())
 
 
-def _read_species(path: Path) -> dict[str, dict[str, str]]:
+def _read_species(path: Path) -> dict[str, dict[str, Any]]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -230,17 +234,21 @@ def _read_species(path: Path) -> dict[str, dict[str, str]]:
     for name, row in table.items():
         if not isinstance(row, dict) or not {"file", "title"} <= row.keys():
             raise StructureError(f"{path}: {name}: wanted a table with file and title")
-        unknown = row.keys() - {"file", "title", "assembly", "note"}
+        unknown = row.keys() - {"file", "title", "assembly", "turns", "inside", "outside", "note"}
         if unknown:
             raise StructureError(f"{path}: {name}: unknown key {sorted(unknown)[0]!r}")
     return table
 
 
 def _build(
-    folder: Path, out: Path, name: str, row: dict[str, str], atoms_per_point: int
+    folder: Path, out: Path, name: str, row: dict[str, Any], atoms_per_point: int
 ) -> LibraryEntry:
     path = folder / row["file"]
     full = load_structure(path, Reading(assembly=row.get("assembly")), name=name)
+    turns = Turns(**row["turns"]) if "turns" in row else None
+    if turns is not None:
+        full = turns.assembled(full)
+    membrane = _membrane(full, row)
     volume = envelope_volume(full)
     reduced = reduce_structure(full, atoms_per_point=atoms_per_point)
     write_points(out / f"{name}.npz", reduced)
@@ -261,6 +269,9 @@ def _build(
         file=row["file"],
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         assembly=row.get("assembly"),
+        turns=turns,
+        file_origin=_rounded(full.file_origin),
+        membrane=membrane,
         n_atoms=full.n_atoms,
         n_points=len(points.masses),
         atoms_per_point=atoms_per_point,
@@ -277,6 +288,29 @@ def _build(
         ball_radius_difference=round(radius_difference, 4),
         note=row.get("note", ""),
     )
+
+
+def _membrane(full: AtomicStructure, row: dict[str, Any]) -> Any:
+    """Return the membrane about a protein of which a chain's side is known, the inner side first.
+
+    By heart we know which chain is inside; where it is the belt says.
+    """
+    sides = {"inside": -1, "outside": 1}
+    known = [(row[side], sign) for side, sign in sides.items() if side in row]
+    if not known:
+        return None
+    [(chain, sign)] = known
+    plane = find_belt(full).plane
+    assert full.atom_table is not None
+    ours = np.char.startswith(full.atom_table["chain"], chain)
+    height = (full.positions[ours].mean(axis=0) - plane.centre) @ plane.normal
+    up = np.sign(height) * sign * plane.half_thickness * plane.normal
+    return _rounded(plane.centre - up), _rounded(plane.centre + up)
+
+
+def _rounded(point: np.ndarray) -> tuple[float, float, float]:
+    x, y, z = np.round(point, 4).tolist()
+    return x, y, z
 
 
 def _common_box(one: Volume, other: Volume) -> tuple[np.ndarray, np.ndarray]:

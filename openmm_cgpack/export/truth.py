@@ -145,6 +145,11 @@ class GroundTruth:
             every.update(np.ascontiguousarray(volume.data).data)
         return every.hexdigest()
 
+    @property
+    def has_inside(self) -> bool:
+        """Whether there are closed membranes, which viewers cut open."""
+        return any(model.is_closed for model in self.scene.species)
+
     def kind(self, species: str) -> str:
         """Return ``"molecule"``, ``"filament"`` (its instances have lines) or ``"membrane"``."""
         numbers = set(self.particles.instance[self.particles.species == species].tolist())

@@ -5,6 +5,7 @@ from .elastic_membrane import Bilayer, ClosedMembrane, ElasticMembrane
 from .filament import Filament
 from .helix import Helix
 from .membrane import Membrane
+from .membrane_protein import MembraneProtein
 from .molecule import (
     PAPER_COVER,
     SHAPE_COVER,
@@ -31,6 +32,7 @@ __all__ = [
     "Filament",
     "Helix",
     "Membrane",
+    "MembraneProtein",
     "Molecule",
     "Seat",
     "Sheet",

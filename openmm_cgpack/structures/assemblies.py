@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core.runtime import StructureError
+from ..core.structure import AtomicStructure
 from .atom_records import AtomRecords, Category
 
 if TYPE_CHECKING:
@@ -237,3 +238,53 @@ def numbered_chains(chain: np.ndarray, copy: np.ndarray) -> np.ndarray:
     hyphen = "" if len(joined) == len(kinds) else "-"
     names = {(name, number): f"{name}{hyphen}{number}" for name, number in kinds}
     return np.array([names[pair] for pair in pairs])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turns:
+    """An assembly that its file does not describe: chains, turned about an axis along z."""
+
+    chains: tuple[str, ...]
+    fold: int
+    """How many copies there are, the chains themselves among them."""
+    x: float
+    y: float
+    """Where the axis is in the file, nm."""
+
+    def assembled(self, structure: AtomicStructure) -> AtomicStructure:
+        """Return the assembly of a file's atoms; those on the axis are there once."""
+        table = structure.atom_table
+        assert table is not None
+        assert structure.elements is not None
+        ours = np.flatnonzero(np.isin(table["chain"], self.chains))
+        axis = np.array([self.x, self.y, 0.0])
+        places = structure.positions[ours] + structure.file_origin - axis
+        angles = 2 * np.pi * np.arange(self.fold) / self.fold
+        z = np.array([0.0, 0.0, 1.0])
+        about_z = [
+            np.array([[c, -s, 0], [s, c, 0], z])
+            for c, s in zip(np.cos(angles), np.sin(angles), strict=True)
+        ]
+        positions = np.concatenate([places @ turn.T for turn in about_z]) + axis
+        source, copy = np.tile(ours, self.fold), np.repeat(np.arange(self.fold), len(ours))
+        off_axis = np.hypot(*places[:, :2].T) > _SAME_PLACE
+        once = np.tile(off_axis, self.fold) | (copy == 0)
+        source, positions, copy = source[once], positions[once], copy[once]
+        chain = numbered_chains(table["chain"][source], copy + 1)
+        columns = {name: table[name][source] for name in table.dtype.names or ()}
+        columns |= {"chain": chain}
+        copied = np.empty(len(source), [(name, column.dtype) for name, column in columns.items()])
+        for name, column in columns.items():
+            copied[name] = column
+        masses = structure.masses[source]
+        origin = np.average(positions, axis=0, weights=masses)
+        return replace(
+            structure,
+            positions=positions - origin,
+            masses=masses,
+            atoms=structure.atoms[source],
+            spread=structure.spread[source],
+            elements=structure.elements[source],
+            atom_table=copied,
+            file_origin=origin,
+        )

@@ -5,21 +5,23 @@ from __future__ import annotations
 import difflib
 import os
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..core.runtime import StructureError
 from ..core.structure import AtomicStructure
 from ..io.inputs import read_json, regular_file
+from .assemblies import Turns
 from .coordinate_files import Reading, load_structure
 
 DATA = Path(__file__).parent / "data"
 INDEX = "index.json"
-FORMAT = 1
+FORMAT = 2
 _FIELDS = ("positions", "masses", "atoms", "spread", "scales")
 
 
@@ -39,6 +41,13 @@ class LibraryEntry:
         Digest of that file.
     assembly : str or None
         Biological assembly built from the file; None where the file's atoms are the complex.
+    turns : Turns or None
+        Of a file that does not describe the assembly: which chains are turned about which axis.
+    file_origin : tuple of float
+        Where the centre of mass lies in the file's coordinates, nm.
+    membrane : tuple of tuples of float, or None
+        Of a membrane protein, a point on the inner and on the outer boundary of the membrane's
+        hydrophobic core, in the body frame, nm; found from the full atoms (`find_belt`).
     n_atoms : int
         Heavy atoms, waters left out.
     n_points : int
@@ -80,6 +89,9 @@ class LibraryEntry:
     file: str
     sha256: str
     assembly: str | None
+    turns: Turns | None
+    file_origin: tuple[float, float, float]
+    membrane: tuple[tuple[float, float, float], tuple[float, float, float]] | None
     n_atoms: int
     n_points: int
     atoms_per_point: int
@@ -95,6 +107,13 @@ class LibraryEntry:
     ball_centre_rms: float
     ball_radius_difference: float
     note: str
+
+    def whole(self, structure: AtomicStructure) -> AtomicStructure:
+        """Return the species from all atoms of its file: its assembly, and its membrane."""
+        if self.turns is not None:
+            structure = self.turns.assembled(structure)
+        membrane = None if self.membrane is None else np.array(self.membrane)
+        return replace(structure, membrane=membrane)
 
 
 class Library:
@@ -133,9 +152,7 @@ class Library:
             raise StructureError(f"{path}: wanted format {FORMAT}, got {index.get('format')}")
         try:
             wanted = {field.name for field in fields(LibraryEntry)}
-            return tuple(
-                LibraryEntry(**{key: entry[key] for key in wanted}) for entry in index["species"]
-            )
+            return tuple(_entry({key: entry[key] for key in wanted}) for entry in index["species"])
         except (KeyError, TypeError) as error:
             raise StructureError(f"{path}: no index of a library: {error}") from None
 
@@ -184,7 +201,8 @@ class Library:
         """
         entry = self.entry(name)
         if structures is not None and (path := Path(structures) / entry.file).is_file():
-            return load_structure(path, Reading(assembly=entry.assembly), name=entry.name)
+            atoms = load_structure(path, Reading(assembly=entry.assembly), name=entry.name)
+            return entry.whole(atoms)
         assembly = f", assembly {entry.assembly}" if entry.assembly else ""
         return read_points(
             self._folder / f"{entry.name}.npz",
@@ -192,6 +210,8 @@ class Library:
             mass=entry.mass,
             envelope_volume=entry.envelope_volume,
             point_variance=entry.point_variance,
+            file_origin=entry.file_origin,
+            membrane=entry.membrane,
             source=f"library:{entry.name} {entry.title} ({entry.file}{assembly})",
         )
 
@@ -224,6 +244,8 @@ def read_points(
     mass: float,
     envelope_volume: float,
     point_variance: float,
+    file_origin: Sequence[float] = (0.0, 0.0, 0.0),
+    membrane: Sequence[Sequence[float]] | None = None,
     source: str = "",
 ) -> AtomicStructure:
     """Return a species' points from its file, about their centre of mass, with `mass` in all.
@@ -248,8 +270,17 @@ def read_points(
         spread=spread * scales[2],
         point_variance=point_variance,
         envelope_volume=envelope_volume,
+        file_origin=np.array(file_origin),
+        membrane=None if membrane is None else np.array(membrane),
         source=source,
     )
+
+
+def _entry(record: dict[str, Any]) -> LibraryEntry:
+    turns = record["turns"]
+    if turns is not None:
+        record["turns"] = Turns(**(turns | {"chains": tuple(turns["chains"])}))
+    return LibraryEntry(**record)
 
 
 library = Library()

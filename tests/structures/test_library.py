@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from reduction import write_points
+from scipy.spatial import cKDTree
 
 from openmm_cgpack.core import AtomicStructure, StructureError
+from openmm_cgpack.core.transforms import from_zyz
 from openmm_cgpack.structures import Library, Reading, library, load_structure
 from openmm_cgpack.structures.species import DATA, read_points
 
@@ -76,14 +78,14 @@ def test_broken_libraries(tmp_path):
     with pytest.raises(StructureError, match="no library in this folder"):
         len(Library(tmp_path))
     index = tmp_path / "index.json"
-    for text in ("{", '{"format": 1, "species": [{}]}', "[]"):
+    for text in ("{", '{"format": 2, "species": [{}]}', "[]"):
         index.write_text(text)
         with pytest.raises(StructureError, match=r"index\.json: .*index of a library"):
             len(Library(tmp_path))
     index.write_text('{"format": 99, "species": []}')
-    with pytest.raises(StructureError, match="wanted format 1, got 99"):
+    with pytest.raises(StructureError, match="wanted format 2, got 99"):
         len(Library(tmp_path))
-    index.write_text(json.dumps({"format": 1, "species": [dataclasses.asdict(library.entries[0])]}))
+    index.write_text(json.dumps({"format": 2, "species": [dataclasses.asdict(library.entries[0])]}))
     one = Library(tmp_path)
     with pytest.raises(StructureError, match="no file of reduced points"):
         one.load(one.names[0])
@@ -149,6 +151,78 @@ def test_documented_table_is_the_librarys():
     from build_library import library_table
 
     assert library_table(library) in docs.read_text(encoding="utf-8")
+
+
+MEMBRANE_PROTEINS = {"2r9r": "B", "5gjv": "A", "6cnj": "A"}
+"""And a chain that crosses the membrane."""
+
+
+def test_membrane_proteins_have_their_membrane():
+    for name in library.names:
+        membrane = library.load(name).membrane_plane
+        assert (membrane is not None) == (name in MEMBRANE_PROTEINS)
+    # The axes of the four and the five subunits are along z in their files, the cytosol below the
+    # potassium channel's membrane, the Fab fragments above the receptor's.
+    for name in ("2r9r", "6cnj"):
+        plane = library.load(name).membrane_plane
+        assert plane.normal[2] > np.cos(np.deg2rad(3))
+        assert 1.1 < plane.half_thickness < 1.8
+    # The filter's potassium ions are in the outer half.
+    potassium = np.array([0.379, 2.2223, -1.5])
+    channel = library.load("2r9r")
+    plane = channel.membrane_plane
+    height = (potassium - channel.file_origin - plane.centre) @ plane.normal
+    assert 0 < height < plane.half_thickness
+    # Less of the receptor is below its membrane than above; of the channel more.
+    for name, below in (("2r9r", 0.67), ("6cnj", 0.05), ("5gjv", 0.23)):
+        points, plane = library.load(name), library.load(name).membrane_plane
+        heights = (points.positions - plane.centre) @ plane.normal
+        inner = points.masses[heights < -plane.half_thickness].sum() / points.mass
+        assert inner == pytest.approx(below, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "rise", "twist", "contacts"),
+    [
+        ("2zwh", 2.75, -167.5, 10),
+        ("2zwh", 5.5, 25.0, 20),
+        ("3j6e", -0.887, 25.77, 12),
+        ("3j6e", 8.32, 0.0, 20),
+    ],
+)
+def test_subunits_of_helices_are_about_z(name, rise, twist, contacts):
+    """Neighbours about z through the file's origin touch, and do not overlap."""
+    points = library.load(name)
+    places = points.positions + points.file_origin
+    turn = from_zyz(np.deg2rad([[twist, 0, 0]]))[0]
+    distance, _ = cKDTree(places @ turn.T + [0, 0, rise]).query(places)
+    assert distance.min() > 0.2
+    assert (distance < 0.7).sum() > contacts
+    # Turned the other way, they do not fit.
+    if twist:
+        distance, _ = cKDTree(places @ turn + [0, 0, rise]).query(places)
+        assert distance.min() < 0.2 or (distance < 0.7).sum() < contacts / 2
+
+
+def test_a_file_without_its_assembly_is_completed(shared):
+    atoms, points = library.load("2r9r", structures=shared / "pdb"), library.load("2r9r")
+    assert atoms.n_atoms == points.n_atoms
+    np.testing.assert_allclose(atoms.file_origin, points.file_origin, atol=1e-4)
+    np.testing.assert_array_equal(atoms.membrane, points.membrane)
+    # Four times each chain, and the potassium ions on the axis once.
+    chains = atoms.atom_table["chain"]
+    assert sorted(set(chains.tolist())) == [f"{c}{i}" for c in "AB" for i in range(1, 5)]
+    ions = atoms.atom_table["residue"] == "K"
+    assert ions.sum() == 4
+    np.testing.assert_allclose(
+        atoms.positions[ions][:, :2] + atoms.file_origin[:2], [0.379, 2.2223]
+    )
+
+
+def test_file_origins_are_those_of_the_files(shared):
+    for name in ("2zwh", "3hhb"):
+        atoms = library.load(name, structures=shared / "pdb")
+        np.testing.assert_allclose(library.load(name).file_origin, atoms.file_origin, atol=1e-4)
 
 
 def test_every_atom_where_the_files_are(shared, tmp_path):
