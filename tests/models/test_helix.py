@@ -292,12 +292,13 @@ def test_monomers_reach_the_lists_with_their_poses(monomer, tmp_path):
 
 def test_an_audit_counts_monomers_of_two_filaments_and_not_of_one(monomer):
     model = left_handed(monomer, length=15.0).build()
-    for apart, near in ((4.5, True), (20.0, False)):
+    facing = np.diag([-1.0, -1.0, 1.0])
+    for apart, near in ((7.0, True), (20.0, False)):
         pair = Scene(
             species=(model,),
             species_index=[0, 0],
             transforms=RigidTransforms(
-                rotations=[np.eye(3)] * 2, translations=[[0, 0, 0], [apart, 0, 0]]
+                rotations=[np.eye(3), facing], translations=[[0, 0, 0], [apart, 0, 0]]
             ),
         )
         found = atom_contacts(
