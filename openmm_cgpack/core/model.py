@@ -148,13 +148,16 @@ class BallModel:
         return self.geometry.faces if isinstance(self.geometry, Mesh) else np.empty((0, 3), int)
 
     @property
+    def has_rim(self) -> bool:
+        """Whether the model is a surface that ends somewhere; not where it spans a box."""
+        sides = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+        return bool((np.unique(sides, axis=0, return_counts=True)[1] != 2).any())
+
+    @property
     def is_closed(self) -> bool:
         """Whether the model is a surface without a rim, which has an inside."""
-        faces = self.faces
-        if not len(faces) or (isinstance(self.geometry, Mesh) and self.geometry.period.any()):
-            return False
-        sides = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-        return bool((np.unique(sides, axis=0, return_counts=True)[1] == 2).all())
+        spans = isinstance(self.geometry, Mesh) and bool(self.geometry.period.any())
+        return len(self.faces) > 0 and not spans and not self.has_rim
 
     @property
     def bond_lengths(self) -> np.ndarray:

@@ -136,6 +136,16 @@ class Structure(Balls, family=True):
         return ()
 
     @property
+    def is_membrane(self) -> bool:
+        """Whether it is a surface, which may be named by what is near it or sits in it."""
+        return False
+
+    @property
+    def is_closed(self) -> bool | None:
+        """Whether it is a membrane with an inside; None where only its model tells."""
+        return False
+
+    @property
     def has_atoms(self) -> bool | None:
         """Whether the model's structure has all its atoms; None where nothing has any."""
         return None
@@ -177,9 +187,8 @@ class Structure(Balls, family=True):
 
         `room` is the volume of its region, nm³, or the area of its hosts, nm².
         """
-        if self.fraction is None:
-            return self.count
-        return round(self.fraction * room / model.volume)
+        filling = self.filling(model)
+        return self.count if filling is None else round(filling * room / model.volume)
 
     def seat(
         self,
