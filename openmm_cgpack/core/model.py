@@ -131,6 +131,13 @@ class BallModel:
         )
 
     @property
+    def copies(self) -> int:
+        """How many copies of its structure the model holds: one of a molecule, none without."""
+        if self.structure is None:
+            return 0
+        return 1 if self.geometry is None else len(self.geometry.track) or 1
+
+    @property
     def body(self) -> AtomicStructure | None:
         """The structure that moves with all balls, of a rigid model that has one."""
         return self.structure if self.is_rigid else None

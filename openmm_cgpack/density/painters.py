@@ -209,13 +209,16 @@ class ScenePoints:
         if s not in self._bodies:
             spacing = ATOM_SPACING * self.sigma
             self._bodies[s] = structure_points(model.structure, spacing=spacing)
-        yield from _copies(self._bodies[s], structure_poses(self.packed, instance, self.transforms))
+        poses = structure_poses(
+            scene, instance, positions=self.packed.positions, transforms=self.transforms
+        )
+        yield from _copies(self._bodies[s], poses)
 
     def mass(self, instance: int) -> float:
         """Return the mass of an instance, Da."""
-        structure = self.packed.scene.model(instance).structure
-        if structure is not None:
-            return structure.mass * len(structure_poses(self.packed, instance, self.transforms))
+        model = self.packed.scene.model(instance)
+        if model.structure is not None:
+            return model.structure.mass * model.copies
         return float(sum(points.masses.sum() for points in self.parts(instance)))
 
     def centred_in(self, grid: Grid) -> np.ndarray:
