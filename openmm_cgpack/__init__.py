@@ -70,6 +70,7 @@ from .packing import (
     pack,
     pack_scene,
     place,
+    populate,
 )
 from .poses import extract_transforms
 from .recipe import Recipe, demo_recipe, load_recipe
@@ -144,6 +145,7 @@ __all__ = [
     "plot_molecules",
     "plot_overview",
     "plot_slices",
+    "populate",
     "preset",
     "read_mrc",
     "read_particles",

@@ -8,6 +8,7 @@ from .counts import fit_box, fit_counts
 from .dense import Dense, crowding_series
 from .frames import FrameReporter
 from .placement import Placement, Start, place
+from .populating import populate
 from .protocols import Block, Packing, Protocol, Stop
 from .pull import Pull, pack, pack_scene
 from .scenes import (
@@ -54,6 +55,7 @@ __all__ = [
     "pack_scene",
     "place",
     "platform_names",
+    "populate",
     "radius_of_gyration",
     "remove_clashes",
     "to_topology",
