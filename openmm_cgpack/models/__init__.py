@@ -16,7 +16,7 @@ from .molecule import (
     single_ball,
 )
 from .sheet import Sheet
-from .structure import Balls, Deformable, Seat, Structure, Where
+from .structure import Balls, Deformable, NoSeat, Seat, Structure, Where
 from .triangulation import lattice, sphere_mesh
 from .vesicles import Vesicle
 
@@ -34,6 +34,7 @@ __all__ = [
     "Membrane",
     "MembraneProtein",
     "Molecule",
+    "NoSeat",
     "Seat",
     "Sheet",
     "Structure",
