@@ -58,6 +58,7 @@ from .models import (
     coarse_grain,
 )
 from .packing import (
+    Cell,
     Dense,
     FrameReporter,
     Protocol,
@@ -71,6 +72,7 @@ from .packing import (
     pack,
     pack_scene,
     place,
+    populate,
 )
 from .poses import extract_transforms
 from .recipe import Recipe, demo_recipe, load_recipe
@@ -83,6 +85,7 @@ __all__ = [
     "SHAPE_COVER",
     "AtomicStructure",
     "BallModel",
+    "Cell",
     "CentrePull",
     "Cover",
     "Dense",
@@ -146,6 +149,7 @@ __all__ = [
     "plot_molecules",
     "plot_overview",
     "plot_slices",
+    "populate",
     "preset",
     "read_mrc",
     "read_particles",

@@ -77,6 +77,20 @@ def make_membrane(m=4, n=5, step=8.0, thickness=4.0, density=600.0, name="membra
     )
 
 
+def make_vesicle(radius=12.0, thickness=4.0, density=430.0, name="vesicle"):
+    """Return an octahedron, the coarsest of spheres, its faces counterclockwise from outside."""
+    x, y, z = radius * np.eye(3)
+    faces = [[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]]
+    return BallModel(
+        name=name,
+        positions=np.array([x, -x, y, -y, z, -z]),
+        radii=np.full(6, 3.0),
+        masses=np.full(6, 5000.0),
+        volume=np.sqrt(3) / 4 * 2 * radius**2 * 8 * thickness,
+        geometry=Mesh(faces=faces, thickness=thickness, density=density),
+    )
+
+
 def make_packed(placed, positions=None):
     """Return a packed scene of (model, rotation, translation) that stays as it was placed."""
     species = tuple({id(model): model for model, _, _ in placed}.values())

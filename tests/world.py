@@ -11,6 +11,7 @@ from drawing import (
     make_membrane,
     make_molecule,
     make_packed,
+    make_vesicle,
     turns,
 )
 
@@ -61,6 +62,15 @@ def molecules():
         ]
     )
     return packed, known(packed)
+
+
+@cache
+def vesicle():
+    """Return what is known of a molecule in a closed membrane."""
+    octahedron = make_vesicle(radius=14.0)
+    still = np.eye(3)
+    middle = _inside(0.5, 0.5, 0.5)
+    return known(make_packed([(octahedron, still, middle), (make_molecule(ONE), still, middle)]))
 
 
 @cache

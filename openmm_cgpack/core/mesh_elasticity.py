@@ -31,13 +31,10 @@ from scipy import sparse
 from .geometry import Mesh
 from .model import BallModel
 
-_NEXT, _LAST = [1, 2, 0], [2, 0, 1]
-"""Corners of a triangle after and before each; an edge has the number of the corner opposite it."""
-
 _BLOCK = 4096
 """Triangles at a time, whose arrays stay in a processor's cache."""
 
-_SLACK = 0.3
+_SLACK = 0.5
 _STIFFNESS = 100.0
 """Part of its area by which a triangle is free to grow or shrink; and its modulus beyond, in
 kJ/mol/nm²."""
@@ -123,19 +120,19 @@ class ElasticMeshes:
     def _set_rest(self, models: Sequence[BallModel], evenness: float) -> None:
         """Take the triangles' angles from the models, and their areas, scaled to the rest area."""
         self._evenness = evenness
-        at_rest = _Triangles(self._corners(np.concatenate([model.positions for model in models])))
+        at_rest = self._triangles(np.concatenate([model.positions for model in models]))
         self._springs = evenness * at_rest.weights
         self._rest_area = at_rest.area * (self._area / self._sums(at_rest.area))[self._of_face]
         self._stiffness = _STIFFNESS if evenness else 0.0
 
-    def _corners(self, positions: np.ndarray, part: slice = slice(None)) -> np.ndarray:
-        """Return the triangles' corners: component, corner, triangle; each in one piece."""
+    def _triangles(self, positions: np.ndarray, part: slice = slice(None)) -> _Triangles:
+        """Return the triangles at some positions, each in one piece."""
         corners = np.take(positions.T, self.faces[:, part], axis=1)
         if self._period is not None:
             period = self._period[:, None, part]
             edge = np.where(period > 0, period, np.inf)
             corners -= period * np.rint((corners - corners[:, :1]) / edge)
-        return corners
+        return _Triangles(corners)
 
     def _sums(self, of_faces: np.ndarray) -> np.ndarray:
         """Return the sums over the triangles of each membrane."""
@@ -147,13 +144,13 @@ class ElasticMeshes:
 
     def areas_and_volumes(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the area (nm²) and the volume inside (nm³; of closed ones) of each membrane."""
-        triangles = _Triangles(self._corners(positions))
+        triangles = self._triangles(positions)
         return self._sums(triangles.area), self._sums(triangles.cone)
 
     def bending_energies(self, positions: np.ndarray) -> np.ndarray:
         """Return the bending energy of every ball, (b,) kJ/mol, at positions (b, 3), nm."""
-        triangles = _Triangles(self._corners(positions))
-        normal = self._at_balls(triangles.of_edges(triangles.weights * triangles.edges))
+        triangles = self._triangles(positions)
+        normal = self._at_balls(_by_corners(triangles.weights * triangles.edges))
         area = self._to_balls @ np.tile(triangles.area / 3, 3)
         return self._bending / 2 * (normal**2).sum(axis=0) / area
 
@@ -174,16 +171,17 @@ class ElasticMeshes:
         """
         n_faces = self.faces.shape[1]
         parts = [slice(k, min(k + _BLOCK, n_faces)) for k in range(0, n_faces, _BLOCK)]
-        blocks = [_Triangles(self._corners(positions, part)) for part in parts]
+        places = np.asfortranarray(positions)
+        blocks = [self._triangles(places, part) for part in parts]
         at_corners = np.empty((3, 3, n_faces))
         for part, block in zip(parts, blocks, strict=True):
-            at_corners[:, :, part] = block.of_edges(block.weights * block.edges)
+            at_corners[:, :, part] = _by_corners(block.weights * block.edges)
         normal = self._at_balls(at_corners)
         face_area = np.concatenate([block.area for block in blocks])
         ball_area = self._to_balls @ np.tile(face_area / 3, 3)
         # The derivative of the bending energy by L x, and less that by the balls' areas.
         pull = self._bending * normal / ball_area
-        density = (pull * normal).sum(axis=0) / (2 * ball_area)
+        density = _dot(pull, normal) / (2 * ball_area)
         area = self._sums(face_area)
         volume = self._sums(np.concatenate([block.cone for block in blocks]))
         stretch, swelling = area - self._area, volume - self._volume
@@ -227,7 +225,7 @@ class _Triangles:
     Attributes
     ----------
     edges : (3, 3, f) array
-        Each edge, opposite the corner of its number, counterclockwise.
+        Edges, each with the number of the corner opposite it, counterclockwise.
     squares, weights : (3, f) arrays
         Its length squared, and half of the cotangent of the angle opposite it.
     area, cone : (f,) arrays
@@ -235,18 +233,13 @@ class _Triangles:
     """
 
     def __init__(self, corners: np.ndarray) -> None:
-        self.edges = corners[:, _LAST] - corners[:, _NEXT]
+        self.edges = _along_edges(corners)
         (ax, bx, _), (ay, by, _), (az, bz, _) = self.edges
         self.normal = np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
-        self.area = np.sqrt((self.normal**2).sum(axis=0)) / 2
-        self.cone = (corners[:, 0] * self.normal).sum(axis=0) / 6
-        self.squares = (self.edges**2).sum(axis=0)
+        self.area = np.sqrt(_dot(self.normal, self.normal)) / 2
+        self.cone = _dot(corners[:, 0], self.normal) / 6
+        self.squares = _dot(self.edges, self.edges)
         self.weights = (self.squares.sum(axis=0) - 2 * self.squares) / (8 * self.area)
-
-    @staticmethod
-    def of_edges(vectors: np.ndarray) -> np.ndarray:
-        """Return derivatives by the corners, where those by the edges are known: (3, 3, f)."""
-        return vectors[:, _NEXT] - vectors[:, _LAST]
 
     def gradient(
         self, pull: np.ndarray, by_area: np.ndarray, springs: np.ndarray, pressure: np.ndarray
@@ -257,13 +250,34 @@ class _Triangles:
         each edge contributes ``weight * (difference of pull) . edge``; a derivative by the area;
         springs along the edges; and the pressure on the inner side.
         """
-        change = pull[:, _LAST] - pull[:, _NEXT]
-        work = (change * self.edges).sum(axis=0)
+        change = _along_edges(pull)
+        work = _dot(change, self.edges)
         along = (work.sum(axis=0) - 2 * work) / (4 * self.area) + springs
-        along += (by_area - (self.weights * work).sum(axis=0) / self.area) * self.weights
-        by_corners = self.of_edges(self.weights * change + along * self.edges)
+        along += (by_area - _dot(self.weights, work) / self.area) * self.weights
+        by_corners = _by_corners(self.weights * change + along * self.edges)
         by_corners -= (pressure / 6 * self.normal)[:, None]
         return by_corners
+
+
+def _along_edges(at_corners: np.ndarray) -> np.ndarray:
+    """Return what values at the corners, (3, 3, f), change by along each edge."""
+    changes = np.empty_like(at_corners)
+    for k in range(3):
+        np.subtract(at_corners[:, k - 1], at_corners[:, k - 2], out=changes[:, k])
+    return changes
+
+
+def _by_corners(by_edges: np.ndarray) -> np.ndarray:
+    """Return derivatives by the corners, (3, 3, f), where those by the edges are known."""
+    by_corners = np.empty_like(by_edges)
+    for k in range(3):
+        np.subtract(by_edges[:, k - 2], by_edges[:, k - 1], out=by_corners[:, k])
+    return by_corners
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the sum over the first axis of a product."""
+    return np.einsum("i...,i...->...", a, b)
 
 
 def _mesh(model: BallModel) -> Mesh:

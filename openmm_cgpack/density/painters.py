@@ -183,15 +183,17 @@ class ScenePoints:
         if s not in self._bodies:
             spacing = ATOM_SPACING * self.sigma
             self._bodies[s] = structure_points(model.structure, spacing=spacing)
-        copies = structure_poses(self.packed, instance, self.transforms)
+        copies = structure_poses(
+            scene, instance, positions=self.packed.positions, transforms=self.transforms
+        )
         return _copied(self._bodies[s], copies)
 
     def mass(self, instance: int) -> float:
         """Return the mass of an instance, Da."""
-        structure = self.packed.scene.model(instance).structure
-        if structure is None:
+        model = self.packed.scene.model(instance)
+        if model.structure is None:
             return float(self[instance].masses.sum())
-        return structure.mass * len(structure_poses(self.packed, instance, self.transforms))
+        return model.structure.mass * model.copies
 
     def images(self, instance: int, grid: Grid) -> Iterator[WeightedPoints]:
         """Yield an instance's points, and those of its images, as far as their maps meet a grid.

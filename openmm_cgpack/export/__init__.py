@@ -6,7 +6,7 @@ A user's own format is a class of its own module, see `Format`.
 from .chimerax import ChimeraX
 from .copick import Copick
 from .dynamo import Dynamo
-from .formats import Export, Format, PointFormat, export_run, export_truth, view
+from .formats import Export, Format, PointFormat, export_run, export_truth
 from .html import Html, scene_plot
 from .imod import Imod
 from .napari import Napari
@@ -15,6 +15,7 @@ from .portal import Portal
 from .relion5 import Relion5
 from .shrec import Shrec
 from .truth import GroundTruth, ground_truth, load_truth
+from .viewing import view
 
 __all__ = [
     "ChimeraX",

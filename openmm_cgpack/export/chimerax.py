@@ -10,11 +10,13 @@ import numpy as np
 from ..core.palette import species_bytes
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
+from ..core.units import ANGSTROM_PER_NM
 from ..io import write_bild
 from ..io.files import atomic_path
 from ..runs.folder import BILD, SEMANTIC
-from .formats import Format, maps_in_order, write_volumes
+from .formats import Format
 from .truth import GroundTruth
+from .viewing import maps_in_order, write_surfaces, write_volumes
 
 PLACED = "originIndex 0,0,0 region all step 1"
 """Files with an origin of 0 are put there, whatever has been chosen before."""
@@ -28,8 +30,10 @@ _WORD = re.compile(r"[\w./-]+")
 class ChimeraX(Format):
     """A script that opens maps, masks and balls in ChimeraX, all in their places.
 
-    The tomogram is three planes through its middle, the others a surface each: the density, and
-    the mask of each species.
+    The tomogram is three planes through its middle, the others a surface each: the density, the
+    mask of each species, and the membranes' own. Where membranes are closed, the script shows them
+    and the masks of all that is no membrane in place of the balls, cut open at the middle of the
+    tomogram; ``clip off`` closes them.
     """
 
     opens = "view.cxc"
@@ -52,17 +56,19 @@ class ChimeraX(Format):
             lines += _map(truth, name, number)
         balls = len(names) + 1
         lines.append(f"open {BILD} id {balls}")
-        lines += [*_masks(truth, balls + 1), "lighting soft", "view"]
+        masks = balls + 1
+        lines += _masks(truth, masks)
+        lines += _surfaces(truth, write_surfaces(folder, truth), masks + len(truth.species) + 1)
+        if truth.has_inside:
+            lines += _cut_open(truth, balls=balls, masks=masks)
+        lines += ["lighting soft", "view"]
         with atomic_path(folder / self.opens) as temporary:
             temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _map(truth: GroundTruth, name: str, number: int) -> list[str]:
     data = truth.maps[name].data
-    file = f"{name}.mrc"
-    if not _WORD.fullmatch(file):
-        file = _quoted(file)
-    lines = [f"open {file} id {number}", f"volume #{number} {PLACED}"]
+    lines = [f"open {_word(f'{name}.mrc')} id {number}", f"volume #{number} {PLACED}"]
     if name == "density":
         inside = data[truth.semantic.data > 0]
         level = float(inside.mean() if inside.size else data.max()) / 2
@@ -78,6 +84,10 @@ def _map(truth: GroundTruth, name: str, number: int) -> list[str]:
     if name != "tomogram":
         lines.append(f"hide #{number} models")
     return lines
+
+
+def _word(file: str) -> str:
+    return file if _WORD.fullmatch(file) else _quoted(file)
 
 
 def _quoted(name: str) -> str:
@@ -104,3 +114,35 @@ def _masks(truth: GroundTruth, number: int) -> list[str]:
             f"hide {model} models",
         ]
     return [*lines, f"hide #{number} models"]
+
+
+def _surfaces(truth: GroundTruth, files: dict[str, str], number: int) -> list[str]:
+    lines = []
+    colours = dict(zip(truth.species, species_bytes(len(truth.species)), strict=True))
+    for model, (species, file) in enumerate(files.items(), start=number):
+        red, green, blue = colours[species]
+        lines += [
+            f"open {_word(file)} id {model}",
+            f"rename #{model} {_quoted(f'{species}, middle surface')}",
+            f"color #{model} #{red:02x}{green:02x}{blue:02x}",
+        ]
+        if not truth.has_inside:
+            lines.append(f"hide #{model} models")
+    return lines
+
+
+def _cut_open(truth: GroundTruth, *, balls: int, masks: int) -> list[str]:
+    """Return what shows masks in place of balls, and cuts all but the maps in half."""
+    shown = [
+        f"show #{masks + label} models"
+        for label, species in enumerate(truth.species, start=1)
+        if truth.kind(species) != "membrane"
+    ]
+    middle = ",".join(f"{x:.6g}" for x in truth.grid.size / 2 * ANGSTROM_PER_NM)
+    return [
+        f"hide #1-{balls} models",
+        *shown,
+        # Without caps: one shall see inside.
+        "surface cap false",
+        f"clip front 0 position {middle} axis 0,0,-1 coordinateSystem #{balls}",
+    ]

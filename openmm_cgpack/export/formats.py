@@ -12,14 +12,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..core.messages import path_from_text, path_text
+from ..core.messages import path_text
 from ..core.names import checked_file_name, checked_name
 from ..core.settings import Settings, kind_named, setting
 from ..core.tilts import TiltSeries
-from ..io import write_mrc, write_particles
 from ..io.shared_folders import SharedFolder, sharing
-from ..io.volumes import write_mask
-from ..runs.folder import INSTANCES, PARTICLES, SEMANTIC, TOMOGRAM, RunFolder
+from ..runs.folder import TOMOGRAM, RunFolder
 from .truth import GroundTruth, load_truth
 
 _log = logging.getLogger(__name__)
@@ -156,8 +154,13 @@ class PointFormat(Format):
     def points(self, truth: GroundTruth, species: str) -> list[tuple[int, np.ndarray, np.ndarray]]:
         """Return instance, place (3,) nm, and rotation (3, 3) of all points of a species in view.
 
-        Those of filaments have their z axes along them; membranes have no points.
+        Those of filaments have their z axes along them, and are a helix' monomers; membranes have
+        no points.
         """
+        monomers = truth.monomers_of(species)
+        if monomers is not None:
+            held = (monomers.instance.tolist(), monomers.centre, monomers.rotation)
+            return list(zip(*held, strict=True))
         table = truth.particles
         points = []
         for row in truth.rows(species).tolist():
@@ -402,71 +405,3 @@ def chosen_formats(
         else:
             chosen.append(one)
     return chosen
-
-
-def view(
-    out: str | os.PathLike[str],
-    formats: Iterable[str | Format] | None = None,
-    *,
-    force: bool = False,
-) -> dict[str, Path]:
-    """Write what shows a run into its folder.
-
-    Parameters
-    ----------
-    out : path-like
-        The folder that ``cgpack simulate`` made.
-    formats : iterable of str or Format, optional
-        Which viewers; when left out, all that can be written. The page for browsers needs the
-        extra ``viz``.
-    force : bool, optional
-        Whether files of the viewers' names are replaced, whoever wrote them.
-
-    Returns
-    -------
-    dict
-        The file of each that is opened: ``html`` is a page for any browser, with or without a
-        network; ``chimerax`` and ``napari`` are scripts.
-
-    Raises
-    ------
-    ValueError
-        A viewer is unknown, or cannot be written.
-    FileNotFoundError
-        The folder lacks a file of a run.
-    FileExistsError
-        A file of that name is not what a viewer wrote there, or was changed since.
-
-    Examples
-    --------
-    >>> view("scenes/0")["html"]  # doctest: +SKIP
-    PosixPath('scenes/0/view.html')
-    """
-    out = Path(out)
-    truth = load_truth(out)
-    written = {}
-    chosen = chosen_formats(formats, truth, None, viewers=True)
-    with sharing(out, "view", whole=False, force=force) as folder:
-        folder.check(viewer.opens for viewer in chosen)
-        for viewer in chosen:
-            viewer.show(folder.stage, truth)
-            written[viewer.kind] = out / viewer.opens
-        folder.check()
-        folder.put()
-    return written
-
-
-def maps_in_order(truth: GroundTruth) -> list[str]:
-    """Return the names of the maps, the tomogram first."""
-    return sorted(truth.maps, key=lambda key: (key != "tomogram", key))
-
-
-def write_volumes(folder: Path, truth: GroundTruth) -> None:
-    """Write the maps, masks and particles under the names that they have in a run's folder."""
-    for name, volume in truth.maps.items():
-        path = folder / path_from_text(f"{name}.mrc")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_mrc(path, volume)
-    for name, mask in ((INSTANCES, truth.instances), (SEMANTIC, truth.semantic)):
-        write_mask(folder, name, mask)
-    write_particles(folder / PARTICLES, truth.particles)

@@ -54,6 +54,8 @@ def scene_plot(truth: GroundTruth) -> k3d.Plot:
     Balls are at their true radii, one colour a species. Surfaces of each species, of half its
     mean density, filaments and membranes as lines and meshes are there too, switched off: the
     panel switches them. The central slices show the tomogram, with the species' masks over it.
+    Where membranes are closed, their meshes are switched on in place of their balls and of the
+    slices, and everything is cut open by a plane through the middle, which the panel moves.
 
     Parameters
     ----------
@@ -80,6 +82,7 @@ def scene_plot(truth: GroundTruth) -> k3d.Plot:
             shader="3d",
             name=name,
             group="balls",
+            visible=not (truth.has_inside and truth.kind(name) == "membrane"),
         )
     _add_slices(plot, truth, colours)
     for s, name in enumerate(truth.species):
@@ -98,6 +101,9 @@ def scene_plot(truth: GroundTruth) -> k3d.Plot:
     plot.camera_auto_fit = False
     plot.colorbar_object_id = 0
     plot.camera = [*eye.tolist(), *middle.tolist(), 0, 0, 1]
+    if truth.has_inside:
+        # What is behind the middle, as seen from the camera: y of it and more.
+        plot.clipping_planes = [[0.0, 1.0, 0.0, -float(middle[1])]]
     return plot
 
 
@@ -125,6 +131,7 @@ def _add_slices(plot: k3d.Plot, truth: GroundTruth, colours: list[int]) -> None:
         bounds=_bounds(data.shape, factor, truth.grid.voxel_size, 0.5),
         name=name,
         group="slices",
+        visible=not truth.has_inside,
     )
 
 
@@ -142,7 +149,9 @@ def _add_surfaces(plot: k3d.Plot, truth: GroundTruth, species: str, colour: int)
             surface = truth.surfaces[number]
             vertices = surface.vertices.astype(np.float32)
             faces = surface.faces.astype(np.uint32)
-            plot += k3d.mesh(vertices, faces, side="double", name=name, **hidden)
+            plot += k3d.mesh(
+                vertices, faces, side="double", name=name, **hidden | {"visible": truth.has_inside}
+            )
     density = truth.maps.get("density")
     if density is None or truth.kind(species) != "molecule":
         return

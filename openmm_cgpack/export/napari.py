@@ -12,8 +12,9 @@ from ..core.tilts import TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..io.files import atomic_path
 from ..runs.folder import PARTICLES
-from .formats import Format, maps_in_order, write_volumes
+from .formats import Format
 from .truth import GroundTruth
+from .viewing import maps_in_order, write_surfaces, write_volumes
 
 _SCRIPT = '''"""Shows {name} in napari: python {file} (needs napari and mrcfile)."""
 
@@ -29,6 +30,8 @@ VOXEL = {voxel!r}  # Å; the first voxel's centre is at 0
 MAPS = {maps!r}  # name and contrast
 SPECIES = {species!r}
 COLOURS = {colours!r}
+SURFACES = {surfaces!r}  # membranes, an object an instance
+MIDDLE = {middle!r}  # z, y, x in Å: where surfaces are cut open
 
 viewer = napari.Viewer(title={name!r})
 for name, limits in MAPS.items():
@@ -85,6 +88,22 @@ for species, colour in zip(SPECIES, COLOURS):
         visible=False,
     )
 
+for species, path in SURFACES.items():
+    words = [line.split() for line in (FOLDER / path).read_text().splitlines()]
+    places = np.array([row[3:0:-1] for row in words if row[0] == "v"], float)
+    faces = [[int(word.split("/")[0]) - 1 for word in row[1:]] for row in words if row[0] == "f"]
+    viewer.add_surface(
+        (places, np.array(faces), np.ones(len(places))),
+        name=f"{{species}}, middle surface",
+        colormap=[COLOURS[SPECIES.index(species)]] * 2,
+        shading="smooth",
+        # In a view in three dimensions one sees inside.
+        experimental_clipping_planes=[
+            {{"position": MIDDLE, "normal": (-1, 0, 0), "enabled": {cut!r}}}
+        ],
+        visible={cut!r},
+    )
+
 if __name__ == "__main__":
     napari.run()
 '''
@@ -92,7 +111,10 @@ if __name__ == "__main__":
 
 @kind("napari")
 class Napari(Format):
-    """A script that shows maps, masks, particles and their z axes in napari."""
+    """A script that shows maps, masks, particles with their z axes, and membranes in napari.
+
+    Surfaces of membranes are cut open at the middle where some are closed.
+    """
 
     opens = "view_napari.py"
 
@@ -111,6 +133,9 @@ class Napari(Format):
             species=list(truth.species),
             colours=species_colours(len(truth.species)).round(4).tolist(),
             particles=PARTICLES,
+            surfaces=write_surfaces(folder, truth),
+            middle=(truth.grid.size[::-1] / 2 * ANGSTROM_PER_NM).round(3).tolist(),
+            cut=truth.has_inside,
         )
         with atomic_path(folder / self.opens) as temporary:
             temporary.write_text(text, encoding="utf-8")

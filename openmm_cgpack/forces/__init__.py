@@ -1,6 +1,6 @@
 """Force terms: settings, each of which builds one OpenMM force for a scene."""
 
-from .bonded import HarmonicAngles, HarmonicBonds
+from .bonded import HarmonicAngles, HarmonicBonds, LinkBonds
 from .external import PULL_SCALE, CentrePull, ObstacleWall, Walls
 from .membranes import MembraneElasticity
 from .nonbonded import LENNARD_JONES_SCALE, SoftRepulsion, SwitchedLennardJones
@@ -15,6 +15,7 @@ __all__ = [
     "ForceTerm",
     "HarmonicAngles",
     "HarmonicBonds",
+    "LinkBonds",
     "MembraneElasticity",
     "ObstacleWall",
     "Rigidity",

@@ -1,4 +1,4 @@
-"""Shapes for viewers, in Å: balls as BILD and CMM for ChimeraX, meshes as binary glTF 2.0."""
+"""Shapes for viewers, in Å: balls as BILD and CMM, meshes as Wavefront OBJ and binary glTF 2.0."""
 
 from __future__ import annotations
 
@@ -140,6 +140,58 @@ def _spheres(scene: Scene, positions: np.ndarray, origin: ArrayLike) -> np.ndarr
     positions = frozen(positions, "positions", (scene.n_balls, 3))
     places = positions - frozen(origin, "origin", (3,))
     return np.column_stack([places, scene.radii]) * ANGSTROM_PER_NM
+
+
+def write_obj(
+    path: str | os.PathLike[str], surfaces: Mapping[int, tuple[np.ndarray, np.ndarray]]
+) -> None:
+    """Write surfaces as Wavefront OBJ, in Å, with the vertices' normals.
+
+    `surfaces` has vertices (v, 3), nm, and triangles (f, 3) by the number of their instance: each
+    is an object ``instance-NUMBER``.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> corner = [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
+    >>> with TemporaryDirectory() as folder:
+    ...     write_obj(Path(folder, "a.obj"), {7: (corner, [[0, 1, 2]])})
+    ...     print(Path(folder, "a.obj").read_text())
+    o instance-7
+    v 0.000 0.000 0.000
+    v 10.000 0.000 0.000
+    v 0.000 10.000 0.000
+    vn 0.0000 0.0000 1.0000
+    vn 0.0000 0.0000 1.0000
+    vn 0.0000 0.0000 1.0000
+    f 1//1 2//2 3//3
+    <BLANKLINE>
+    """
+    first = 1
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for number, (vertices, triangles) in surfaces.items():
+            places, faces = np.asarray(vertices, float), np.asarray(triangles, np.int64)
+            normals = _vertex_normals(places, faces)
+            corners = np.repeat(faces + first, 2)
+            file.write(f"o instance-{number}\n")
+            flat = tuple((places * ANGSTROM_PER_NM).ravel())
+            file.write(("v %.3f %.3f %.3f\n" * len(places)) % flat)
+            file.write(("vn %.4f %.4f %.4f\n" * len(places)) % tuple(normals.ravel()))
+            file.write(("f %d//%d %d//%d %d//%d\n" * len(faces)) % tuple(corners.tolist()))
+            first += len(places)
+
+
+def _vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Return unit normals of the vertices (v, 3), those of their faces weighted by area."""
+    a, b, c = np.moveaxis(vertices[faces], 1, 0)
+    across = np.cross(b - a, c - a)
+    normals = np.zeros_like(vertices)
+    for corner in faces.T:
+        np.add.at(normals, corner, across)
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    # 0 is added so that no zero has a sign.
+    return normals / np.maximum(lengths, np.finfo(float).tiny) + 0.0
 
 
 def write_glb(

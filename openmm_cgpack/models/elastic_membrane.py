@@ -102,6 +102,11 @@ class ElasticMembrane(Structure, Bilayer):
         return True
 
     @property
+    def is_membrane(self) -> bool:
+        """It is."""
+        return True
+
+    @property
     def fixed_centre(self) -> np.ndarray | None:
         """Where it has to be, (3,) nm; None where that is left open."""
         return None if self.at is None else np.array(self.at)
@@ -179,6 +184,11 @@ class ClosedMembrane(ElasticMembrane):
     pressure_kpa: float = setting(
         "pressure inside less outside, beside that", default=0.0, unit="kPa"
     )
+
+    @property
+    def is_closed(self) -> bool | None:
+        """It is, where it does not span the box."""
+        return True
 
     def elasticity(self, area: float, volume: float | None) -> Elasticity:
         """Return the constants for a mesh of an area, nm², and a volume inside, nm³."""

@@ -2,29 +2,14 @@
 
 import numpy as np
 import pytest
-from drawing import make_filament, make_packed
+from drawing import make_filament, make_packed, make_vesicle
 
 from openmm_cgpack import BallModel, Volume
-from openmm_cgpack.core import LabelVolume, Mesh
+from openmm_cgpack.core import LabelVolume
 from openmm_cgpack.draw import plot_molecules, plot_overview
 from openmm_cgpack.draw.cutaway import balls_of, cut_open
 
 RED, BLUE, GREEN = np.eye(3)[[0, 2, 1]]
-
-
-def octahedron(radius=12.0):
-    corners = radius * np.array(
-        [[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1.0]]
-    )
-    faces = [[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]]
-    return BallModel(
-        name="vesicle",
-        positions=corners,
-        radii=np.full(6, 3.0),
-        masses=np.full(6, 5000.0),
-        volume=4000.0,
-        geometry=Mesh(faces=faces, thickness=4.0, density=430.0),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +19,7 @@ def packed():
     still = np.eye(3)
     return make_packed(
         [
-            (octahedron(), still, [0, 0, 0]),
+            (make_vesicle(), still, [0, 0, 0]),
             (dot, still, [0, 0, -3.0]),
             (dot, still, [0, 30, 5.0]),
             (make_filament(n=4), still, [20, 0, 12.0]),

@@ -100,7 +100,7 @@ def test_viewers_bring_what_is_not_beside_them(tmp_path):
     written = export_truth(truth, tmp_path, ["chimerax", "napari"])
     lines = (written["chimerax"] / "view.cxc").read_text().splitlines()
     opened = [line.split()[1] for line in lines if line.startswith("open ")]
-    assert len(opened) == 4
+    assert len(opened) == 5
     assert all((written["chimerax"] / name).is_file() for name in opened)
     assert (written["napari"] / "particles.csv").is_file()
 
@@ -151,13 +151,23 @@ def test_chimerax_script_opens_what_is_there(run):
         "density.mrc",
         "balls.bild",
         "semantic.mrc",
+        "surfaces/membrane.obj",
     ]
     assert all((run / words[1]).is_file() for words in opened)
     models = [words[3] for words in opened]
-    assert models == ["1", "2", "3", "4"]
+    assert models == ["1", "2", "3", "4", "9"]
     names = [line.split(" ", 2) for line in lines if line.startswith("rename")]
-    assert [name[2] for name in names] == ['"one_A"', '"filament"', '"two of them"', '"membrane"']
-    assert [name[1] for name in names] == ["#5", "#6", "#7", "#8"]
+    assert [name[2] for name in names] == [
+        '"one_A"',
+        '"filament"',
+        '"two of them"',
+        '"membrane"',
+        '"membrane, middle surface"',
+    ]
+    assert [name[1] for name in names] == ["#5", "#6", "#7", "#8", "#9"]
+    # An open sheet has nothing inside.
+    assert "hide #9 models" in lines
+    assert not [line for line in lines if line.startswith("clip")]
     # Balls stand in the frame of the maps: the first is a ball of the first instance.
     packed, truth = world.everything()
     spheres = [line.split() for line in (run / "balls.bild").read_text().splitlines()]
@@ -177,7 +187,7 @@ class Viewer:
     def add(self, data, *, name, **options):
         self.layers[name] = (data, options)
 
-    add_image = add_labels = add_points = add_vectors = add
+    add_image = add_labels = add_points = add_vectors = add_surface = add
 
 
 def test_napari_script_puts_everything_in_its_place(run, monkeypatch):
@@ -199,6 +209,34 @@ def test_napari_script_puts_everything_in_its_place(run, monkeypatch):
     vectors = layers["two of them, z axes"][0]
     axis = vectors[0, 1] / np.linalg.norm(vectors[0, 1])
     assert axis == pytest.approx(truth.particles.rotation[2][:, 2][::-1], abs=1e-6)
+    (vertices, faces, _), options = layers["membrane, middle surface"]
+    surface = truth.surfaces[4]
+    assert vertices == pytest.approx(10 * surface.vertices[:, ::-1], abs=1e-3)
+    assert (faces == surface.faces).all()
+    assert not options["visible"]
+
+
+def test_viewers_cut_closed_membranes_open(tmp_path):
+    """The sheet bent to a closed surface: what viewers do with it depends on nothing else."""
+    pytest.importorskip("k3d")
+    from openmm_cgpack.export import scene_plot
+
+    truth = world.vesicle()
+    written = export_truth(truth, tmp_path, ["chimerax"])["chimerax"]
+    lines = (written / "view.cxc").read_text().splitlines()
+    middle = 10 * truth.grid.size / 2
+    (clip,) = [line.split() for line in lines if line.startswith("clip")]
+    assert [float(x) for x in clip[4].split(",")] == pytest.approx(middle, rel=1e-5)
+    # The surface and the mask of what is no membrane are shown, balls and maps are not.
+    assert "show #6 models" in lines
+    assert "show #5 models" not in lines
+    assert "hide #1-3 models" in lines
+    plot = scene_plot(truth)
+    ((x, y, z, d),) = plot.clipping_planes
+    assert (x, y, z) == (0, 1, 0)
+    assert d == pytest.approx(-truth.grid.size[1] / 2)
+    shown = {item.name for item in plot.objects if item.visible}
+    assert shown == {"vesicle 1", "one_A", "legend"}
 
 
 def test_page_needs_no_network(run):
