@@ -187,7 +187,7 @@ class ClosedMembrane(ElasticMembrane):
 
     @property
     def is_closed(self) -> bool | None:
-        """It is, where it does not span the box."""
+        """It is."""
         return True
 
     def elasticity(self, area: float, volume: float | None) -> Elasticity:

@@ -110,6 +110,11 @@ class Tube(ClosedMembrane):
         return super().meaningless() | dict.fromkeys(endless, "for a tube that spans the box")
 
     @property
+    def is_closed(self) -> bool:
+        """Whether it has caps."""
+        return self.spans is None
+
+    @property
     def fixed_rotation(self) -> np.ndarray | None:
         """How it has to be turned, (3, 3): not at all where it spans the box."""
         return super().fixed_rotation if self.spans is None else np.eye(3)
