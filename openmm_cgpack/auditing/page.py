@@ -12,7 +12,7 @@ import numpy as np
 from ..core.palette import BLUE, INK, PALE, RED
 from ..draw.style import TITLE, blank_figure, drawn_name, dress_axes, save_figure
 from ..io.files import write_text
-from .audits import Audit
+from .audits import Audit, membrane_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -213,6 +213,9 @@ def _draw_numbers(axes: Axes, audit: Audit) -> None:
     ]
     if audit.contacts is not None and audit.contacts.closest is not None:
         lines.append(f"closest atoms of two molecules {10 * audit.contacts.closest:.2f} Å")
+    if audit.membranes is not None:
+        shown = membrane_rows(audit.membranes)[: _ROWS // 3]
+        lines += [": ".join(part for part in row if part) for row in shown]
     if audit.balls.where:
         lines.append("deepest overlap of balls:\n   " + audit.balls.where.replace(", ", ",\n   "))
     _nothing(axes, "numbers", "")
