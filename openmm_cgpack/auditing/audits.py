@@ -306,9 +306,8 @@ def _order(audit: Audit) -> list[Row]:
 def membrane_rows(membranes: Membranes) -> list[Row]:
     """Return the findings on membranes, one a row: what it is, and what was found."""
     crossed = membranes.crossings
-    rows = [
-        ("gone through membranes", f"{crossed.total}, of {crossed.membranes} membranes"),
-    ]
+    looked_at = f"{crossed.membranes} membrane" + ("s" if crossed.membranes > 1 else "")
+    rows = [("gone through membranes", f"{crossed.total} ({looked_at})")]
     if crossed.total:
         sides = f"{crossed.changed} changed sides, {crossed.straddling} on both"
         rows += [("", f"{sides}, {crossed.pierced} faces pierced"), ("", crossed.where)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,8 @@ FILES = ("audit.txt", "audit.json", "audit.png")
 """What `write_audit` writes."""
 
 _ROWS = 30
+_COLUMNS = 46
+"""Letters of a line of numbers."""
 
 
 def plot_audit(audit: Audit) -> Figure:
@@ -215,7 +218,9 @@ def _draw_numbers(axes: Axes, audit: Audit) -> None:
         lines.append(f"closest atoms of two molecules {10 * audit.contacts.closest:.2f} Å")
     if audit.membranes is not None:
         shown = membrane_rows(audit.membranes)[: _ROWS // 3]
-        lines += [": ".join(part for part in row if part) for row in shown]
+        for row in shown:
+            text = ": ".join(part.strip() for part in row if part)
+            lines += wrap(text, _COLUMNS, subsequent_indent="   ")
     if audit.balls.where:
         lines.append("deepest overlap of balls:\n   " + audit.balls.where.replace(", ", ",\n   "))
     _nothing(axes, "numbers", "")
