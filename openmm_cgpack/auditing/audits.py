@@ -89,7 +89,9 @@ def audit(
         ),
         mass=mass,
         mass_with_hydrogens=with_hydrogens,
-        contacts=atom_contacts(scene, poses.transforms, boundary, distances=settings.distances),
+        contacts=atom_contacts(
+            scene, packed.positions, poses.transforms, boundary, distances=settings.distances
+        ),
         balls=ball_overlap(scene, packed.positions, boundary),
         radial=radial_distribution(centres, boundary) if len(centres) > 1 else None,
         orientation=orientation_order(scene, packed.positions, poses.transforms, boundary),

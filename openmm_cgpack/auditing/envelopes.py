@@ -10,6 +10,7 @@ from scipy.spatial import ConvexHull
 
 from ..core import Boundary, Obstacle, RigidTransforms, Scene
 from ..density import painter_of
+from ..poses import structure_poses
 from .shapes import Mask, body_mask, deformable_cells
 
 VOXEL_SIZE = 0.4
@@ -78,14 +79,16 @@ def occupancy(
     masks = {
         s: body_mask(scene.species[s])
         for s in np.unique(scene.species_index).tolist()
-        if scene.species[s].is_rigid
+        if scene.species[s].is_rigid or scene.species[s].copies
     }
     corner, edges = _box(scene, positions, transforms, boundary, masks)
     lattice = _Lattice(scene.n_instances, corner, edges, boundary, voxel_size)
     for i in range(scene.n_instances):
         s = int(scene.species_index[i])
         if s in masks:
-            cells = lattice.cells(masks[s], transforms.rotations[i], transforms.translations[i])
+            bodies = _bodies(scene, i, positions, transforms)
+            poses = zip(bodies.rotations, bodies.translations, strict=True)
+            cells = np.concatenate([lattice.cells(masks[s], *pose) for pose in poses])
         else:
             cells = deformable_cells(
                 scene.species[s], positions[scene.balls(i)], lattice.origin, lattice.spacing
@@ -141,13 +144,22 @@ def _box(
     for i in range(scene.n_instances):
         s = int(scene.species_index[i])
         if s in masks:
-            points = surfaces[s] @ transforms.rotations[i].T + transforms.translations[i]
+            points = _bodies(scene, i, positions, transforms).apply(surfaces[s]).reshape(-1, 3)
             reach = masks[s].spacing / 2
         else:
             points, reach = positions[scene.balls(i)], _reach(scene, s)
         low = np.minimum(low, points.min(axis=0) - reach)
         high = np.maximum(high, points.max(axis=0) + reach)
     return low, high - low
+
+
+def _bodies(
+    scene: Scene, instance: int, positions: np.ndarray, transforms: RigidTransforms
+) -> RigidTransforms:
+    """Return the poses of the rigid bodies that an instance is made of."""
+    if scene.model(instance).structure is None:
+        return transforms[instance]
+    return structure_poses(scene, instance, positions=positions, transforms=transforms)
 
 
 def _reach(scene: Scene, species: int) -> float:

@@ -135,13 +135,6 @@ class Structure(Balls, family=True):
         """Names of the membranes that it sits in, in any of their instances; mostly none."""
         return ()
 
-    def filling(self, model: BallModel) -> float | None:
-        """Return the part of its region's volume that it fills, of a model that `build` made.
-
-        None where `count` says how many there are.
-        """
-        return self.fraction
-
     @property
     def is_membrane(self) -> bool:
         """Whether it is a surface, which may be named by what is near it or sits in it."""

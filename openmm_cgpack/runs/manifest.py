@@ -144,7 +144,7 @@ def _species(simulated: Simulated) -> list[dict[str, Any]]:
             "balls": model.n_balls,
             "mass_da": _mass(model),
             "volume_nm3": model.volume,
-            "atoms": model.structure.n_atoms if model.structure else None,
+            "atoms": model.structure.n_atoms * model.copies if model.structure else None,
             "source": model.structure.source if model.structure else None,
             "read": _read(model),
         }
@@ -205,7 +205,7 @@ def _density(simulated: Simulated) -> dict[str, Any]:
 def _mass(model: BallModel) -> float:
     """Return the mass that a map of a model at rest holds, Da."""
     if model.structure is not None:
-        return model.structure.mass
+        return model.structure.mass * model.copies
     if model.geometry is None:
         raise ValueError(f"{model.name}: has neither a structure nor a geometry")
     return model.volume * model.geometry.density
