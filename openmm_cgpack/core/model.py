@@ -148,6 +148,11 @@ class BallModel:
         return self.geometry.faces if isinstance(self.geometry, Mesh) else np.empty((0, 3), int)
 
     @property
+    def spans(self) -> bool:
+        """Whether the model is a surface that goes on in the next image of its box."""
+        return isinstance(self.geometry, Mesh) and bool(self.geometry.period.any())
+
+    @property
     def has_rim(self) -> bool:
         """Whether the model is a surface that ends somewhere; not where it spans a box."""
         sides = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
@@ -156,8 +161,7 @@ class BallModel:
     @property
     def is_closed(self) -> bool:
         """Whether the model is a surface without a rim, which has an inside."""
-        spans = isinstance(self.geometry, Mesh) and bool(self.geometry.period.any())
-        return len(self.faces) > 0 and not spans and not self.has_rim
+        return len(self.faces) > 0 and not self.spans and not self.has_rim
 
     @property
     def bond_lengths(self) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 
 from ..core.arrays import freeze, noun
@@ -186,13 +188,14 @@ def visibility(
     if not packed.boundary.periodic.any():
         cut &= border > -table.radius
     for i in tracked(np.flatnonzero(cut).tolist(), "visibility", show=progress):
-        held = [_held(points, grid) for points in objects.images(i, grid)]
-        fraction[i] = min(1.0, sum(held))
+        images = chain.from_iterable(objects.images(i, grid))
+        held = sum(_held(points, grid) for points in images)
+        fraction[i] = min(1.0, held / max(objects.mass(i), np.finfo(float).tiny))
     return Visibility(fraction=fraction, border=border)
 
 
 def _held(points: WeightedPoints, grid: Grid) -> float:
-    """Return the part of some points' mass that is in a grid's box."""
+    """Return how much of some points' mass is in a grid's box."""
     places = grid.to_voxels(points.positions) + 0.5
     inside = ((places >= 0) & (places < grid.shape[::-1])).all(axis=1)
-    return float(points.masses[inside].sum() / points.masses.sum())
+    return float(points.masses[inside].sum())
