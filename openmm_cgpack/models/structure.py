@@ -187,8 +187,9 @@ class Structure(Balls, family=True):
 
         `room` is the volume of its region, nm³, or the area of its hosts, nm².
         """
-        filling = self.filling(model)
-        return self.count if filling is None else round(filling * room / model.volume)
+        if self.fraction is None:
+            return self.count
+        return round(self.fraction * room / model.volume)
 
     def seat(
         self,
