@@ -179,6 +179,10 @@ def test_membranes_by_hand():
     assert tilt.n == 1
     assert tilt.reversed == 0
     assert tilt.mean_deg == tilt.largest_deg == pytest.approx(30, abs=3)
+    # Its plane's middle is half a unit below its centre, which is where the wall was; faces lie
+    # by up to 0.2 nm inside the sphere.
+    middle = [0, -np.sin(np.pi / 6) / 2, RADIUS - np.cos(np.pi / 6) / 2]
+    assert tilt.farthest == pytest.approx(1.02 * RADIUS - np.linalg.norm(middle), abs=0.25)
 
 
 def test_a_protein_does_not_share_the_room_of_its_own_membrane():
