@@ -44,6 +44,7 @@ from .io import (
 from .models import (
     SHAPE_COVER,
     Cover,
+    DensityMap,
     Filament,
     Helix,
     Membrane,
@@ -87,6 +88,7 @@ __all__ = [
     "CentrePull",
     "Cover",
     "Dense",
+    "DensityMap",
     "Filament",
     "FrameReporter",
     "Helix",

@@ -25,6 +25,7 @@ CLASSES = settings_of(openmm_cgpack)
 FIELDS = [(cls, field) for cls in CLASSES for field in settings_fields(cls)]
 BOUNDS = ("minimum", "above", "maximum", "below")
 NEEDS = {
+    "DensityMap": lambda: {"threshold": 1.0},
     "MembraneProtein": lambda: {"species": "6cnj"},
     "Molecule": lambda: {"species": "1f1b"},
     "Helix": lambda: {"species": "2zwh", "lattice": "actin"},
