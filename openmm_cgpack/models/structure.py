@@ -182,13 +182,21 @@ class Structure(Balls, family=True):
         """
         return None
 
+    def filling(self, model: BallModel) -> float | None:
+        """Return the part of its region's volume that it fills, of a model that `build` made.
+
+        None where `count` says how many there are.
+        """
+        return self.fraction
+
     def number(self, model: BallModel, room: float) -> int:
         """Return how many instances a cell holds.
 
         `room` is the volume of its region, nm³, or the area of its hosts, nm².
         """
-        filling = self.filling(model)
-        return self.count if filling is None else round(filling * room / model.volume)
+        if self.fraction is None:
+            return self.count
+        return round(self.fraction * room / model.volume)
 
     def seat(
         self,

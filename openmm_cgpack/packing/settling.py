@@ -18,7 +18,7 @@ import numpy as np
 from ..core import PackedScene, PackingError
 from ..core.settings import Settings, setting
 from ..core.units import BOLTZMANN
-from ..forces import ForceTerm
+from ..forces import ForceTerm, LargeBallRepulsion, SoftRepulsion
 from .checkpoint import Checkpoint
 from .protocols import Block, Steps, Stop
 from .simulations import Run
@@ -28,6 +28,8 @@ _ROWS = 4
 """Rows of the history while it is hot."""
 _BONDS = 4.0
 """Most that a bond's constant is, in stiffnesses of a contact."""
+_MOST, _LARGE = 0.9, 1.5
+"""Balls of one and a half times the radius that nine of ten do not exceed are large."""
 
 
 class Settling(Settings):
@@ -107,7 +109,7 @@ def settling_steps(
         The dynamics diverged, or overlaps beyond the limit are left; the error's `best` is the
         last state.
     """
-    box = SoftDynamics(
+    box = _FixedBox(
         packed,
         stiffness=settling.stiffness,
         gap=settling.gap,
@@ -140,6 +142,21 @@ def settling_steps(
             best=settled,
         )
     return settled
+
+
+class _FixedBox(SoftDynamics):
+    """Soft dynamics in a box that keeps its size, where a few large balls are looked for apart."""
+
+    def _repulsion(self) -> tuple[ForceTerm, ...]:
+        """Return what keeps balls apart."""
+        radii = self.scene.radii
+        large = _LARGE * float(np.quantile(radii, _MOST))
+        if not (radii > large).any():
+            return super()._repulsion()
+        return (
+            SoftRepulsion(k=self.stiffness, gap=self.gap, up_to=large),
+            LargeBallRepulsion(k=self.stiffness, gap=self.gap, beyond=large),
+        )
 
 
 def _hot(relaxation: Relaxation, settling: Settling) -> Iterator[Block]:

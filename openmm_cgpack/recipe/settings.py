@@ -161,17 +161,31 @@ def recipe_from(
     return dataclasses.replace(recipe, imaging=changed)
 
 
-def demo_recipe() -> Recipe:
-    """Return the recipe of ``cgpack demo``, which comes with the package.
+def demo_recipe(name: str = "demo") -> Recipe:
+    """Return a recipe that comes with the package, as ``cgpack demo`` runs it.
+
+    Parameters
+    ----------
+    name : {"demo", "paper"}, optional
+        ``"demo"``, a small piece of a cell, or ``"paper"``, a droplet of molecules as the paper
+        has it.
+
+    Raises
+    ------
+    ValueError
+        There is no recipe of that name.
 
     Examples
     --------
-    >>> recipe = demo_recipe()
+    >>> recipe = demo_recipe("paper")
     >>> recipe.name, sum(entry.count for entry in recipe.structures if entry.kind == "molecule")
-    ('demo', 100)
+    ('paper', 100)
     """
-    with as_file(files("openmm_cgpack") / "recipes" / "demo.toml") as path:
-        return load_recipe(path)
+    with as_file(files("openmm_cgpack") / "recipes") as folder:
+        known = sorted(path.stem for path in folder.glob("*.toml"))
+        if name not in known:
+            raise ValueError(f"demo: wanted one of {', '.join(known)}, got {name!r}")
+        return load_recipe(folder / f"{name}.toml")
 
 
 def dump_recipe(recipe: Recipe, *, folder: str | os.PathLike[str] | None = None) -> str:
