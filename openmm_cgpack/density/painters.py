@@ -233,8 +233,7 @@ class ScenePoints:
         boundary = self.packed.boundary
         edges = np.where(boundary.periodic, period(grid, boundary), 0.0)
         off -= edges * np.rint(off / np.where(edges > 0, edges, 1.0))
-        within: np.ndarray = (np.abs(off) <= grid.size / 2).all(axis=1)
-        return within
+        return np.all(np.abs(off) <= grid.size / 2, axis=1)
 
     def images(self, instance: int, grid: Grid) -> Iterator[Iterable[WeightedPoints]]:
         """Yield what makes an instance's map, and those of its images, where these meet a grid.
