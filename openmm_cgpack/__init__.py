@@ -44,7 +44,11 @@ from .io import (
 from .models import (
     SHAPE_COVER,
     Cover,
+<<<<<<< HEAD
     DensityMap,
+=======
+    Ellipsoid,
+>>>>>>> main
     Filament,
     Helix,
     Membrane,
@@ -52,6 +56,7 @@ from .models import (
     Molecule,
     Sheet,
     Structure,
+    Tube,
     Vesicle,
     Where,
     coarse_grain,
@@ -88,7 +93,11 @@ __all__ = [
     "CentrePull",
     "Cover",
     "Dense",
+<<<<<<< HEAD
     "DensityMap",
+=======
+    "Ellipsoid",
+>>>>>>> main
     "Filament",
     "FrameReporter",
     "Helix",
@@ -119,6 +128,7 @@ __all__ = [
     "SwitchedLennardJones",
     "TiltImaging",
     "TiltSeries",
+    "Tube",
     "Vesicle",
     "Volume",
     "Where",

@@ -16,10 +16,12 @@ from .molecule import (
     number_of_balls,
     single_ball,
 )
+from .remeshing import remesh
 from .sheet import Sheet
 from .structure import Balls, Deformable, Seat, Structure, Where
+from .thermal_shapes import thermal_shape
 from .triangulation import lattice, sphere_mesh
-from .vesicles import Vesicle
+from .vesicles import Ellipsoid, Tube, Vesicle
 
 __all__ = [
     "PAPER_COVER",
@@ -31,6 +33,7 @@ __all__ = [
     "Deformable",
     "DensityMap",
     "ElasticMembrane",
+    "Ellipsoid",
     "Filament",
     "Helix",
     "Membrane",
@@ -39,13 +42,16 @@ __all__ = [
     "Seat",
     "Sheet",
     "Structure",
+    "Tube",
     "Vesicle",
     "Where",
     "coarse_grain",
     "lattice",
     "minimal_sphere",
     "number_of_balls",
+    "remesh",
     "single_ball",
     "sphere_mesh",
+    "thermal_shape",
     "union_volume",
 ]
