@@ -44,11 +44,8 @@ from .io import (
 from .models import (
     SHAPE_COVER,
     Cover,
-<<<<<<< HEAD
     DensityMap,
-=======
     Ellipsoid,
->>>>>>> main
     Filament,
     Helix,
     Membrane,
@@ -93,11 +90,8 @@ __all__ = [
     "CentrePull",
     "Cover",
     "Dense",
-<<<<<<< HEAD
     "DensityMap",
-=======
     "Ellipsoid",
->>>>>>> main
     "Filament",
     "FrameReporter",
     "Helix",
