@@ -21,6 +21,7 @@ from .sheet import Sheet
 from .structure import Balls, Deformable, Seat, Structure, Where
 from .thermal_shapes import thermal_shape
 from .triangulation import lattice, sphere_mesh
+from .user_mesh import MeshFile, UserMesh, mesh_membrane
 from .vesicles import Ellipsoid, Tube, Vesicle
 
 __all__ = [
@@ -38,15 +39,18 @@ __all__ = [
     "Helix",
     "Membrane",
     "MembraneProtein",
+    "MeshFile",
     "Molecule",
     "Seat",
     "Sheet",
     "Structure",
     "Tube",
+    "UserMesh",
     "Vesicle",
     "Where",
     "coarse_grain",
     "lattice",
+    "mesh_membrane",
     "minimal_sphere",
     "number_of_balls",
     "remesh",
