@@ -18,7 +18,7 @@ from .molecule import (
 )
 from .remeshing import remesh
 from .sheet import Sheet
-from .structure import Balls, Deformable, Seat, Structure, Where
+from .structure import Balls, Deformable, NoSeat, Seat, Structure, Where
 from .thermal_shapes import thermal_shape
 from .triangulation import lattice, sphere_mesh
 from .user_mesh import MeshFile, UserMesh, mesh_membrane
@@ -41,6 +41,7 @@ __all__ = [
     "MembraneProtein",
     "MeshFile",
     "Molecule",
+    "NoSeat",
     "Seat",
     "Sheet",
     "Structure",
