@@ -1,6 +1,7 @@
 """Anything to ball models: molecules, filaments, membranes."""
 
 from .ball_geometry import minimal_sphere, union_volume
+from .density_map import DensityMap
 from .elastic_membrane import Bilayer, ClosedMembrane, ElasticMembrane
 from .filament import Filament
 from .helix import Helix
@@ -31,6 +32,7 @@ __all__ = [
     "ClosedMembrane",
     "Cover",
     "Deformable",
+    "DensityMap",
     "ElasticMembrane",
     "Ellipsoid",
     "Filament",
