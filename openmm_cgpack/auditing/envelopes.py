@@ -93,7 +93,7 @@ def occupancy(
             cells = deformable_cells(
                 scene.species[s], positions[scene.balls(i)], lattice.origin, lattice.spacing
             )
-        lattice.take(i, cells)
+        lattice.take(i, cells, _partners(scene, i))
     voxel = float(np.prod(lattice.spacing))
     taken = lattice.owner != 0
     box = lattice.box if boundary.bounded else lattice.extent(taken)
@@ -162,6 +162,12 @@ def _bodies(
     return structure_poses(scene, instance, positions=positions, transforms=transforms)
 
 
+def _partners(scene: Scene, instance: int) -> np.ndarray:
+    """Return the instances that links join one to, whose room it shares."""
+    rows = scene.partners[(scene.partners == instance).any(axis=1)]
+    return rows[rows != instance]
+
+
 def _reach(scene: Scene, species: int) -> float:
     """Return how far from its balls' centres a deformable can reach, nm."""
     model = scene.species[species]
@@ -220,18 +226,20 @@ class _Lattice:
         lines = (grid.any(axis=others) for others in ((1, 2), (0, 2), (0, 1)))
         return self.spacing * [int(np.ptp(np.flatnonzero(line))) + 1 for line in lines]
 
-    def take(self, instance: int, cells: np.ndarray) -> None:
-        """Give cells to an instance, and count those that others have."""
+    def take(self, instance: int, cells: np.ndarray, partners: np.ndarray) -> None:
+        """Give cells to an instance, and count those that others have, but not its partners."""
         cells = np.where(self.repeats, np.mod(cells, self.shape), cells)
         cells = cells[((cells >= 0) & (cells < self.shape)).all(axis=1)]
         strides = np.array([self.shape[1] * self.shape[2], self.shape[2], 1])
         flat = np.unique(cells @ strides)
         before = self.owner[flat]
-        other = before > 0
+        strange = (before != 0) & ~np.isin(np.abs(before) - 1, partners)
+        other = strange & (before > 0)
         self.own[instance] = len(flat)
-        self.common[instance] += int((before != 0).sum())
+        self.common[instance] += int(strange.sum())
         np.add.at(self.common, before[other] - 1, 1)
-        self.owner[flat] = np.where(before == 0, instance + 1, -np.abs(before))
+        taken = np.where(before == 0, instance + 1, before)
+        self.owner[flat] = np.where(strange, -np.abs(before), taken)
 
 
 def _filled(lattice: _Lattice, n: int, obstacle: Obstacle | None) -> tuple[float, float]:

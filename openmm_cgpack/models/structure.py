@@ -182,13 +182,6 @@ class Structure(Balls, family=True):
         """
         return None
 
-    def filling(self, model: BallModel) -> float | None:
-        """Return the part of its region's volume that it fills, of a model that `build` made.
-
-        None where `count` says how many there are.
-        """
-        return self.fraction
-
     def number(self, model: BallModel, room: float) -> int:
         """Return how many instances a cell holds.
 

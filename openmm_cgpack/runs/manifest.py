@@ -130,9 +130,12 @@ def file_list(folder: Path) -> dict[str, dict[str, Any]]:
 def _species(simulated: Simulated) -> list[dict[str, Any]]:
     scene = simulated.packed.scene
     recipe = simulated.recipe
+    placed = np.bincount(scene.species_index, minlength=len(scene.species))
     models = list(zip(scene.species, (e.count for e in recipe.structures), strict=True))
     asked = [count for _, count in recipe.start.asked(models, fraction=recipe.fraction)]
-    placed = np.bincount(scene.species_index, minlength=len(scene.species))
+    if recipe.pack.populates:
+        # Counts that follow from regions are known to `populate`, which places all or fails.
+        asked = placed.tolist()
     return [
         {
             "name": model.name,
