@@ -2,8 +2,8 @@
 A piece of a cell
 =================
 
-A vesicle with channels, actin, and a crowd that is not the same inside and outside of it, packed in a
-slab. Everything moves while it is packed, and nothing passes through the membrane.
+A vesicle with channels, actin, and a crowd that is not the same inside and outside of it, packed in
+a slab. Everything moves while it is packed, and nothing passes through the membrane.
 """
 
 # %%
@@ -12,7 +12,6 @@ slab. Everything moves while it is packed, and nothing passes through the membra
 
 import dataclasses
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import openmm_cgpack as cgp
@@ -35,7 +34,7 @@ cgp.plot_molecules(packed, view_deg=(-75, 50), size=600, cut_at=0.0)
 
 # %%
 # What passed through the membrane, and how the channels stand in it: the angle between each one's
-# axis and the way from the vesicle's middle, which is the normal of a sphere.
+# axis and the way from the vesicle's middle, which is the normal but for the membrane's waves.
 
 passed = cgp.poses.crossings(packed)
 channels = cgp.extract_transforms(packed).transforms[np.flatnonzero(scene.species_index == 1)]
