@@ -44,6 +44,7 @@ from .io import (
 from .models import (
     SHAPE_COVER,
     Cover,
+    Ellipsoid,
     Filament,
     Helix,
     Membrane,
@@ -51,11 +52,13 @@ from .models import (
     Molecule,
     Sheet,
     Structure,
+    Tube,
     Vesicle,
     Where,
     coarse_grain,
 )
 from .packing import (
+    Cell,
     Dense,
     FrameReporter,
     Protocol,
@@ -69,6 +72,7 @@ from .packing import (
     pack,
     pack_scene,
     place,
+    populate,
 )
 from .poses import extract_transforms
 from .recipe import Recipe, demo_recipe, load_recipe
@@ -81,9 +85,11 @@ __all__ = [
     "SHAPE_COVER",
     "AtomicStructure",
     "BallModel",
+    "Cell",
     "CentrePull",
     "Cover",
     "Dense",
+    "Ellipsoid",
     "Filament",
     "FrameReporter",
     "Helix",
@@ -114,6 +120,7 @@ __all__ = [
     "SwitchedLennardJones",
     "TiltImaging",
     "TiltSeries",
+    "Tube",
     "Vesicle",
     "Volume",
     "Where",
@@ -142,6 +149,7 @@ __all__ = [
     "plot_molecules",
     "plot_overview",
     "plot_slices",
+    "populate",
     "preset",
     "read_mrc",
     "read_particles",

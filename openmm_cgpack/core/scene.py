@@ -221,6 +221,12 @@ class Scene:
         pairs = np.sort(self.instance_of_ball[joined], axis=1)
         return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
 
+    def are_partners(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Return whether links join instances to others, two arrays of one shape, as bool."""
+        n = self.n_instances
+        number = np.minimum(one, other) * n + np.maximum(one, other)
+        return np.isin(number, self.partners[:, 0] * n + self.partners[:, 1])
+
     def ball_name(self, ball: int) -> str:
         """Return words for a ball: its number, instance and species, counted from 1."""
         instance = int(self.instance_of_ball[ball])

@@ -182,6 +182,11 @@ class AtomicStructure:
             volume = positive(self.envelope_volume, f"{self.name}: envelope_volume")
             set_field(self, "envelope_volume", volume)
 
+    def in_membrane(self, plane: MembranePlane) -> AtomicStructure:
+        """Return the structure with a membrane, given in the body frame."""
+        half = plane.half_thickness * plane.normal
+        return dataclasses.replace(self, membrane=plane.centre + np.stack([-half, half]))
+
     def summary(self) -> str:
         """Return what the repr says."""
         mass = f"{self.mass / 1000:.4g} kDa"

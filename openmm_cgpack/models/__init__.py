@@ -15,10 +15,12 @@ from .molecule import (
     number_of_balls,
     single_ball,
 )
+from .remeshing import remesh
 from .sheet import Sheet
 from .structure import Balls, Deformable, Seat, Structure, Where
+from .thermal_shapes import thermal_shape
 from .triangulation import lattice, sphere_mesh
-from .vesicles import Vesicle
+from .vesicles import Ellipsoid, Tube, Vesicle
 
 __all__ = [
     "PAPER_COVER",
@@ -29,6 +31,7 @@ __all__ = [
     "Cover",
     "Deformable",
     "ElasticMembrane",
+    "Ellipsoid",
     "Filament",
     "Helix",
     "Membrane",
@@ -37,13 +40,16 @@ __all__ = [
     "Seat",
     "Sheet",
     "Structure",
+    "Tube",
     "Vesicle",
     "Where",
     "coarse_grain",
     "lattice",
     "minimal_sphere",
     "number_of_balls",
+    "remesh",
     "single_ball",
     "sphere_mesh",
+    "thermal_shape",
     "union_volume",
 ]

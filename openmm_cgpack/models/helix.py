@@ -144,11 +144,11 @@ class Helix(Source):
         """Whether only a cell can hold it."""
         return super().cellular or self.um_per_um3 is not None
 
-    def filling(self, model: BallModel) -> float | None:
-        """Return the part of its region's volume that it fills."""
+    def number(self, model: BallModel, room: float) -> int:
+        """Return how many instances a cell holds; `room` is the volume of its region, nm³."""
         if self.um_per_um3 is None:
-            return self.fraction
-        return self.um_per_um3 * 1e-6 * model.volume / self.length
+            return super().number(model, room)
+        return round(self.um_per_um3 * 1e-6 * room / self.length)
 
     def known(self, name: str, otherwise: float = 0.0) -> float:
         """Return a number of the lattice: the one given, else that of the known lattice."""

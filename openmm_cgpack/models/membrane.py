@@ -63,6 +63,11 @@ class Membrane(Deformable, Bilayer):
                 f"{self.spacing:g}"
             )
 
+    @property
+    def is_membrane(self) -> bool:
+        """It is."""
+        return True
+
     def build(self, *, seed: int | np.random.SeedSequence = 0) -> BallModel:
         """Return the sheet, which is deformable: no rigid groups, and a `Mesh` to draw."""
         m, n = self.shape

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.boundary import Boundary
 from ..core.settings import kind, setting
-from .elastic_membrane import ElasticMembrane
+from .elastic_membrane import ElasticMembrane, spanned
 from .triangulation import lattice
 
 
@@ -62,17 +62,8 @@ class Sheet(ElasticMembrane):
         ValueError
             The scene does not repeat along x and y, or the sheet has another size.
         """
-        if not boundary.periodic[:2].all():
-            raise ValueError(
-                f"{self.label}: wanted a box that repeats along x and y, got {boundary}"
-            )
-        edges = boundary.box[:2]
-        if self.size is not None and not np.allclose(self.size, edges, rtol=1e-6):
-            raise ValueError(
-                f"{self.label}: size: wanted that of the box, {edges[0]:g} x {edges[1]:g} nm, got "
-                f"{self.size[0]:g} x {self.size[1]:g}"
-            )
-        return dataclasses.replace(self, size=edges)
+        width, depth = spanned(self.label, "size", boundary, (0, 1), self.size)
+        return dataclasses.replace(self, size=(width, depth))
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return an even plane."""

@@ -135,12 +135,15 @@ class Structure(Balls, family=True):
         """Names of the membranes that it sits in, in any of their instances; mostly none."""
         return ()
 
-    def filling(self, model: BallModel) -> float | None:
-        """Return the part of its region's volume that it fills, of a model that `build` made.
+    @property
+    def is_membrane(self) -> bool:
+        """Whether it is a surface, which may be named by what is near it or sits in it."""
+        return False
 
-        None where `count` says how many there are.
-        """
-        return self.fraction
+    @property
+    def is_closed(self) -> bool | None:
+        """Whether it is a membrane with an inside; None where only its model tells."""
+        return False
 
     @property
     def has_atoms(self) -> bool | None:
@@ -178,6 +181,13 @@ class Structure(Balls, family=True):
         Heat bends filaments and membranes: each instance is drawn anew. None is as the model is.
         """
         return None
+
+    def filling(self, model: BallModel) -> float | None:
+        """Return the part of its region's volume that it fills, of a model that `build` made.
+
+        None where `count` says how many there are.
+        """
+        return self.fraction
 
     def number(self, model: BallModel, room: float) -> int:
         """Return how many instances a cell holds.

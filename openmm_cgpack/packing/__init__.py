@@ -1,12 +1,14 @@
 """Placing, building the System, and driving it until it is packed."""
 
 from .addition import Insertion, insert
+from .cell import Cell
 from .clashes import ClashRemoval, remove_clashes
 from .compression import Compression, compress
 from .counts import fit_box, fit_counts
 from .dense import Dense, crowding_series
 from .frames import FrameReporter
 from .placement import Placement, Start, place
+from .populating import populate
 from .protocols import Block, Packing, Protocol, Stop
 from .pull import Pull, pack, pack_scene
 from .scenes import (
@@ -17,11 +19,13 @@ from .scenes import (
     overlaps,
     radius_of_gyration,
 )
+from .settling import Settling
 from .simulations import Run, choose_platform, platform_names
 from .system import create_system, to_topology, write_topology
 
 __all__ = [
     "Block",
+    "Cell",
     "ClashRemoval",
     "Compression",
     "Dense",
@@ -32,6 +36,7 @@ __all__ = [
     "Protocol",
     "Pull",
     "Run",
+    "Settling",
     "Start",
     "Stop",
     "as_packed",
@@ -50,6 +55,7 @@ __all__ = [
     "pack_scene",
     "place",
     "platform_names",
+    "populate",
     "radius_of_gyration",
     "remove_clashes",
     "to_topology",

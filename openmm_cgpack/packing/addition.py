@@ -8,7 +8,8 @@ is found. Beyond a volume fraction near 0.3 hardly any place is left, and `compr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -17,12 +18,17 @@ from ..core import BallModel, Obstacle, PlacementError, RigidTransforms, Scene
 from ..core.boundary import Boundary
 from ..core.settings import Settings, setting
 from .counts import Instances, check_fraction, fit_box
-from .lattice import Lattice, Shape
+from .lattice import BallShape, Lattice, Region, Shape
 
-_EASY = 6
+EASY = 6
 """Turns in which random places are tried, while they are found."""
-_HARD = 80
+HARD = 80
 """Turns in which all places in a block are searched, before there is no room."""
+
+
+def random_rotation(rng: np.random.Generator) -> np.ndarray:
+    """Return a uniform rotation, (3, 3)."""
+    return Rotation.from_quat(rng.standard_normal(4)).as_matrix()
 
 
 class Insertion(Settings):
@@ -126,7 +132,7 @@ class _Inserting:
 
     def fill(self, boundary: Boundary, rng: np.random.Generator) -> None:
         """Insert the instances that have no pose yet, those that reach farthest first."""
-        easy = _EASY
+        easy = EASY
         for done, i in enumerate(self.instances.largest_first):
             tries = self._insert(i, boundary, easy, rng)
             if tries is None:
@@ -134,31 +140,74 @@ class _Inserting:
                 raise PlacementError(
                     f"no room: {done} of {self.instances.n_free} instances fit into {edges} nm, to "
                     f"an envelope volume fraction of {self.lattice.taken.mean():.3f}; "
-                    f"{self.instances.model(i).name} found no place in {easy + _HARD} turns; give "
+                    f"{self.instances.model(i).name} found no place in {easy + HARD} turns; give "
                     "a larger box, or insert at a lower fraction and compress"
                 )
             # Where random places have become rare, they are hardly worth the try.
-            easy = 1 if tries > easy else min(_EASY, easy + 1)
+            easy = 1 if tries > easy else min(EASY, easy + 1)
 
     def _insert(
         self, i: int, boundary: Boundary, easy: int, rng: np.random.Generator
     ) -> int | None:
         """Return how many turns it took, or None where none found a place."""
-        shape, lattice = self._shape(i), self.lattice
-        for tries in range(1, easy + _HARD + 1):
-            rotation = Rotation.from_quat(rng.standard_normal(4)).as_matrix()
-            # Off the lattice by a random part of a voxel, so that it leaves no trace.
-            offset = rng.uniform(-0.5, 0.5, 3)
-            mask, low = shape.draw(rotation, offset, lattice.size)
-            folded = lattice.folded(mask)
-            if folded is None:
-                continue
-            search = lattice.random_room if tries <= easy else lattice.searched_room
-            shift = search(folded, rng)
-            if shift is None:
-                continue
-            lattice.take(folded, shift)
-            self.instances.rotations[i] = rotation
-            self.instances.translations[i] = boundary.wrap(lattice.point(shift - low + offset))
-            return tries
-        return None
+        found = find_room(self._shape(i), self.lattice, rng, easy=easy)
+        if found is None:
+            return None
+        self.lattice.take(found.mask, found.shift)
+        self.instances.rotations[i] = found.rotation
+        self.instances.translations[i] = boundary.wrap(found.centre)
+        return found.turns
+
+
+class Room(NamedTuple):
+    """A free place: pose of the body frame, nm, voxels (`mask` at `shift`), and turns it took."""
+
+    rotation: np.ndarray
+    centre: np.ndarray
+    mask: np.ndarray
+    shift: np.ndarray
+    turns: int
+
+
+def find_room(
+    shape: Shape | BallShape,
+    lattice: Lattice,
+    rng: np.random.Generator,
+    *,
+    easy: int,
+    hard: int = HARD,
+    region: Region | None = None,
+    turn: Callable[[np.random.Generator], np.ndarray] = random_rotation,
+) -> Room | None:
+    """Return a random place where a shape has room, or None where no turn finds one.
+
+    Parameters
+    ----------
+    shape : Shape or BallShape
+        What the body fills.
+    lattice : Lattice
+        What is taken.
+    rng : numpy.random.Generator
+        Of all that is drawn.
+    easy, hard : int, optional
+        Turns, each with another rotation, in which random places are tried, and then turns in
+        which all places in a block are searched.
+    region : Region, optional
+        Where the body's centre is to be.
+    turn : callable, optional
+        Draws a rotation.
+    """
+    for turns in range(1, easy + hard + 1):
+        rotation = turn(rng)
+        # Off the lattice by a random part of a voxel, so that it leaves no trace.
+        offset = rng.uniform(-0.5, 0.5, 3)
+        mask, low = shape.draw(rotation, offset, lattice.size)
+        folded = lattice.folded(mask)
+        if folded is None:
+            continue
+        search = lattice.random_room if turns <= easy else lattice.searched_room
+        shift = search(folded, rng, region, -low)
+        if shift is None:
+            continue
+        return Room(rotation, lattice.point(shift - low + offset), folded, shift, turns)
+    return None

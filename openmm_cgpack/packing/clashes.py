@@ -24,7 +24,10 @@ of touching atoms do.
 **Cost and limits.** A step costs as much as there are points in contact. The overlaps must be a few
 tenths of a nanometre at most. It ends when no atoms are too close, after `max_steps`, or when turns
 stop gaining while many bodies still clash: such a scene is jammed. Filaments, membranes and fixed
-instances do not move; others move away from them, from walls and from the obstacle.
+instances do not move; others move away from them, from walls and from the obstacle. What bends is
+cut into pieces of 20 nm, each a body of its own: no map of distances then takes the room of all of
+a vesicle, and what spans a box is near by its nearest image. A protein and the membrane that links
+join it to do not push each other.
 """
 
 from __future__ import annotations
@@ -53,6 +56,8 @@ _GAIN = 0.9
 """Bodies are jammed when a turn of both takes less than a tenth off what is too deep."""
 _FEW = 20
 """So many bodies are not given up: turns of few cost little, and no two of them are alike."""
+_PIECE = 20.0
+"""Edge of the cubes into which what bends is cut, nm."""
 _DEEP = 0.1
 """Overlap of balls of forty atoms up to which their atoms find the way by themselves, nm."""
 
@@ -111,14 +116,13 @@ def remove_clashes(scene: Packable, removal: ClashRemoval = ClashRemoval()) -> P
     relaxation = _Relaxation(packed, removal.distance)
     left = relaxation.run(removal.max_steps, removal.distance - removal.closest)
     start, boundary = packed.scene, packed.boundary
-    positions = moved_bodies(start, packed.positions, relaxation.moving, relaxation.poses)
-    positions = wrapped(start, positions, boundary)
+    positions = wrapped(start, relaxation.positions(), boundary)
     row = measured(start, positions, boundary, step=relaxation.steps, energy=left.energy)
     record = {
         "settings": to_table(removal),
         "closest": round(removal.distance - left.deepest, 6),
         "points_too_close": left.points,
-        "bodies_too_close": left.bodies,
+        "bodies_too_close": len(np.unique(relaxation.bodies.owner[left.clashing])),
         "steps": relaxation.steps,
     }
     return PackedScene(
@@ -134,26 +138,35 @@ class _Relaxation:
     """Rigid bodies on their way down the gradient of their overlaps."""
 
     def __init__(self, packed: PackedScene, distance: float) -> None:
-        scene, boundary = packed.scene, packed.boundary
-        rigid = np.array([model.is_rigid for model in scene.species])[scene.species_index]
-        self.moving = rigid & ~scene.fixed
-        self.poses = extract_transforms(packed).transforms
-        atoms, balls = (
-            _surfaces(packed, self.poses, rigid, distance, points)
-            for points in (atom_points, ball_points)
-        )
-        self.reach = np.array([surface.reach for surface in atoms])
-        largest = max(surface.largest for surface in (*atoms, *balls))
-        limits = Limits(boundary, scene.obstacle, largest + _WIDE_SKIN)
-        self.atoms = Repulsion(atoms, boundary, limits, skin=_SKIN, moving=self.moving)
-        self.balls = (balls, boundary, limits)
+        self.packed = packed
+        self.bodies = bodies = _Bodies(packed, distance)
+        self.moving = bodies.moving
+        self.poses = bodies.poses
+        self.reach = np.array([surface.reach for surface in bodies.atoms])
+        largest = max(surface.largest for surface in (*bodies.atoms, *bodies.balls))
+        self.limits = Limits(packed.boundary, packed.scene.obstacle, largest + _WIDE_SKIN)
+        self.atoms = self._repulsion(bodies.atoms, _SKIN)
         self.steps = 0
+
+    def _repulsion(self, surfaces: list[Surface], skin: float) -> Repulsion:
+        return Repulsion(
+            surfaces,
+            self.packed.boundary,
+            self.limits,
+            skin=skin,
+            moving=self.moving,
+            partners=self.bodies.partners,
+        )
+
+    def positions(self) -> np.ndarray:
+        """Return ball centres with the bodies where they are now, (b, 3) nm."""
+        return self.bodies.moved(self.packed.positions, self.poses)
 
     def run(self, max_steps: int, allowed: float) -> Overlaps:
         """Step until no overlap is deeper than allowed; return what is left."""
         among, rings, before = self.moving, 1, np.inf
         while True:
-            balls = Repulsion(*self.balls, skin=_WIDE_SKIN, moving=self.moving)
+            balls = self._repulsion(self.bodies.balls, _WIDE_SKIN)
             self._descend(balls, _FINE_TURN, max_steps, _DEEP, among)
             self._descend(self.atoms, _TURN, max_steps, allowed, among)
             self.atoms.listed.watch(self.moving)
@@ -198,33 +211,87 @@ class _Relaxation:
             self.steps += 1
 
 
-def _surfaces(
-    packed: PackedScene,
-    poses: RigidTransforms,
-    rigid: np.ndarray,
-    distance: float,
-    points_of: Callable[[BallModel, float], tuple[np.ndarray, np.ndarray]],
-) -> list[Surface]:
-    """Return each body's surface: a species' own, or the balls of a deformable as they stand."""
-    scene = packed.scene
-    shapes = {
-        s: points_of(scene.species[s], distance)
-        for s in np.unique(scene.species_index[rigid]).tolist()
-    }
-    largest = max(
-        [float(radii.max()) for _, radii in shapes.values()]
-        + [float(scene.model(i).radii.max()) for i in np.flatnonzero(~rigid).tolist()]
-    )
+class _Bodies:
+    """What touches: rigid instances, by their atoms and by balls, and pieces of what bends."""
 
-    def surface(points: np.ndarray, radii: np.ndarray) -> Surface:
-        return Surface(points, radii, cutoff=float(radii.max()) + largest + _WIDE_SKIN)
+    def __init__(self, packed: PackedScene, distance: float) -> None:
+        scene = packed.scene
+        self.scene = scene
+        is_rigid = np.array([model.is_rigid for model in scene.species])[scene.species_index]
+        self.rigid = np.flatnonzero(is_rigid)
+        pieces = [
+            (i, rows)
+            for i in np.flatnonzero(~is_rigid).tolist()
+            for rows in _pieces(packed.positions[scene.balls(i)], scene.offsets[i])
+        ]
+        self.owner = np.concatenate([self.rigid, np.array([i for i, _ in pieces], np.int64)])
+        self.moving = is_rigid[self.owner] & ~scene.fixed[self.owner]
+        self.start = extract_transforms(packed).transforms
+        centres = [packed.positions[rows].mean(axis=0) for _, rows in pieces]
+        turned = self.start.rotations[self.rigid]
+        self.poses = RigidTransforms(
+            rotations=np.concatenate([turned, np.tile(np.eye(3), (len(pieces), 1, 1))]),
+            translations=np.concatenate(
+                [self.start.translations[self.rigid], np.reshape(centres, (-1, 3))]
+            ),
+        )
+        shapes = [self._shapes(points_of, distance) for points_of in (atom_points, ball_points)]
+        largest = max(
+            (float(radii.max()) for known in shapes for _, radii in known.values()), default=0.0
+        )
+        bent = [
+            Surface(
+                packed.positions[rows] - centre,
+                scene.radii[rows],
+                cutoff=float(scene.radii[rows].max()) + largest + _WIDE_SKIN,
+                coarse=True,
+            )
+            for (_, rows), centre in zip(pieces, centres, strict=True)
+        ]
+        self.atoms, self.balls = (self._surfaces(known) + bent for known in shapes)
 
-    known = {s: surface(*shape) for s, shape in shapes.items()}
-    surfaces = []
-    for i, s in enumerate(scene.species_index.tolist()):
-        if rigid[i]:
-            surfaces.append(known[s])
-        else:
-            balls = poses[i].invert().apply(packed.positions[scene.balls(i)])[0]
-            surfaces.append(surface(balls, scene.species[s].radii))
-    return surfaces
+    def _shapes(
+        self,
+        points_of: Callable[[BallModel, float], tuple[np.ndarray, np.ndarray]],
+        distance: float,
+    ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        """Return the points and radii of each rigid species."""
+        index = np.unique(self.scene.species_index[self.rigid])
+        return {s: points_of(self.scene.species[s], distance) for s in index.tolist()}
+
+    def _surfaces(self, shapes: dict[int, tuple[np.ndarray, np.ndarray]]) -> list[Surface]:
+        """Return each rigid instance's surface, that of its species."""
+        largest = max((float(radii.max()) for _, radii in shapes.values()), default=0.0)
+        known = {
+            s: Surface(points, radii, cutoff=float(radii.max()) + largest + _WIDE_SKIN)
+            for s, (points, radii) in shapes.items()
+        }
+        return [known[s] for s in self.scene.species_index[self.rigid].tolist()]
+
+    def partners(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Return whether links join the instances of bodies, (k,) bool."""
+        return self.scene.are_partners(self.owner[one], self.owner[other])
+
+    def moved(self, positions: np.ndarray, poses: RigidTransforms) -> np.ndarray:
+        """Return ball centres (b, 3) in nm with those that move at new poses."""
+        rotations, translations = (
+            np.array(part) for part in (self.start.rotations, self.start.translations)
+        )
+        n = len(self.rigid)
+        rotations[self.rigid], translations[self.rigid] = (
+            poses.rotations[:n],
+            poses.translations[:n],
+        )
+        moving = np.zeros(self.scene.n_instances, bool)
+        moving[self.owner[self.moving]] = True
+        everywhere = RigidTransforms(rotations=rotations, translations=translations)
+        return moved_bodies(self.scene, positions, moving, everywhere)
+
+
+def _pieces(balls: np.ndarray, offset: int) -> list[np.ndarray]:
+    """Return the balls of an instance, (b, 3) nm, in pieces, by their numbers in the scene."""
+    cells = np.floor(balls / _PIECE).astype(np.int64)
+    _, piece = np.unique(cells, axis=0, return_inverse=True)
+    piece = piece.reshape(-1)
+    order = np.argsort(piece, kind="stable")
+    return np.split(offset + order, np.cumsum(np.bincount(piece))[:-1])

@@ -4,10 +4,9 @@ Molecules can not be placed at random into a crowded box, and a box can not be s
 sponge: bodies that stand in each other's way have to turn and to slip past each other. So the
 dynamics does the packing, and the box follows.
 
-**Soft contacts.** Balls of different bodies repel with a spring as deep as they overlap, walls and
-the obstacle too. Such a force is bounded, so that no start is too bad, and the time step can be
-long. Molecules are rigid bodies, with constraints; filaments and membranes bend. One number says
-how far a state is from good: the root mean square *depth* of all overlaps.
+**Soft contacts** (see `soft_dynamics`). Balls of different bodies repel softly, rigid bodies are
+held by constraints, filaments and membranes bend, and one number says how far a state is from good:
+the root mean square *depth* of all overlaps.
 
 **Cold.** At first there is no heat. The box shrinks by a little (`increment` of the fraction) and
 takes the bodies' centres along, which makes small overlaps; the dynamics pushes them apart. As
@@ -46,6 +45,7 @@ from .protocols import Block, Packing, Steps, Stop, Watch
 from .scenes import Packable, as_packed, box_fraction
 from .shrinking_box import ShrinkingBox
 from .simulations import Run
+from .soft_dynamics import Relaxation
 
 _STRIDE = 0.1
 _COLDEST = 1 / 15
@@ -270,18 +270,18 @@ def check_bounded(boundary: Boundary, what: str) -> None:
         )
 
 
-class _Schedule:
+class _Schedule(Relaxation):
     """One compression on its way."""
+
+    box: ShrinkingBox
 
     def __init__(
         self, box: ShrinkingBox, settings: Compression, fraction: float, stage: str
     ) -> None:
-        self.box = box
+        super().__init__(box, stage=stage, block=settings.block, tolerance=settings.tolerance)
         self.settings = settings
         self.fraction = fraction
-        self.stage = stage
         self.best, self.reached = box.start, box.fraction
-        self.depth = np.inf
 
     @property
     def done(self) -> bool:
@@ -322,33 +322,6 @@ class _Schedule:
                     f"{box.steps} steps, wanted {settings.limit:g}"
                 )
             steps *= _LONGER
-
-    def relax(self, steps: int) -> Iterator[Block]:
-        """Step so many steps and note the depth left; yield unless that was played back."""
-        played_back = self.box.journal.replaying
-        self.depth = self.box.relax(steps)
-        if not played_back:
-            yield Block(
-                stage=self.stage,
-                step=self.box.steps,
-                steps=steps,
-                measured={"fraction": self.box.fraction, "rms_overlap_nm": self.depth},
-                simulation=self.box.simulation,
-                read_positions=self.box.positions,
-            )
-
-    def settle(self, patience: int) -> Iterator[Block]:
-        """Relax the cold scene for as long as that helps."""
-        block = self.settings.block
-        self.box.heat(0.0, friction=1.0)
-        yield from self.relax(block)
-        for _ in range(patience // block - 1):
-            before = self.depth
-            if before < self.settings.tolerance:
-                break
-            yield from self.relax(block)
-            if 0.99 * before < self.depth <= before:
-                break
 
     def anneal(self, goal: float, steps: int) -> Iterator[Block]:
         """Heat the scene, shrink it to a goal, and cool it."""

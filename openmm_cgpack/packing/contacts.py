@@ -28,6 +28,7 @@ rigid: what bends cannot be listed, only stand still. A body's own image is not 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,19 +59,30 @@ class PointPairs:
     """Distance at which the two points of a pair touch, (k,) nm."""
 
 
+Partners = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Whether bodies do not touch others, by their numbers: two arrays (k,) to one of (k,) bool."""
+
+
 class ContactList:
     """The pairs of points that touch or come within a skin of it, kept up while bodies move."""
 
     def __init__(
-        self, surfaces: list[Surface], boundary: Boundary, *, skin: float, moving: np.ndarray
+        self,
+        surfaces: list[Surface],
+        boundary: Boundary,
+        *,
+        skin: float,
+        moving: np.ndarray,
+        partners: Partners | None = None,
     ) -> None:
         self.surfaces = surfaces
         self.boundary = boundary
         self.skin = skin
         self.moving = moving
+        self.partners = partners
         self.watched, self.changed = moving, True
         self.reach = np.array([surface.reach for surface in surfaces])
-        self.size = np.array([len(surface.points) for surface in surfaces])
+        self.size = np.array([np.inf if s.coarse else len(s.points) for s in surfaces])
         self.centres: np.ndarray | None = None
         self.bodies, self.shifts = np.empty((0, 2), np.int64), np.empty((0, 3))
         self.live = np.empty(0, np.int64)
@@ -111,6 +123,8 @@ class ContactList:
         *pair, shift = close_pairs(self.boundary, centres, self.reach + _MARGIN / 2)
         bodies = np.stack(pair, axis=1)
         keep = (bodies[:, 0] != bodies[:, 1]) & self.moving[bodies].any(axis=1)
+        if self.partners is not None:
+            keep &= ~self.partners(*bodies.T)
         # What moves the image of the first body to the second.
         bodies, shifts = bodies[keep], -shift[keep]
         # The smaller body's points are looked up in the larger one's voxels.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, ClassVar, Self
 
@@ -21,10 +21,11 @@ from .checkpoint import Checkpoint
 from .clashes import ClashRemoval, remove_clashes
 from .compression import Compression, check_bounded, compression_steps
 from .counts import checked_fraction, fit_box
-from .protocols import Block, Packing, Protocol, Steps, Stop, Watch
+from .protocols import Packing, Protocol, Steps, Stop, Watch
 from .scenes import as_packed, box_fraction
 from .shrinking_box import spans
 from .simulations import Run
+from .stages import Stages
 
 EASY = 0.25
 """Fraction up to which insertion is fast."""
@@ -185,7 +186,7 @@ def _series_steps(
         "seeds": [child.generate_state(4).tolist() for child in (placement, *dynamics)],
     }
     file = Checkpoint(checkpoint, scene, settings=settings, reporters=reporters)
-    stages = _Stages(file, as_packed(scene))
+    stages = Stages(file, as_packed(scene))
     series: list[PackedScene] = []
     try:
         if _too_dilute(scene, fractions[0]):
@@ -221,51 +222,6 @@ def _series_steps(
         best = None if error.best is None else remove_clashes(error.best, protocol.clash_removal)
         raise PackingError(str(error), best=best) from None
     return tuple(series)
-
-
-class _Stages:
-    """One stage after the other, each kept when it is done, or taken from what was kept."""
-
-    def __init__(self, file: Checkpoint, packed: PackedScene) -> None:
-        self.file = file
-        self.packed = packed
-        self.at = ""
-
-    def do(self, name: str, make: Callable[[], PackedScene]) -> Iterator[Block]:
-        """Do a stage without dynamics."""
-        self.at = name
-        kept = self.file.left_by(name)
-        if kept is not None:
-            self.packed = kept
-            return
-        self.packed = make()
-        self.file.keep(name, self.packed)
-        yield self._finished(name)
-
-    def step(self, name: str, steps: Steps[PackedScene]) -> Iterator[Block]:
-        """Do a stage whose blocks are yielded."""
-        self.at = name
-        kept = self.file.left_by(name)
-        if kept is None:
-            kept = yield from steps
-            if "stopped" in kept.provenance:
-                self.packed = kept
-                raise Stop
-            self.file.keep(name, kept)
-            self.packed = kept
-            yield self._finished(name)
-        self.packed = kept
-
-    def _finished(self, name: str) -> Block:
-        packed, history = self.packed, self.packed.history
-        return Block(
-            stage=name,
-            step=int(history.step[-1]),
-            steps=0,
-            finished=True,
-            measured={"fraction": float(history.fraction[-1])},
-            read_positions=lambda: packed.positions,
-        )
 
 
 def _too_dilute(scene: Scene, fraction: float) -> bool:

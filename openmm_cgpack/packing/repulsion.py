@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core import RigidTransforms
 from ..core.boundary import Boundary
-from .contacts import ContactList, PointPairs, moved_by
+from .contacts import ContactList, Partners, PointPairs, moved_by
 from .surfaces import Limits, Surface
 
 
@@ -106,7 +106,7 @@ class Repulsion:
     """Pushes of bodies on each other, and of walls and the obstacle on them.
 
     Pairs of points are listed up to a skin beyond touching, nm; `moving` (n,) bool are the bodies
-    that move.
+    that move, and `partners` tells which do not push each other.
     """
 
     def __init__(
@@ -117,8 +117,9 @@ class Repulsion:
         *,
         skin: float,
         moving: np.ndarray,
+        partners: Partners | None = None,
     ) -> None:
-        self.listed = ContactList(surfaces, boundary, skin=skin, moving=moving)
+        self.listed = ContactList(surfaces, boundary, skin=skin, moving=moving, partners=partners)
         self.limits = limits
         self.most = max(len(surface.points) for surface in surfaces)
         self.at: RigidTransforms | None = None

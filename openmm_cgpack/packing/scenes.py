@@ -187,7 +187,8 @@ def overlaps(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the overlapping pairs of balls of different instances, and how deep each is.
 
-    Two images of one instance count as two instances.
+    Two images of one instance count as two instances. Instances that links join are in each other,
+    as a protein is in its membrane, and do not count.
 
     Parameters
     ----------
@@ -220,6 +221,7 @@ def overlaps(
     first, second, shift = close_pairs(boundary, positions, radii)
     # Within an instance only another image counts.
     keep = (instance[first] != instance[second]) | shift.any(axis=1)
+    keep &= ~scene.are_partners(instance[first], instance[second])
     first, second, shift = first[keep], second[keep], shift[keep]
     distance = np.linalg.norm(positions[second] + shift - positions[first], axis=1)
     depth = 1 - distance / (radii[first] + radii[second])

@@ -50,9 +50,12 @@ class Surface:
     """The points of a body, (p, 3) nm in its frame, and the distance (p,) that each keeps.
 
     Two points touch at the sum of their distances; others are looked for up to a cutoff from them.
+    A `coarse` surface is looked into for the points of any that is not, however few its own are.
     """
 
-    def __init__(self, points: np.ndarray, radii: np.ndarray, *, cutoff: float) -> None:
+    def __init__(
+        self, points: np.ndarray, radii: np.ndarray, *, cutoff: float, coarse: bool = False
+    ) -> None:
         from scipy.ndimage import distance_transform_edt
 
         cells = np.floor(points / _CELL).astype(np.int64)
@@ -63,6 +66,7 @@ class Surface:
         # How far from the origin of the body frame it reaches.
         self.reach = float((np.linalg.norm(points, axis=1) + radii).max())
         self.largest = float(radii.max())
+        self.coarse = coarse
         self.tree = KDTree(self.points)
         # Clusters are runs of points; each lies within a sphere.
         counts = np.bincount(group.reshape(-1))

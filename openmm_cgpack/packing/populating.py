@@ -1,0 +1,487 @@
+"""A cell at its start: membranes, what sits in them, filaments and molecules, each in its place.
+
+A box that keeps its size is filled one instance after another, by random sequential addition (see
+`addition`): membranes before what they enclose, then membrane proteins, which their structures put
+on random points of a membrane's surface, then filaments, then molecules, the largest first. Where a
+body may be is a region of voxels (see `regions`), from which its centre is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from ..core import BallModel, Obstacle, PlacementError, RigidTransforms, Scene
+from ..core.boundary import Boundary
+from ..core.geometry import Mesh
+from ..core.messages import within
+from ..core.runtime import seed_sequence
+from ..core.scene import Links
+from ..models import SHAPE_COVER, Cover, Structure, Where
+from ..models.structure import names
+from .addition import EASY, HARD, Insertion, Room, find_room, random_rotation
+from .lattice import BallShape, Lattice, Region, Shape, ShellShape
+from .regions import MARGIN, Compartments, Sheath, areas_of, cones_of, corners_of, ranks
+
+_LEASH = 500.0
+"""Constant of the bonds that keep bodies near a membrane, kJ/mol/nm²: kT at 0.1 nm beyond."""
+_TURNS = 200
+"""Rotations that are drawn until a body fits between walls, or at its given place."""
+_SITES = 400
+"""Places on membranes that are tried for one membrane protein."""
+_SEARCHES = 6
+"""Turns in which a block is searched for a membrane, whose large mask makes them slow."""
+
+
+def populate(
+    structures: Sequence[Structure],
+    *,
+    boundary: Boundary,
+    cover: Cover = SHAPE_COVER,
+    insertion: Insertion = Insertion(),
+    obstacle: Obstacle | None = None,
+    models: Sequence[BallModel] | None = None,
+    seed: int | np.random.SeedSequence,
+) -> Scene:
+    """Fill a box with structures, each as many as it says and where it says.
+
+    Membranes and filaments start in shapes that heat has bent, each instance in its own. A
+    structure's `fraction` is that of the volume of its region: of the box less the obstacle and all
+    bilayers, inside, outside or within a distance of the membranes that its `where` names. Without
+    `where` it is wherever there is room, inside of closed membranes as well. What is `within` a
+    distance of a membrane is held there by links with slack.
+
+    Parameters
+    ----------
+    structures : sequence of Structure
+        What the scene holds; species and their instances are in this order.
+    boundary : Periodic or Slab
+        The box.
+    cover : Cover, optional
+        How molecules that say nothing of their balls are covered.
+    insertion : Insertion, optional
+        The lattice of voxels.
+    obstacle : Obstacle, optional
+        Where nothing may be.
+    models : sequence of BallModel, optional
+        Those of the structures, where they have been built.
+    seed : int or numpy.random.SeedSequence
+        Seed of models, shapes, places and rotations.
+
+    Returns
+    -------
+    Scene
+
+    Raises
+    ------
+    ValueError
+        There is no box, or a structure's `where` names what cannot be.
+    PlacementError
+        There is no room for an instance; the message says of which, and how many there are.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament, Molecule, Periodic
+    >>> scene = populate(
+    ...     [Filament(n_balls=8, count=2), Molecule(species="3hhb", fraction=0.05)],
+    ...     boundary=Periodic(box=40.0),
+    ...     seed=1,
+    ... )
+    >>> [model.name for model in scene.species], scene.n_instances
+    (['filament', '3hhb'], 42)
+    """
+    if not boundary.bounded:
+        raise ValueError("boundary: populate wants Periodic or Slab, got Open; see place")
+    if not structures:
+        raise ValueError("structures: wanted at least one, got none")
+    rounds = ranks(structures)
+    of_models, of_places, of_shapes = seed_sequence(seed).spawn(3)
+    if models is None:
+        models = built(structures, boundary=boundary, cover=cover, seed=of_models)
+    species = [
+        Species(structure, model, child)
+        for structure, model, child in zip(
+            structures, models, of_shapes.spawn(len(structures)), strict=True
+        )
+    ]
+    lattice = Lattice(boundary, spacing=insertion.spacing, obstacle=obstacle)
+    populating = _Populating(species, lattice, boundary, np.random.default_rng(of_places))
+    populating.fill(rounds)
+    return populating.scene(obstacle)
+
+
+def built(
+    structures: Sequence[Structure],
+    *,
+    boundary: Boundary,
+    cover: Cover,
+    seed: np.random.SeedSequence,
+) -> list[BallModel]:
+    """Return the models of structures, what they leave open as a cover and a box have it."""
+    models = []
+    for structure, child in zip(structures, seed.spawn(len(structures)), strict=True):
+        with within(f"[[{structure.kind}]] {structure.label}"):
+            models.append(structure.covered(cover).spanning(boundary).build(seed=child))
+    return models
+
+
+def expected_counts(
+    structures: Sequence[Structure], models: Sequence[BallModel], *, boundary: Boundary
+) -> list[int]:
+    """Return about how many instances of each `populate` will place, before it does.
+
+    As if membranes were at rest, and all rooms outside of them the box.
+    """
+    counts: dict[str, int] = {}
+    shapes = {model.name: model for model in models}
+    for _, structure, model in sorted(
+        zip(ranks(structures), structures, models, strict=True), key=lambda row: row[0]
+    ):
+        where = structure.where or Where()
+
+        def total(wanted: Sequence[str], of: Callable[[np.ndarray], np.ndarray]) -> float:
+            return sum(
+                counts[name] * float(of(corners_of(shapes[name], shapes[name].positions)).sum())
+                for name in wanted
+            )
+
+        room = boundary.volume
+        if where.inside is not None:
+            room = min(room, total(names(where.inside), cones_of))
+        if where.within is not None:
+            room = min(room, 2 * where.within * total(names(where.of), areas_of))
+        if structure.hosts:
+            room = total(structure.hosts, areas_of)
+        counts[model.name] = max(1, structure.number(model, room))
+    return [counts[model.name] for model in models]
+
+
+@dataclass(eq=False)
+class Body:
+    """An instance in the box: its pose, nm, and its balls in the body frame."""
+
+    rotation: np.ndarray
+    centre: np.ndarray
+    shape: np.ndarray
+
+    @property
+    def balls(self) -> np.ndarray:
+        """Its balls in the box, in one piece, (b, 3) nm."""
+        return self.shape @ self.rotation.T + self.centre
+
+
+@dataclass(eq=False)
+class Species:
+    """A structure, its model, where it may be, how many there are to be, and its instances."""
+
+    structure: Structure
+    model: BallModel
+    seed: np.random.SeedSequence
+    number: int = 0
+    easy: int = EASY
+    bodies: list[Body] = field(default_factory=list)
+
+    @property
+    def where(self) -> Where:
+        """Its place."""
+        return self.structure.where or Where()
+
+    def new_shape(self) -> np.ndarray:
+        """Return the balls of one more instance in the body frame, (b, 3) nm."""
+        drawn = self.structure.start_shape(self.model, seed=self.seed.spawn(1)[0])
+        return self.model.positions if drawn is None else drawn
+
+
+class Link(NamedTuple):
+    """A bond between a ball of one instance and one of another; see `Links`."""
+
+    body: Body
+    ball: int
+    other: Body
+    other_ball: int
+    length: float
+    constant: float
+    slack: float
+
+
+class _Populating:
+    """The instances placed so far, and the voxels that they have taken."""
+
+    def __init__(
+        self,
+        species: Sequence[Species],
+        lattice: Lattice,
+        boundary: Boundary,
+        rng: np.random.Generator,
+    ) -> None:
+        self.species = species
+        self.lattice = lattice
+        self.boundary = boundary
+        self.rng = rng
+        self.links: list[Link] = []
+        self._blocked = lattice.taken.copy()
+        self._membranes: list[tuple[Sheath, Body]] = []
+        self._membrane_at = np.zeros(lattice.shape, np.int16)
+        self._compartments: Compartments | None = None
+        self._regions: dict[Where, Region] = {}
+
+    def fill(self, rounds: Sequence[int]) -> None:
+        """Place all species; `rounds` say of membranes which of them come before which."""
+        membranes = [
+            (turn, one.structure.fixed_centre is None, -one.model.radius, s)
+            for s, (turn, one) in enumerate(zip(rounds, self.species, strict=True))
+            if len(one.model.faces)
+        ]
+        for *_, s in sorted(membranes):
+            self._place_membranes(self.species[s])
+        for one in self.species:
+            if one.structure.hosts:
+                self._seat_all(one)
+        self._forget_regions()
+        others = [
+            (one.model.is_rigid, -one.model.radius, s)
+            for s, one in enumerate(self.species)
+            if not len(one.model.faces) and not one.structure.hosts
+        ]
+        for *_, s in sorted(others):
+            self._place_all(self.species[s])
+
+    def _place_membranes(self, one: Species) -> None:
+        """Place all instances of a membrane; closed ones enclose nothing that is there already."""
+        region = self._region(one.where)
+        one.number = self._number(one, region.volume)
+        for _ in range(one.number):
+            shape = one.new_shape()
+            solid = (ShellShape if one.model.is_closed else BallShape)(shape, one.model.radii)
+            body, _ = self._place(one, solid, shape, region, hard=_SEARCHES)
+            sheath = Sheath(one.model.name, one.model, body.balls)
+            shell = self.lattice.covered(sheath.balls, one.model.radii)
+            self._membranes.append((sheath, body))
+            self._membrane_at[shell] = len(self._membranes)
+            self.lattice.taken |= shell
+        self._forget_regions()
+
+    def _place_all(self, one: Species) -> None:
+        """Place all instances of a filament or a molecule."""
+        region = self._region(one.where)
+        one.number = self._number(one, region.volume)
+        rigid = Shape(one.model) if one.model.is_rigid else None
+        for _ in range(one.number):
+            shape = one.new_shape()
+            solid = rigid or BallShape(shape, one.model.radii)
+            _, room = self._place(one, solid, shape, region)
+            self.lattice.take(room.mask, room.shift)
+
+    def _place(
+        self,
+        one: Species,
+        solid: Shape | BallShape,
+        shape: np.ndarray,
+        region: Region,
+        *,
+        hard: int = HARD,
+    ) -> tuple[Body, Room]:
+        """Add an instance where what it fills has room."""
+        room = None
+        if one.structure.fixed_centre is not None or _spans(one.model):
+            room = self._given_room(one, solid, shape)
+        elif len(region):
+            turn = self._turning(one, solid)
+            room = find_room(
+                solid, self.lattice, self.rng, easy=one.easy, hard=hard, region=region, turn=turn
+            )
+        if room is None:
+            raise self._no_room(one, region.volume, "nm³")
+        # Where random places have become rare, they are hardly worth the try.
+        one.easy = 1 if room.turns > one.easy else min(EASY, one.easy + 1)
+        body = Body(room.rotation, room.centre, shape)
+        one.bodies.append(body)
+        if one.where.within is not None:
+            self._leash(body, one.where)
+        return body, room
+
+    def _given_room(self, one: Species, solid: Shape | BallShape, shape: np.ndarray) -> Room | None:
+        """Return room at a given place, or for what spans the box and is not turned."""
+        lattice, rng = self.lattice, self.rng
+        given, turned = one.structure.fixed_centre, one.structure.fixed_rotation
+        for turns in range(1, _TURNS + 1):
+            anywhere = np.array(self.boundary.box) * rng.uniform(-0.5, 0.5, 3)
+            centre = anywhere if given is None else given
+            rotation = random_rotation(rng) if turned is None else turned
+            if _spans(one.model):
+                rotation = np.eye(3) if turned is None else turned
+                mask = lattice.covered(shape @ rotation.T + centre, one.model.radii)
+                low = np.zeros(3, np.int64)
+            else:
+                drawn, low = solid.draw(rotation, lattice.index(centre), lattice.size)
+                folded = lattice.folded(drawn)
+                if folded is None:
+                    continue
+                mask = folded
+            if lattice.free(mask, low):
+                return Room(rotation, centre, mask, low, turns)
+        return None
+
+    def _turning(
+        self, one: Species, solid: Shape | BallShape
+    ) -> Callable[[np.random.Generator], np.ndarray]:
+        """Return how rotations are drawn: so that the body is no longer than walls are apart."""
+        fixed = one.structure.fixed_rotation
+        if fixed is not None:
+            return lambda rng, fixed=fixed: fixed  # type: ignore[misc]
+        walls = self.boundary.walls
+        room = np.array(self.boundary.box)[walls]
+        reach = one.model.radii.max()
+        if 2 * np.linalg.norm(solid.positions, axis=1).max(initial=0.0) < room.min(initial=np.inf):
+            return random_rotation
+
+        def turn(rng: np.random.Generator) -> np.ndarray:
+            for _ in range(_TURNS):
+                rotation = random_rotation(rng)
+                extent = np.ptp(solid.positions @ rotation[walls].T, axis=0)
+                if (extent + 2 * reach < room).all():
+                    break
+            return rotation
+
+        return turn
+
+    def _leash(self, body: Body, where: Where) -> None:
+        """Hold the ball nearest to a body's centre near the nearest ball of the membranes."""
+        distance = np.linalg.norm(body.balls - body.centre, axis=1)
+        ball = int(distance.argmin())
+        best = (np.inf, 0, 0)
+        for m in self._members(names(where.of)):
+            offset = self.boundary.minimum_image(self._membranes[m][0].balls - body.balls[ball])
+            apart = np.linalg.norm(offset, axis=1)
+            best = min(best, (float(apart.min()), m, int(apart.argmin())))
+        assert where.within is not None
+        longest = max(where.within - MARGIN - float(distance[ball]), MARGIN)
+        _, m, vertex = best
+        other = self._membranes[m][1]
+        self.links.append(Link(body, ball, other, vertex, longest / 2, _LEASH, longest / 2))
+
+    def _seat_all(self, one: Species) -> None:
+        """Put all instances of a membrane protein at random places of its membranes."""
+        hosts = self._members(one.structure.hosts)
+        areas = [areas_of(self._membranes[m][0].corners) for m in hosts]
+        owner = np.repeat(hosts, [len(area) for area in areas])
+        face = np.concatenate([np.arange(len(area)) for area in areas])
+        share = np.cumsum(np.concatenate(areas))
+        total = float(share[-1])
+        one.number = self._number(one, total)
+        solid = Shape(one.model)
+        for _ in range(one.number):
+            for _ in range(_SITES):
+                k = int(np.searchsorted(share, self.rng.random() * total, side="right"))
+                if self._seat(one, solid, int(owner[k]), int(face[k])):
+                    break
+            else:
+                raise self._no_room(one, total, "nm²")
+
+    def _seat(self, one: Species, solid: Shape, host: int, face: int) -> bool:
+        """Put an instance at a random place of a face; return whether there was room."""
+        lattice = self.lattice
+        sheath, membrane = self._membranes[host]
+        a, b = np.sort(self.rng.random(2))
+        seat = one.structure.seat(
+            one.model,
+            sheath.model,
+            sheath.balls,
+            face=face,
+            weights=np.array([a, b - a, 1 - b]),
+            rng=self.rng,
+        )
+        mask, low = solid.draw(seat.rotation, lattice.index(seat.translation), lattice.size)
+        cells = lattice.cells(mask, low)
+        # Its own membrane gives way, but no protein that sits there already.
+        if (lattice.taken[cells] & (self._membrane_at[cells] != host + 1)).any():
+            return False
+        lattice.taken[cells] = True
+        self._membrane_at[cells] = 0
+        body = Body(seat.rotation, seat.translation, one.model.positions)
+        one.bodies.append(body)
+        links = seat.links
+        for (ball, vertex), length, constant, slack in zip(
+            links.pairs.tolist(), links.lengths, links.constants, links.slacks, strict=True
+        ):
+            self.links.append(Link(body, ball, membrane, vertex, length, constant, slack))
+        return True
+
+    def _members(self, wanted: Sequence[str]) -> list[int]:
+        """Return the membranes of some names."""
+        return [m for m, (sheath, _) in enumerate(self._membranes) if sheath.name in wanted]
+
+    def _forget_regions(self) -> None:
+        self._compartments = None
+        self._regions.clear()
+
+    def _region(self, where: Where) -> Region:
+        """Return where the centres of bodies of a place may be as membranes are now."""
+        if self._compartments is None:
+            self._compartments = Compartments(
+                self.lattice,
+                self.boundary,
+                self._blocked,
+                [sheath for sheath, _ in self._membranes],
+            )
+        if where not in self._regions:
+            self._regions[where] = self._compartments.region(where)
+        return self._regions[where]
+
+    def _number(self, one: Species, room: float) -> int:
+        """Return how many instances of a species there are to be."""
+        number = one.structure.number(one.model, room)
+        if number < 1:
+            raise PlacementError(
+                f"{one.model.name}: wanted at least one instance, got {number}: its region has "
+                f"{room:.4g} nm³, one of them {one.model.volume:.4g} nm³"
+            )
+        return number
+
+    def _no_room(self, one: Species, room: float, unit: str) -> PlacementError:
+        """Return the error for a species of which another instance finds no place."""
+        done = len(one.bodies)
+        reached = done * one.model.volume / room if room else 0.0
+        filled = f", to a fraction of {reached:.3g}" if unit == "nm³" else ""
+        return PlacementError(
+            f"no room: {done} of {one.number} {one.model.name} fit into {room:.4g} {unit} where "
+            f"they are to be{filled}; ask for fewer, or for more room"
+        )
+
+    def scene(self, obstacle: Obstacle | None) -> Scene:
+        """Return the scene, its instances species by species."""
+        bodies = [body for one in self.species for body in one.bodies]
+        index = np.repeat(np.arange(len(self.species)), [len(one.bodies) for one in self.species])
+        models = [one.model for one in self.species for _ in one.bodies]
+        first = np.cumsum([0, *(model.n_balls for model in models)])
+        start = {id(body): int(n) for body, n in zip(bodies, first, strict=False)}
+        bent = any(body.shape is not m.positions for body, m in zip(bodies, models, strict=True))
+        links = [
+            (start[id(link.body)] + link.ball, start[id(link.other)] + link.other_ball)
+            for link in self.links
+        ]
+        return Scene(
+            species=tuple(one.model for one in self.species),
+            species_index=index,
+            transforms=RigidTransforms(
+                rotations=np.stack([body.rotation for body in bodies]),
+                translations=np.stack([body.centre for body in bodies]),
+            ),
+            boundary=self.boundary,
+            obstacle=obstacle,
+            placed=np.concatenate([body.balls for body in bodies]) if bent else None,
+            links=Links(
+                pairs=np.array(links, np.int64).reshape(-1, 2),
+                lengths=np.array([link.length for link in self.links]),
+                constants=np.array([link.constant for link in self.links]),
+                slacks=np.array([link.slack for link in self.links]),
+            ),
+        )
+
+
+def _spans(model: BallModel) -> bool:
+    """Whether a model is a surface that goes on through the sides of the box."""
+    return isinstance(model.geometry, Mesh) and bool(model.geometry.period.any())
