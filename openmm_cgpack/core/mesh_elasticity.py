@@ -14,7 +14,7 @@ may resist the membrane's bending. Springs would: a net of them is a solid shell
 modulus stiffens the long waves of a closed membrane. Instead every vertex is held to the middle of
 its neighbours, but only sideways: ``c/2 sum of |P L0 x|² / A0_v``, with L0 and A0 those of the mesh
 at rest, and P what takes away the part along the vertex' normal. It is 0 for every shape whose
-triangles have the angles that they have at rest (a harmonic map: Pinkall and Polthier 1993), and any
+triangles have the angles that they have at rest (harmonic maps: Pinkall and Polthier 1993), and any
 smooth shape has such a mesh. There are as many terms as ways for the vertices to move sideways, so
 that they can follow whatever the shape does: at any temperature its waves do not feel this energy.
 How much a triangle may grow or shrink has a bound, seldom met.
