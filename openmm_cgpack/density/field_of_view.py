@@ -10,12 +10,11 @@ from ..core.arrays import freeze, noun
 from ..core.particles import MonomerTable, ParticleTable
 from ..core.runtime import tracked
 from ..core.scene import PackedScene
-from ..core.volume import Grid
+from ..core.volume import Grid, gaussian_sigma
 from ..poses import extract_transforms
 from .grids import period
 from .maps import MapSettings
 from .painters import ScenePoints, WeightedPoints, painter_of
-from .splatting import gaussian_sigma
 
 _SETTINGS = MapSettings()
 
@@ -85,7 +84,7 @@ def monomer_table(packed: PackedScene, *, grid: Grid) -> MonomerTable:
     --------
     >>> from openmm_cgpack import Helix, Periodic, as_packed, place
     >>> from openmm_cgpack.density import bounding_grid
-    >>> actin = Helix(species="2zwh", lattice="actin", length=30.0).build()
+    >>> actin = Helix(lattice="actin", length=30.0).build()
     >>> packed = as_packed(place([(actin, 2)], boundary=Periodic(box=60), seed=1))
     >>> monomer_table(packed, grid=bounding_grid(packed))
     MonomerTable(22 monomers of 2 filaments)

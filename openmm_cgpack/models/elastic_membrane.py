@@ -136,7 +136,10 @@ class ElasticMembrane(Structure, Bilayer):
 
     def build(self, *, seed: int | np.random.SeedSequence = 0) -> BallModel:
         """Return the balls at the vertices, the mesh over them and its elasticity."""
-        vertices, faces, period = self.mesh()
+        return self.over(*self.mesh())
+
+    def over(self, vertices: np.ndarray, faces: np.ndarray, period: np.ndarray) -> BallModel:
+        """Return the model over a mesh as `mesh` has it."""
         vertices = vertices - vertices.mean(axis=0)
         count = len(vertices)
         # To the middle of a triangle, and from there through half of the bilayer.
@@ -144,7 +147,7 @@ class ElasticMembrane(Structure, Bilayer):
         geometry = Mesh(faces=faces, thickness=self.thickness, density=self.density, period=period)
         corners = geometry.corners(vertices)
         area = area_of(corners)
-        volume = None if period.any() else volume_of(corners)
+        volume = volume_of(corners) if self.is_closed else None
         return BallModel(
             name=self.label,
             positions=vertices,

@@ -15,7 +15,7 @@ from ..core.geometry import Mesh
 from ..core.model import BallModel
 from ..core.scene import Links
 from ..core.structure import AtomicStructure, MembranePlane
-from .structure import Seat
+from .structure import NoSeat, Seat
 
 LINK_K = 500.0
 """Constant of a link, kJ/mol/nm²: heat changes its length by 0.07 nm."""
@@ -60,21 +60,21 @@ def patch_around(
     mesh = _mesh(membrane)
     triangles = mesh.corners(balls)
     middles = triangles.mean(axis=1)
-    shift = _image_shift(mesh.period, middles - place)
+    distance = np.linalg.norm(middles - _image_shift(mesh.period, middles - place) - place, axis=1)
+    longest = np.linalg.norm(triangles[:, 0] - triangles[:, 1], axis=1).max()
+    ours = np.flatnonzero(distance < radius + longest)
+    triangles, distance = triangles[ours], distance[ours]
     areas = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]) / 2
-    near = (np.linalg.norm(middles - shift - place, axis=1) < radius) & (areas @ normal > 0)
-    mean = areas[near].sum(axis=0) if near.any() else normal
-    mean = mean / np.linalg.norm(mean)
-    places = balls - _image_shift(mesh.period, balls - place)
-    offsets = places - place
+    alike = areas @ normal > 0
+    mean = areas[alike & (distance < radius)].sum(axis=0)
+    mean = mean / np.linalg.norm(mean) if mean.any() else normal
+    vertices = np.unique(mesh.faces[ours[alike]])
+    places = balls[vertices]
+    offsets = places - _image_shift(mesh.period, places - place) - place
     heights = offsets @ mean
     level = np.linalg.norm(offsets - heights[:, None] * mean, axis=1)
-    sides = np.zeros((len(balls), 3))
-    for corner in mesh.faces.T:
-        np.add.at(sides, corner, areas)
-    ours = (level < radius) & (np.abs(heights) < radius) & (sides @ mean > 0)
-    vertices = np.flatnonzero(ours)
-    return Patch(place, mean, vertices, places[vertices])
+    inside = (level < radius) & (np.abs(heights) < radius)
+    return Patch(place, mean, vertices[inside], place + offsets[inside])
 
 
 def footprint(structure: AtomicStructure, plane: MembranePlane) -> float:
@@ -122,21 +122,21 @@ def seated(
 
     Raises
     ------
-    ValueError
+    NoSeat
         The membrane is so curved there at rest that it falls away from under the protein, or so
         coarse that it has no vertices around.
     """
     plane = membrane_plane(model)
     corners = _mesh(membrane).corners(balls)[face]
     radius = linked_radius(model, membrane)
+    _check_curvature(model, membrane, face, np.asarray(weights), radius)
     place = np.asarray(weights) @ corners
     patch = patch_around(membrane, balls, place, _normal(corners), radius)
     if len(patch.vertices) < 3:
-        raise ValueError(
+        raise NoSeat(
             f"{model.name}: wanted at least 3 vertices of {membrane.name} within {radius:.1f} nm "
             f"of it, got {len(patch.vertices)}: its edges are too long"
         )
-    _check_curvature(model, membrane, face, np.asarray(weights), radius)
     rotation = _upright(plane.normal, patch.normal if outward else -patch.normal, turn)
     translation = patch.place - rotation @ plane.centre
     anchors = _anchors(model, plane)
@@ -268,7 +268,7 @@ def _check_curvature(
     rest = patch_around(membrane, membrane.positions, weights @ corners, _normal(corners), radius)
     falls = np.abs((rest.balls - rest.place) @ rest.normal)
     if len(falls) < 3 or falls.max() > _SAGITTA:
-        raise ValueError(
+        raise NoSeat(
             f"{model.name}: too wide for {membrane.name}, whose shape at rest curves too much "
             f"within the {radius:.1f} nm around it: wanted it flat there to {_SAGITTA:g} nm"
         )

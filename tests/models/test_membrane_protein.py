@@ -7,11 +7,20 @@ import openmm
 import pytest
 
 from openmm_cgpack import MembraneProtein
-from openmm_cgpack.core import Links, Periodic, RigidTransforms, Scene, StructureError, from_zyz
+from openmm_cgpack.core import (
+    Links,
+    Periodic,
+    PlacementError,
+    RigidTransforms,
+    Scene,
+    StructureError,
+    from_zyz,
+)
 from openmm_cgpack.forces import HarmonicBonds, MembraneElasticity, SoftRepulsion
 from openmm_cgpack.forces.bonded import LinkBonds
-from openmm_cgpack.models import Sheet, Vesicle
+from openmm_cgpack.models import NoSeat, Sheet, Vesicle
 from openmm_cgpack.models.embedding import membrane_plane, standing
+from openmm_cgpack.packing.populating import populate
 from openmm_cgpack.packing.system import create_system
 
 MIDDLE = np.full(3, 1 / 3)
@@ -247,8 +256,16 @@ def test_proteins_that_do_not_fit(channel):
         MembraneProtein(species="1f1b", membrane="vesicle").build()
     with pytest.raises(StructureError, match=r"6cnj: height: wanted .* from -\d.* got 40"):
         MembraneProtein(species="6cnj", membrane="m", axis=(0, 0, 1), height=40.0).build()
-    small = Vesicle(radius=5.0, edge=2.0, thickness=2.0).build()
-    with pytest.raises(ValueError, match="6cnj: too wide for vesicle, whose shape at rest curves"):
-        CHANNEL.seat(
-            channel, small, small.positions, face=3, weights=MIDDLE, rng=np.random.default_rng()
+    small = Vesicle(radius=5.0, edge=2.0, thickness=2.0)
+    message = "6cnj: too wide for vesicle, whose shape at rest curves"
+    model, rng = small.build(), np.random.default_rng()
+    with pytest.raises(NoSeat, match=message):
+        CHANNEL.seat(channel, model, model.positions, face=3, weights=MIDDLE, rng=rng)
+    with pytest.raises(PlacementError, match=message):
+        populate([small, CHANNEL], boundary=Periodic(box=(40.0, 40.0, 40.0)), seed=1)
+    with pytest.raises(ValueError, match=r'6cnj: membrane: wanted .*, got "nucleus"'):
+        populate(
+            [small, dataclasses.replace(CHANNEL, membrane="nucleus")],
+            boundary=Periodic(box=(40.0, 40.0, 40.0)),
+            seed=1,
         )
