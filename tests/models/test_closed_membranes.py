@@ -174,6 +174,11 @@ def test_a_sheet_takes_the_edges_of_the_box():
         (lambda: Sheet(size=(10, 80)).build(), "edge: wanted at most a quarter of 10 nm, got 4"),
         (lambda: Vesicle(radius=7), "radius: wanted at least twice the edge, 8 nm, got 7"),
         (lambda: Ellipsoid(radii=(20, 7, 20)), "radii: wanted at least twice the edge"),
+        (lambda: Vesicle(radius=5000), "edge: wanted at least 19 nm, with which 3.14159e.08 nm²"),
+        (
+            lambda: Sheet(height=40).spanning(Slab(box=80)),
+            "sheet: height: wanted one in the box, within 40 nm of its middle, got 40",
+        ),
         (lambda: Tube(radius=10), "length: is missing; only a tube that spans a box"),
         (lambda: Tube(radius=10, length=19), "length: wanted at least both caps, 20 nm, got 19"),
         (lambda: Tube(radius=10, spans="z").build(), "tube: length: wanted, as there is no box"),
