@@ -9,20 +9,20 @@ from openmm_cgpack.testing import check_structure
 SHAPES = {
     "vesicle": Vesicle(radius=20),
     "ellipsoid": Ellipsoid(radii=(24, 16, 12)),
-    "tube": Tube(radius=10, length=50),
+    "tube": Tube(radius=10, length=36),
     "endless tube": Tube(radius=10, length=50, spans="y"),
     "sheet": Sheet(size=(60, 50)),
 }
 AREAS = {
     "vesicle": 4 * np.pi * 20**2,
-    "tube": 2 * np.pi * 10 * 50,
+    "tube": 2 * np.pi * 10 * 36,
     "endless tube": 2 * np.pi * 10 * 50,
     "sheet": 60 * 50,
 }
 VOLUMES = {
     "vesicle": 4 / 3 * np.pi * 20**3,
     "ellipsoid": 4 / 3 * np.pi * 24 * 16 * 12,
-    "tube": np.pi * 10**2 * 30 + 4 / 3 * np.pi * 10**3,
+    "tube": np.pi * 10**2 * 16 + 4 / 3 * np.pi * 10**3,
 }
 
 
@@ -80,7 +80,7 @@ def test_balls_lie_on_the_shape():
     x, y, z = (SHAPES["ellipsoid"].mesh()[0] / (24, 16, 12)).T
     np.testing.assert_allclose(x**2 + y**2 + z**2, 1, atol=1e-9)
     vertices = SHAPES["tube"].mesh()[0]
-    beyond = np.abs(vertices[:, 2]) - 15
+    beyond = np.abs(vertices[:, 2]) - 8
     from_axis = np.hypot(np.hypot(*vertices[:, :2].T), beyond.clip(min=0))
     np.testing.assert_allclose(from_axis, 10, atol=1e-9)
     vertices, _, period = SHAPES["endless tube"].mesh()

@@ -28,7 +28,7 @@ def test_fine_and_coarse_meshes_become_even(start, edge):
 def test_the_nearest_points_of_triangles_by_trying():
     rng = np.random.default_rng(3)
     vertices, faces = sphere_mesh(10, 6)
-    points = rng.normal(scale=8, size=(40, 3))
+    points = rng.normal(scale=8, size=(12, 3))
     found = onto_triangles(vertices, faces, 1.0)(points)
     weights = rng.dirichlet([0.5] * 3, size=3000)
     samples = np.einsum("sk,fki->fsi", weights, vertices[faces]).reshape(-1, 3)
