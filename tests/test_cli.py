@@ -183,6 +183,17 @@ def test_coarse_grain_keeps_what_is_there(capsys, tmp_path):
     assert ".sphere" in path.read_text()
 
 
+def test_coarse_grain_draws_the_membrane(capsys, tmp_path):
+    path = tmp_path / "membrane.png"
+    assert main(["coarse-grain", "6cnj", "--membrane", str(path)]) == 0
+    assert "membrane 28.0 Å thick" in capsys.readouterr().out
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert "--force" in fails(capsys, "coarse-grain", "6cnj", "--membrane", path)
+    other = tmp_path / "other.png"
+    assert "axis and height" in fails(capsys, "coarse-grain", "3hhb", "--membrane", other)
+    assert not other.exists()
+
+
 def test_coarse_grain_refuses(capsys, tmp_path):
     assert "--seed" in fails(capsys, "coarse-grain", "3hhb", "--seed", "-5")
     assert "waters: means nothing" in fails(capsys, "coarse-grain", "3hhb", "--waters")

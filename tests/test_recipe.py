@@ -13,6 +13,7 @@ import pytest
 
 import openmm_cgpack as cgp
 from openmm_cgpack import MapSettings, OneStep, Pull, Run, Start, SwitchedLennardJones
+from openmm_cgpack.cli import main
 from openmm_cgpack.io.volumes import read_mask
 from openmm_cgpack.models import Filament, Membrane, Molecule
 from openmm_cgpack.recipe import Files, Recipe, demo_recipe, dump_recipe, load_recipe
@@ -108,7 +109,10 @@ def read(tmp_path, text):
             ["[imaging.microscope.scheme]", "tilt_min_deg", "70 and 60"],
         ),
         (CHAIN + "[pack.lennard_jones]\nswitch = 70\n", ["[pack.lennard_jones]", "switch", "61"]),
-        (CHAIN + '[pack]\nkind = ["dense"]\n', ["[pack]", "kind", "wanted one of dense, pull"]),
+        (
+            CHAIN + '[pack]\nkind = ["dense"]\n',
+            ["[pack]", "kind", "one of cell, dense, pull"],
+        ),
         (CHAIN + "[imaging]\nkind = {}\n", ["[imaging]", "kind", "one_step"]),
         (CHAIN + '[pack]\nkind = "dense"\nfraction = 0.2\n', ["Dense", "open"]),
         ("[[molecule]]\ncount = 1\n", ["one of species, pdb and id", "none"]),
@@ -172,14 +176,34 @@ def of_kind(recipe, kind):
     return [entry for entry in recipe.structures if entry.kind == kind]
 
 
-def test_the_demo_is_what_it_says():
-    recipe = demo_recipe()
+def test_the_paper_s_droplet_is_what_it_says():
+    recipe = demo_recipe("paper")
     molecules = of_kind(recipe, "molecule")
     assert len(molecules) >= 10
     assert 90 <= sum(entry.count for entry in molecules) <= 110
     assert sum(entry.count for entry in of_kind(recipe, "filament")) == 2
     assert sum(entry.count for entry in of_kind(recipe, "membrane")) == 1
     assert {entry.species for entry in molecules} <= set(cgp.library.names)
+
+
+def test_the_demo_is_a_piece_of_a_cell_from_the_library():
+    """Nothing of it needs a network, and its crowds differ inside and outside."""
+    recipe = demo_recipe()
+    (vesicle,), (channels,) = (of_kind(recipe, kind) for kind in ("vesicle", "membrane_protein"))
+    assert channels.hosts == (vesicle.label,)
+    assert {entry.lattice for entry in of_kind(recipe, "helix")} == {"actin", "microtubule"}
+    crowd = of_kind(recipe, "molecule")
+    inside = [entry.fraction for entry in crowd if entry.where.inside == vesicle.label]
+    outside = [entry.fraction for entry in crowd if entry.where.outside == vesicle.label]
+    assert len(inside) + len(outside) == len(crowd)
+    assert sum(inside) > sum(outside) > 0
+    species = [*crowd, channels, *of_kind(recipe, "helix")]
+    assert {entry.species for entry in species} <= set(cgp.library.names)
+
+
+def test_recipes_that_come_along_have_names(tmp_path, capsys):
+    assert main(["demo", "cell", "-o", str(tmp_path / "out")]) == 2
+    assert "demo: wanted one of demo, paper, got 'cell'" in capsys.readouterr().err
 
 
 def test_a_run_with_more_instances_than_mrc_holds(tmp_path):
@@ -203,10 +227,10 @@ def test_a_run_with_more_instances_than_mrc_holds(tmp_path):
     np.testing.assert_array_equal(labels.data > 0, mrcfile.read(out / "semantic.mrc") > 0)
 
 
-def test_the_membrane_of_the_demo_has_no_holes_for_its_filaments():
+def test_the_membrane_of_the_paper_s_droplet_has_no_holes_for_its_filaments():
     """The middle of a mesh is inside its four balls."""
-    (sheet,) = of_kind(demo_recipe(), "membrane")
-    (thread,) = of_kind(demo_recipe(), "filament")
+    (sheet,) = of_kind(demo_recipe("paper"), "membrane")
+    (thread,) = of_kind(demo_recipe("paper"), "filament")
     assert sheet.spacing / np.sqrt(2) < 0.9 * sheet.radius
     assert thread.radius < sheet.radius
 

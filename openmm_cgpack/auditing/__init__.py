@@ -5,6 +5,7 @@ from .composition import SpeciesCount
 from .contacts import BallOverlap, Contacts, Within, atom_contacts, ball_overlap
 from .distances import RadialDistribution, radial_distribution
 from .envelopes import Occupancy, occupancy
+from .membranes import Membranes, MembraneShape, Tilt
 from .orientations import (
     OrderParameter,
     OrientationOrder,
@@ -18,11 +19,14 @@ __all__ = [
     "AuditSettings",
     "BallOverlap",
     "Contacts",
+    "MembraneShape",
+    "Membranes",
     "Occupancy",
     "OrderParameter",
     "OrientationOrder",
     "RadialDistribution",
     "SpeciesCount",
+    "Tilt",
     "Within",
     "atom_contacts",
     "audit",

@@ -16,6 +16,7 @@ from .composition import SpeciesCount, species_counts, species_masses
 from .contacts import BallOverlap, Contacts, atom_contacts, ball_overlap
 from .distances import RadialDistribution, radial_distribution
 from .envelopes import Occupancy, occupancy
+from .membranes import Membranes, membranes_of
 from .orientations import OrientationOrder, orientation_order
 
 
@@ -89,17 +90,20 @@ def audit(
         ),
         mass=mass,
         mass_with_hydrogens=with_hydrogens,
-        contacts=atom_contacts(scene, poses.transforms, boundary, distances=settings.distances),
+        contacts=atom_contacts(
+            scene, packed.positions, poses.transforms, boundary, distances=settings.distances
+        ),
         balls=ball_overlap(scene, packed.positions, boundary),
         radial=radial_distribution(centres, boundary) if len(centres) > 1 else None,
         orientation=orientation_order(scene, packed.positions, poses.transforms, boundary),
+        membranes=membranes_of(packed, poses.transforms),
     )
 
 
 MG_PER_ML = 1.66053907
 """One Da/nm^3 in mg/mL."""
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 Row = tuple[str, str]
 
@@ -126,6 +130,9 @@ class Audit:
         Of the centres of the rigid molecules; None for fewer than two.
     orientation : OrientationOrder or None
         Of the rigid molecules and filaments; None for fewer than two molecules.
+    membranes : Membranes or None
+        What has gone through membranes, their areas and volumes, and how proteins stand in them;
+        None for a scene without.
     """
 
     boundary: str
@@ -137,6 +144,7 @@ class Audit:
     balls: BallOverlap
     radial: RadialDistribution | None
     orientation: OrientationOrder | None
+    membranes: Membranes | None
 
     @property
     def n_instances(self) -> int:
@@ -209,6 +217,7 @@ def _plain(value: Any) -> Any:
 def _table(audit: Audit) -> str:
     """Return one finding a line."""
     rows = [*_counts(audit), *_volumes(audit), *_contacts(audit), *_order(audit)]
+    rows += [] if audit.membranes is None else membrane_rows(audit.membranes)
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in rows)
 
@@ -292,3 +301,23 @@ def _order(audit: Audit) -> list[Row]:
         rows.append(("nearest neighbours", f"{near.order:+.3f}, {chance}"))
     even = f"p {found.polar_p:.2g} (vectors), {found.axial_p:.2g} (tensors)"
     return [*rows, ("evenness of rotations", even)]
+
+
+def membrane_rows(membranes: Membranes) -> list[Row]:
+    """Return the findings on membranes, one a row: what it is, and what was found."""
+    crossed = membranes.crossings
+    looked_at = f"{crossed.membranes} membrane" + ("s" if crossed.membranes > 1 else "")
+    rows = [("gone through membranes", f"{crossed.total} ({looked_at})")]
+    if crossed.total:
+        sides = f"{crossed.changed} changed sides, {crossed.straddling} on both"
+        rows += [("", f"{sides}, {crossed.pierced} faces pierced"), ("", crossed.where)]
+    for shape in membranes.shapes:
+        kept = "" if shape.swollen is None else f", of volume {100 * shape.swollen:.2f} %"
+        off = f"off by {100 * shape.stretched:.2f} % of area at most{kept}"
+        rows.append((f"  {shape.name}", f"{shape.area:.0f} nm^2, {off}"))
+    for tilt in membranes.tilts:
+        angle = f"{tilt.mean_deg:.1f}° off its membrane's normal, at most {tilt.largest_deg:.1f}°"
+        way = f", {tilt.reversed} the other way up" if tilt.reversed else ""
+        rows.append((f"  {tilt.name}", f"{angle} ({tilt.n}{way})"))
+        rows.append(("", f"at most {tilt.farthest:.2f} nm off its middle"))
+    return rows

@@ -70,7 +70,8 @@ def species_masses(model: BallModel) -> tuple[float, float]:
     no mass but that of its dynamics, which is none: 0.
     """
     if model.structure is not None:
-        return structure_masses(model.structure)
+        heavy, whole = structure_masses(model.structure)
+        return heavy * model.copies, whole * model.copies
     if model.geometry is not None:
         mass = model.volume * model.geometry.density
         return mass, mass

@@ -12,6 +12,7 @@ from ..core import AtomicStructure, Boundary, RigidTransforms, Scene
 from ..core.arrays import freeze, noun
 from ..core.boundary import close_pairs
 from ..packing import overlaps
+from ..poses import structure_poses
 
 _LEAF = 64
 
@@ -70,6 +71,7 @@ def heavy_atoms(structure: AtomicStructure) -> np.ndarray:
 
 def atom_contacts(
     scene: Scene,
+    positions: np.ndarray,
     transforms: RigidTransforms,
     boundary: Boundary,
     *,
@@ -77,8 +79,10 @@ def atom_contacts(
 ) -> Contacts | None:
     """Count the heavy atoms near another molecule's; None where no instance has real atoms.
 
-    Of a scene with poses and boundary as at the end, rigid instances with real atoms are looked at;
-    near are centres of atoms within `distances`, nm. A molecule near its own image counts too.
+    Of a scene with balls `positions` (b, 3), nm, poses and boundary as at the end, molecules and
+    helices' monomers with real atoms are looked at; near are centres of atoms within `distances`,
+    nm. A molecule near its own image counts too; monomers of one helix do not, whose lattice has
+    them as near as they are.
 
     Every species has one tree of its atoms in the body frame. Pairs of molecules come from their
     bounding spheres; of one, only the clusters of atoms near the other are moved into its frame.
@@ -86,20 +90,30 @@ def atom_contacts(
     bodies = {
         s: _Body(model.structure)
         for s, model in enumerate(scene.species)
-        if model.structure is not None and model.is_rigid and has_atoms(model.structure)
+        if model.structure is not None and has_atoms(model.structure)
     }
-    members = np.flatnonzero(np.isin(scene.species_index, list(bodies)))
-    if len(members) == 0:
+    instances = np.flatnonzero(np.isin(scene.species_index, list(bodies)))
+    if len(instances) == 0:
         return None
+    held = [
+        structure_poses(scene, i, positions=positions, transforms=transforms)
+        for i in instances.tolist()
+    ]
+    members = np.repeat(instances, [len(copies) for copies in held])
     species = scene.species_index[members]
     reach = max(distances)
     middle = np.array([bodies[s].middle for s in species])
     radii = np.array([bodies[s].radius for s in species])
-    poses = transforms[members]
+    poses = RigidTransforms(
+        rotations=np.concatenate([copies.rotations for copies in held]),
+        translations=np.concatenate([copies.translations for copies in held]),
+    )
     centres = np.einsum("nij,nj->ni", poses.rotations, middle) + poses.translations
     keys, lengths = [np.empty(0, np.int64)], [np.empty(0)]
     widest = max(len(body.positions) for body in bodies.values())
     for i, j, shift in zip(*close_pairs(boundary, centres, radii, gap=reach), strict=True):
+        if members[i] == members[j] and not shift.any():
+            continue
         turn = poses.rotations[i].T @ poses.rotations[j]
         move = poses.rotations[i].T @ (poses.translations[j] + shift - poses.translations[i])
         a, b, length = bodies[species[i]].near(bodies[species[j]], turn, move, reach)

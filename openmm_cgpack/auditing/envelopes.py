@@ -10,6 +10,7 @@ from scipy.spatial import ConvexHull
 
 from ..core import Boundary, Obstacle, RigidTransforms, Scene
 from ..density import painter_of
+from ..poses import structure_poses
 from .shapes import Mask, body_mask, deformable_cells
 
 VOXEL_SIZE = 0.4
@@ -78,19 +79,21 @@ def occupancy(
     masks = {
         s: body_mask(scene.species[s])
         for s in np.unique(scene.species_index).tolist()
-        if scene.species[s].is_rigid
+        if scene.species[s].is_rigid or scene.species[s].copies
     }
     corner, edges = _box(scene, positions, transforms, boundary, masks)
     lattice = _Lattice(scene.n_instances, corner, edges, boundary, voxel_size)
     for i in range(scene.n_instances):
         s = int(scene.species_index[i])
         if s in masks:
-            cells = lattice.cells(masks[s], transforms.rotations[i], transforms.translations[i])
+            bodies = _bodies(scene, i, positions, transforms)
+            poses = zip(bodies.rotations, bodies.translations, strict=True)
+            cells = np.concatenate([lattice.cells(masks[s], *pose) for pose in poses])
         else:
             cells = deformable_cells(
                 scene.species[s], positions[scene.balls(i)], lattice.origin, lattice.spacing
             )
-        lattice.take(i, cells)
+        lattice.take(i, cells, _partners(scene, i))
     voxel = float(np.prod(lattice.spacing))
     taken = lattice.owner != 0
     box = lattice.box if boundary.bounded else lattice.extent(taken)
@@ -141,13 +144,28 @@ def _box(
     for i in range(scene.n_instances):
         s = int(scene.species_index[i])
         if s in masks:
-            points = surfaces[s] @ transforms.rotations[i].T + transforms.translations[i]
+            points = _bodies(scene, i, positions, transforms).apply(surfaces[s]).reshape(-1, 3)
             reach = masks[s].spacing / 2
         else:
             points, reach = positions[scene.balls(i)], _reach(scene, s)
         low = np.minimum(low, points.min(axis=0) - reach)
         high = np.maximum(high, points.max(axis=0) + reach)
     return low, high - low
+
+
+def _bodies(
+    scene: Scene, instance: int, positions: np.ndarray, transforms: RigidTransforms
+) -> RigidTransforms:
+    """Return the poses of the rigid bodies that an instance is made of."""
+    if scene.model(instance).structure is None:
+        return transforms[instance]
+    return structure_poses(scene, instance, positions=positions, transforms=transforms)
+
+
+def _partners(scene: Scene, instance: int) -> np.ndarray:
+    """Return the instances that links join one to, whose room it shares."""
+    rows = scene.partners[(scene.partners == instance).any(axis=1)]
+    return rows[rows != instance]
 
 
 def _reach(scene: Scene, species: int) -> float:
@@ -208,18 +226,20 @@ class _Lattice:
         lines = (grid.any(axis=others) for others in ((1, 2), (0, 2), (0, 1)))
         return self.spacing * [int(np.ptp(np.flatnonzero(line))) + 1 for line in lines]
 
-    def take(self, instance: int, cells: np.ndarray) -> None:
-        """Give cells to an instance, and count those that others have."""
+    def take(self, instance: int, cells: np.ndarray, partners: np.ndarray) -> None:
+        """Give cells to an instance, and count those that others have, but not its partners."""
         cells = np.where(self.repeats, np.mod(cells, self.shape), cells)
         cells = cells[((cells >= 0) & (cells < self.shape)).all(axis=1)]
         strides = np.array([self.shape[1] * self.shape[2], self.shape[2], 1])
         flat = np.unique(cells @ strides)
         before = self.owner[flat]
-        other = before > 0
+        strange = (before != 0) & ~np.isin(np.abs(before) - 1, partners)
+        other = strange & (before > 0)
         self.own[instance] = len(flat)
-        self.common[instance] += int((before != 0).sum())
+        self.common[instance] += int(strange.sum())
         np.add.at(self.common, before[other] - 1, 1)
-        self.owner[flat] = np.where(before == 0, instance + 1, -np.abs(before))
+        taken = np.where(before == 0, instance + 1, before)
+        self.owner[flat] = np.where(strange, -np.abs(before), taken)
 
 
 def _filled(lattice: _Lattice, n: int, obstacle: Obstacle | None) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from ..core.palette import BLUE, INK, PALE, RED
 from ..draw.style import TITLE, blank_figure, drawn_name, dress_axes, save_figure
 from ..io.files import write_text
-from .audits import Audit
+from .audits import Audit, membrane_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +23,8 @@ FILES = ("audit.txt", "audit.json", "audit.png")
 """What `write_audit` writes."""
 
 _ROWS = 30
+_COLUMNS = 46
+"""Letters of a line of numbers."""
 
 
 def plot_audit(audit: Audit) -> Figure:
@@ -213,6 +216,11 @@ def _draw_numbers(axes: Axes, audit: Audit) -> None:
     ]
     if audit.contacts is not None and audit.contacts.closest is not None:
         lines.append(f"closest atoms of two molecules {10 * audit.contacts.closest:.2f} Å")
+    if audit.membranes is not None:
+        shown = membrane_rows(audit.membranes)[: _ROWS // 3]
+        for row in shown:
+            text = ": ".join(part.strip() for part in row if part)
+            lines += wrap(text, _COLUMNS, subsequent_indent="   ")
     if audit.balls.where:
         lines.append("deepest overlap of balls:\n   " + audit.balls.where.replace(", ", ",\n   "))
     _nothing(axes, "numbers", "")

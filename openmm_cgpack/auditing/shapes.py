@@ -29,14 +29,14 @@ class Mask:
 
 
 def body_mask(model: BallModel) -> Mask:
-    """Return the envelope of a rigid model at rest.
+    """Return the envelope of a molecule, of a helix' monomer, or of another rigid model at rest.
 
     A molecule's is where atoms, or the points that stand for them, are nearer than the distance
     at which the mask's volume is that of the molecular envelope, which the model knows. A model
     without a structure takes the union of its balls.
     """
-    if model.body is not None:
-        return _around(model.body, model.volume)
+    if model.structure is not None:
+        return _around(model.structure, model.volume / model.copies)
     reach = model.radii.max() + 3 * SPACING
     # Off the balls' own lattice, where many points would lie on a surface.
     low = model.positions.min(axis=0) - reach - 0.37 * SPACING

@@ -25,6 +25,11 @@ def add(commands: Any) -> None:
     grain = commands.add_parser("coarse-grain", help="show the ball model of a structure")
     grain.add_argument("file", metavar="FILE", help="a PDB or mmCIF file, or a library species")
     grain.add_argument("-o", "--out", metavar="MODEL", help="write the balls: .bild or .cmm")
+    grain.add_argument(
+        "--membrane",
+        metavar="PNG",
+        help="find the membrane that a protein sits in, where its file marks none, and draw both",
+    )
     add_settings(grain, Cover)
     add_settings(grain, Reading)
     grain.add_argument("--seed", type=int, default=0, metavar="N", help="of the clustering")
@@ -34,13 +39,14 @@ def add(commands: Any) -> None:
 
 def _coarse_grain(options: argparse.Namespace) -> None:
     from ..core.units import ANGSTROM_PER_NM
+    from ..draw import plot_membrane, save_figure
     from ..models import coarse_grain
-    from ..structures import library
+    from ..structures import find_belt, library
 
-    if options.out is not None:
-        refuse_inputs(options.out, [options.file])
-    if options.out is not None and os.path.lexists(options.out) and not options.force:
-        raise FileExistsError(f"{options.out}: exists; give another file, or --force to replace it")
+    for out in filter(None, (options.out, options.membrane)):
+        refuse_inputs(out, [options.file])
+        if os.path.lexists(out) and not options.force:
+            raise FileExistsError(f"{out}: exists; give another file, or --force to replace it")
     if options.seed < 0:
         raise ValueError(f"--seed: wanted a whole number >= 0, got {options.seed}")
     values = vars(from_options(Cover, options)) | vars(from_options(Reading, options))
@@ -48,6 +54,8 @@ def _coarse_grain(options: argparse.Namespace) -> None:
     which = {"species" if shipped else "pdb": options.file}
     molecule = Molecule(**which, **values)
     structure = molecule.read()
+    if options.membrane is not None and structure.membrane is None:
+        structure = structure.in_membrane(find_belt(structure).plane)
     model = coarse_grain(structure, molecule, seed=options.seed)
     say(f"{structure.name}: {structure.n_atoms} atoms, {structure.mass / 1e3:.1f} kDa")
     if structure.contents is not None:
@@ -59,6 +67,9 @@ def _coarse_grain(options: argparse.Namespace) -> None:
     for number, (centre, radius) in enumerate(zip(centres, model.radii, strict=True), start=1):
         x, y, z = centre
         say(f"{number:4d} {x:10.3f}{y:10.3f}{z:10.3f}{radius * ANGSTROM_PER_NM:10.3f}")
+    if options.membrane is not None:
+        save_figure(options.membrane, plot_membrane(structure))
+        say(f"wrote {options.membrane}")
     say(f"molecular envelope {model.volume * ANGSTROM_PER_NM**3:.0f} Å³")
     if options.out is not None:
         _write_balls(Path(options.out), model, centres / ANGSTROM_PER_NM)

@@ -30,7 +30,16 @@ def add(commands: Any) -> None:
     _add_options(simulate, out_required=False)
     simulate.set_defaults(action=_simulate)
 
-    demo = commands.add_parser("demo", help="run the built-in recipe: 100 molecules in a minute")
+    demo = commands.add_parser(
+        "demo", help="run a recipe that comes along: a small piece of a cell, in a minute"
+    )
+    demo.add_argument(
+        "recipe",
+        metavar="NAME",
+        nargs="?",
+        default="demo",
+        help="which one: demo, or paper, the droplet of Liu et al. 2020; demo when left out",
+    )
     _add_options(demo)
     demo.set_defaults(action=_demo)
 
@@ -127,7 +136,7 @@ def _demo(options: argparse.Namespace) -> None:
     from ..recipe import demo_recipe
 
     options.index = None
-    _run(demo_recipe(), options)
+    _run(demo_recipe(options.recipe), options)
 
 
 def _run(recipe: Recipe, options: argparse.Namespace) -> None:

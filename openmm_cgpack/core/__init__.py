@@ -4,7 +4,7 @@ from .boundary import Boundary, Open, Periodic, Slab
 from .elasticity import Elasticity
 from .geometry import Curve, Geometry, HelicalCurve, Line, Mesh, Surface
 from .model import BallModel
-from .particles import ParticleTable, Picks
+from .particles import MonomerTable, ParticleTable, Picks
 from .runtime import PackingError, PlacementError, StructureError
 from .scene import History, Links, PackedScene, Scene
 from .structure import AtomicStructure
@@ -26,6 +26,7 @@ __all__ = [
     "Line",
     "Links",
     "Mesh",
+    "MonomerTable",
     "Obstacle",
     "Open",
     "PackedScene",

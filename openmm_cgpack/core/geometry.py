@@ -33,8 +33,13 @@ class Geometry:
     def __init_subclass__(cls) -> None:
         Geometry.kinds[cls.kind] = cls
 
+    @property
+    def track(self) -> np.ndarray:
+        """Where copies of the model's structure are along the shape, from the first, (m,) nm."""
+        return np.empty(0)
+
     def monomers(self, balls: np.ndarray, rotation: np.ndarray) -> RigidTransforms | None:
-        """Return where copies of the model's structure stand; None where the shape has no copies.
+        """Return where copies of the model's structure stand; None where the shape has none.
 
         `balls` (b, 3) are the centres of the model's balls, nm; `rotation` (3, 3) is the one with
         which the instance was placed.
@@ -141,6 +146,11 @@ class HelicalCurve(Curve):
     def beyond(self) -> float:
         """How far the tube goes on beyond the first and the last ball, nm."""
         return self.overhang
+
+    @property
+    def track(self) -> np.ndarray:
+        """Where each monomer is along the curve, from the first of them, (m,) nm."""
+        return self.along - self.along.min()
 
     def monomers(self, balls: np.ndarray, rotation: np.ndarray) -> RigidTransforms:
         """Return the poses of the monomers; in the curve's middle, frames go on from `rotation`."""

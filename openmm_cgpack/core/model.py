@@ -131,6 +131,13 @@ class BallModel:
         )
 
     @property
+    def copies(self) -> int:
+        """How many copies of its structure the model holds: one of a molecule, none without."""
+        if self.structure is None:
+            return 0
+        return 1 if self.geometry is None else len(self.geometry.track) or 1
+
+    @property
     def body(self) -> AtomicStructure | None:
         """The structure that moves with all balls, of a rigid model that has one."""
         return self.structure if self.is_rigid else None
@@ -141,6 +148,11 @@ class BallModel:
         return self.geometry.faces if isinstance(self.geometry, Mesh) else np.empty((0, 3), int)
 
     @property
+    def spans(self) -> bool:
+        """Whether the model is a surface that goes on in the next image of its box."""
+        return isinstance(self.geometry, Mesh) and bool(self.geometry.period.any())
+
+    @property
     def has_rim(self) -> bool:
         """Whether the model is a surface that ends somewhere; not where it spans a box."""
         sides = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
@@ -149,8 +161,7 @@ class BallModel:
     @property
     def is_closed(self) -> bool:
         """Whether the model is a surface without a rim, which has an inside."""
-        spans = isinstance(self.geometry, Mesh) and bool(self.geometry.period.any())
-        return len(self.faces) > 0 and not spans and not self.has_rim
+        return len(self.faces) > 0 and not self.spans and not self.has_rim
 
     @property
     def bond_lengths(self) -> np.ndarray:

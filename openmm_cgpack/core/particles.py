@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, fields
 
 import numpy as np
 
@@ -57,6 +57,55 @@ class ParticleTable:
     def summary(self) -> str:
         """Return what the repr says."""
         return f"{len(self)} particles of {len(np.unique(self.species))} species"
+
+
+@noun
+class MonomerTable:
+    """Where the monomers of all helices are, and how they are turned.
+
+    Parameters
+    ----------
+    instance : (n,) int array
+        Number of the filament that each belongs to, from 1; that of its voxels in the instance
+        mask.
+    species : (n,) str array
+        Name of the filament's species.
+    number : (n,) int array
+        Number of the monomer in its filament, from 1.
+    track : (n,) array
+        How far along the filament it is from the first monomer, nm.
+    centre : (n, 3) array
+        The monomer's centre of mass, nm, in the files' frame: the first voxel's centre is at 0. In
+        a box that repeats it is the image in the box.
+    rotation : (n, 3, 3) array
+        Rotation from the monomer's body frame, whose z axis goes along the filament, to the files'
+        frame, on column vectors.
+    """
+
+    instance: np.ndarray
+    species: np.ndarray
+    number: np.ndarray
+    track: np.ndarray
+    centre: np.ndarray
+    rotation: np.ndarray
+
+    def __post_init__(self) -> None:
+        n = len(self.instance)
+        freeze(self, dtype=np.int64, instance=(n,), number=(n,))
+        freeze(self, dtype=np.str_, species=(n,))
+        freeze(self, track=(n,), centre=(n, 3), rotation=(n, 3, 3))
+
+    def __len__(self) -> int:
+        return len(self.instance)
+
+    def __getitem__(self, rows: np.ndarray) -> MonomerTable:
+        return MonomerTable(
+            **{field.name: getattr(self, field.name)[rows] for field in fields(self)}
+        )
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        return f"{len(self)} monomers of {len(np.unique(self.instance))} filaments"
 
 
 @noun

@@ -1,12 +1,12 @@
 """Packed scenes to density maps and labels."""
 
-from .field_of_view import Visibility, particle_table, visibility
+from ..core.volume import gaussian_sigma
+from .field_of_view import Visibility, monomer_table, particle_table, visibility
 from .grids import bounding_grid, box_grid, scene_grid
 from .labels import Labels, render_labels
 from .maps import MapSettings, Sampling, map_notes, render_density, scene_mass, species_map
 from .painters import Painter, Skeleton, WeightedPoints, painter_of, paints
 from .sheets import SheetPainter
-from .splatting import gaussian_sigma
 from .tubes import TubePainter
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "box_grid",
     "gaussian_sigma",
     "map_notes",
+    "monomer_table",
     "painter_of",
     "paints",
     "particle_table",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 
 from ..core.arrays import freeze, noun
-from ..core.particles import ParticleTable
+from ..core.particles import MonomerTable, ParticleTable
 from ..core.runtime import tracked
 from ..core.scene import PackedScene
-from ..core.volume import Grid
+from ..core.volume import Grid, gaussian_sigma
 from ..poses import extract_transforms
 from .grids import period
 from .maps import MapSettings
 from .painters import ScenePoints, WeightedPoints, painter_of
-from .splatting import gaussian_sigma
 
 _SETTINGS = MapSettings()
 
@@ -66,6 +67,49 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
         centre=centres - grid.origin,
         radius=radii,
         rotation=transforms.rotations,
+    )
+
+
+def monomer_table(packed: PackedScene, *, grid: Grid) -> MonomerTable:
+    """Return every monomer of the helices of a packed scene, in the frame of the files.
+
+    Parameters
+    ----------
+    packed : PackedScene
+        The scene; monomers outside the grid are in the table too.
+    grid : Grid
+        That of the volume that the table goes with: its first voxel's centre becomes 0.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Helix, Periodic, as_packed, place
+    >>> from openmm_cgpack.density import bounding_grid
+    >>> actin = Helix(lattice="actin", length=30.0).build()
+    >>> packed = as_packed(place([(actin, 2)], boundary=Periodic(box=60), seed=1))
+    >>> monomer_table(packed, grid=bounding_grid(packed))
+    MonomerTable(22 monomers of 2 filaments)
+    """
+    scene = packed.scene
+    instances, tracks, poses = [], [], []
+    for i in range(scene.n_instances):
+        geometry, balls = scene.model(i).geometry, packed.positions[scene.balls(i)]
+        if geometry is None or scene.model(i).structure is None:
+            continue
+        held = geometry.monomers(balls, scene.transforms.rotations[i])
+        if held is not None:
+            instances.append(i)
+            tracks.append(geometry.track)
+            poses.append(held)
+    sizes = [len(track) for track in tracks]
+    numbers = [np.arange(1, size + 1) for size in sizes]
+    places = np.concatenate([np.empty((0, 3)), *(held.translations for held in poses)])
+    return MonomerTable(
+        instance=np.repeat(np.array(instances, np.int64) + 1, sizes),
+        species=np.repeat(np.array([scene.model(i).name for i in instances], np.str_), sizes),
+        number=np.concatenate([np.empty(0, np.int64), *numbers]),
+        track=np.concatenate([np.empty(0), *tracks]),
+        centre=packed.boundary.wrap(places) - grid.origin,
+        rotation=np.concatenate([np.empty((0, 3, 3)), *(held.rotations for held in poses)]),
     )
 
 
@@ -143,13 +187,14 @@ def visibility(
     if not packed.boundary.periodic.any():
         cut &= border > -table.radius
     for i in tracked(np.flatnonzero(cut).tolist(), "visibility", show=progress):
-        held = [_held(points, grid) for points in objects.images(i, grid)]
-        fraction[i] = min(1.0, sum(held))
+        images = chain.from_iterable(objects.images(i, grid))
+        held = sum(_held(points, grid) for points in images)
+        fraction[i] = min(1.0, held / max(objects.mass(i), np.finfo(float).tiny))
     return Visibility(fraction=fraction, border=border)
 
 
 def _held(points: WeightedPoints, grid: Grid) -> float:
-    """Return the part of some points' mass that is in a grid's box."""
+    """Return how much of some points' mass is in a grid's box."""
     places = grid.to_voxels(points.positions) + 0.5
     inside = ((places >= 0) & (places < grid.shape[::-1])).all(axis=1)
-    return float(points.masses[inside].sum() / points.masses.sum())
+    return float(points.masses[inside].sum())

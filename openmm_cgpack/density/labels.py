@@ -8,10 +8,10 @@ from ..core.arrays import noun
 from ..core.model import BallModel
 from ..core.runtime import tracked
 from ..core.scene import PackedScene
-from ..core.volume import Grid, LabelVolume
-from .maps import MapSettings, object_boxes
-from .painters import ScenePoints, model_points
-from .splatting import blurred_boxes, gaussian_sigma
+from ..core.volume import Grid, LabelVolume, gaussian_sigma
+from .maps import MapSettings, image_boxes
+from .painters import ScenePoints, WeightedPoints, model_parts
+from .splatting import blurred_boxes
 
 SHARPEST = 2.5
 """Default resolution of masks in voxels."""
@@ -26,6 +26,9 @@ ASKEW = np.array([[6.0, -2, 3], [3, 6, -2], [-2, 3, 6]]) / 7
 """A rotation that takes no axis near another."""
 
 _SETTINGS = MapSettings()
+
+FAR = 2**20
+"""More voxels than a model has along an axis."""
 
 ENOUGH = 20_000
 """Voxels of mask, over all lattices, that a threshold is taken from where a species is large."""
@@ -98,11 +101,10 @@ def render_labels(
     instances = np.zeros(grid.shape, dtype)
     best = np.zeros(grid.shape, np.float32)
     objects = ScenePoints(packed, sigma=sigma, deformables=deformables, filled=True)
-    inside = np.zeros(scene.n_instances, bool)
+    inside = objects.centred_in(grid)
     for i in tracked(range(len(objects)), "labels", show=progress):
-        for points in objects.images(i, grid):
-            inside[i] |= _holds(grid, points.masses @ points.positions / points.masses.sum())
-            for there, box in object_boxes(points, grid, sigma):
+        for image in objects.images(i, grid):
+            for there, box in image_boxes(image, grid, sigma):
                 height = box / np.float32(thresholds[scene.species_index[i]])
                 claimed = height >= 1
                 inside[i] |= bool(claimed.any())
@@ -127,39 +129,52 @@ def mask_threshold(
     It is the volume's mean over lattices of different offsets; `sigma` is that of the maps'
     Gaussian along one axis, nm.
     """
-    points = model_points(model, model.positions, sigma=sigma, deformables=deformables, filled=True)
+    parts = list(
+        model_parts(model, model.positions, sigma=sigma, deformables=deformables, filled=True)
+    )
     if model.geometry is None or model.structure is not None:
         volume = model.volume
     else:
-        volume = points.masses.sum() / model.geometry.density
+        volume = sum(points.masses.sum() for points in parts) / model.geometry.density
     voxels = volume / voxel_size**3
     offsets = OFFSETS[: int(np.clip(np.ceil(ENOUGH / voxels), 1, len(OFFSETS)))]
-    # Askew, so that a flat sheet cuts the lattice everywhere and not in a few layers.
-    at_rest = points.positions @ ASKEW.T / voxel_size
-    values = [
-        box[box > 0]
-        for offset in offsets
-        for _, box in blurred_boxes(
-            at_rest + offset,
+    flat = np.concatenate(
+        [_voxel_masses(parts, offset, voxel_size=voxel_size, sigma=sigma) for offset in offsets]
+    )
+    wanted = int(np.clip(round(len(offsets) * voxels), 1, len(flat)))
+    return float(np.partition(flat, len(flat) - wanted)[len(flat) - wanted])
+
+
+def _voxel_masses(
+    parts: list[WeightedPoints], offset: np.ndarray, *, voxel_size: float, sigma: float
+) -> np.ndarray:
+    """Return the mass in each voxel that has any on a lattice, in no order."""
+    places, masses = [], []
+    for points in parts:
+        boxes = blurred_boxes(
+            # Askew, so that a flat sheet cuts the lattice everywhere and not in a few layers.
+            points.positions @ ASKEW.T / voxel_size + offset,
             points.masses,
             sigma=sigma,
             voxel_size=voxel_size,
             point_variance=points.variance,
         )
-    ]
-    flat = np.concatenate(values)
-    wanted = int(np.clip(round(len(offsets) * voxels), 1, len(flat)))
-    return float(np.partition(flat, len(flat) - wanted)[len(flat) - wanted])
+        for corner, box in boxes:
+            held = np.nonzero(box > 0)
+            masses.append(box[held])
+            if len(parts) > 1:
+                z, y, x = (place + low for place, low in zip(held, corner, strict=True))
+                places.append((z * FAR + y) * FAR + x)
+    if len(parts) == 1:
+        return np.concatenate(masses)
+    # Where parts meet they share voxels.
+    _, number = np.unique(np.concatenate(places), return_inverse=True)
+    return np.bincount(number, np.concatenate(masses)).astype(np.float32)
 
 
 def _semantic(species_index: np.ndarray, instances: np.ndarray) -> np.ndarray:
     table = np.concatenate([[0], species_index + 1])
     return table.astype(np.uint16 if table.max() < 65536 else np.uint32)[instances]
-
-
-def _holds(grid: Grid, point: np.ndarray) -> bool:
-    index = np.rint(grid.to_voxels(point))
-    return bool(((index >= 0) & (index < grid.shape[::-1])).all())
 
 
 def _give_back(
@@ -169,8 +184,8 @@ def _give_back(
     owned = np.bincount(instances.ravel(), minlength=len(inside) + 1)
     for i in np.flatnonzero(inside & (owned[1:] == 0)).tolist():
         heights, voxels = [], []
-        for points in objects.images(i, grid):
-            for there, box in object_boxes(points, grid, sigma):
+        for image in objects.images(i, grid):
+            for there, box in image_boxes(image, grid, sigma):
                 index = np.indices(box.shape).reshape(3, -1).T + [s.start for s in there]
                 heights.append(box.ravel())
                 voxels.append(index)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -13,10 +14,10 @@ from ..core.runtime import tracked
 from ..core.scene import PackedScene
 from ..core.settings import Settings, setting
 from ..core.structure import AtomicStructure
-from ..core.volume import Grid, Volume
+from ..core.volume import CONVENTIONS, Grid, Volume, gaussian_sigma
 from .grids import EXACT, bounding_grid, box_grid, scene_grid
-from .painters import ScenePoints, WeightedPoints, structure_points
-from .splatting import ATOM_SPACING, COARSEST, blurred_boxes, gaussian_sigma, lattice_factor
+from .painters import ScenePoints, WeightedPoints, molecule_points
+from .splatting import COARSEST, blurred_boxes, lattice_factor
 
 
 class Sampling(Settings):
@@ -59,8 +60,10 @@ class MapSettings(Sampling):
     merge: Literal["add", "max"] = setting(
         "where the maps of two objects meet: their sum, or the larger one", default="add"
     )
-    deformables: Literal["smooth", "balls"] = setting(
-        "filaments and membranes as smooth tube and bilayer, or as solid balls", default="smooth"
+    deformables: Literal["smooth", "even", "balls"] = setting(
+        "filaments and membranes as smooth tube and bilayer of two leaflets; the same with a "
+        "sheet even across its thickness in place of the leaflets; or as solid balls",
+        default="smooth",
     )
     label_resolution: float | None = setting(
         "resolution (situs) of the maps that become masks; left out, 2.5 voxels, and 1.5 nm at "
@@ -104,6 +107,9 @@ class MapSettings(Sampling):
 _SAMPLING = Sampling()
 _SETTINGS = MapSettings()
 
+COUNTED = 1.0
+"""The Gaussian's sigma for whose points masses are added up, at least, nm."""
+
 LOST = 0.01
 """Part of a scene's mass that a map may lack in silence: blur takes some over the edges."""
 
@@ -145,7 +151,7 @@ def species_map(
     sigma, voxel_size = sampling.sigma, sampling.voxel_size
     if amplitude not in ("mass", "unit-centre"):
         raise ValueError(f"amplitude: wanted 'mass' or 'unit-centre', got {amplitude!r}")
-    points = structure_points(structure, spacing=ATOM_SPACING * sigma)
+    points = molecule_points(structure, sigma=sigma)
     boxes = list(
         blurred_boxes(
             points.positions / voxel_size,
@@ -218,8 +224,8 @@ def render_density(
     data = np.zeros(grid.shape, np.float32)
     objects = ScenePoints(packed, sigma=settings.sigma, deformables=settings.deformables)
     for i in tracked(range(len(objects)), "density", show=progress):
-        for points in objects.images(i, grid):
-            for there, box in object_boxes(points, grid, settings.sigma):
+        for image in objects.images(i, grid):
+            for there, box in image_boxes(image, grid, settings.sigma):
                 if settings.merge == "add":
                     data[there] += box
                 else:
@@ -237,10 +243,37 @@ def render_density(
     return density
 
 
-def object_boxes(
+def image_boxes(
+    image: Iterable[WeightedPoints], grid: Grid, sigma: float
+) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
+    """Yield a map inside a grid as boxes: where, and the mass in each voxel.
+
+    It is the sum of the maps of all points of the `image`, those of `ScenePoints.images`.
+    """
+    parts = iter(image)
+    first, second = next(parts, None), next(parts, None)
+    if first is None:
+        return
+    if second is None:
+        yield from _boxes(first, grid, sigma)
+        return
+    whole = np.zeros(grid.shape, np.float32)
+    low, high = np.array(grid.shape), np.zeros(3, int)
+    for points in chain((first, second), parts):
+        for there, box in _boxes(points, grid, sigma):
+            whole[there] += box
+            low = np.minimum(low, [s.start for s in there])
+            high = np.maximum(high, [s.stop for s in there])
+    if (low < high).all():
+        drawn = tuple(map(slice, low, high))
+        yield drawn, whole[drawn]
+
+
+def _boxes(
     points: WeightedPoints, grid: Grid, sigma: float
 ) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
-    """Yield one object's map inside a grid as boxes: where, and the mass in each voxel."""
+    if not len(points.masses):
+        return
     boxes = blurred_boxes(
         grid.to_voxels(points.positions),
         points.masses,
@@ -256,8 +289,13 @@ def object_boxes(
 
 
 def scene_mass(packed: PackedScene, settings: MapSettings = _SETTINGS) -> float:
-    """Return the mass of all that is drawn of a scene, as it stands, each thing once: Da."""
-    objects = ScenePoints(packed, sigma=settings.sigma, deformables=settings.deformables)
+    """Return the mass of all that is drawn of a scene, as it stands, each thing once: Da.
+
+    Lipid in whose place there are proteins does not count.
+    """
+    # How finely a shape is drawn is of no matter to its mass.
+    sigma = max(settings.sigma, COUNTED)
+    objects = ScenePoints(packed, sigma=sigma, deformables=settings.deformables)
     return float(sum(objects.mass(i) for i in range(len(objects))))
 
 
@@ -291,6 +329,14 @@ def map_notes(
             f"voxel_size: {grid.voxel_size:.5g} nm in place of {settings.voxel_size:.5g}, so that "
             "voxels fill the box that repeats"
         )
+    for model in packed.scene.species:
+        blur = 0.0 if model.structure is None else model.structure.blur
+        if blur > settings.sigma * (1 + EXACT):
+            own = blur / CONVENTIONS[settings.convention]
+            notes.append(
+                f"resolution: {settings.resolution:.4g} nm; {model.name}, which is from a map, is "
+                f"drawn at the {own:.4g} nm that the map has"
+            )
     if settings.box is not None and not np.allclose(grid.size, settings.box, rtol=EXACT):
         notes.append(f"box: {drawn} nm, an even number of voxels along each edge")
     mass, whole = density.data.sum(dtype=float) * grid.voxel_size**3, scene_mass(packed, settings)

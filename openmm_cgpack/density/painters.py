@@ -6,8 +6,9 @@ A new geometry is one file, inside the package or outside it: a frozen dataclass
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import product
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, product
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..core.transforms import RigidTransforms
 from ..core.volume import Grid
 from ..poses import extract_transforms, structure_poses
 from .grids import period
+from .rooms import Room
 from .splatting import ATOM_SPACING, CUT, SHAPE_SPACING
 
 Shape = TypeVar("Shape", bound=Geometry)
@@ -48,6 +50,18 @@ class WeightedPoints:
         freeze(self, "points", positions=(None, 3))
         freeze(self, "points", masses=(len(self.positions),))
         object.__setattr__(self, "variance", positive(self.variance, "points: variance", zero=True))
+
+
+def joined(parts: Iterable[WeightedPoints]) -> WeightedPoints:
+    """Return points of one variance as one."""
+    held = list(parts)
+    if len(held) == 1:
+        return held[0]
+    return WeightedPoints(
+        positions=np.concatenate([points.positions for points in held]),
+        masses=np.concatenate([points.masses for points in held]),
+        variance=held[0].variance,
+    )
 
 
 @noun
@@ -82,6 +96,12 @@ class Painter(Generic[Shape]):
         What `points` draws may be uneven, as a bilayer is, of which a mask shall have all.
         """
         return self.points(geometry, balls, spacing=spacing)
+
+    def parts(
+        self, geometry: Shape, balls: np.ndarray, *, spacing: float, filled: bool = False
+    ) -> Iterator[WeightedPoints]:
+        """Yield the shape, or the filled one, in parts; of what may be too large to hold as one."""
+        yield (self.filled if filled else self.points)(geometry, balls, spacing=spacing)
 
     def girth(self, geometry: Shape) -> float:
         """Return how far from its balls' centres the shape reaches at most, nm."""
@@ -137,6 +157,9 @@ def painter_of(geometry: Geometry) -> Painter:
     raise TypeError(f"geometry: {type(geometry).__name__} has no painter; see density.painters")
 
 
+MOST_POINTS = 1_000_000
+"""About how many points a part of something large has at most."""
+
 WORTHWHILE = 0.7
 """Points are put in bins where that leaves at most this part of them."""
 
@@ -145,7 +168,8 @@ class ScenePoints:
     """The points of every instance of a packed scene, made when they are asked for.
 
     They lie as close as the Gaussian that will blur them needs, of `sigma` nm along one axis.
-    `filled` shapes are those of masks.
+    `filled` shapes are those of masks. Where instances are joined, what bends has no points where
+    a rigid one has taken the room: see `Room`.
     """
 
     def __init__(
@@ -162,46 +186,102 @@ class ScenePoints:
         self.filled = filled
         self.transforms = extract_transforms(packed).transforms
         self._bodies: dict[int, WeightedPoints] = {}
+        self._rooms: dict[int, Room] = {}
 
     def __len__(self) -> int:
         return self.packed.scene.n_instances
 
-    def __getitem__(self, instance: int) -> WeightedPoints:
-        """Return the points of an instance (counted from 0) in the scene's frame."""
+    def parts(self, instance: int) -> Iterator[WeightedPoints]:
+        """Yield the points of an instance (counted from 0) in the scene's frame, in parts."""
         scene = self.packed.scene
         s = int(scene.species_index[instance])
         model = scene.species[s]
         if model.structure is None:
             balls = self.packed.positions[scene.balls(instance)]
-            return model_points(
+            for points in model_parts(
                 model,
                 balls,
                 sigma=self.sigma,
                 deformables=self.deformables,
                 filled=self.filled,
-            )
+            ):
+                yield points if model.is_rigid else self._beside_partners(instance, points)
+            return
         if s not in self._bodies:
-            spacing = ATOM_SPACING * self.sigma
-            self._bodies[s] = structure_points(model.structure, spacing=spacing)
-        copies = structure_poses(self.packed, instance, self.transforms)
-        return _copied(self._bodies[s], copies)
+            self._bodies[s] = molecule_points(model.structure, sigma=self.sigma)
+        poses = structure_poses(
+            scene, instance, positions=self.packed.positions, transforms=self.transforms
+        )
+        yield from _copies(self._bodies[s], poses)
 
     def mass(self, instance: int) -> float:
         """Return the mass of an instance, Da."""
-        structure = self.packed.scene.model(instance).structure
-        if structure is None:
-            return float(self[instance].masses.sum())
-        return structure.mass * len(structure_poses(self.packed, instance, self.transforms))
+        model = self.packed.scene.model(instance)
+        if model.structure is not None:
+            return model.structure.mass * model.copies
+        return float(sum(points.masses.sum() for points in self.parts(instance)))
 
-    def images(self, instance: int, grid: Grid) -> Iterator[WeightedPoints]:
-        """Yield an instance's points, and those of its images, as far as their maps meet a grid.
+    def centred_in(self, grid: Grid) -> np.ndarray:
+        """Return of which instances a centre, or that of an image, is in a grid's box, (n,)."""
+        scene = self.packed.scene
+        centres = np.add.reduceat(self.packed.positions, scene.offsets[:-1])
+        centres /= np.diff(scene.offsets)[:, None]
+        bodies = np.array([model.body is not None for model in scene.species])
+        bodies = bodies[scene.species_index]
+        centres[bodies] = self.transforms.translations[bodies]
+        off = centres - (grid.origin + (grid.size - grid.voxel_size) / 2)
+        boundary = self.packed.boundary
+        edges = np.where(boundary.periodic, period(grid, boundary), 0.0)
+        off -= edges * np.rint(off / np.where(edges > 0, edges, 1.0))
+        return np.all(np.abs(off) <= grid.size / 2, axis=1)
 
-        Of an open scene they come once, whether they meet the grid or not.
+    def images(self, instance: int, grid: Grid) -> Iterator[Iterable[WeightedPoints]]:
+        """Yield what makes an instance's map, and those of its images, where these meet a grid.
+
+        Each map is the sum of those of the points that come together: of what is large, or goes on
+        from image to image, there is one for all of its images. Of an open scene points come once,
+        whether they meet the grid or not.
         """
-        points = self[instance]
+        parts = self.parts(instance)
+        first = next(parts)
+        more = next(parts, None)
+        if more is None and not self.packed.scene.model(instance).spans:
+            for points in self._moved(first, grid):
+                yield (points,)
+            return
+        held = () if more is None else (more,)
+        yield (
+            moved for points in chain((first,), held, parts) for moved in self._moved(points, grid)
+        )
+
+    def _beside_partners(self, instance: int, points: WeightedPoints) -> WeightedPoints:
+        """Return the points that are not in the room of an instance's rigid partners."""
+        scene = self.packed.scene
+        free = np.ones(len(points.masses), bool)
+        for pair in scene.partners[(scene.partners == instance).any(axis=1)]:
+            other = int(pair[pair != instance][0])
+            s = int(scene.species_index[other])
+            model = scene.species[s]
+            if not model.is_rigid:
+                continue
+            if s not in self._rooms:
+                self._rooms[s] = Room.of(model)
+            free &= ~self._rooms[s].holds(
+                points.positions, self.transforms[other], self.packed.boundary
+            )
+        if free.all():
+            return points
+        return WeightedPoints(
+            positions=points.positions[free], masses=points.masses[free], variance=points.variance
+        )
+
+    def _moved(self, points: WeightedPoints, grid: Grid) -> Iterator[WeightedPoints]:
+        """Yield points, and their images, as far as their maps meet a grid."""
         boundary = self.packed.boundary
         if not boundary.bounded:
             yield points
+            return
+        if not len(points.masses):
             return
         reach = CUT * self.sigma + grid.voxel_size
         low = points.positions.min(axis=0) - reach
@@ -218,36 +298,55 @@ class ScenePoints:
             yield WeightedPoints(positions=moved, masses=points.masses, variance=points.variance)
 
 
-def model_points(
+def model_parts(
     model: BallModel,
     centres: np.ndarray,
     *,
     sigma: float,
     deformables: str = "smooth",
     filled: bool = False,
-) -> WeightedPoints:
-    """Return what a model's map is made of: its structure in the body frame, or its drawn shape.
+) -> Iterator[WeightedPoints]:
+    """Yield what a model's map is made of: its structure in the body frame, or its drawn shape.
 
     The points are as close as a Gaussian of `sigma` nm along one axis needs. Where the balls are,
     `centres` (b, 3), is of no matter to a molecule; a helix' monomers stand along them.
     """
     if model.structure is not None:
-        body = structure_points(model.structure, spacing=ATOM_SPACING * sigma)
+        body = molecule_points(model.structure, sigma=sigma)
         geometry = model.geometry
-        copies = None if geometry is None else geometry.monomers(centres, np.eye(3))
-        return body if copies is None else _copied(body, copies)
+        poses = None if geometry is None else geometry.monomers(centres, np.eye(3))
+        yield from _copies(body, RigidTransforms.identity(1) if poses is None else poses)
+        return
     spacing = SHAPE_SPACING * sigma
-    return shape_points(model, centres, spacing=spacing, deformables=deformables, filled=filled)
+    yield from shape_parts(model, centres, spacing=spacing, deformables=deformables, filled=filled)
 
 
-def _copied(body: WeightedPoints, copies: RigidTransforms) -> WeightedPoints:
-    """Return the points of all copies of a body."""
-    poses = zip(copies.rotations, copies.translations, strict=True)
-    return WeightedPoints(
-        positions=np.concatenate([body.positions @ turn.T + shift for turn, shift in poses]),
-        masses=np.tile(body.masses, len(copies)),
-        variance=body.variance,
-    )
+def _copies(body: WeightedPoints, poses: RigidTransforms) -> Iterator[WeightedPoints]:
+    """Yield the points of a body at each of its poses, about `MOST_POINTS` at a time."""
+    number = max(1, MOST_POINTS // len(body.masses))
+    for first in range(0, len(poses), number):
+        held = poses[first : first + number]
+        yield WeightedPoints(
+            positions=np.concatenate(
+                [
+                    body.positions @ turn.T + shift
+                    for turn, shift in zip(held.rotations, held.translations, strict=True)
+                ]
+            ),
+            masses=np.tile(body.masses, len(held)),
+            variance=body.variance,
+        )
+
+
+def molecule_points(structure: AtomicStructure, *, sigma: float) -> WeightedPoints:
+    """Return a molecule's masses for a map whose Gaussian has `sigma` nm along one axis.
+
+    Of a molecule that is from a density map, the map gets no sharper than that.
+    """
+    sharpest = max(sigma, structure.blur)
+    points = structure_points(structure, spacing=ATOM_SPACING * sharpest)
+    more = sharpest**2 - sigma**2
+    return dataclasses.replace(points, variance=points.variance + more) if more else points
 
 
 def structure_points(structure: AtomicStructure, *, spacing: float) -> WeightedPoints:
@@ -286,6 +385,32 @@ def ball_points(
     return WeightedPoints(positions=np.concatenate(positions), masses=np.concatenate(masses))
 
 
+def shape_parts(
+    model: BallModel,
+    centres: np.ndarray,
+    *,
+    spacing: float,
+    deformables: str = "smooth",
+    filled: bool = False,
+) -> Iterator[WeightedPoints]:
+    """Yield the points of a model that is drawn from where its balls are, (b, 3) nm.
+
+    `deformables` is ``"smooth"``, as the geometry's painter draws it (or has it `filled`),
+    ``"even"``, always filled, or ``"balls"``, each as a uniform solid sphere with the geometry's
+    density.
+    """
+    geometry = model.geometry
+    if geometry is None:
+        raise ValueError(
+            f"{model.name}: wanted a structure or a geometry to make density of, got neither"
+        )
+    if deformables == "balls":
+        yield ball_points(centres, model.radii, density=geometry.density, spacing=spacing)
+        return
+    filled = filled or deformables == "even"
+    yield from painter_of(geometry).parts(geometry, centres, spacing=spacing, filled=filled)
+
+
 def shape_points(
     model: BallModel,
     centres: np.ndarray,
@@ -294,18 +419,7 @@ def shape_points(
     deformables: str = "smooth",
     filled: bool = False,
 ) -> WeightedPoints:
-    """Return the points of a model that is drawn from where its balls are, (b, 3) nm.
-
-    `deformables` is ``"smooth"``, as the geometry's painter draws it (or has it `filled`), or
-    ``"balls"``, each as a uniform solid sphere with the geometry's density.
-    """
-    geometry = model.geometry
-    if geometry is None:
-        raise ValueError(
-            f"{model.name}: wanted a structure or a geometry to make density of, got neither"
-        )
-    if deformables == "balls":
-        return ball_points(centres, model.radii, density=geometry.density, spacing=spacing)
-    painter = painter_of(geometry)
-    draw = painter.filled if filled else painter.points
-    return draw(geometry, centres, spacing=spacing)
+    """Return the points of `shape_parts` as one."""
+    return joined(
+        shape_parts(model, centres, spacing=spacing, deformables=deformables, filled=filled)
+    )

@@ -1,6 +1,7 @@
 """Pictures: one style and one palette; all functions return figures, made without pyplot."""
 
 from ..core.palette import species_colours
+from .membrane_planes import plot_membrane
 from .overview import plot_overview
 from .scenes import plot_history, plot_molecules, plot_steps
 from .shading import VIEW, fitting_width, render_balls
@@ -11,6 +12,7 @@ __all__ = [
     "VIEW",
     "fitting_width",
     "plot_history",
+    "plot_membrane",
     "plot_molecules",
     "plot_montage",
     "plot_overview",

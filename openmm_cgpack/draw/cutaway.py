@@ -11,7 +11,7 @@ from ..core.arrays import freeze, noun
 from ..core.model import BallModel
 from ..core.scene import PackedScene
 from ..density.painters import painter_of, shape_points, structure_points
-from ..poses import extract_transforms
+from ..poses import extract_transforms, structure_poses
 from .shading import VIEW, camera_axes, fitting_width, render_balls
 
 CUT_VIEW = (-75.0, 50.0)
@@ -72,7 +72,9 @@ def molecules_of(packed: PackedScene, *, spacing: float) -> Drawn:
         model, balls = scene.model(i), packed.positions[scene.balls(i)]
         body = bodies[scene.species_index[i]]
         if body is not None:
-            points, radius = transforms[i].apply(body[0])[0], body[1]
+            copies = structure_poses(scene, i, positions=packed.positions, transforms=transforms)
+            points = copies.apply(body[0]).reshape(-1, 3)
+            radius = np.tile(body[1], len(copies))
         elif model.geometry is not None:
             points = shape_points(model, balls, spacing=spacing, filled=True).positions
             radius = np.full(len(points), SWELL * spacing)
@@ -88,11 +90,11 @@ def molecules_of(packed: PackedScene, *, spacing: float) -> Drawn:
 
 
 def _body(model: BallModel, spacing: float) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return a rigid molecule's balls in its frame, together as large as it is; None of others."""
-    if model.structure is None or not model.is_rigid:
+    """Return a molecule's or monomer's balls in its frame, as large as it; None of others."""
+    if model.structure is None:
         return None
     points = structure_points(model.structure, spacing=spacing)
-    share = model.volume * points.masses / points.masses.sum()
+    share = model.volume / model.copies * points.masses / points.masses.sum()
     return points.positions, SWELL * np.cbrt(3 / (4 * np.pi) * share)
 
 

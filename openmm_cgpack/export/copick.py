@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.geometry import Line
 from ..core.messages import said_of
 from ..core.names import unique_names
 from ..core.palette import species_bytes, species_colours
@@ -120,7 +121,8 @@ class Copick(PointFormat):
         if kind == "membrane":
             return
         if kind == "filament":
-            lines = [_filament(i, truth.lines[i].points, truth.lines[i].radius) for i in numbers]
+            polar = truth.monomers_of(species) is not None
+            lines = [_filament(i, truth.lines[i], polar=polar) for i in numbers]
             write("Filaments", {"version": 1, "filaments": lines})
         points = [_point(*point) for point in self.points(truth, species)]
         write("Picks", {"points": points, "trust_orientation": True})
@@ -136,7 +138,8 @@ def _config(truth: GroundTruth, place: Path) -> dict[str, Any]:
         radius = float(truth.particles.radius[mine].max(initial=0.0))
         metadata: dict[str, Any] = {"species": species, "kind": kind}
         if kind == "filament":
-            metadata["copick"] = {"filament": {"polar": False}}
+            polar = truth.monomers_of(species) is not None
+            metadata["copick"] = {"filament": {"polar": polar}}
             numbers = truth.particles.instance[mine].tolist()
             radius = max(truth.lines[i].radius for i in numbers if i in truth.lines)
         objects.append(
@@ -242,13 +245,13 @@ def _like(volume: LabelVolume, data: np.ndarray) -> LabelVolume:
     return LabelVolume(data=data, voxel_size=volume.voxel_size, origin=volume.origin)
 
 
-def _filament(number: int, points: np.ndarray, radius: float) -> dict[str, Any]:
+def _filament(number: int, line: Line, *, polar: bool) -> dict[str, Any]:
     return {
         "instance_id": number,
-        "points": (points * ANGSTROM_PER_NM).round(4).tolist(),
-        "polarity_known": False,
+        "points": (line.points * ANGSTROM_PER_NM).round(4).tolist(),
+        "polarity_known": polar,
         "score": 1.0,
-        "radius": round(radius * ANGSTROM_PER_NM, 4),
+        "radius": round(line.radius * ANGSTROM_PER_NM, 4),
     }
 
 

@@ -154,8 +154,13 @@ class PointFormat(Format):
     def points(self, truth: GroundTruth, species: str) -> list[tuple[int, np.ndarray, np.ndarray]]:
         """Return instance, place (3,) nm, and rotation (3, 3) of all points of a species in view.
 
-        Those of filaments have their z axes along them; membranes have no points.
+        Those of filaments have their z axes along them, and are a helix' monomers; membranes have
+        no points.
         """
+        monomers = truth.monomers_of(species)
+        if monomers is not None:
+            held = (monomers.instance.tolist(), monomers.centre, monomers.rotation)
+            return list(zip(*held, strict=True))
         table = truth.particles
         points = []
         for row in truth.rows(species).tolist():

@@ -54,8 +54,8 @@ def scene_plot(truth: GroundTruth) -> k3d.Plot:
     Balls are at their true radii, one colour a species. Surfaces of each species, of half its
     mean density, filaments and membranes as lines and meshes are there too, switched off: the
     panel switches them. The central slices show the tomogram, with the species' masks over it.
-    Where membranes are closed, their meshes are switched on in place of their balls and of the
-    slices, and everything is cut open by a plane through the middle, which the panel moves.
+    Where membranes are closed, meshes and lines are switched on in place of their balls and of
+    the slices, and everything is cut open by a plane through the middle, which the panel moves.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def scene_plot(truth: GroundTruth) -> k3d.Plot:
             shader="3d",
             name=name,
             group="balls",
-            visible=not (truth.has_inside and truth.kind(name) == "membrane"),
+            visible=not truth.has_inside or truth.kind(name) == "molecule",
         )
     _add_slices(plot, truth, colours)
     for s, name in enumerate(truth.species):
@@ -138,20 +138,18 @@ def _add_slices(plot: k3d.Plot, truth: GroundTruth, colours: list[int]) -> None:
 def _add_surfaces(plot: k3d.Plot, truth: GroundTruth, species: str, colour: int) -> None:
     import k3d
 
-    hidden: dict[str, Any] = {"color": colour, "group": "surfaces", "visible": False}
+    options: dict[str, Any] = {"color": colour, "group": "surfaces", "visible": truth.has_inside}
     for number in truth.particles.instance[truth.particles.species == species].tolist():
         name = f"{species} {number}"
         if number in truth.lines:
             line = truth.lines[number]
             points = line.points.astype(np.float32)
-            plot += k3d.line(points, width=2 * line.radius, shader="mesh", name=name, **hidden)
+            plot += k3d.line(points, width=2 * line.radius, shader="mesh", name=name, **options)
         elif number in truth.surfaces:
             surface = truth.surfaces[number]
             vertices = surface.vertices.astype(np.float32)
             faces = surface.faces.astype(np.uint32)
-            plot += k3d.mesh(
-                vertices, faces, side="double", name=name, **hidden | {"visible": truth.has_inside}
-            )
+            plot += k3d.mesh(vertices, faces, side="double", name=name, **options)
     density = truth.maps.get("density")
     if density is None or truth.kind(species) != "molecule":
         return
@@ -164,7 +162,7 @@ def _add_surfaces(plot: k3d.Plot, truth: GroundTruth, species: str, colour: int)
             level=float(data[inside].mean() / 2),
             bounds=_bounds(data.shape, factor, truth.grid.voxel_size, 0.0),
             name=species,
-            **hidden,
+            **options | {"visible": False},
         )
 
 

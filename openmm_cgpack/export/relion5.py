@@ -47,8 +47,8 @@ class Relion5(PointFormat):
 
     ``particles.star`` holds all molecules in the field of view, with the number of their species
     as ``rlnClassNumber``; ``particles/SPECIES.star`` those of one species, and for a filament,
-    places along it with RELION's helical columns. Without a tilt series, ``tomograms.star`` names
-    none.
+    places along it, or its monomers, with RELION's helical columns. Without a tilt series,
+    ``tomograms.star`` names none.
 
     A project's species keep the numbers that they were given first, and a run of another pixel or
     microscope gets an optics group of its own. Runs with and without a tilt series have different
@@ -128,8 +128,12 @@ class Relion5(PointFormat):
             _write_tilts(folder, truth.name, tilts)
 
     def _helical(self, truth: GroundTruth, species: str, pixel: float, names: _Names) -> Columns:
-        """Return places along all filaments of a species; whole filaments go to one half set."""
+        """Return places along all filaments of a species; whole filaments go to one half set.
+
+        Of helices these are the monomers, each in its pose, and which way a filament goes is known.
+        """
         points = self.points(truth, species)
+        monomers = truth.monomers_of(species)
         n = len(points)
         tube = np.array([number for number, _, _ in points], np.int64)
         centres = np.array([centre for _, centre, _ in points]).reshape(-1, 3)
@@ -141,6 +145,8 @@ class Relion5(PointFormat):
             mine = np.flatnonzero(tube == number)
             track[mine[1:]] = np.cumsum(steps[mine[1:]]) * ANGSTROM_PER_NM
             half[mine] = 1 + order % 2
+        if monomers is not None:
+            track = monomers.track * ANGSTROM_PER_NM
         columns = _places(truth, centres, pixel)
         for key, values in zip(
             ("Rot", "Tilt", "Psi"), relion_angles(frames @ ACROSS).T, strict=True
@@ -152,7 +158,7 @@ class Relion5(PointFormat):
             "rlnAnglePsi": np.zeros(n),
             "rlnAngleTiltPrior": np.full(n, 90.0),
             "rlnAnglePsiPrior": np.zeros(n),
-            "rlnAnglePsiFlipRatio": np.full(n, 0.5),
+            "rlnAnglePsiFlipRatio": np.full(n, 0.5 if monomers is None else 0.0),
             "rlnHelicalTubeID": tube,
             "rlnHelicalTrackLengthAngst": track,
             "rlnRandomSubset": half,

@@ -15,10 +15,10 @@ import numpy as np
 from ..core.arrays import frozen
 from ..core.geometry import Line, Surface
 from ..core.names import checked_map_name, name_of_file, plain_name, unique_names
-from ..core.particles import ParticleTable
+from ..core.particles import MonomerTable, ParticleTable
 from ..core.scene import PackedScene, Scene
 from ..core.volume import Grid, LabelVolume, Volume
-from ..density import Labels, painter_of, particle_table, visibility
+from ..density import Labels, monomer_table, painter_of, particle_table, visibility
 from ..runs.folder import INSTANCES, SEMANTIC, RunFolder
 
 _Any = TypeVar("_Any", Volume, LabelVolume)
@@ -50,6 +50,8 @@ class GroundTruth:
         Centre lines of filaments by the number of the instance.
     surfaces : mapping of int to Surface, optional
         Middle surfaces of membranes by the number of the instance.
+    monomers : MonomerTable, optional
+        The monomers of helices.
     tomogram_name : str, optional
         Name of the map that formats of one tomogram hold.
     """
@@ -64,6 +66,7 @@ class GroundTruth:
     maps: Mapping[str, Volume]
     lines: Mapping[int, Line] = field(default_factory=dict)
     surfaces: Mapping[int, Surface] = field(default_factory=dict)
+    monomers: MonomerTable | None = None
     tomogram_name: str = "tomogram"
 
     def __post_init__(self) -> None:
@@ -108,6 +111,16 @@ class GroundTruth:
     def rows(self, species: str) -> np.ndarray:
         """Return the rows of `particles` that are of a species and in the field of view, (k,)."""
         return np.flatnonzero((self.particles.species == species) & (self.visible > 0))
+
+    def monomers_of(self, species: str) -> MonomerTable | None:
+        """Return a species' monomers in the field of view; None of what has no monomers."""
+        table = self.monomers
+        if table is None or not (table.species == species).any():
+            return None
+        seen = self.particles.instance[self.rows(species)]
+        index = np.rint(self.grid.to_voxels(table.centre))
+        inside = ((index >= 0) & (index < self.grid.shape[::-1])).all(axis=1)
+        return table[np.isin(table.instance, seen) & (table.species == species) & inside]
 
     @property
     def molecules(self) -> np.ndarray:
@@ -217,6 +230,7 @@ def _gathered(
         maps={key: _at_zero(volume) for key, volume in maps.items()},
         lines=lines,
         surfaces=surfaces,
+        monomers=monomer_table(packed, grid=grid),
     )
 
 

@@ -2,6 +2,7 @@
 
 from .bonded import HarmonicAngles, HarmonicBonds, LinkBonds
 from .external import PULL_SCALE, CentrePull, ObstacleWall, Walls
+from .large_balls import LargeBallRepulsion
 from .membranes import MembraneElasticity
 from .nonbonded import LENNARD_JONES_SCALE, SoftRepulsion, SwitchedLennardJones
 from .terms import BOX_EDGES, SLAB_HEIGHT, ForceTerm, Rigidity
@@ -15,6 +16,7 @@ __all__ = [
     "ForceTerm",
     "HarmonicAngles",
     "HarmonicBonds",
+    "LargeBallRepulsion",
     "LinkBonds",
     "MembraneElasticity",
     "ObstacleWall",

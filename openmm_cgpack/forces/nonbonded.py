@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _FEW_PAIRS = 20
 """Exceptions a ball up to which a NonbondedForce is the faster one."""
 
+_NOWHERE = -1e4
+"""Radius with which a ball touches nothing, nm."""
+
 LENNARD_JONES_SCALE = "lennard_jones_scale"
 """Global parameter of the Context that scales the Lennard-Jones energy: 1 is all of it."""
 
@@ -124,11 +127,19 @@ class SoftRepulsion(ForceTerm):
         unit="nm",
         default=0.0,
     )
+    up_to: float | None = setting(
+        "radius up to which balls push: a few large ones would make the search among all as wide "
+        "as themselves",
+        unit="nm",
+        default=None,
+        above=0,
+    )
 
     def build(self, scene: Scene, rigidity: Rigidity) -> openmm.CustomNonbondedForce:
         """Return the force; its cutoff is where the two largest balls touch."""
         energy = "0.5*soft_k*max(0, radius1 + radius2 - r)^2"
-        radii = scene.radii + self.gap / 2
+        pushing = scene.radii <= (np.inf if self.up_to is None else self.up_to)
+        radii = np.where(pushing, scene.radii + self.gap / 2, _NOWHERE)
         force = pair_force(scene, rigidity, energy, constants={"soft_k": self.k}, radii=radii)
         force.setCutoffDistance(2 * float(radii.max()))
         return force

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,13 +35,14 @@ _BLOCK = 50_000
 def write_atoms(
     path: str | os.PathLike[str],
     scene: Scene,
-    transforms: RigidTransforms,
+    transforms: RigidTransforms | Sequence[RigidTransforms],
     *,
     origin: ArrayLike = (0.0, 0.0, 0.0),
 ) -> int:
     """Write every atom of every molecule at its place as one mmCIF file, in Å.
 
-    Chain A of instance 12 is chain ``A-12``, both as the author's and as the label's name;
+    Chain A of instance 12 is chain ``A-12``, both as the author's and as the label's name, and that
+    of the third monomer of a helix ``A-12.3``;
     entities are the scene's species. Filaments and membranes stand for no atoms and are left out.
     Atoms are written as they are made, so that millions need no more memory than a few.
 
@@ -51,9 +52,10 @@ def write_atoms(
         The file, ``.cif``.
     scene : Scene
         The scene; the structures of its species must hold atoms with their names.
-    transforms : RigidTransforms
+    transforms : RigidTransforms, or a sequence of them
         A transform from the body frame for each instance: those of the scene, or those that were
-        extracted from a packed one.
+        extracted from a packed one; of a scene with helices, those of all copies of each
+        instance's structure (`openmm_cgpack.poses.structure_poses`).
     origin : (3,) array, optional
         Point that becomes 0 in the file, nm: the first voxel's centre, where the atoms shall lie
         over a map written with its origin at 0.
@@ -88,9 +90,10 @@ def write_atoms(
     1
     HETATM 1 O O . HOH A-1 1 . 0.000 0.000 10.000 1 1 A-1 1
     """
-    if len(transforms) != scene.n_instances:
+    poses = list(transforms)
+    if len(poses) != scene.n_instances:
         raise ValueError(
-            f"transforms: wanted {scene.n_instances}, one for each instance, got {len(transforms)}"
+            f"transforms: wanted {scene.n_instances}, one for each instance, got {len(poses)}"
         )
     origin = frozen(origin, "origin", (3,))
     molecules = _molecules(scene)
@@ -104,16 +107,24 @@ def write_atoms(
         for instance, index in enumerate(scene.species_index.tolist()):
             if index not in molecules:
                 continue
-            for points, template in blocks[index]:
-                values = np.empty((len(points), 4))
-                values[:, 0] = np.arange(written + 1, written + 1 + len(points))
-                values[:, 1:] = points @ transforms.rotations[instance].T
-                values[:, 1:] += transforms.translations[instance] - origin
-                values[:, 1:] *= ANGSTROM_PER_NM
-                file.write(
-                    template.replace(_INSTANCE, str(instance + 1)) % tuple(values.ravel().tolist())
+            copies, wanted = poses[instance], molecules[index].copies
+            if len(copies) != wanted:
+                raise ValueError(
+                    f"transforms: wanted {wanted} of instance {instance + 1}, the copies of its "
+                    f"structure, got {len(copies)}"
                 )
-                written += len(points)
+            for copy, (turn, shift) in enumerate(
+                zip(copies.rotations, copies.translations, strict=True), start=1
+            ):
+                number = f"{instance + 1}" if len(copies) == 1 else f"{instance + 1}.{copy}"
+                for points, template in blocks[index]:
+                    values = np.empty((len(points), 4))
+                    values[:, 0] = np.arange(written + 1, written + 1 + len(points))
+                    values[:, 1:] = points @ turn.T
+                    values[:, 1:] += shift - origin
+                    values[:, 1:] *= ANGSTROM_PER_NM
+                    file.write(template.replace(_INSTANCE, number) % tuple(values.ravel().tolist()))
+                    written += len(points)
     return written
 
 

@@ -10,28 +10,22 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..core.messages import said_of
-from ..core.particles import ParticleTable
+from ..core.particles import MonomerTable, ParticleTable
 from ..core.transforms import to_quaternion, to_zyz
 from ..core.units import ANGSTROM_PER_NM
 from .files import atomic_path
 from .inputs import read_table
 
-COLUMNS = (
-    "instance",
-    "species",
-    "x_angst",
-    "y_angst",
-    "z_angst",
-    "radius_angst",
-    "qx",
-    "qy",
-    "qz",
-    "qw",
-    "alpha_deg",
-    "beta_deg",
-    "gamma_deg",
-)
+_ROTATION = ("qx", "qy", "qz", "qw", "alpha_deg", "beta_deg", "gamma_deg")
+
+COLUMNS = ("instance", "species", "x_angst", "y_angst", "z_angst", "radius_angst", *_ROTATION)
 """Columns of a list of true particles."""
+
+MONOMER_COLUMNS = (
+    *("instance", "species", "monomer", "x_angst", "y_angst", "z_angst", "track_angst"),
+    *_ROTATION,
+)
+"""Columns of a list of helices' monomers."""
 
 
 def write_particles(
@@ -78,9 +72,8 @@ def write_particles(
                 f"columns: wanted {len(table)} numbers under a new name, got {len(values)} "
                 f"as {name!r}"
             )
-    quaternion = to_quaternion(table.rotation)
     lengths = np.column_stack([table.centre, table.radius]) * ANGSTROM_PER_NM
-    angles = np.degrees(to_zyz(table.rotation))
+    turns = _turns(table.rotation)
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow([*COLUMNS, *columns])
@@ -88,10 +81,47 @@ def write_particles(
             rows.writerow(
                 [int(table.instance[i]), table.species[i]]
                 + [f"{value:.4f}" for value in lengths[i]]
-                + [f"{value:.9f}" for value in quaternion[i]]
-                + [f"{value:.6f}" for value in angles[i]]
+                + turns[i]
                 + [f"{values[i]:.4f}" for values in columns.values()]
             )
+
+
+def write_monomers(path: str | os.PathLike[str], table: MonomerTable) -> None:
+    """Write the monomers of all helices as CSV with a header, places and rotations as particles'.
+
+    ``instance`` is the filament's number, ``monomer`` the number in it, and ``track_angst`` the way
+    along it from its first monomer.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> table = MonomerTable(
+    ...     instance=[1], species=["actin"], number=[1], track=[0], centre=[(1, 2, 3)],
+    ...     rotation=[np.eye(3)],
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     write_monomers(Path(folder, "monomers.csv"), table)
+    ...     print(Path(folder, "monomers.csv").read_text().splitlines()[1][:42])
+    1,actin,1,10.0000,20.0000,30.0000,0.0000,0
+    """
+    lengths = np.column_stack([table.centre, table.track]) * ANGSTROM_PER_NM
+    turns = _turns(table.rotation)
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(MONOMER_COLUMNS)
+        for i in range(len(table)):
+            named = [int(table.instance[i]), table.species[i], int(table.number[i])]
+            rows.writerow([*named, *(f"{value:.4f}" for value in lengths[i]), *turns[i]])
+
+
+def _turns(rotations: np.ndarray) -> list[list[str]]:
+    """Return the rotation of each row as the text of its columns."""
+    quaternions, angles = to_quaternion(rotations), np.degrees(to_zyz(rotations))
+    return [
+        [*(f"{value:.9f}" for value in one), *(f"{value:.6f}" for value in other)]
+        for one, other in zip(quaternions, angles, strict=True)
+    ]
 
 
 def read_particles(path: str | os.PathLike[str]) -> ParticleTable:

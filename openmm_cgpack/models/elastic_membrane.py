@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from scipy import sparse
 from scipy.spatial import KDTree
 
+from ..core.boundary import Boundary
 from ..core.elasticity import Elasticity
 from ..core.geometry import Mesh
 from ..core.model import BallModel
@@ -13,11 +16,15 @@ from ..core.settings import Settings, setting
 from ..core.transforms import from_zyz
 from ..core.units import KPA, KT, MN_PER_M
 from .structure import Structure
-from .triangulation import adjacency, area_of, volume_of
+from .thermal_shapes import excess_area, thermal_shape
+from .triangulation import adjacency, area_of, edges_of, volume_of
 
 NEAR = 1.3
 """Distance of balls that are two edges apart, over the sum of their radii, below which they do not
 push each other: they touch where the membrane is flat, and come nearer where it bends."""
+
+MOST_BALLS = 10**6
+"""Of one membrane."""
 
 
 class Bilayer(Settings):
@@ -117,17 +124,25 @@ class ElasticMembrane(Structure, Bilayer):
         raise NotImplementedError
 
     def elasticity(self, area: float, volume: float | None) -> Elasticity:
-        """Return the constants for a mesh of an area, nm², and a volume inside, nm³."""
-        return Elasticity(
+        """Return the constants for a mesh of an area, nm², and a volume inside, nm³.
+
+        Heat draws waves on the mesh: the rest area has room for them.
+        """
+        even = Elasticity(
             bending=self.bending_modulus_kt * KT,
             area=area,
             area_modulus=self.area_modulus_mn_per_m * MN_PER_M,
             tension=self.tension_mn_per_m * MN_PER_M,
         )
+        excess = excess_area(even, self.edge, closed=volume is not None)
+        return dataclasses.replace(even, area=area * (1 + excess))
 
     def build(self, *, seed: int | np.random.SeedSequence = 0) -> BallModel:
         """Return the balls at the vertices, the mesh over them and its elasticity."""
-        vertices, faces, period = self.mesh()
+        return self.over(*self.mesh())
+
+    def over(self, vertices: np.ndarray, faces: np.ndarray, period: np.ndarray) -> BallModel:
+        """Return the model over a mesh as `mesh` has it."""
         vertices = vertices - vertices.mean(axis=0)
         count = len(vertices)
         # To the middle of a triangle, and from there through half of the bilayer.
@@ -135,7 +150,7 @@ class ElasticMembrane(Structure, Bilayer):
         geometry = Mesh(faces=faces, thickness=self.thickness, density=self.density, period=period)
         corners = geometry.corners(vertices)
         area = area_of(corners)
-        volume = None if period.any() else volume_of(corners)
+        volume = volume_of(corners) if self.is_closed else None
         return BallModel(
             name=self.label,
             positions=vertices,
@@ -146,6 +161,26 @@ class ElasticMembrane(Structure, Bilayer):
             geometry=geometry,
             elasticity=self.elasticity(area, volume),
         )
+
+    def start_shape(
+        self, model: BallModel, *, seed: int | np.random.SeedSequence
+    ) -> np.ndarray | None:
+        """Return the balls of one instance as heat has them, (b, 3) nm."""
+        return thermal_shape(model, seed=seed)
+
+    def check_size(self, area: float, **radii: float) -> None:
+        """Raise ValueError where edges are too long for radii, or too short for an area, nm²."""
+        for name, radius in radii.items():
+            if radius < 2 * self.edge:
+                raise ValueError(
+                    f"{name}: wanted at least twice the edge, {2 * self.edge:g} nm, got {radius:g}"
+                )
+        shortest = np.sqrt(area / MOST_BALLS * 2 / np.sqrt(3))
+        if self.edge < shortest:
+            raise ValueError(
+                f"edge: wanted at least {shortest:.3g} nm, with which {area:g} nm² have "
+                f"{MOST_BALLS} balls, got {self.edge:g}"
+            )
 
 
 class ClosedMembrane(ElasticMembrane):
@@ -165,30 +200,52 @@ class ClosedMembrane(ElasticMembrane):
 
     @property
     def is_closed(self) -> bool | None:
-        """It is, where it does not span the box."""
+        """It is."""
         return True
 
     def elasticity(self, area: float, volume: float | None) -> Elasticity:
         """Return the constants for a mesh of an area, nm², and a volume inside, nm³."""
-        open_ = super().elasticity(area, volume)
+        surface = super().elasticity(area, volume)
         if volume is None:
-            return open_
-        return Elasticity(
-            bending=open_.bending,
-            area=open_.area,
-            area_modulus=open_.area_modulus,
-            tension=open_.tension,
+            return surface
+        return dataclasses.replace(
+            surface,
             volume=volume if self.volume_modulus_kpa else None,
             volume_modulus=self.volume_modulus_kpa * KPA,
             pressure=self.pressure_kpa * KPA,
         )
 
 
+def spanned(
+    label: str,
+    name: str,
+    boundary: Boundary,
+    axes: tuple[int, ...],
+    given: float | tuple[float, ...] | None,
+) -> tuple[float, ...]:
+    """Return the edges of a box along axes that a membrane spans, nm.
+
+    Raises
+    ------
+    ValueError
+        The scene does not repeat there, or what is `given` of its size, as setting `name`, is not
+        that of the box.
+    """
+    along = " and ".join("xyz"[axis] for axis in axes)
+    if not boundary.periodic[list(axes)].all():
+        raise ValueError(f"{label}: wanted a box that repeats along {along}, got {boundary}")
+    edges = tuple(boundary.box[axis] for axis in axes)
+    if given is not None and not np.allclose(given, edges, rtol=1e-6):
+        wanted, got = (" x ".join(f"{x:g}" for x in np.atleast_1d(v)) for v in (edges, given))
+        raise ValueError(f"{label}: {name}: wanted that of the box, {wanted} nm, got {got}")
+    return edges
+
+
 def _exclusions(
     label: str, vertices: np.ndarray, faces: np.ndarray, period: np.ndarray, radius: float
 ) -> np.ndarray:
     """Return the pairs of balls of radius `radius` that lie near each other along the mesh."""
-    joined = adjacency(faces, len(vertices))
+    joined = adjacency(edges_of(faces), len(vertices))
     near = sparse.coo_array(sparse.triu(joined + joined @ joined, k=1))
     pairs = np.stack([near.row, near.col], axis=1).astype(np.int64)
     pairs = pairs[np.lexsort(pairs.T[::-1])]

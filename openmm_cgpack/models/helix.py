@@ -16,6 +16,9 @@ from ..core.units import KT
 from ..structures.envelope import envelope_volume
 from .sources import Source
 
+SPECIES = {"actin": "2zwh", "microtubule": "3j6e", "microtubule_14": "3j6e"}
+"""The library's monomers of known lattices."""
+
 LATTICES: dict[str, dict[str, float]] = {
     # At 2.76 nm and -166.6° no atoms of neighbours in 2ZWH (Oda et al. 2009, Nature 457, 441) are
     # nearer than 0.25 nm. Persistence lengths: Gittes et al. 1993, J. Cell Biol. 120, 923.
@@ -54,10 +57,11 @@ class Helix(Source):
     """A filament of monomers about the z axis of their file, which bends as a worm-like chain.
 
     The monomer is read from the library, a file or the PDB (`species`, `pdb` or `id`), as for a
-    molecule. It stands about the z axis through the file's origin as the file has it; monomer j of
-    protofilament p is turned about the axis by ``j twist_deg + p 360°/protofilaments`` and moved
-    along it by ``j rise + p stagger``. Turns are counterclockwise as seen from the end that the
-    axis points to, so that a positive twist is right-handed.
+    molecule; left out, it is the library's for a known lattice. It stands about the z axis through
+    the file's origin as the file has it; monomer j of protofilament p is turned about the axis by
+    ``j twist_deg + p 360°/protofilaments`` and moved along it by ``j rise + p stagger``. Turns are
+    counterclockwise as seen from the end that the axis points to, so that a positive twist is
+    right-handed.
 
     Its balls are a chain along the axis that holds all atoms; they bend with the persistence length
     P by ``k = kT P / b``, for their distance b, and start in a bent shape drawn at 300 K. Density,
@@ -66,10 +70,9 @@ class Helix(Source):
 
     Examples
     --------
-    >>> actin = Helix(species="2zwh", lattice="actin", length=55.0)
-    >>> model = actin.build()
-    >>> len(model.geometry.along), model.is_rigid, model.structure.name
-    (20, False, '2zwh')
+    >>> model = Helix(lattice="actin", length=55.0).build()
+    >>> model.name, len(model.geometry.along), model.is_rigid
+    ('actin', 20, False)
     """
 
     lattice: Literal["actin", "microtubule", "microtubule_14"] | None = setting(
@@ -126,6 +129,8 @@ class Helix(Source):
     )
 
     def __post_init__(self) -> None:
+        if self.species is None and self.pdb is None and self.id is None:
+            object.__setattr__(self, "species", SPECIES.get(self.lattice or ""))
         super().__post_init__()
         if self.lattice is None:
             for name in ("rise", "twist_deg", "persistence_length"):
@@ -140,15 +145,20 @@ class Helix(Source):
         return super().meaningless() | beside
 
     @property
+    def label(self) -> str:
+        """Name of the species: that given, else of the lattice, else of the monomer."""
+        return self.name or self.lattice or super().label
+
+    @property
     def cellular(self) -> bool:
         """Whether only a cell can hold it."""
         return super().cellular or self.um_per_um3 is not None
 
-    def filling(self, model: BallModel) -> float | None:
-        """Return the part of its region's volume that it fills."""
+    def number(self, model: BallModel, room: float) -> int:
+        """Return how many instances a cell holds; `room` is the volume of its region, nm³."""
         if self.um_per_um3 is None:
-            return self.fraction
-        return self.um_per_um3 * 1e-6 * model.volume / self.length
+            return super().number(model, room)
+        return round(self.um_per_um3 * 1e-6 * room / self.length)
 
     def known(self, name: str, otherwise: float = 0.0) -> float:
         """Return a number of the lattice: the one given, else that of the known lattice."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from ..core.model import BallModel
@@ -65,6 +63,8 @@ class MembraneProtein(Molecule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.hosts:
+            raise ValueError("membrane: wanted at least one name")
         if self.model == "single":
             raise ValueError('model: wanted "balls": one ball has no axis')
         if (self.axis is None) != (self.height is None):
@@ -93,10 +93,10 @@ class MembraneProtein(Molecule):
         """
         structure = super().read()
         if self.axis is not None and self.height is not None:
-            return _with(structure, _said(structure, np.array(self.axis), self.height))
+            return structure.in_membrane(_said(structure, np.array(self.axis), self.height))
         if structure.membrane is not None:
             return structure
-        return _with(structure, find_belt(structure).plane)
+        return structure.in_membrane(find_belt(structure).plane)
 
     def number(self, model: BallModel, room: float) -> int:
         """Return how many there are on an area of `room` nm²."""
@@ -138,8 +138,3 @@ def _said(structure: AtomicStructure, axis: np.ndarray, height: float) -> Membra
     middle = np.average(structure.positions[inside], axis=0, weights=structure.masses[inside])
     middle = middle + (height - (middle + structure.file_origin) @ normal) * normal
     return MembranePlane(middle, normal, _HALF_THICKNESS)
-
-
-def _with(structure: AtomicStructure, plane: MembranePlane) -> AtomicStructure:
-    half = plane.half_thickness * plane.normal
-    return dataclasses.replace(structure, membrane=plane.centre + np.stack([-half, half]))

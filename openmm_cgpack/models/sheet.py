@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.boundary import Boundary
 from ..core.settings import kind, setting
-from .elastic_membrane import ElasticMembrane
+from .elastic_membrane import ElasticMembrane, spanned
 from .triangulation import lattice
 
 
@@ -38,6 +38,8 @@ class Sheet(ElasticMembrane):
         super().__post_init__()
         if self.count > 1:
             raise ValueError("count: wanted 1, as a sheet has one height; give each its own table")
+        if self.size is not None:
+            self.check_size(self.size[0] * self.size[1])
 
     def meaningless(self) -> dict[str, str]:
         """Return what the box and the height settle."""
@@ -60,19 +62,15 @@ class Sheet(ElasticMembrane):
         Raises
         ------
         ValueError
-            The scene does not repeat along x and y, or the sheet has another size.
+            The scene does not repeat along x and y, the sheet has another size, or lies beyond it.
         """
-        if not boundary.periodic[:2].all():
+        width, depth = spanned(self.label, "size", boundary, (0, 1), self.size)
+        if abs(self.height) >= boundary.box[2] / 2:
             raise ValueError(
-                f"{self.label}: wanted a box that repeats along x and y, got {boundary}"
+                f"{self.label}: height: wanted one in the box, within {boundary.box[2] / 2:g} nm "
+                f"of its middle, got {self.height:g}"
             )
-        edges = boundary.box[:2]
-        if self.size is not None and not np.allclose(self.size, edges, rtol=1e-6):
-            raise ValueError(
-                f"{self.label}: size: wanted that of the box, {edges[0]:g} x {edges[1]:g} nm, got "
-                f"{self.size[0]:g} x {self.size[1]:g}"
-            )
-        return dataclasses.replace(self, size=edges)
+        return dataclasses.replace(self, size=(width, depth))
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return an even plane."""

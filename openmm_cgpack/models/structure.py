@@ -98,6 +98,10 @@ class Seat(NamedTuple):
     links: Links
 
 
+class NoSeat(ValueError):
+    """A body cannot sit at a place of a membrane; there may be others."""
+
+
 class Structure(Balls, family=True):
     """A molecule, filament or membrane, how many of it, and where.
 
@@ -134,13 +138,6 @@ class Structure(Balls, family=True):
     def hosts(self) -> tuple[str, ...]:
         """Names of the membranes that it sits in, in any of their instances; mostly none."""
         return ()
-
-    def filling(self, model: BallModel) -> float | None:
-        """Return the part of its region's volume that it fills, of a model that `build` made.
-
-        None where `count` says how many there are.
-        """
-        return self.fraction
 
     @property
     def is_membrane(self) -> bool:
@@ -194,8 +191,9 @@ class Structure(Balls, family=True):
 
         `room` is the volume of its region, nm³, or the area of its hosts, nm².
         """
-        filling = self.filling(model)
-        return self.count if filling is None else round(filling * room / model.volume)
+        if self.fraction is None:
+            return self.count
+        return round(self.fraction * room / model.volume)
 
     def seat(
         self,
@@ -219,6 +217,11 @@ class Structure(Balls, family=True):
             The place: a face of the membrane, and the weights of its corners.
         rng : numpy.random.Generator
             For what else is drawn, as the turn about the normal.
+
+        Raises
+        ------
+        NoSeat
+            It does not fit there.
         """
         raise NotImplementedError(f"{type(self).__name__}.seat")
 

@@ -124,7 +124,9 @@ def edges_of(faces: np.ndarray) -> np.ndarray:
     [[0, 1], [0, 2], [1, 2], [1, 3], [2, 3]]
     """
     faces = np.asarray(faces)
-    return np.unique(np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1), axis=0)
+    sides = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    count = int(faces.max()) + 1
+    return np.stack(np.divmod(np.unique(sides @ [count, 1]), count), axis=1)
 
 
 def area_of(corners: np.ndarray) -> float:
@@ -150,9 +152,9 @@ def area_vectors(corners: np.ndarray) -> np.ndarray:
     return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2
 
 
-def adjacency(faces: np.ndarray, count: int) -> sparse.csr_array:
-    """Return which of `count` vertices an edge joins, (v, v), 1 where it does."""
-    first, second = edges_of(faces).T
+def adjacency(edges: np.ndarray, count: int) -> sparse.csr_array:
+    """Return which of `count` vertices an edge (e, 2) joins, (v, v), 1 where it does."""
+    first, second = edges.T
     rows, columns = np.concatenate([first, second]), np.concatenate([second, first])
     return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(count, count))
 

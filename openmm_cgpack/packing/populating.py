@@ -21,10 +21,10 @@ from ..core.messages import within
 from ..core.runtime import seed_sequence
 from ..core.scene import Links
 from ..models import SHAPE_COVER, Cover, Structure, Where
-from ..models.structure import names
+from ..models.structure import NoSeat, names
 from .addition import EASY, HARD, Insertion, Room, find_room, random_rotation
 from .lattice import BallShape, Lattice, Region, Shape, ShellShape
-from .regions import MARGIN, Compartments, Sheath, areas_of, ranks
+from .regions import MARGIN, Compartments, Sheath, areas_of, cones_of, corners_of, ranks
 
 _LEASH = 500.0
 """Constant of the bonds that keep bodies near a membrane, kJ/mol/nm²: kT at 0.1 nm beyond."""
@@ -126,6 +126,37 @@ def built(
         with within(f"[[{structure.kind}]] {structure.label}"):
             models.append(structure.covered(cover).spanning(boundary).build(seed=child))
     return models
+
+
+def expected_counts(
+    structures: Sequence[Structure], models: Sequence[BallModel], *, boundary: Boundary
+) -> list[int]:
+    """Return about how many instances of each `populate` will place, before it does.
+
+    As if membranes were at rest, and all rooms outside of them the box.
+    """
+    counts: dict[str, int] = {}
+    shapes = {model.name: model for model in models}
+    for _, structure, model in sorted(
+        zip(ranks(structures), structures, models, strict=True), key=lambda row: row[0]
+    ):
+        where = structure.where or Where()
+
+        def total(wanted: Sequence[str], of: Callable[[np.ndarray], np.ndarray]) -> float:
+            return sum(
+                counts[name] * float(of(corners_of(shapes[name], shapes[name].positions)).sum())
+                for name in wanted
+            )
+
+        room = boundary.volume
+        if where.inside is not None:
+            room = min(room, total(names(where.inside), cones_of))
+        if where.within is not None:
+            room = min(room, 2 * where.within * total(names(where.of), areas_of))
+        if structure.hosts:
+            room = total(structure.hosts, areas_of)
+        counts[model.name] = max(1, structure.number(model, room))
+    return [counts[model.name] for model in models]
 
 
 @dataclass(eq=False)
@@ -343,11 +374,17 @@ class _Populating:
         one.number = self._number(one, total)
         solid = Shape(one.model)
         for _ in range(one.number):
+            unfit: list[NoSeat] = []
             for _ in range(_SITES):
                 k = int(np.searchsorted(share, self.rng.random() * total, side="right"))
-                if self._seat(one, solid, int(owner[k]), int(face[k])):
-                    break
+                try:
+                    if self._seat(one, solid, int(owner[k]), int(face[k])):
+                        break
+                except NoSeat as error:
+                    unfit.append(error)
             else:
+                if len(unfit) == _SITES:
+                    raise PlacementError(str(unfit[0]))
                 raise self._no_room(one, total, "nm²")
 
     def _seat(self, one: Species, solid: Shape, host: int, face: int) -> bool:

@@ -17,6 +17,8 @@ import numpy as np
 
 from ..core import BallModel
 from ..core.boundary import Boundary
+from ..core.geometry import Mesh
+from ..core.triangles import winding_numbers
 from ..models import Structure, Where
 from ..models.structure import names
 from .lattice import Lattice, Region
@@ -38,7 +40,12 @@ class Sheath(NamedTuple):
     @property
     def corners(self) -> np.ndarray:
         """Corners of the faces, (f, 3, 3) nm."""
-        return self.model.geometry.corners(self.balls)  # type: ignore[union-attr]
+        return corners_of(self.model, self.balls)
+
+    @property
+    def thickness(self) -> float:
+        """Thickness of the bilayer, nm."""
+        return _mesh(self.model).thickness
 
 
 class Compartments:
@@ -53,11 +60,11 @@ class Compartments:
         self.lattice = lattice
         self.sheaths = tuple(sheaths)
         closed = blocked.copy()
-        for thickness in {sheath.model.geometry.thickness for sheath in sheaths}:  # type: ignore[union-attr]
+        for thickness in {sheath.thickness for sheath in sheaths}:
             points = [
                 surface_points(sheath.corners, _STEP)
                 for sheath in sheaths
-                if sheath.model.geometry.thickness == thickness  # type: ignore[union-attr]
+                if sheath.thickness == thickness
             ]
             closed |= lattice.covered(np.concatenate(points), thickness / 2)
         components, count = label(~closed)
@@ -128,20 +135,19 @@ def _images(boundary: Boundary, low: np.ndarray, high: np.ndarray) -> Iterator[n
         yield np.array(step) * edges
 
 
-def winding_numbers(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Return the winding number of a surface (f, 3, 3) about points (p, 3), both in nm.
+def _mesh(model: BallModel) -> Mesh:
+    assert isinstance(model.geometry, Mesh)
+    return model.geometry
 
-    The solid angle of every triangle (van Oosterom and Strackee 1983) over 4 pi.
-    """
-    numbers = np.empty(len(points))
-    for i, point in enumerate(points):
-        a, b, c = np.moveaxis(corners - point, 1, 0)
-        la, lb, lc = (np.linalg.norm(side, axis=1) for side in (a, b, c))
-        triple = np.einsum("fi,fi->f", a, np.cross(b, c))
-        ab, bc, ca = (np.einsum("fi,fi->f", *pair) for pair in ((a, b), (b, c), (c, a)))
-        angle = np.arctan2(triple, la * lb * lc + ab * lc + bc * la + ca * lb)
-        numbers[i] = angle.sum() / (2 * np.pi)
-    return numbers
+
+def corners_of(model: BallModel, balls: np.ndarray) -> np.ndarray:
+    """Return the corners of a membrane's faces, (f, 3, 3) nm, for balls (b, 3)."""
+    return _mesh(model).corners(balls)
+
+
+def cones_of(corners: np.ndarray) -> np.ndarray:
+    """Return the volumes (f,) of triangles (f, 3, 3) with the origin, whose sum is enclosed."""
+    return np.linalg.det(corners) / 6
 
 
 def areas_of(corners: np.ndarray) -> np.ndarray:

@@ -110,11 +110,11 @@ class SoftDynamics:
             boundary=self.boundary,
         )
         contacts = (
-            SoftRepulsion(k=self.stiffness, gap=self.gap),
+            *self._repulsion(),
             Walls(k=self.stiffness),
             ObstacleWall(k=self.stiffness),
         )
-        self.contact_groups = 0b111
+        self.contact_groups = (1 << len(contacts)) - 1
         shapes = (HarmonicBonds(), HarmonicAngles(), MembraneElasticity(), LinkBonds())
         system = create_system(
             flexible, forces=(*contacts, *shapes, *forces), rigidity="constraints"
@@ -146,6 +146,10 @@ class SoftDynamics:
             columns=("steps", "depth", "timestep", "x", "y", "z"),
             every=checkpoint_every,
         )
+
+    def _repulsion(self) -> tuple[ForceTerm, ...]:
+        """Return what keeps balls apart."""
+        return (SoftRepulsion(k=self.stiffness, gap=self.gap),)
 
     def heat(self, agitation: float, *, friction: float) -> None:
         """Set the heat, as the root mean square depth of a contact that it makes, nm."""

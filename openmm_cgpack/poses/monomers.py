@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from ..core.scene import PackedScene
+import numpy as np
+
+from ..core.scene import Scene
 from ..core.transforms import RigidTransforms
 
 
 def structure_poses(
-    packed: PackedScene, instance: int, transforms: RigidTransforms
+    scene: Scene, instance: int, *, positions: np.ndarray, transforms: RigidTransforms
 ) -> RigidTransforms:
     """Return the poses of all copies of its model's structure that an instance holds.
 
@@ -16,10 +18,12 @@ def structure_poses(
 
     Parameters
     ----------
-    packed : PackedScene
+    scene : Scene
         The scene.
     instance : int
         The instance, from 0.
+    positions : (b, 3) array
+        Centres of all balls as they are, nm.
     transforms : RigidTransforms
         Those of all instances (`extract_transforms`).
 
@@ -30,20 +34,19 @@ def structure_poses(
 
     Examples
     --------
-    >>> from openmm_cgpack import Helix, Molecule, as_packed, extract_transforms, place
+    >>> from openmm_cgpack import Helix, Molecule, place
     >>> ring = Helix(species="1f1b", rise=12.0, twist_deg=30.0, persistence_length=1e3, length=36.0)
     >>> counts = [(ring.build(), 1), (Molecule(species="3hhb").build(), 1)]
-    >>> packed = as_packed(place(counts, seed=1))
-    >>> transforms = extract_transforms(packed).transforms
-    >>> [len(structure_poses(packed, i, transforms)) for i in range(2)]
+    >>> scene = place(counts, seed=1)
+    >>> start = {"positions": scene.positions, "transforms": scene.transforms}
+    >>> [len(structure_poses(scene, i, **start)) for i in range(2)]
     [3, 1]
     """
-    scene = packed.scene
     model = scene.model(instance)
     if model.structure is None:
         return RigidTransforms.identity(0)
     if model.geometry is not None:
-        balls = packed.positions[scene.balls(instance)]
+        balls = positions[scene.balls(instance)]
         monomers = model.geometry.monomers(balls, scene.transforms.rotations[instance])
         if monomers is not None:
             return monomers

@@ -17,6 +17,7 @@ from ..imaging import Imaging, OneStep, preset
 from ..io.files import read_toml, toml_text
 from ..models import Structure
 from ..packing import Dense, Protocol, Pull, Run, Start
+from ..packing.regions import ranks
 
 
 class Files(Settings):
@@ -108,7 +109,33 @@ class Recipe(Settings):
             if not self.fractions or any(b <= a for a, b in pairwise(self.fractions)):
                 raise ValueError(f"fractions: wanted rising numbers, got {list(self.fractions)}")
         self.pack.check(self.start.shape)
-        self.start.check(self.fraction)
+        if self.pack.populates:
+            self._check_cell()
+        else:
+            self._check_no_cell()
+            self.start.check(self.fraction)
+
+    def _check_cell(self) -> None:
+        """Raise ValueError unless the box is given, and all names of places stand for what is."""
+        if self.start.box is None:
+            raise ValueError(f'box: wanted in [start] with kind = "{self.pack.kind}" in [pack]')
+        if self.start.counts == "relative":
+            raise ValueError(
+                f'counts: "relative" means nothing with kind = "{self.pack.kind}" in [pack]; give '
+                "structures a fraction each"
+            )
+        ranks(self.structures)
+
+    def _check_no_cell(self) -> None:
+        """Raise ValueError where a structure wants a cell."""
+        for entry in self.structures:
+            if entry.cellular:
+                given = [key for key in ("where", "fraction") if getattr(entry, key) is not None]
+                what = given[0] if given else f"[[{entry.kind}]]"
+                raise ValueError(
+                    f'{entry.label}: {what}: is for cells: wanted kind = "cell" in [pack], got '
+                    f'"{self.pack.kind}"'
+                )
 
     @property
     def fraction(self) -> float | None:
@@ -161,17 +188,31 @@ def recipe_from(
     return dataclasses.replace(recipe, imaging=changed)
 
 
-def demo_recipe() -> Recipe:
-    """Return the recipe of ``cgpack demo``, which comes with the package.
+def demo_recipe(name: str = "demo") -> Recipe:
+    """Return a recipe that comes with the package, as ``cgpack demo`` runs it.
+
+    Parameters
+    ----------
+    name : {"demo", "paper"}, optional
+        ``"demo"``, a small piece of a cell, or ``"paper"``, a droplet of molecules as the paper
+        has it.
+
+    Raises
+    ------
+    ValueError
+        There is no recipe of that name.
 
     Examples
     --------
-    >>> recipe = demo_recipe()
+    >>> recipe = demo_recipe("paper")
     >>> recipe.name, sum(entry.count for entry in recipe.structures if entry.kind == "molecule")
-    ('demo', 100)
+    ('paper', 100)
     """
-    with as_file(files("openmm_cgpack") / "recipes" / "demo.toml") as path:
-        return load_recipe(path)
+    with as_file(files("openmm_cgpack") / "recipes") as folder:
+        known = sorted(path.stem for path in folder.glob("*.toml"))
+        if name not in known:
+            raise ValueError(f"demo: wanted one of {', '.join(known)}, got {name!r}")
+        return load_recipe(folder / f"{name}.toml")
 
 
 def dump_recipe(recipe: Recipe, *, folder: str | os.PathLike[str] | None = None) -> str:

@@ -42,6 +42,8 @@ INSTANCES = "instances"
 """A mask: ``.mrc``, or ``.zarr`` with more labels than that holds."""
 SEMANTIC = "semantic"
 PARTICLES = "particles.csv"
+MONOMERS = "monomers.csv"
+"""Where there are helices."""
 TOMOGRAM = "tomogram.mrc"
 HALVES = ("even.mrc", "odd.mrc")
 TILT_SERIES = "tilt_series.mrcs"

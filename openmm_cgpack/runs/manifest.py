@@ -130,9 +130,12 @@ def file_list(folder: Path) -> dict[str, dict[str, Any]]:
 def _species(simulated: Simulated) -> list[dict[str, Any]]:
     scene = simulated.packed.scene
     recipe = simulated.recipe
+    placed = np.bincount(scene.species_index, minlength=len(scene.species))
     models = list(zip(scene.species, (e.count for e in recipe.structures), strict=True))
     asked = [count for _, count in recipe.start.asked(models, fraction=recipe.fraction)]
-    placed = np.bincount(scene.species_index, minlength=len(scene.species))
+    if recipe.pack.populates:
+        # Counts that follow from regions are known to `populate`, which places all or fails.
+        asked = placed.tolist()
     return [
         {
             "name": model.name,
@@ -141,7 +144,7 @@ def _species(simulated: Simulated) -> list[dict[str, Any]]:
             "balls": model.n_balls,
             "mass_da": _mass(model),
             "volume_nm3": model.volume,
-            "atoms": model.structure.n_atoms if model.structure else None,
+            "atoms": model.structure.n_atoms * model.copies if model.structure else None,
             "source": model.structure.source if model.structure else None,
             "read": _read(model),
         }
@@ -202,7 +205,7 @@ def _density(simulated: Simulated) -> dict[str, Any]:
 def _mass(model: BallModel) -> float:
     """Return the mass that a map of a model at rest holds, Da."""
     if model.structure is not None:
-        return model.structure.mass
+        return model.structure.mass * model.copies
     if model.geometry is None:
         raise ValueError(f"{model.name}: has neither a structure nor a geometry")
     return model.volume * model.geometry.density

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from ..core.units import ANGSTROM_PER_NM
-from ..density import visibility
+from ..density import monomer_table, visibility
 from ..draw import plot_overview, save_figure
 from ..imaging import Rendered
-from ..io import write_atoms, write_bild, write_cmm, write_mrc, write_particles
+from ..io import write_atoms, write_bild, write_cmm, write_monomers, write_mrc, write_particles
 from ..io.scenes import save_packed, save_scene
 from ..io.tilts import save_tilts, write_imod
 from ..io.trajectory import write_trajectory
 from ..io.volumes import write_mask
 from ..packing import write_topology
+from ..poses import structure_poses
 from ..recipe import dump_recipe
 from . import folder as names
 from .pipeline import Simulated
@@ -44,6 +45,9 @@ def write_outputs(made: Simulated, folder: Path, *, final: Path) -> None:
         made.particles,
         columns={"visible": seen.fraction, "border_angst": seen.border * ANGSTROM_PER_NM},
     )
+    monomers = monomer_table(packed, grid=made.density.grid)
+    if len(monomers):
+        write_monomers(folder / names.MONOMERS, monomers)
     figure = plot_overview(
         packed,
         density=made.density,
@@ -58,7 +62,12 @@ def _write_asked(made: Simulated, folder: Path, origin: np.ndarray) -> None:
     """Write the files that `[files]` asks for."""
     files, packed = made.recipe.files, made.packed
     if files.atoms:
-        write_atoms(folder / names.ATOMS, packed.scene, made.poses.transforms, origin=origin)
+        scene, transforms = packed.scene, made.poses.transforms
+        copies = [
+            structure_poses(scene, i, positions=packed.positions, transforms=transforms)
+            for i in range(scene.n_instances)
+        ]
+        write_atoms(folder / names.ATOMS, packed.scene, copies, origin=origin)
     if files.bild:
         write_bild(folder / names.BILD, packed.scene, packed.positions, origin=origin)
     if files.cmm:

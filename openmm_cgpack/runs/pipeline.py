@@ -19,7 +19,8 @@ from ..core.runtime import stage_seed
 from ..density import Labels, particle_table, render_density, render_labels
 from ..imaging import Rendered, render
 from ..io.scenes import load_scene, save_scene
-from ..packing import Dense, FrameReporter, crowding_series, pack_scene
+from ..packing import Dense, FrameReporter, crowding_series, pack_scene, populate
+from ..packing.populating import built, expected_counts
 from ..packing.protocols import Watch
 from ..poses import Poses, extract_transforms
 from ..recipe import Recipe
@@ -32,7 +33,8 @@ _log = logging.getLogger(__name__)
 class Simulated:
     """What a recipe makes, filled in stage by stage; what a later stage makes is not there before.
 
-    `recipe` has, once the scene is packed, the platform and threads that it ran on. `work` is the
+    `recipe` has, once the scene is packed, the platform and threads that it ran on. `models` has
+    how many instances of each are asked for, of a cell's fractions about how many. `work` is the
     folder for the scene as it was placed and for checkpoints, `frames` are ball centres on the way,
     (b, 3) nm, `density` is in Da/nm³, `labels` are on its grid, `particles` is in the files' frame,
     and `seconds` is the time that each stage took.
@@ -65,13 +67,14 @@ Hook = Callable[[str, Simulated], None]
 def _models(made: Simulated) -> None:
     if _kept_scene(made) is not None:
         return
-    recipe = made.recipe
-    seeds = made.seed("models").spawn(len(recipe.structures))
-    made.models = []
-    for entry, seed in zip(recipe.structures, seeds, strict=True):
-        with within(f"[[{entry.kind}]] {entry.label}"):
-            model = entry.covered(recipe.pack.cover).build(seed=seed)
-        made.models.append((model, entry.count))
+    recipe, box = made.recipe, made.recipe.start.shape
+    models = built(
+        recipe.structures, boundary=box, cover=recipe.pack.cover, seed=made.seed("models")
+    )
+    counts = [entry.count for entry in recipe.structures]
+    if recipe.pack.populates:
+        counts = expected_counts(recipe.structures, models, boundary=box)
+    made.models = list(zip(models, counts, strict=True))
 
 
 def _placement(made: Simulated) -> None:
@@ -79,13 +82,22 @@ def _placement(made: Simulated) -> None:
     if kept is not None:
         made.scene = load_scene(kept)
         return
-    recipe = made.recipe
-    made.scene = recipe.start.scene(
-        made.models,
-        fraction=recipe.fraction,
-        shrinks=recipe.pack.shrinks,
-        seed=made.seed("placement"),
-    )
+    recipe, start = made.recipe, made.recipe.start
+    if recipe.pack.populates:
+        made.scene = populate(
+            recipe.structures,
+            boundary=start.shape,
+            insertion=start.insertion,
+            models=[model for model, _ in made.models],
+            seed=made.seed("placement"),
+        )
+    else:
+        made.scene = start.scene(
+            made.models,
+            fraction=recipe.fraction,
+            shrinks=recipe.pack.shrinks,
+            seed=made.seed("placement"),
+        )
     if made.work is not None:
         save_scene(made.work / SCENE, made.scene)
 

@@ -110,7 +110,9 @@ def _of_balls(
     yield Part(
         "frames of the trajectory", "[files] frame_interval", *_times(balls * frames, _OF_A_FRAME)
     )
-    points = [(model.structure.n_atoms if model.structure else 0, count) for model, count in made]
+    points = [
+        (model.structure.n_atoms, model.copies * count) for model, count in made if model.structure
+    ]
     written = sum(atoms * count for atoms, count in points) if recipe.files.atoms else 0.0
     held = sum(atoms for atoms, _ in points)
     yield Part("atoms", "[files] atoms", held * _OF_AN_ATOM[0], written * _OF_AN_ATOM[1])

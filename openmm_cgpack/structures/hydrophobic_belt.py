@@ -29,7 +29,7 @@ HALF_THICKNESSES = np.arange(1.2, 1.75, 0.1)
 """Of the hydrophobic core of bilayers, nm; OPM's proteins have 1.1 to 1.7."""
 
 LEAST_GAIN = 5.0
-"""What a belt gains at least, kcal/mol: three channels have 19 to 49, and of eight soluble proteins
+"""What a belt gains at least, kcal/mol: three channels have 19 to 31, and of eight soluble proteins
 the best slabs 0 to 1.7."""
 
 _RAYS = 150

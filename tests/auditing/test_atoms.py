@@ -56,7 +56,7 @@ def scene_of(models, index, translations, rotations=None):
 def test_two_atoms_at_a_known_distance(gap, at_25, at_15):
     line = molecule([[0, 0, 0], [0, 0, 1], [0, 0, 2]])
     scene = scene_of([line], [0, 0], [[0, 0, 0], [0, 0, 2 + gap]])
-    found = atom_contacts(scene, scene.transforms, Open())
+    found = atom_contacts(scene, scene.positions, scene.transforms, Open())
     assert [w.atoms for w in found.within] == [at_25, at_15]
     assert [w.molecules for w in found.within] == [at_25, at_15]
     assert found.atoms == 6
@@ -66,7 +66,7 @@ def test_two_atoms_at_a_known_distance(gap, at_25, at_15):
 def test_hydrogens_do_not_count():
     ends = molecule([[0, 0, 0], [0, 0, 1]], elements=np.array(["C", "H"]))
     scene = scene_of([ends], [0, 0], [[0, 0, 0], [0, 0, 1.1]])
-    found = atom_contacts(scene, scene.transforms, Open())
+    found = atom_contacts(scene, scene.positions, scene.transforms, Open())
     assert found.atoms == 2
     assert found.within[0].atoms == 0
 
@@ -78,17 +78,20 @@ def test_points_that_stand_for_atoms_are_left_out():
         name="s", positions=[[0, 0, 0]], radii=[1], masses=[1], volume=1, structure=several
     )
     scene = scene_of([points, reduced], [0, 1], [[0, 0, 0], [0, 0, 0.1]])
-    found = atom_contacts(scene, scene.transforms, Open())
+    found = atom_contacts(scene, scene.positions, scene.transforms, Open())
     assert (found.molecules, found.within[0].atoms) == (1, 0)
     alone = scene_of([reduced], [0], [[0, 0, 0]])
-    assert atom_contacts(alone, alone.transforms, Open()) is None
+    assert atom_contacts(alone, alone.positions, alone.transforms, Open()) is None
 
 
 def test_a_molecule_meets_its_own_image():
     line = molecule([[0, 0, -0.45], [0, 0, 0.45]])
     scene = scene_of([line], [0], [[0, 0, 0]])
     for boundary, atoms in ((Periodic(box=1.1), 2), (Slab(box=1.1), 0), (Periodic(box=1.2), 0)):
-        assert atom_contacts(scene, scene.transforms, boundary).within[0].atoms == atoms
+        assert (
+            atom_contacts(scene, scene.positions, scene.transforms, boundary).within[0].atoms
+            == atoms
+        )
 
 
 def brute_force(structures, index, transforms, boundary, distances):
@@ -132,5 +135,5 @@ def test_against_all_pairs(boundary, seed):
             rotations=transforms.rotations, translations=transforms.translations + away
         )
     for poses in (transforms, moved):
-        found = atom_contacts(scene, poses, boundary, distances=distances)
+        found = atom_contacts(scene, scene.positions, poses, boundary, distances=distances)
         assert [(w.atoms, w.molecules) for w in found.within] == expected

@@ -1,9 +1,11 @@
 """The audit as a whole."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+from cells import RADIUS, small_cell
 from helpers import body, chain, random_scene
 
 from openmm_cgpack import place
@@ -13,6 +15,7 @@ from openmm_cgpack.core import (
     AtomicStructure,
     BallModel,
     History,
+    Links,
     Open,
     PackedScene,
     Periodic,
@@ -20,6 +23,7 @@ from openmm_cgpack.core import (
     Scene,
     Slab,
 )
+from openmm_cgpack.models.triangulation import area_of, volume_of
 from openmm_cgpack.packing import overlaps
 from openmm_cgpack.structures import load_structure
 
@@ -152,3 +156,46 @@ def test_hydrogens_are_estimated_from_the_heavy_atoms(shared):
     # A ribosomal subunit is two thirds RNA.
     heavy, whole = structure_masses(load_structure(shared / "pdb" / "4v4r_30S.pdb.gz"))
     assert 1.04 < whole / heavy < 1.06
+
+
+def test_membranes_by_hand():
+    """A vesicle swollen by 2 % along every axis, with a protein in its wall tilted by 30°."""
+    scene = small_cell()
+    channel = scene.model(15)
+    structure = dataclasses.replace(
+        channel.structure, membrane=[[0, -np.sin(np.pi / 6), -np.cos(np.pi / 6)], [0, 0, 0]]
+    )
+    species = (*scene.species[:-1], dataclasses.replace(channel, structure=structure))
+    scene = dataclasses.replace(scene, species=species)
+    positions = np.array(scene.positions)
+    positions[scene.balls(0)] *= 1.02
+    found = audit(packed_of(scene, positions, scene.boundary), COARSE).membranes
+    assert found.crossings.total == 0
+    (shape,) = found.shapes
+    assert (shape.name, shape.n) == ("vesicle", 1)
+    vesicle = scene.model(0)
+    corners, rest = vesicle.geometry.corners(vesicle.positions), vesicle.elasticity
+    assert shape.stretched == pytest.approx(1.02**2 * area_of(corners) / rest.area - 1)
+    assert shape.swollen == pytest.approx(1.02**3 * volume_of(corners) / rest.volume - 1)
+    assert shape.area == pytest.approx(4 * np.pi * (1.02 * RADIUS) ** 2, rel=0.03)
+    (tilt,) = found.tilts
+    assert tilt.n == 1
+    assert tilt.reversed == 0
+    assert tilt.mean_deg == tilt.largest_deg == pytest.approx(30, abs=3)
+    # Its plane's middle is half a unit below its centre, which is where the wall was; faces lie
+    # by up to 0.2 nm inside the sphere.
+    middle = [0, -np.sin(np.pi / 6) / 2, RADIUS - np.cos(np.pi / 6) / 2]
+    assert tilt.farthest == pytest.approx(1.02 * RADIUS - np.linalg.norm(middle), abs=0.25)
+
+
+def test_a_protein_does_not_share_the_room_of_its_own_membrane():
+    joined, strange = small_cell(), small_cell()
+    strange = dataclasses.replace(strange, links=Links())
+    shared = [
+        audit(packed_of(scene, boundary=scene.boundary), COARSE).occupancy.shared_voxels
+        for scene in (joined, strange)
+    ]
+    assert shared[0] == 0
+    assert shared[1] > 3
+    text = str(audit(packed_of(strange, boundary=strange.boundary), COARSE))
+    assert "instance 16 (channel) on both sides of instance 1 (vesicle)" in text

@@ -15,7 +15,7 @@ from openmm_cgpack.density import (
     render_density,
     species_map,
 )
-from openmm_cgpack.density.maps import object_boxes
+from openmm_cgpack.density.maps import image_boxes
 from openmm_cgpack.io import read_mrc
 from openmm_cgpack.models.ball_geometry import minimal_sphere
 from openmm_cgpack.structures import load_structure
@@ -49,7 +49,7 @@ def map_of(structure, template, turn, sigma):
     data = np.zeros(template.data.shape, np.float32)
     points = WeightedPoints(positions=atoms, masses=structure.masses)
     grid = Grid(shape=data.shape, voxel_size=1.0, origin=(0, 0, 0))
-    for there, box in object_boxes(points, grid, sigma):
+    for there, box in image_boxes((points,), grid, sigma):
         data[there] = box
     return data
 

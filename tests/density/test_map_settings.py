@@ -44,7 +44,10 @@ def test_labels_too_fine_for_the_voxels_are_refused_when_the_value_is_made():
         ({"voxel_size": 0}, "voxel_size: wanted a number > 0, got 0"),
         ({"convention": "half"}, 'wanted "situs" or "molmap" or "fwhm", got "half"'),
         ({"box": [10, 20]}, "box: wanted .*3 numbers"),
-        ({"deformables": "beads"}, 'deformables: wanted "smooth" or "balls", got "beads"'),
+        (
+            {"deformables": "beads"},
+            'deformables: wanted "smooth" or "even" or "balls", got "beads"',
+        ),
     ],
 )
 def test_python_and_recipes_refuse_the_same_in_the_same_words(table, words):

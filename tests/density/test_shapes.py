@@ -121,7 +121,9 @@ def test_what_cannot_be_drawn_is_named(molecule_without_density):
     model = molecule_without_density
     with pytest.raises(ValueError, match="bare: wanted a structure or a geometry"):
         shape_points(model, model.positions, spacing=1.0)
-    with pytest.raises(ValueError, match='deformables: wanted "smooth" or "balls", got "beads"'):
+    with pytest.raises(
+        ValueError, match='deformables: wanted "smooth" or "even" or "balls", got "beads"'
+    ):
         MapSettings(deformables="beads")
 
 

@@ -1,5 +1,6 @@
 """Figures of volumes, of scenes and of a whole run."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -20,8 +21,10 @@ from openmm_cgpack import (
 )
 from openmm_cgpack.core import History
 from openmm_cgpack.core.palette import species_colours
+from openmm_cgpack.core.structure import ATOM_TABLE
 from openmm_cgpack.draw import (
     plot_history,
+    plot_membrane,
     plot_molecules,
     plot_montage,
     plot_overview,
@@ -307,3 +310,30 @@ def test_a_tilt_series_adds_two_rows(tmp_path, packed, slices):
         save_figure(path, plot_overview(packed, **slices, **extra))
         heights.append(imread(path).shape[0])
     assert heights[1] == pytest.approx(2 * heights[0], abs=2)
+
+
+def test_a_membrane_is_drawn_where_it_is():
+    """A greasy atom in it, a polar one above: orange between the lines, blue over them."""
+    table = np.zeros(2, ATOM_TABLE)
+    table["residue"] = "LEU", "LYS"
+    structure = AtomicStructure(
+        name="two",
+        positions=[[0.0, 0.0, 0.0], [4.0, 0.0, 0.0]],
+        masses=[12.0, 12.0],
+        atom_table=table,
+        membrane=[[-1.5, 0.0, 0.0], [1.5, 0.0, 0.0]],
+    )
+    figure = plot_membrane(structure, size=200)
+    for axes in figure.axes:
+        picture = axes.images[0].get_array().astype(float)
+        lines = [line.get_ydata()[0] for line in axes.lines]
+        redder = np.flatnonzero((picture[..., 0] - picture[..., 2]).max(axis=1) > 60)
+        bluer = np.flatnonzero((picture[..., 2] - picture[..., 0]).max(axis=1) > 60)
+        outer, inner = lines
+        assert outer < redder.mean() < inner
+        assert redder.mean() == pytest.approx((outer + inner) / 2, abs=1.5)
+        assert bluer.max() < outer
+        # 4 nm apart, of which the membrane has 3.
+        assert (redder.mean() - bluer.mean()) / (inner - outer) == pytest.approx(4 / 3, rel=0.03)
+    with pytest.raises(ValueError, match="two: wanted a structure with a membrane plane"):
+        plot_membrane(dataclasses.replace(structure, membrane=None))

@@ -1,16 +1,19 @@
 """The forces against the paper's equations, written again here by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from helpers import PLATFORMS, body, energy_and_forces, random_scene
 
-from openmm_cgpack.core import Scene
+from openmm_cgpack.core import Periodic, Scene
 from openmm_cgpack.core.tables import from_table, to_table
 from openmm_cgpack.forces import (
     CentrePull,
     ForceTerm,
     HarmonicAngles,
     HarmonicBonds,
+    LargeBallRepulsion,
     MembraneElasticity,
     ObstacleWall,
     SoftRepulsion,
@@ -280,7 +283,7 @@ def test_bad_constants_are_named(term, arguments):
 
 def test_every_term_is_a_kind_that_comes_back_from_its_table():
     names = ["harmonic_bonds", "harmonic_angles", "centre_pull", "lennard_jones"]
-    names += ["soft_repulsion", "obstacle_wall", "walls", "membrane"]
+    names += ["soft_repulsion", "obstacle_wall", "walls", "membrane", "large_ball_repulsion"]
     assert set(names) <= set(ForceTerm.kinds)
     for name in names:
         term = ForceTerm.kinds[name]()
@@ -299,11 +302,47 @@ def test_every_term_is_a_kind_that_comes_back_from_its_table():
         Walls(),
         ObstacleWall(),
         MembraneElasticity(),
+        LargeBallRepulsion(k=10.0, gap=8.0, beyond=1.0),
     ],
     ids=lambda term: term.kind,
 )
 def test_terms_keep_the_contract(term):
     check_force_term(term)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("rigidity", ["bonds", "constraints"])
+def test_large_balls_apart_from_the_others_push_as_all_together(platform, rigidity):
+    scene, positions = random_scene(4, bend=0.0)
+    scene = dataclasses.replace(scene, boundary=Periodic(box=40.0))
+    positions = positions + np.array([38.0, 0, 0])
+    middle = float(np.median(scene.radii))
+    together = SoftRepulsion(k=50.0, gap=2.0)
+    apart = [
+        SoftRepulsion(k=50.0, gap=2.0, up_to=middle),
+        LargeBallRepulsion(k=50.0, gap=2.0, beyond=middle),
+    ]
+    energy, forces = energy_and_forces(scene, [together], positions, platform, rigidity)
+    same, as_well = energy_and_forces(scene, apart, positions, platform, rigidity)
+    assert energy > 100
+    assert same == pytest.approx(energy, rel=1e-5)
+    assert as_well == pytest.approx(forces, rel=1e-4, abs=1e-3 * np.abs(forces).max())
+
+
+def test_large_balls_are_looked_for_again_when_they_have_moved():
+    scene, positions = random_scene(4, bend=0.0)
+    term = LargeBallRepulsion(k=50.0, gap=2.0, beyond=1.0)
+    system = create_system(scene, forces=[term])
+    context = openmm.Context(
+        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+    )
+    for scale in (1.0, 0.99, 0.9, 0.6, 0.5):
+        context.setPositions(positions * scale)
+        found = context.getState(energy=True).getPotentialEnergy()._value
+        alone, _ = energy_and_forces(scene, [term], positions * scale, "Reference")
+        all_in_one = [SoftRepulsion(k=50.0, gap=2.0)]
+        whole, _ = energy_and_forces(scene, all_in_one, positions * scale, "Reference")
+        assert found == alone == pytest.approx(whole)
 
 
 def test_the_defaults_are_the_papers_in_openmms_units():

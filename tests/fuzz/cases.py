@@ -118,7 +118,7 @@ def _resume(rng):
 
 
 def _demo(rng):
-    words = ["demo", "-o", "out", "--set", "pack.max_steps=100", "--set", "molecule=[]"]
+    words = ["demo", "paper", "-o", "out", "--set", "pack.max_steps=100", "--set", "molecule=[]"]
     return Case(words, ["out"])
 
 

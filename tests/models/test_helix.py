@@ -5,11 +5,23 @@ import pytest
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from openmm_cgpack import Helix, MapSettings, Scene, as_packed, load_scene, render_density
+from openmm_cgpack import (
+    Helix,
+    MapSettings,
+    Periodic,
+    Scene,
+    as_packed,
+    load_scene,
+    render_density,
+)
+from openmm_cgpack.auditing import atom_contacts, occupancy
 from openmm_cgpack.core import RigidTransforms
 from openmm_cgpack.core.volume import Grid
-from openmm_cgpack.density import render_labels
-from openmm_cgpack.io import save_scene
+from openmm_cgpack.density import monomer_table, render_labels
+from openmm_cgpack.export.relion5 import Relion5
+from openmm_cgpack.export.truth import ground_truth
+from openmm_cgpack.io import save_scene, write_monomers
+from openmm_cgpack.io.star import read_star
 from openmm_cgpack.models.helix import worm_like_chain
 from openmm_cgpack.poses import structure_poses
 
@@ -107,7 +119,8 @@ def test_the_first_turn_is_that_of_the_placement(monomer):
     model = left_handed(monomer).build()
     turn = Rotation.from_rotvec([0.3, -1.0, 2.0]).as_matrix()
     packed = alone(model, rotation=turn, translation=(5.0, 6.0, 7.0))
-    found = structure_poses(packed, 0, packed.scene.transforms)
+    start = {"positions": packed.positions, "transforms": packed.scene.transforms}
+    found = structure_poses(packed.scene, 0, **start)
     rest = model.geometry.monomers(model.positions, np.eye(3))
     np.testing.assert_allclose(found.rotations, turn @ rest.rotations, atol=1e-9)
     np.testing.assert_allclose(
@@ -232,3 +245,66 @@ def test_monomers_do_not_run_into_each_other(shared, file, lattice, closest):
     tree = cKDTree(atoms[inner])
     others = np.delete(np.arange(len(poses)), inner)
     assert min(tree.query(atoms[j], distance_upper_bound=1.0)[0].min() for j in others) > closest
+
+
+def test_monomers_reach_the_lists_with_their_poses(monomer, tmp_path):
+    """In RELION's file a monomer's angles, composed as RELION does, are its own rotation."""
+    model = left_handed(monomer, length=30.0).build()
+    packed = as_packed(
+        Scene(
+            species=(model,),
+            species_index=[0],
+            transforms=RigidTransforms.identity(1),
+            boundary=Periodic(box=(40, 40, 40)),
+            placed=arc(model, 60.0) + np.array([0, 0, 10]),
+        )
+    )
+    labels = render_labels(packed, MapSettings(voxel_size=2.0, resolution=4.0))
+    grid = labels.instances.grid
+    table = monomer_table(packed, grid=grid)
+    # What lies beyond the face of the box comes in at the other.
+    assert ((table.centre > -1) & (table.centre < 39)).all()
+    truth = ground_truth(packed, labels=labels, maps={}, name="t")
+    Relion5().write(tmp_path, truth)
+    rows = read_star(tmp_path / "particles" / "arm.star")["particles"]
+    tomo, particle = (
+        Rotation.from_euler(
+            "ZYZ",
+            np.array([rows[f"{name}{a}"] for a in ("Rot", "Tilt", "Psi")], float).T,
+            degrees=True,
+        ).inv()
+        for name in ("rlnTomoSubtomogram", "rlnAngle")
+    )
+    np.testing.assert_allclose((tomo * particle).as_matrix(), table.rotation, atol=1e-5)
+    np.testing.assert_allclose(
+        np.array(rows["rlnHelicalTrackLengthAngst"], float), 30.0 * np.arange(10), atol=1e-3
+    )
+    assert set(rows["rlnHelicalTubeID"]) == {"1"}
+    centred = [rows[f"rlnCenteredCoordinate{axis}Angst"] for axis in "XYZ"]
+    np.testing.assert_allclose(
+        np.array(centred, float).T / 10 + grid.size / 2, table.centre, atol=1e-4
+    )
+    write_monomers(tmp_path / "m.csv", table)
+    lines = (tmp_path / "m.csv").read_text().splitlines()
+    assert len(lines) == 11
+    assert lines[3].split(",")[:3] == ["1", "arm", "3"]
+
+
+def test_an_audit_counts_monomers_of_two_filaments_and_not_of_one(monomer):
+    model = left_handed(monomer, length=15.0).build()
+    facing = np.diag([-1.0, -1.0, 1.0])
+    for apart, near in ((7.0, True), (20.0, False)):
+        pair = Scene(
+            species=(model,),
+            species_index=[0, 0],
+            transforms=RigidTransforms(
+                rotations=[np.eye(3), facing], translations=[[0, 0, 0], [apart, 0, 0]]
+            ),
+        )
+        found = atom_contacts(
+            pair, pair.positions, pair.transforms, pair.boundary, distances=(1.2,)
+        )
+        assert found.molecules == 10
+        assert (found.within[0].atoms > 0) == near
+    taken = occupancy(pair, pair.positions, pair.transforms, pair.boundary).union
+    assert taken == pytest.approx(2 * model.volume, rel=0.1)
