@@ -8,9 +8,11 @@ the normal, averaged over its footprint: a mesh's own normals rock with every wa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from ..core.boundary import Boundary, Open
 from ..core.geometry import Mesh
 from ..core.model import BallModel
 from ..core.scene import Links
@@ -22,6 +24,9 @@ LINK_K = 500.0
 
 _ANCHORS = 4
 """Balls of a protein that each vertex is linked to: as many distances as fix a place in space."""
+
+_NEAR = 64
+"""Faces among which the nearest point of a membrane is looked for."""
 
 _SAGITTA = 2.0
 """How far the membrane at rest may fall away under a protein's rim, nm: half a bilayer."""
@@ -152,13 +157,30 @@ def seated(
     return Seat(rotation, translation, links)
 
 
+class Standing(NamedTuple):
+    """How a protein stands in a membrane.
+
+    Parameters
+    ----------
+    cosine : float
+        Of the angle between its axis and the membrane's normal, the mean over what is around it;
+        negative where it is the other way up.
+    offset : float
+        Distance of its plane's middle from the membrane's middle surface, nm.
+    """
+
+    cosine: float
+    offset: float
+
+
 def standing(
     model: BallModel,
     rotation: np.ndarray,
     translation: np.ndarray,
     membrane: BallModel,
     balls: np.ndarray,
-) -> tuple[float, float]:
+    boundary: Boundary = Open(),
+) -> Standing:
     """Return how a protein stands in a membrane.
 
     Parameters
@@ -170,31 +192,30 @@ def standing(
     membrane : BallModel
         Of the membrane.
     balls : (b, 3) array
-        The membrane's balls, nm.
+        The membrane's balls, nm, in one piece.
+    boundary : Open, Periodic or Slab, optional
+        Of the scene: the image of the protein nearest to the membrane is looked at.
 
     Returns
     -------
-    tilt : float
-        Angle between its axis and the normal over its footprint, rad, at most a right one, as
-        it may stand either way up.
-    offset : float
-        Distance of its plane's middle from the membrane's middle surface, nm.
+    Standing
     """
     plane = membrane_plane(model)
     centre = rotation @ plane.centre + translation
-    axis = rotation @ plane.normal
+    offsets = boundary.minimum_image(centre - balls)
+    nearest = int(np.linalg.norm(offsets, axis=1).argmin())
+    centre = balls[nearest] + offsets[nearest]
     mesh = _mesh(membrane)
     corners = mesh.corners(balls)
     corners = corners - _image_shift(mesh.period, corners.mean(axis=1) - centre)[:, None]
-    near = np.linalg.norm(corners.mean(axis=1) - centre, axis=1).argsort()[:64]
+    near = np.linalg.norm(corners.mean(axis=1) - centre, axis=1).argsort()[:_NEAR]
     points = np.array([_nearest_in_triangle(triangle, centre) for triangle in corners[near]])
     distances = np.linalg.norm(points - centre, axis=1)
-    face = int(near[distances.argmin()])
-    place = points[distances.argmin()]
-    patch = patch_around(
-        membrane, balls, place, _normal(corners[face]), linked_radius(model, membrane)
-    )
-    return float(np.arccos(min(1.0, abs(axis @ patch.normal)))), float(distances.min())
+    first = int(distances.argmin())
+    normal = _normal(corners[near[first]])
+    patch = patch_around(membrane, balls, points[first], normal, linked_radius(model, membrane))
+    cosine = float(np.clip(rotation @ plane.normal @ patch.normal, -1, 1))
+    return Standing(cosine, float(distances[first]))
 
 
 def membrane_plane(model: BallModel) -> MembranePlane:

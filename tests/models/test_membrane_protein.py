@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import openmm
 import pytest
+from pdb_text import record
 
 from openmm_cgpack import MembraneProtein
 from openmm_cgpack.core import (
@@ -56,10 +57,10 @@ def test_upright_on_a_sphere(channel, vesicle, outward, sign):
         assert sign * axis @ middle / np.linalg.norm(middle) > np.cos(np.deg2rad(1.5))
         np.testing.assert_allclose(seat.rotation @ seat.rotation.T, np.eye(3), atol=1e-12)
         assert np.linalg.det(seat.rotation) == pytest.approx(1)
-        tilt, offset = standing(
+        cosine, offset = standing(
             channel, seat.rotation, seat.translation, vesicle, vesicle.positions
         )
-        assert np.degrees(tilt) < 0.01
+        assert sign * cosine == pytest.approx(1)
         assert offset < 1e-9
 
 
@@ -111,8 +112,8 @@ def test_across_the_side_of_a_box(channel):
         ours - sheet.positions[seat.links.pairs[:, 1]]
     )
     np.testing.assert_allclose(np.linalg.norm(offset, axis=1), seat.links.lengths)
-    tilt, offset = standing(channel, seat.rotation, seat.translation, sheet, sheet.positions)
-    assert tilt < 1e-6
+    cosine, offset = standing(channel, seat.rotation, seat.translation, sheet, sheet.positions)
+    assert cosine == pytest.approx(1)
     assert offset < 1e-9
 
 
@@ -146,9 +147,13 @@ def test_standing_gets_a_tilt_and_an_offset_back(channel, vesicle):
     translation = (
         middle + 0.4 * middle / np.linalg.norm(middle) - rotation @ membrane_plane(channel).centre
     )
-    tilt, offset = standing(channel, rotation, translation, vesicle, vesicle.positions)
-    assert np.degrees(tilt) == pytest.approx(30, abs=0.1)
-    assert offset == pytest.approx(0.4, abs=0.01)
+    box = Periodic(box=(90.0, 90.0, 90.0))
+    for image in ([0, 0, 0], [90, 0, -180]):
+        cosine, offset = standing(
+            channel, rotation, translation + image, vesicle, vesicle.positions, box
+        )
+        assert np.degrees(np.arccos(cosine)) == pytest.approx(30, abs=0.1)
+        assert offset == pytest.approx(0.4, abs=0.01)
 
 
 def test_stays_upright_while_the_membrane_moves(channel):
@@ -199,8 +204,8 @@ def test_stays_upright_while_the_membrane_moves(channel):
     for k in (0, 1):
         places = x[scene.balls(1 + k)]
         turn, translation = fitted(channel.positions, places)
-        tilt, offset = standing(channel, turn, translation, membrane, x[:n])
-        assert np.degrees(tilt) < 10
+        cosine, offset = standing(channel, turn, translation, membrane, x[:n])
+        assert np.degrees(np.arccos(cosine)) < 10
         assert offset < 0.5
 
 
@@ -223,6 +228,22 @@ def test_axis_and_height_that_are_said():
     assert np.linalg.norm(said.centre - plane.centre) < 0.6
     # A soluble protein too, where somebody wants it there.
     MembraneProtein(species="3hhb", membrane="m", axis=(0, 0, 1), height=1.2).read()
+
+
+def test_as_its_file_marks_it(tmp_path):
+    """OPM's dummy atoms, N on the inner and O on the outer boundary."""
+    atoms = [(10.0, 0.0, 4.0), (14.0, 0.0, 4.0)]
+    rows = [record(i, " CA ", "ALA", "A", i, xyz) for i, xyz in enumerate(atoms, start=1)]
+    for name, z in ((" N  ", -15.0), (" O  ", 15.0)):
+        for xyz in ((0, 0, z), (20, 0, z), (0, 20, z)):
+            rows.append(record(9, name, "DUM", " ", 9, xyz, kind="HETATM", element="  "))
+    path = tmp_path / "opm.pdb"
+    path.write_text("\n".join(rows))
+    with pytest.warns(UserWarning, match="6 dummy atoms"):
+        plane = MembraneProtein(pdb=path, membrane="m").read().membrane_plane
+    np.testing.assert_allclose(plane.normal, [0, 0, 1], atol=1e-12)
+    assert plane.half_thickness == pytest.approx(1.5)
+    assert plane.centre[2] == pytest.approx(-0.4)
 
 
 def test_numbers(channel):
