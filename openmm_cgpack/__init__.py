@@ -44,6 +44,7 @@ from .io import (
 from .models import (
     SHAPE_COVER,
     Cover,
+    DensityMap,
     Ellipsoid,
     Filament,
     Helix,
@@ -92,6 +93,7 @@ __all__ = [
     "CentrePull",
     "Cover",
     "Dense",
+    "DensityMap",
     "Ellipsoid",
     "Filament",
     "FrameReporter",

@@ -183,6 +183,21 @@ def test_the_paper_s_droplet_is_what_it_says():
     assert {entry.species for entry in molecules} <= set(cgp.library.names)
 
 
+def test_the_demo_is_a_piece_of_a_cell_from_the_library():
+    """Nothing of it needs a network, and its crowds differ inside and outside."""
+    recipe = demo_recipe()
+    (vesicle,), (channels,) = (of_kind(recipe, kind) for kind in ("vesicle", "membrane_protein"))
+    assert channels.hosts == (vesicle.label,)
+    assert {entry.lattice for entry in of_kind(recipe, "helix")} == {"actin", "microtubule"}
+    crowd = of_kind(recipe, "molecule")
+    inside = [entry.fraction for entry in crowd if entry.where.inside == vesicle.label]
+    outside = [entry.fraction for entry in crowd if entry.where.outside == vesicle.label]
+    assert len(inside) + len(outside) == len(crowd)
+    assert sum(inside) > sum(outside) > 0
+    species = [*crowd, channels, *of_kind(recipe, "helix")]
+    assert {entry.species for entry in species} <= set(cgp.library.names)
+
+
 def test_recipes_that_come_along_have_names(tmp_path, capsys):
     assert main(["demo", "cell", "-o", str(tmp_path / "out")]) == 2
     assert "demo: wanted one of demo, paper, got 'cell'" in capsys.readouterr().err

@@ -25,6 +25,7 @@ CLASSES = settings_of(openmm_cgpack)
 FIELDS = [(cls, field) for cls in CLASSES for field in settings_fields(cls)]
 BOUNDS = ("minimum", "above", "maximum", "below")
 NEEDS = {
+    "DensityMap": lambda: {"threshold": 1.0},
     "Vesicle": lambda: {"radius": 20.0},
     "Ellipsoid": lambda: {"radii": (20.0, 20.0, 20.0)},
     "Tube": lambda: {"radius": 20.0, "length": 100.0},

@@ -319,4 +319,5 @@ def membrane_rows(membranes: Membranes) -> list[Row]:
         angle = f"{tilt.mean_deg:.1f}° off its membrane's normal, at most {tilt.largest_deg:.1f}°"
         way = f", {tilt.reversed} the other way up" if tilt.reversed else ""
         rows.append((f"  {tilt.name}", f"{angle} ({tilt.n}{way})"))
+        rows.append(("", f"at most {tilt.farthest:.2f} nm off its middle"))
     return rows

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..core import Mesh, PackedScene, RigidTransforms, Scene
 from ..core.arrays import noun
-from ..models.triangulation import area_of, area_vectors, volume_of
+from ..models.embedding import Standing, standing
+from ..models.triangulation import area_of, volume_of
 from ..poses import Crossings, crossings
 
 
@@ -51,6 +52,8 @@ class Tilt:
         Angle between a protein's own normal of the membrane and that of the membrane around it, °.
     reversed : int
         How many stand the other way up: their outer side is where faces look away from.
+    farthest : float
+        Largest distance of the middle of a protein's own membrane from the middle surface, nm.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Tilt:
     mean_deg: float
     largest_deg: float
     reversed: int
+    farthest: float
 
 
 @noun
@@ -141,40 +145,36 @@ def _off(values: np.ndarray | None, rest: float | None) -> float:
 
 def _tilts(packed: PackedScene, transforms: RigidTransforms) -> list[Tilt]:
     scene = packed.scene
-    cosines: dict[int, list[float]] = {}
+    found: dict[int, list[Standing]] = {}
     for one, other in scene.partners.tolist():
         for protein, membrane in ((one, other), (other, one)):
             body = scene.model(protein).body
             if body is None or body.membrane_plane is None or not len(scene.model(membrane).faces):
                 continue
-            axis = transforms.rotations[protein] @ body.membrane_plane.normal
-            normal = _normal(scene, packed.positions, protein, membrane)
-            species = int(scene.species_index[protein])
-            cosines.setdefault(species, []).append(float(axis @ normal))
+            how = standing(
+                scene.model(protein),
+                transforms.rotations[protein],
+                transforms.translations[protein],
+                scene.model(membrane),
+                packed.positions[scene.balls(membrane)],
+                packed.boundary,
+            )
+            found.setdefault(int(scene.species_index[protein]), []).append(how)
     tilts = []
-    for species, values in sorted(cosines.items()):
-        angles = np.degrees(np.arccos(np.minimum(np.abs(values), 1.0)))
+    for species, values in sorted(found.items()):
+        cosines, offsets = np.array(values).T
+        angles = np.degrees(np.arccos(np.abs(cosines)))
         tilts.append(
             Tilt(
                 name=scene.species[species].name,
                 n=len(values),
                 mean_deg=float(angles.mean()),
                 largest_deg=float(angles.max()),
-                reversed=int((np.array(values) < 0).sum()),
+                reversed=int((cosines < 0).sum()),
+                farthest=float(offsets.max()),
             )
         )
     return tilts
-
-
-def _normal(scene: Scene, positions: np.ndarray, protein: int, membrane: int) -> np.ndarray:
-    """Return the unit normal of a membrane around a protein, over the faces at linked balls."""
-    pairs = scene.links.pairs[scene.links.joined]
-    owner = scene.instance_of_ball[pairs]
-    pairs = pairs[(np.sort(owner, axis=1) == sorted((protein, membrane))).all(axis=1)]
-    around = np.unique(pairs) - scene.offsets[membrane]
-    near = np.isin(scene.model(membrane).faces, around).any(axis=1)
-    normal = area_vectors(_corners(scene, positions, membrane)[near]).sum(axis=0)
-    return np.asarray(normal / np.linalg.norm(normal))
 
 
 def _corners(scene: Scene, positions: np.ndarray, membrane: int) -> np.ndarray:

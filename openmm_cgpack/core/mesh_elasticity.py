@@ -9,16 +9,19 @@ cylinders of even meshes have to a per cent. Vertices of a rim have no bending e
 **Area and volume** are those of each membrane as a whole: a fluid resists no shear, and lipids flow
 to where there are too few.
 
-**Evenness.** A mesh has to stay even while its vertices move by heat, and nothing that keeps it so
-may resist the membrane's bending. Springs of a rest length would: a net of them is a solid shell,
-whose two-dimensional Young's modulus stiffens each mode of a closed membrane. That modulus is
-``4 K G / (K + G)``, of the area modulus K and shear modulus G of a piece of the net; it is 0 for a
-fluid, where G is 0, and as well for a net where K is. The energy
-``G/2 (s1 - s2)²`` for each triangle, with the factors s1 and s2 by which it is stretched along two
-axes, has that property: it lets triangles grow and shrink, but keeps their angles, and any smooth
-shape has a mesh whose angles are those of another (a conformal map). It is the mesh's Dirichlet
-energy less its area (Pinkall and Polthier 1993): springs of rest length 0, and a negative tension.
-How much a triangle may grow or shrink has a bound, which a mesh that moves by heat seldom meets.
+**Evenness.** A mesh has to stay even while heat moves its vertices, and nothing that keeps it so
+may resist the membrane's bending. Springs would: a net of them is a solid shell, whose Young's
+modulus stiffens the long waves of a closed membrane. Instead every vertex is held to the middle of
+its neighbours, but only sideways: ``c/2 sum of |P L0 x|² / A0_v``, with L0 and A0 those of the mesh
+at rest, and P what takes away the part along the vertex' normal. It is 0 for every shape whose
+triangles have the angles that they have at rest (harmonic maps: Pinkall and Polthier 1993), and any
+smooth shape has such a mesh. There are as many terms as ways for the vertices to move sideways, so
+that they can follow whatever the shape does: at any temperature its waves do not feel this energy.
+How much a triangle may grow or shrink has a bound, seldom met.
+
+**Heat.** The fewer places a vertex has along its normal, the less its entropy: n vertices push the
+area to grow by ``kT/2 sum of log A_v``, a tension of 0.15 mN/m at edges of 4 nm, which no real
+membrane has. That energy, with a plus, takes it away.
 """
 
 from __future__ import annotations
@@ -48,7 +51,9 @@ class ElasticMeshes:
     models : sequence of BallModel
         Each with an elasticity, and a mesh as geometry.
     evenness : float, optional
-        G, what keeps triangles' angles those of the model at rest, kJ/mol/nm².
+        c, what keeps the mesh as even as that of the model at rest, kJ/mol.
+    heat : float, optional
+        kT of the vertices, whose pressure on the area is taken away, kJ/mol.
 
     Raises
     ------
@@ -77,7 +82,9 @@ class ElasticMeshes:
     (466.0, (4, 3))
     """
 
-    def __init__(self, models: Sequence[BallModel], *, evenness: float = 0.0) -> None:
+    def __init__(
+        self, models: Sequence[BallModel], *, evenness: float = 0.0, heat: float = 0.0
+    ) -> None:
         first = np.cumsum([0] + [model.n_balls for model in models])
         faces = [model.faces + start for model, start in zip(models, first[:-1], strict=True)]
         self.n_balls = int(first[-1])
@@ -94,6 +101,7 @@ class ElasticMeshes:
         period = np.array([_mesh(model).period for model in models])[self._of_face].T
         self._period = period if period.any() else None
         self._set_rest(models, evenness)
+        self._heat = np.where(self._bending > 0, heat, 0.0)
 
     def _set_constants(self, models: Sequence[BallModel]) -> None:
         elastic = []
@@ -118,11 +126,12 @@ class ElasticMeshes:
         self._volume_modulus = np.where(kept, [part.volume_modulus for part in elastic], 0.0)
 
     def _set_rest(self, models: Sequence[BallModel], evenness: float) -> None:
-        """Take the triangles' angles from the models, and their areas, scaled to the rest area."""
-        self._evenness = evenness
+        """Take the mesh at rest from the models, and its areas, scaled to the rest area."""
         at_rest = self._triangles(np.concatenate([model.positions for model in models]))
-        self._springs = evenness * at_rest.weights
+        self._rest_weights = at_rest.weights
         self._rest_area = at_rest.area * (self._area / self._sums(at_rest.area))[self._of_face]
+        ball_area = self._to_balls @ np.tile(self._rest_area / 3, 3)
+        self._centring = np.where(self._bending > 0, evenness, 0.0) / ball_area
         self._stiffness = _STIFFNESS if evenness else 0.0
 
     def _triangles(self, positions: np.ndarray, part: slice = slice(None)) -> _Triangles:
@@ -173,50 +182,50 @@ class ElasticMeshes:
         parts = [slice(k, min(k + _BLOCK, n_faces)) for k in range(0, n_faces, _BLOCK)]
         places = np.asfortranarray(positions)
         blocks = [self._triangles(places, part) for part in parts]
-        at_corners = np.empty((3, 3, n_faces))
+        bend, lean, up = np.empty((3, 3, 3, n_faces))
         for part, block in zip(parts, blocks, strict=True):
-            at_corners[:, :, part] = _by_corners(block.weights * block.edges)
-        normal = self._at_balls(at_corners)
+            bend[:, :, part] = _by_corners(block.weights * block.edges)
+            lean[:, :, part] = _by_corners(self._rest_weights[:, part] * block.edges)
+            up[:, :, part] = block.normal[:, None]
+        bend, lean, up = (self._at_balls(at_corners) for at_corners in (bend, lean, up))
         face_area = np.concatenate([block.area for block in blocks])
         ball_area = self._to_balls @ np.tile(face_area / 3, 3)
         # The derivative of the bending energy by L x, and less that by the balls' areas.
-        pull = self._bending * normal / ball_area
-        density = _dot(pull, normal) / (2 * ball_area)
+        pull = self._bending * bend / ball_area
+        density = (_dot(pull, bend) - self._heat) / (2 * ball_area)
+        # The same of the evenness, by what leans sideways, and by the direction of up.
+        height = _dot(lean, up) / _dot(up, up)
+        centring = self._centring * (lean - height * up)
+        turning = -height * centring
         area = self._sums(face_area)
         volume = self._sums(np.concatenate([block.cone for block in blocks]))
         stretch, swelling = area - self._area, volume - self._volume
         tension = self._tension + self._area_modulus * stretch / self._area
         pressure = self._pressure - self._volume_modulus * swelling / self._volume
         energy = float(
-            density @ ball_area
+            _dot(pull, bend).sum() / 2
+            + _dot(centring, lean).sum() / 2
+            + self._heat @ np.log(ball_area) / 2
             + self._tension @ area
             + (self._area_modulus * stretch**2 / self._area).sum() / 2
             + (self._volume_modulus * swelling**2 / self._volume).sum() / 2
             - self._pressure @ volume
         )
+        by_corners = np.empty((3, 3, n_faces))
         for part, block in zip(parts, blocks, strict=True):
-            faces, member, springs = (
-                self.faces[:, part],
-                self._of_face[part],
-                self._springs[:, part],
-            )
+            faces, member = self.faces[:, part], self._of_face[part]
             excess = block.area / self._rest_area[part] - 1
             beyond = excess - np.clip(excess, -_SLACK, _SLACK)
-            energy += float(
-                (springs * block.squares).sum() / 2
-                - self._evenness * block.area.sum()
-                + self._stiffness / 2 * self._rest_area[part] @ beyond**2
-            )
-            by_area = (
-                tension[member]
-                - self._evenness
-                + self._stiffness * beyond
-                - density[faces].sum(axis=0) / 3
-            )
-            at_corners[:, :, part] = block.gradient(
-                np.take(pull, faces, axis=1), by_area, springs, pressure[member]
-            )
-        return energy, self._at_balls(at_corners).T
+            energy += float(self._stiffness / 2 * self._rest_area[part] @ beyond**2)
+            by_area = tension[member] + self._stiffness * beyond - density[faces].sum(axis=0) / 3
+            by_normal = np.take(turning, faces, axis=1).sum(axis=1)
+            by_edges = block.by_edges(np.take(pull, faces, axis=1), by_area)
+            by_edges += self._rest_weights[:, part] * _along_edges(np.take(centring, faces, axis=1))
+            by_edges[:, 0] += _cross(block.edges[:, 1], by_normal)
+            by_edges[:, 1] += _cross(by_normal, block.edges[:, 0])
+            by_corners[:, :, part] = _by_corners(by_edges)
+            by_corners[:, :, part] -= (pressure[member] / 6 * block.normal)[:, None]
+        return energy, self._at_balls(by_corners).T
 
 
 class _Triangles:
@@ -226,37 +235,33 @@ class _Triangles:
     ----------
     edges : (3, 3, f) array
         Edges, each with the number of the corner opposite it, counterclockwise.
-    squares, weights : (3, f) arrays
-        Its length squared, and half of the cotangent of the angle opposite it.
+    weights : (3, f) array
+        Half of the cotangent of the angle opposite each edge.
+    normal : (3, f) array
+        Normal, twice as long as the triangle is large.
     area, cone : (f,) arrays
         Area, and the volume of the cone over the triangle with its tip in the origin.
     """
 
     def __init__(self, corners: np.ndarray) -> None:
         self.edges = _along_edges(corners)
-        (ax, bx, _), (ay, by, _), (az, bz, _) = self.edges
-        self.normal = np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
+        self.normal = _cross(self.edges[:, 0], self.edges[:, 1])
         self.area = np.sqrt(_dot(self.normal, self.normal)) / 2
         self.cone = _dot(corners[:, 0], self.normal) / 6
-        self.squares = _dot(self.edges, self.edges)
-        self.weights = (self.squares.sum(axis=0) - 2 * self.squares) / (8 * self.area)
+        squares = _dot(self.edges, self.edges)
+        self.weights = (squares.sum(axis=0) - 2 * squares) / (8 * self.area)
 
-    def gradient(
-        self, pull: np.ndarray, by_area: np.ndarray, springs: np.ndarray, pressure: np.ndarray
-    ) -> np.ndarray:
-        """Return the derivatives of the energy by the corners, (3, 3, f).
+    def by_edges(self, pull: np.ndarray, by_area: np.ndarray) -> np.ndarray:
+        """Return the derivatives of an energy by the edges, (3, 3, f).
 
         The energy has ``pull . L x`` with a constant vector at every corner, (3, 3, f), of which
-        each edge contributes ``weight * (difference of pull) . edge``; a derivative by the area;
-        springs along the edges; and the pressure on the inner side.
+        each edge contributes ``weight * (change of pull) . edge``; and a derivative by the area.
         """
         change = _along_edges(pull)
         work = _dot(change, self.edges)
-        along = (work.sum(axis=0) - 2 * work) / (4 * self.area) + springs
+        along = (work.sum(axis=0) - 2 * work) / (4 * self.area)
         along += (by_area - _dot(self.weights, work) / self.area) * self.weights
-        by_corners = _by_corners(self.weights * change + along * self.edges)
-        by_corners -= (pressure / 6 * self.normal)[:, None]
-        return by_corners
+        return self.weights * change + along * self.edges
 
 
 def _along_edges(at_corners: np.ndarray) -> np.ndarray:
@@ -273,6 +278,12 @@ def _by_corners(by_edges: np.ndarray) -> np.ndarray:
     for k in range(3):
         np.subtract(by_edges[:, k - 2], by_edges[:, k - 1], out=by_corners[:, k])
     return by_corners
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the cross products of vectors, (3, f)."""
+    (ax, ay, az), (bx, by, bz) = a, b
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:

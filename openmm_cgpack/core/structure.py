@@ -106,6 +106,9 @@ class AtomicStructure:
         Mean variance along one axis of the atoms' places about their points, mass weighted,
         nm^2; 0 for atoms. The points lack this variance: a map of them needs a Gaussian whose
         variance is larger by this much, to be the map of the atoms.
+    blur : float, optional
+        Of a molecule from a density map: the standard deviation along one axis of the Gaussian
+        that the map has, nm. No map of the molecule is sharper.
     elements : (n,) str array, optional
         Chemical symbols; None for points that stand for several atoms.
     atom_table : (n,) structured array, optional
@@ -138,6 +141,7 @@ class AtomicStructure:
     atoms: np.ndarray = None  # type: ignore[assignment]
     spread: np.ndarray = None  # type: ignore[assignment]
     point_variance: float = 0.0
+    blur: float = 0.0
     elements: np.ndarray | None = None
     atom_table: np.ndarray | None = None
     envelope_volume: float | None = None
@@ -169,6 +173,7 @@ class AtomicStructure:
             raise ValueError(
                 f"{self.name}: point_variance: wanted a number from 0 up, got {self.point_variance}"
             )
+        set_field(self, "blur", positive(self.blur, f"{self.name}: blur", zero=True))
         if self.elements is not None:
             freeze(self, self.name, "U2", elements=(n,))
         if self.atom_table is not None:

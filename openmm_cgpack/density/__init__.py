@@ -1,12 +1,12 @@
 """Packed scenes to density maps and labels."""
 
+from ..core.volume import gaussian_sigma
 from .field_of_view import Visibility, monomer_table, particle_table, visibility
 from .grids import bounding_grid, box_grid, scene_grid
 from .labels import Labels, render_labels
 from .maps import MapSettings, Sampling, map_notes, render_density, scene_mass, species_map
 from .painters import Painter, Skeleton, WeightedPoints, painter_of, paints
 from .sheets import SheetPainter
-from .splatting import gaussian_sigma
 from .tubes import TubePainter
 
 __all__ = [

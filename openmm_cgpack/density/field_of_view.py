@@ -10,12 +10,11 @@ from ..core.arrays import freeze, noun
 from ..core.particles import MonomerTable, ParticleTable
 from ..core.runtime import tracked
 from ..core.scene import PackedScene
-from ..core.volume import Grid
+from ..core.volume import Grid, gaussian_sigma
 from ..poses import extract_transforms
 from .grids import period
 from .maps import MapSettings
 from .painters import ScenePoints, WeightedPoints, painter_of
-from .splatting import gaussian_sigma
 
 _SETTINGS = MapSettings()
 

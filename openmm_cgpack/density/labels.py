@@ -8,10 +8,10 @@ from ..core.arrays import noun
 from ..core.model import BallModel
 from ..core.runtime import tracked
 from ..core.scene import PackedScene
-from ..core.volume import Grid, LabelVolume
+from ..core.volume import Grid, LabelVolume, gaussian_sigma
 from .maps import MapSettings, image_boxes
 from .painters import ScenePoints, WeightedPoints, model_parts
-from .splatting import blurred_boxes, gaussian_sigma
+from .splatting import blurred_boxes
 
 SHARPEST = 2.5
 """Default resolution of masks in voxels."""

@@ -14,10 +14,10 @@ from ..core.runtime import tracked
 from ..core.scene import PackedScene
 from ..core.settings import Settings, setting
 from ..core.structure import AtomicStructure
-from ..core.volume import Grid, Volume
+from ..core.volume import CONVENTIONS, Grid, Volume, gaussian_sigma
 from .grids import EXACT, bounding_grid, box_grid, scene_grid
-from .painters import ScenePoints, WeightedPoints, structure_points
-from .splatting import ATOM_SPACING, COARSEST, blurred_boxes, gaussian_sigma, lattice_factor
+from .painters import ScenePoints, WeightedPoints, molecule_points
+from .splatting import COARSEST, blurred_boxes, lattice_factor
 
 
 class Sampling(Settings):
@@ -151,7 +151,7 @@ def species_map(
     sigma, voxel_size = sampling.sigma, sampling.voxel_size
     if amplitude not in ("mass", "unit-centre"):
         raise ValueError(f"amplitude: wanted 'mass' or 'unit-centre', got {amplitude!r}")
-    points = structure_points(structure, spacing=ATOM_SPACING * sigma)
+    points = molecule_points(structure, sigma=sigma)
     boxes = list(
         blurred_boxes(
             points.positions / voxel_size,
@@ -329,6 +329,14 @@ def map_notes(
             f"voxel_size: {grid.voxel_size:.5g} nm in place of {settings.voxel_size:.5g}, so that "
             "voxels fill the box that repeats"
         )
+    for model in packed.scene.species:
+        blur = 0.0 if model.structure is None else model.structure.blur
+        if blur > settings.sigma * (1 + EXACT):
+            own = blur / CONVENTIONS[settings.convention]
+            notes.append(
+                f"resolution: {settings.resolution:.4g} nm; {model.name}, which is from a map, is "
+                f"drawn at the {own:.4g} nm that the map has"
+            )
     if settings.box is not None and not np.allclose(grid.size, settings.box, rtol=EXACT):
         notes.append(f"box: {drawn} nm, an even number of voxels along each edge")
     mass, whole = density.data.sum(dtype=float) * grid.voxel_size**3, scene_mass(packed, settings)

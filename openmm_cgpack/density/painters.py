@@ -6,6 +6,7 @@ A new geometry is one file, inside the package or outside it: a frozen dataclass
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, product
 from typing import Generic, TypeVar
@@ -207,8 +208,7 @@ class ScenePoints:
                 yield points if model.is_rigid else self._beside_partners(instance, points)
             return
         if s not in self._bodies:
-            spacing = ATOM_SPACING * self.sigma
-            self._bodies[s] = structure_points(model.structure, spacing=spacing)
+            self._bodies[s] = molecule_points(model.structure, sigma=self.sigma)
         poses = structure_poses(
             scene, instance, positions=self.packed.positions, transforms=self.transforms
         )
@@ -233,8 +233,7 @@ class ScenePoints:
         boundary = self.packed.boundary
         edges = np.where(boundary.periodic, period(grid, boundary), 0.0)
         off -= edges * np.rint(off / np.where(edges > 0, edges, 1.0))
-        within: np.ndarray = np.all(np.abs(off) <= grid.size / 2, axis=1)
-        return within
+        return np.all(np.abs(off) <= grid.size / 2, axis=1)
 
     def images(self, instance: int, grid: Grid) -> Iterator[Iterable[WeightedPoints]]:
         """Yield what makes an instance's map, and those of its images, where these meet a grid.
@@ -313,7 +312,7 @@ def model_parts(
     `centres` (b, 3), is of no matter to a molecule; a helix' monomers stand along them.
     """
     if model.structure is not None:
-        body = structure_points(model.structure, spacing=ATOM_SPACING * sigma)
+        body = molecule_points(model.structure, sigma=sigma)
         geometry = model.geometry
         poses = None if geometry is None else geometry.monomers(centres, np.eye(3))
         yield from _copies(body, RigidTransforms.identity(1) if poses is None else poses)
@@ -337,6 +336,17 @@ def _copies(body: WeightedPoints, poses: RigidTransforms) -> Iterator[WeightedPo
             masses=np.tile(body.masses, len(held)),
             variance=body.variance,
         )
+
+
+def molecule_points(structure: AtomicStructure, *, sigma: float) -> WeightedPoints:
+    """Return a molecule's masses for a map whose Gaussian has `sigma` nm along one axis.
+
+    Of a molecule that is from a density map, the map gets no sharper than that.
+    """
+    sharpest = max(sigma, structure.blur)
+    points = structure_points(structure, spacing=ATOM_SPACING * sharpest)
+    more = sharpest**2 - sigma**2
+    return dataclasses.replace(points, variance=points.variance + more) if more else points
 
 
 def structure_points(structure: AtomicStructure, *, spacing: float) -> WeightedPoints:

@@ -13,14 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..core.arrays import noun, positive
-
-CONVENTIONS = {
-    "situs": 1 / (2 * math.sqrt(3)),
-    "molmap": 1 / (math.pi * math.sqrt(2)),
-    "fwhm": 1 / (2 * math.sqrt(2 * math.log(2))),
-}
-"""sigma of one axis over the resolution: Situs' 2 sigma_3D, ChimeraX's and EMAN2's, full width."""
+from ..core.arrays import noun
 
 CUT = 4.0
 """Where kernels end, in sigma along each axis; the rest of a Gaussian holds 6e-5 of it."""
@@ -41,29 +34,6 @@ ATOM_SPACING = 0.43
 
 SHAPE_SPACING = 0.75
 """Distance, in sigma, between the points of tubes and sheets, which lie evenly."""
-
-
-def gaussian_sigma(resolution: float, convention: str = "situs") -> float:
-    """Return the standard deviation along one axis of a map's Gaussian, nm.
-
-    Parameters
-    ----------
-    resolution : float
-        Resolution, nm.
-    convention : {"situs", "molmap", "fwhm"}, optional
-        What the resolution means: ``"situs"`` twice the three-dimensional sigma, sigma =
-        R / (2 sqrt 3), as Situs' pdb2vol; ``"molmap"`` R / (pi sqrt 2), as ChimeraX and EMAN2;
-        ``"fwhm"`` the full width at half maximum, R / (2 sqrt(2 ln 2)).
-
-    Examples
-    --------
-    >>> [round(gaussian_sigma(4.0, name), 4) for name in ("situs", "molmap", "fwhm")]
-    [1.1547, 0.9003, 1.6986]
-    """
-    if convention not in CONVENTIONS:
-        known = ", ".join(repr(name) for name in CONVENTIONS)
-        raise ValueError(f"convention: wanted one of {known}, got {convention!r}")
-    return positive(resolution, "resolution") * CONVENTIONS[convention]
 
 
 def trilinear_variance(fractions: np.ndarray, masses: np.ndarray) -> np.ndarray:

@@ -144,11 +144,37 @@ def read_mrc_data(
         header = _read_header(path, file)
         grid = _grid(path, header)
         check_shape(path, grid.shape, shape)
-        data = _read_numbers(path, file, header)
-    axes = _axes(header)[::-1]
-    if axes != [3, 2, 1]:
-        data = np.ascontiguousarray(data.transpose([axes.index(axis) for axis in (3, 2, 1)]))
+        data = _in_order(_read_numbers(path, file, header), header)
     data.flags.writeable = False
+    return HeldVolume(data, grid.voxel_size, grid.origin)
+
+
+def read_mrc_density(
+    path: str | os.PathLike[str], *, most_voxels: int, voxel_size: float | None = None
+) -> HeldVolume:
+    """Read a map whose voxels have a size: the one given, nm, or the header's.
+
+    The numbers are single-precision and finite.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        There is no such file, or it is no map of cubic voxels in MRC, has no size of a voxel, more
+        voxels than `most_voxels`, or numbers that are not finite; the message names it.
+    """
+    with open_unpacked(path) as file:
+        header = _read_header(path, file)
+        if voxel_size is None and not any(header["cella"].item()):
+            raise ValueError(f"{path}: no voxel size in its header: wanted voxel_size")
+        grid = _grid(path, header, voxel_size)
+        if math.prod(grid.shape) > most_voxels:
+            raise ValueError(
+                f"{path}: wanted at most {most_voxels:,} voxels, got "
+                f"{' x '.join(map(str, grid.shape[::-1]))}; bin it first"
+            )
+        data = _in_order(_read_numbers(path, file, header), header).astype(np.float32)
+    if not np.isfinite(data).all():
+        raise ValueError(f"{path}: wanted finite numbers, got {data[~np.isfinite(data)][0]}")
     return HeldVolume(data, grid.voxel_size, grid.origin)
 
 
@@ -248,12 +274,20 @@ def _axes(header: Any) -> list[int]:
     return axes if any(axes) else [1, 2, 3]
 
 
-def _grid(path: str | os.PathLike[str], header: Any) -> Grid:
+def _in_order(data: np.ndarray, header: Any) -> np.ndarray:
+    """Return a file's numbers as (z, y, x)."""
+    axes = _axes(header)[::-1]
+    if axes == [3, 2, 1]:
+        return data
+    return np.ascontiguousarray(data.transpose([axes.index(axis) for axis in (3, 2, 1)]))
+
+
+def _grid(path: str | os.PathLike[str], header: Any, voxel_size: float | None = None) -> Grid:
     if 401 <= header["ispg"] <= 630 and header["mz"] != header["nz"]:
         raise ValueError(f"{path}: wanted one volume, got a stack of volumes (ISPG 401)")
     axes = _axes(header)
     lengths = {axis: int(header[f"n{letter}"]) for axis, letter in zip(axes, "xyz", strict=True)}
-    size = _voxel_size(path, header)
+    size = _voxel_size(path, header) if voxel_size is None else voxel_size * ANGSTROM_PER_NM
     origin = np.array(header["origin"].item(), float)
     # The older way to say where a map lies; ChimeraX takes it where the origin is 0 too.
     if not origin.any():

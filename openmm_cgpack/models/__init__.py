@@ -1,6 +1,7 @@
 """Anything to ball models: molecules, filaments, membranes."""
 
 from .ball_geometry import minimal_sphere, union_volume
+from .density_map import DensityMap
 from .elastic_membrane import Bilayer, ClosedMembrane, ElasticMembrane
 from .filament import Filament
 from .helix import Helix
@@ -17,7 +18,7 @@ from .molecule import (
 )
 from .remeshing import remesh
 from .sheet import Sheet
-from .structure import Balls, Deformable, Seat, Structure, Where
+from .structure import Balls, Deformable, NoSeat, Seat, Structure, Where
 from .thermal_shapes import thermal_shape
 from .triangulation import lattice, sphere_mesh
 from .user_mesh import MeshFile, UserMesh, mesh_membrane
@@ -31,6 +32,7 @@ __all__ = [
     "ClosedMembrane",
     "Cover",
     "Deformable",
+    "DensityMap",
     "ElasticMembrane",
     "Ellipsoid",
     "Filament",
@@ -39,6 +41,7 @@ __all__ = [
     "MembraneProtein",
     "MeshFile",
     "Molecule",
+    "NoSeat",
     "Seat",
     "Sheet",
     "Structure",

@@ -8,20 +8,25 @@ the normal, averaged over its footprint: a mesh's own normals rock with every wa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from ..core.boundary import Boundary, Open
 from ..core.geometry import Mesh
 from ..core.model import BallModel
 from ..core.scene import Links
 from ..core.structure import AtomicStructure, MembranePlane
-from .structure import Seat
+from .structure import NoSeat, Seat
 
 LINK_K = 500.0
 """Constant of a link, kJ/mol/nm²: heat changes its length by 0.07 nm."""
 
 _ANCHORS = 4
 """Balls of a protein that each vertex is linked to: as many distances as fix a place in space."""
+
+_NEAR = 64
+"""Faces among which the nearest point of a membrane is looked for."""
 
 _SAGITTA = 2.0
 """How far the membrane at rest may fall away under a protein's rim, nm: half a bilayer."""
@@ -60,21 +65,21 @@ def patch_around(
     mesh = _mesh(membrane)
     triangles = mesh.corners(balls)
     middles = triangles.mean(axis=1)
-    shift = _image_shift(mesh.period, middles - place)
+    distance = np.linalg.norm(middles - _image_shift(mesh.period, middles - place) - place, axis=1)
+    longest = np.linalg.norm(triangles[:, 0] - triangles[:, 1], axis=1).max()
+    ours = np.flatnonzero(distance < radius + longest)
+    triangles, distance = triangles[ours], distance[ours]
     areas = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]) / 2
-    near = (np.linalg.norm(middles - shift - place, axis=1) < radius) & (areas @ normal > 0)
-    mean = areas[near].sum(axis=0) if near.any() else normal
-    mean = mean / np.linalg.norm(mean)
-    places = balls - _image_shift(mesh.period, balls - place)
-    offsets = places - place
+    alike = areas @ normal > 0
+    mean = areas[alike & (distance < radius)].sum(axis=0)
+    mean = mean / np.linalg.norm(mean) if mean.any() else normal
+    vertices = np.unique(mesh.faces[ours[alike]])
+    places = balls[vertices]
+    offsets = places - _image_shift(mesh.period, places - place) - place
     heights = offsets @ mean
     level = np.linalg.norm(offsets - heights[:, None] * mean, axis=1)
-    sides = np.zeros((len(balls), 3))
-    for corner in mesh.faces.T:
-        np.add.at(sides, corner, areas)
-    ours = (level < radius) & (np.abs(heights) < radius) & (sides @ mean > 0)
-    vertices = np.flatnonzero(ours)
-    return Patch(place, mean, vertices, places[vertices])
+    inside = (level < radius) & (np.abs(heights) < radius)
+    return Patch(place, mean, vertices[inside], place + offsets[inside])
 
 
 def footprint(structure: AtomicStructure, plane: MembranePlane) -> float:
@@ -122,21 +127,21 @@ def seated(
 
     Raises
     ------
-    ValueError
+    NoSeat
         The membrane is so curved there at rest that it falls away from under the protein, or so
         coarse that it has no vertices around.
     """
     plane = membrane_plane(model)
     corners = _mesh(membrane).corners(balls)[face]
     radius = linked_radius(model, membrane)
+    _check_curvature(model, membrane, face, np.asarray(weights), radius)
     place = np.asarray(weights) @ corners
     patch = patch_around(membrane, balls, place, _normal(corners), radius)
     if len(patch.vertices) < 3:
-        raise ValueError(
+        raise NoSeat(
             f"{model.name}: wanted at least 3 vertices of {membrane.name} within {radius:.1f} nm "
             f"of it, got {len(patch.vertices)}: its edges are too long"
         )
-    _check_curvature(model, membrane, face, np.asarray(weights), radius)
     rotation = _upright(plane.normal, patch.normal if outward else -patch.normal, turn)
     translation = patch.place - rotation @ plane.centre
     anchors = _anchors(model, plane)
@@ -152,13 +157,30 @@ def seated(
     return Seat(rotation, translation, links)
 
 
+class Standing(NamedTuple):
+    """How a protein stands in a membrane.
+
+    Parameters
+    ----------
+    cosine : float
+        Of the angle between its axis and the membrane's normal, the mean over what is around it;
+        negative where it is the other way up.
+    offset : float
+        Distance of its plane's middle from the membrane's middle surface, nm.
+    """
+
+    cosine: float
+    offset: float
+
+
 def standing(
     model: BallModel,
     rotation: np.ndarray,
     translation: np.ndarray,
     membrane: BallModel,
     balls: np.ndarray,
-) -> tuple[float, float]:
+    boundary: Boundary = Open(),
+) -> Standing:
     """Return how a protein stands in a membrane.
 
     Parameters
@@ -170,31 +192,30 @@ def standing(
     membrane : BallModel
         Of the membrane.
     balls : (b, 3) array
-        The membrane's balls, nm.
+        The membrane's balls, nm, in one piece.
+    boundary : Open, Periodic or Slab, optional
+        Of the scene: the image of the protein nearest to the membrane is looked at.
 
     Returns
     -------
-    tilt : float
-        Angle between its axis and the normal over its footprint, rad, at most a right one, as
-        it may stand either way up.
-    offset : float
-        Distance of its plane's middle from the membrane's middle surface, nm.
+    Standing
     """
     plane = membrane_plane(model)
     centre = rotation @ plane.centre + translation
-    axis = rotation @ plane.normal
+    offsets = boundary.minimum_image(centre - balls)
+    nearest = int(np.linalg.norm(offsets, axis=1).argmin())
+    centre = balls[nearest] + offsets[nearest]
     mesh = _mesh(membrane)
     corners = mesh.corners(balls)
     corners = corners - _image_shift(mesh.period, corners.mean(axis=1) - centre)[:, None]
-    near = np.linalg.norm(corners.mean(axis=1) - centre, axis=1).argsort()[:64]
+    near = np.linalg.norm(corners.mean(axis=1) - centre, axis=1).argsort()[:_NEAR]
     points = np.array([_nearest_in_triangle(triangle, centre) for triangle in corners[near]])
     distances = np.linalg.norm(points - centre, axis=1)
-    face = int(near[distances.argmin()])
-    place = points[distances.argmin()]
-    patch = patch_around(
-        membrane, balls, place, _normal(corners[face]), linked_radius(model, membrane)
-    )
-    return float(np.arccos(min(1.0, abs(axis @ patch.normal)))), float(distances.min())
+    first = int(distances.argmin())
+    normal = _normal(corners[near[first]])
+    patch = patch_around(membrane, balls, points[first], normal, linked_radius(model, membrane))
+    cosine = float(np.clip(rotation @ plane.normal @ patch.normal, -1, 1))
+    return Standing(cosine, float(distances[first]))
 
 
 def membrane_plane(model: BallModel) -> MembranePlane:
@@ -268,7 +289,7 @@ def _check_curvature(
     rest = patch_around(membrane, membrane.positions, weights @ corners, _normal(corners), radius)
     falls = np.abs((rest.balls - rest.place) @ rest.normal)
     if len(falls) < 3 or falls.max() > _SAGITTA:
-        raise ValueError(
+        raise NoSeat(
             f"{model.name}: too wide for {membrane.name}, whose shape at rest curves too much "
             f"within the {radius:.1f} nm around it: wanted it flat there to {_SAGITTA:g} nm"
         )

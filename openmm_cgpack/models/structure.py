@@ -98,6 +98,10 @@ class Seat(NamedTuple):
     links: Links
 
 
+class NoSeat(ValueError):
+    """A body cannot sit at a place of a membrane; there may be others."""
+
+
 class Structure(Balls, family=True):
     """A molecule, filament or membrane, how many of it, and where.
 
@@ -213,6 +217,11 @@ class Structure(Balls, family=True):
             The place: a face of the membrane, and the weights of its corners.
         rng : numpy.random.Generator
             For what else is drawn, as the turn about the normal.
+
+        Raises
+        ------
+        NoSeat
+            It does not fit there.
         """
         raise NotImplementedError(f"{type(self).__name__}.seat")
 

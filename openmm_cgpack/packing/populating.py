@@ -21,7 +21,7 @@ from ..core.messages import within
 from ..core.runtime import seed_sequence
 from ..core.scene import Links
 from ..models import SHAPE_COVER, Cover, Structure, Where
-from ..models.structure import names
+from ..models.structure import NoSeat, names
 from .addition import EASY, HARD, Insertion, Room, find_room, random_rotation
 from .lattice import BallShape, Lattice, Region, Shape, ShellShape
 from .regions import MARGIN, Compartments, Sheath, areas_of, cones_of, corners_of, ranks
@@ -374,11 +374,17 @@ class _Populating:
         one.number = self._number(one, total)
         solid = Shape(one.model)
         for _ in range(one.number):
+            unfit: list[NoSeat] = []
             for _ in range(_SITES):
                 k = int(np.searchsorted(share, self.rng.random() * total, side="right"))
-                if self._seat(one, solid, int(owner[k]), int(face[k])):
-                    break
+                try:
+                    if self._seat(one, solid, int(owner[k]), int(face[k])):
+                        break
+                except NoSeat as error:
+                    unfit.append(error)
             else:
+                if len(unfit) == _SITES:
+                    raise PlacementError(str(unfit[0]))
                 raise self._no_room(one, total, "nm²")
 
     def _seat(self, one: Species, solid: Shape, host: int, face: int) -> bool:

@@ -23,6 +23,7 @@ from openmm_cgpack.core import (
     Scene,
     Slab,
 )
+from openmm_cgpack.models.triangulation import area_of, volume_of
 from openmm_cgpack.packing import overlaps
 from openmm_cgpack.structures import load_structure
 
@@ -172,13 +173,19 @@ def test_membranes_by_hand():
     assert found.crossings.total == 0
     (shape,) = found.shapes
     assert (shape.name, shape.n) == ("vesicle", 1)
-    assert shape.stretched == pytest.approx(1.02**2 - 1)
-    assert shape.swollen == pytest.approx(1.02**3 - 1)
+    vesicle = scene.model(0)
+    corners, rest = vesicle.geometry.corners(vesicle.positions), vesicle.elasticity
+    assert shape.stretched == pytest.approx(1.02**2 * area_of(corners) / rest.area - 1)
+    assert shape.swollen == pytest.approx(1.02**3 * volume_of(corners) / rest.volume - 1)
     assert shape.area == pytest.approx(4 * np.pi * (1.02 * RADIUS) ** 2, rel=0.03)
     (tilt,) = found.tilts
     assert tilt.n == 1
     assert tilt.reversed == 0
     assert tilt.mean_deg == tilt.largest_deg == pytest.approx(30, abs=3)
+    # Its plane's middle is half a unit below its centre, which is where the wall was; faces lie
+    # by up to 0.2 nm inside the sphere.
+    middle = [0, -np.sin(np.pi / 6) / 2, RADIUS - np.cos(np.pi / 6) / 2]
+    assert tilt.farthest == pytest.approx(1.02 * RADIUS - np.linalg.norm(middle), abs=0.25)
 
 
 def test_a_protein_does_not_share_the_room_of_its_own_membrane():

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from openmm_cgpack.density import gaussian_sigma
 from openmm_cgpack.density.splatting import (
     band,
     blurred_boxes,
-    gaussian_sigma,
     kernel,
     lattice_factor,
     splat,

@@ -7,6 +7,7 @@ from helpers import PLATFORMS, chain, energy_and_forces
 
 from openmm_cgpack.core import RigidTransforms, Scene
 from openmm_cgpack.core.mesh_elasticity import ElasticMeshes
+from openmm_cgpack.core.units import KT
 from openmm_cgpack.forces import MembraneElasticity
 from openmm_cgpack.packing import Run, create_system
 from openmm_cgpack.packing.simulations import capture, langevin_simulation, restore
@@ -41,7 +42,8 @@ def test_forces_are_minus_the_gradient_of_the_energy(platform):
     places = scene.positions + rng.normal(size=scene.positions.shape) * 0.2
     energy, forces = energy_and_forces(scene, [MembraneElasticity()], places, platform)
     elastic = np.concatenate([np.arange(scene.n_balls)[scene.balls(i)] for i in (1, 3)])
-    meshes = ElasticMeshes([scene.model(1), scene.model(3)], evenness=20.0)
+    models = [scene.model(1), scene.model(3)]
+    meshes = ElasticMeshes(models, evenness=250.0, heat=KT)
     exact, gradient = meshes.energy_and_gradient(places[elastic])
     assert energy == pytest.approx(exact, rel=1e-5)
     np.testing.assert_allclose(forces[elastic], -gradient, atol=1e-4 * np.abs(gradient).max())

@@ -7,11 +7,20 @@ import openmm
 import pytest
 
 from openmm_cgpack import MembraneProtein
-from openmm_cgpack.core import Links, Periodic, RigidTransforms, Scene, StructureError, from_zyz
+from openmm_cgpack.core import (
+    Links,
+    Periodic,
+    PlacementError,
+    RigidTransforms,
+    Scene,
+    StructureError,
+    from_zyz,
+)
 from openmm_cgpack.forces import HarmonicBonds, MembraneElasticity, SoftRepulsion
 from openmm_cgpack.forces.bonded import LinkBonds
-from openmm_cgpack.models import Sheet, Vesicle
+from openmm_cgpack.models import NoSeat, Sheet, Vesicle
 from openmm_cgpack.models.embedding import membrane_plane, standing
+from openmm_cgpack.packing.populating import populate
 from openmm_cgpack.packing.system import create_system
 
 MIDDLE = np.full(3, 1 / 3)
@@ -47,10 +56,10 @@ def test_upright_on_a_sphere(channel, vesicle, outward, sign):
         assert sign * axis @ middle / np.linalg.norm(middle) > np.cos(np.deg2rad(1.5))
         np.testing.assert_allclose(seat.rotation @ seat.rotation.T, np.eye(3), atol=1e-12)
         assert np.linalg.det(seat.rotation) == pytest.approx(1)
-        tilt, offset = standing(
+        cosine, offset = standing(
             channel, seat.rotation, seat.translation, vesicle, vesicle.positions
         )
-        assert np.degrees(tilt) < 0.01
+        assert sign * cosine == pytest.approx(1)
         assert offset < 1e-9
 
 
@@ -102,8 +111,8 @@ def test_across_the_side_of_a_box(channel):
         ours - sheet.positions[seat.links.pairs[:, 1]]
     )
     np.testing.assert_allclose(np.linalg.norm(offset, axis=1), seat.links.lengths)
-    tilt, offset = standing(channel, seat.rotation, seat.translation, sheet, sheet.positions)
-    assert tilt < 1e-6
+    cosine, offset = standing(channel, seat.rotation, seat.translation, sheet, sheet.positions)
+    assert cosine == pytest.approx(1)
     assert offset < 1e-9
 
 
@@ -137,9 +146,13 @@ def test_standing_gets_a_tilt_and_an_offset_back(channel, vesicle):
     translation = (
         middle + 0.4 * middle / np.linalg.norm(middle) - rotation @ membrane_plane(channel).centre
     )
-    tilt, offset = standing(channel, rotation, translation, vesicle, vesicle.positions)
-    assert np.degrees(tilt) == pytest.approx(30, abs=0.1)
-    assert offset == pytest.approx(0.4, abs=0.01)
+    box = Periodic(box=(90.0, 90.0, 90.0))
+    for image in ([0, 0, 0], [90, 0, -180]):
+        cosine, offset = standing(
+            channel, rotation, translation + image, vesicle, vesicle.positions, box
+        )
+        assert np.degrees(np.arccos(cosine)) == pytest.approx(30, abs=0.1)
+        assert offset == pytest.approx(0.4, abs=0.01)
 
 
 def test_stays_upright_while_the_membrane_moves(channel):
@@ -190,8 +203,8 @@ def test_stays_upright_while_the_membrane_moves(channel):
     for k in (0, 1):
         places = x[scene.balls(1 + k)]
         turn, translation = fitted(channel.positions, places)
-        tilt, offset = standing(channel, turn, translation, membrane, x[:n])
-        assert np.degrees(tilt) < 10
+        cosine, offset = standing(channel, turn, translation, membrane, x[:n])
+        assert np.degrees(np.arccos(cosine)) < 10
         assert offset < 0.5
 
 
@@ -247,8 +260,16 @@ def test_proteins_that_do_not_fit(channel):
         MembraneProtein(species="1f1b", membrane="vesicle").build()
     with pytest.raises(StructureError, match=r"6cnj: height: wanted .* from -\d.* got 40"):
         MembraneProtein(species="6cnj", membrane="m", axis=(0, 0, 1), height=40.0).build()
-    small = Vesicle(radius=5.0, edge=2.0, thickness=2.0).build()
-    with pytest.raises(ValueError, match="6cnj: too wide for vesicle, whose shape at rest curves"):
-        CHANNEL.seat(
-            channel, small, small.positions, face=3, weights=MIDDLE, rng=np.random.default_rng()
+    small = Vesicle(radius=5.0, edge=2.0, thickness=2.0)
+    message = "6cnj: too wide for vesicle, whose shape at rest curves"
+    model, rng = small.build(), np.random.default_rng()
+    with pytest.raises(NoSeat, match=message):
+        CHANNEL.seat(channel, model, model.positions, face=3, weights=MIDDLE, rng=rng)
+    with pytest.raises(PlacementError, match=message):
+        populate([small, CHANNEL], boundary=Periodic(box=(40.0, 40.0, 40.0)), seed=1)
+    with pytest.raises(ValueError, match=r'6cnj: membrane: wanted .*, got "nucleus"'):
+        populate(
+            [small, dataclasses.replace(CHANNEL, membrane="nucleus")],
+            boundary=Periodic(box=(40.0, 40.0, 40.0)),
+            seed=1,
         )
