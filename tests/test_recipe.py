@@ -109,7 +109,10 @@ def read(tmp_path, text):
             ["[imaging.microscope.scheme]", "tilt_min_deg", "70 and 60"],
         ),
         (CHAIN + "[pack.lennard_jones]\nswitch = 70\n", ["[pack.lennard_jones]", "switch", "61"]),
-        (CHAIN + '[pack]\nkind = ["dense"]\n', ["[pack]", "kind", "wanted one of dense, pull"]),
+        (
+            CHAIN + '[pack]\nkind = ["dense"]\n',
+            ["[pack]", "kind", "one of cell, dense, pull"],
+        ),
         (CHAIN + "[imaging]\nkind = {}\n", ["[imaging]", "kind", "one_step"]),
         (CHAIN + '[pack]\nkind = "dense"\nfraction = 0.2\n', ["Dense", "open"]),
         ("[[molecule]]\ncount = 1\n", ["one of species, pdb and id", "none"]),
