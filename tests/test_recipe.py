@@ -109,7 +109,10 @@ def read(tmp_path, text):
             ["[imaging.microscope.scheme]", "tilt_min_deg", "70 and 60"],
         ),
         (CHAIN + "[pack.lennard_jones]\nswitch = 70\n", ["[pack.lennard_jones]", "switch", "61"]),
-        (CHAIN + '[pack]\nkind = ["dense"]\n', ["[pack]", "kind", "wanted one of dense, pull"]),
+        (
+            CHAIN + '[pack]\nkind = ["dense"]\n',
+            ["[pack]", "kind", "one of cell, dense, pull"],
+        ),
         (CHAIN + "[imaging]\nkind = {}\n", ["[imaging]", "kind", "one_step"]),
         (CHAIN + '[pack]\nkind = "dense"\nfraction = 0.2\n', ["Dense", "open"]),
         ("[[molecule]]\ncount = 1\n", ["one of species, pdb and id", "none"]),
@@ -181,6 +184,21 @@ def test_the_paper_s_droplet_is_what_it_says():
     assert sum(entry.count for entry in of_kind(recipe, "filament")) == 2
     assert sum(entry.count for entry in of_kind(recipe, "membrane")) == 1
     assert {entry.species for entry in molecules} <= set(cgp.library.names)
+
+
+def test_the_demo_is_a_piece_of_a_cell_from_the_library():
+    """Nothing of it needs a network, and its crowds differ inside and outside."""
+    recipe = demo_recipe()
+    (vesicle,), (channels,) = (of_kind(recipe, kind) for kind in ("vesicle", "membrane_protein"))
+    assert channels.hosts == (vesicle.label,)
+    assert {entry.lattice for entry in of_kind(recipe, "helix")} == {"actin", "microtubule"}
+    crowd = of_kind(recipe, "molecule")
+    inside = [entry.fraction for entry in crowd if entry.where.inside == vesicle.label]
+    outside = [entry.fraction for entry in crowd if entry.where.outside == vesicle.label]
+    assert len(inside) + len(outside) == len(crowd)
+    assert sum(inside) > sum(outside) > 0
+    species = [*crowd, channels, *of_kind(recipe, "helix")]
+    assert {entry.species for entry in species} <= set(cgp.library.names)
 
 
 def test_recipes_that_come_along_have_names(tmp_path, capsys):

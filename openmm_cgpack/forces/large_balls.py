@@ -20,7 +20,7 @@ from .terms import ForceTerm, Rigidity, body_numbers
 if TYPE_CHECKING:
     import openmm
 
-_SKIN = 1.0
+_SKIN = 1.5
 """How far beyond touching pairs are listed, nm."""
 
 
@@ -63,17 +63,19 @@ class _OfState:
 
     def __init__(self, scene: Scene, term: LargeBallRepulsion) -> None:
         self.k, self.radii = term.k, scene.radii + term.gap / 2
-        self.large = np.flatnonzero(scene.radii > term.beyond)
+        large = np.flatnonzero(scene.radii > term.beyond)
+        size = np.ceil(2 * np.log2(self.radii[large]))
+        self.classes = [large[size == one] for one in np.unique(size)]
         self.small = np.flatnonzero(scene.radii <= term.beyond)
         self.boundary = scene.boundary
         self.body = body_numbers(scene)
         apart = np.sort(np.concatenate([scene.bonds, scene.exclusions]), axis=1)
         self.excluded = np.unique(apart @ [scene.n_balls, 1])
-        self.reach = float(self.radii[self.large].max())
+        widest = 4 * float(self.radii.max())
         edges = self.boundary.repeat[self.boundary.periodic]
-        if (edges < 4 * self.reach).any():
+        if (edges < widest).any():
             raise ValueError(
-                f"wanted edges of at least {4 * self.reach:.4g} nm, twice the distance at which "
+                f"wanted edges of at least {widest:.4g} nm, twice the distance at which "
                 f"the largest balls touch, got {edges.min():.4g}"
             )
         self.at: np.ndarray | None = None
@@ -103,20 +105,21 @@ class _OfState:
 
     def _list(self, positions: np.ndarray) -> None:
         """List the pairs with a large ball that touch or nearly do, in rising order."""
-        boundary, found = self.boundary, []
+        boundary, n = self.boundary, len(positions)
         places, box = boundary.tree_points(positions), boundary.tree_box
-        large = KDTree(places[self.large], boxsize=box)
-        for others in (self.small, self.large):
-            if not len(others):
-                continue
-            reach = self.reach + float(self.radii[others].max()) + _SKIN
-            near = large.sparse_distance_matrix(
-                KDTree(places[others], boxsize=box), reach, output_type="ndarray"
-            )
-            i, j = self.large[near["i"]], others[near["j"]]
-            keep = near["v"] < self.radii[i] + self.radii[j] + _SKIN
-            found.append(np.sort(np.stack([i, j], axis=1)[keep], axis=1))
-        pairs = np.unique(np.concatenate(found), axis=0)
-        pairs = pairs[self.body[pairs[:, 0]] != self.body[pairs[:, 1]]]
-        known = np.isin(pairs @ [len(positions), 1], self.excluded)
-        self.pairs, self.at = pairs[~known], positions.copy()
+        codes = [np.empty(0, np.int64)]
+        # In classes of size, so that the largest do not make the search about all as wide.
+        for some in self.classes:
+            tree = KDTree(places[some], boxsize=box)
+            for others in (self.small, *self.classes):
+                if not len(others):
+                    continue
+                reach = self.radii[some].max() + self.radii[others].max() + _SKIN
+                other = KDTree(places[others], boxsize=box)
+                near = tree.sparse_distance_matrix(other, float(reach), output_type="ndarray")
+                i, j = some[near["i"]], others[near["j"]]
+                keep = near["v"] < self.radii[i] + self.radii[j] + _SKIN
+                keep &= self.body[i] != self.body[j]
+                codes.append((np.minimum(i, j) * n + np.maximum(i, j))[keep])
+        code = np.setdiff1d(np.concatenate(codes), self.excluded)
+        self.pairs, self.at = np.stack(np.divmod(code, n), axis=1), positions.copy()

@@ -23,6 +23,9 @@ NEAR = 1.3
 """Distance of balls that are two edges apart, over the sum of their radii, below which they do not
 push each other: they touch where the membrane is flat, and come nearer where it bends."""
 
+MOST_BALLS = 10**6
+"""Of one membrane."""
+
 
 class Bilayer(Settings):
     """What a membrane looks like."""
@@ -165,11 +168,18 @@ class ElasticMembrane(Structure, Bilayer):
         """Return the balls of one instance as heat has them, (b, 3) nm."""
         return thermal_shape(model, seed=seed)
 
-    def resolved(self, name: str, length: float) -> None:
-        """Raise ValueError where a radius of the shape is too small for the edges."""
-        if length < 2 * self.edge:
+    def check_size(self, area: float, **radii: float) -> None:
+        """Raise ValueError where edges are too long for radii, or too short for an area, nm²."""
+        for name, radius in radii.items():
+            if radius < 2 * self.edge:
+                raise ValueError(
+                    f"{name}: wanted at least twice the edge, {2 * self.edge:g} nm, got {radius:g}"
+                )
+        shortest = np.sqrt(area / MOST_BALLS * 2 / np.sqrt(3))
+        if self.edge < shortest:
             raise ValueError(
-                f"{name}: wanted at least twice the edge, {2 * self.edge:g} nm, got {length:g}"
+                f"edge: wanted at least {shortest:.3g} nm, with which {area:g} nm² have "
+                f"{MOST_BALLS} balls, got {self.edge:g}"
             )
 
 

@@ -38,6 +38,8 @@ class Sheet(ElasticMembrane):
         super().__post_init__()
         if self.count > 1:
             raise ValueError("count: wanted 1, as a sheet has one height; give each its own table")
+        if self.size is not None:
+            self.check_size(self.size[0] * self.size[1])
 
     def meaningless(self) -> dict[str, str]:
         """Return what the box and the height settle."""
@@ -60,9 +62,14 @@ class Sheet(ElasticMembrane):
         Raises
         ------
         ValueError
-            The scene does not repeat along x and y, or the sheet has another size.
+            The scene does not repeat along x and y, the sheet has another size, or lies beyond it.
         """
         width, depth = spanned(self.label, "size", boundary, (0, 1), self.size)
+        if abs(self.height) >= boundary.box[2] / 2:
+            raise ValueError(
+                f"{self.label}: height: wanted one in the box, within {boundary.box[2] / 2:g} nm "
+                f"of its middle, got {self.height:g}"
+            )
         return dataclasses.replace(self, size=(width, depth))
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

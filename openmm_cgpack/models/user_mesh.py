@@ -17,7 +17,7 @@ from ..io.surfaces import read_mesh
 from .elastic_membrane import ClosedMembrane
 from .projections import onto_triangles
 from .remeshing import remesh
-from .triangulation import volume_of
+from .triangulation import area_of, volume_of
 
 _SAME = 1e-6
 """Distance over the size of a mesh below which two vertices are one, as in STL files."""
@@ -51,6 +51,7 @@ class UserMesh(ClosedMembrane):
         """Return an even triangulation of a surface that is one; see `checked_surface`."""
         vertices, faces = checked_surface(vertices, faces, rim=self.rim)
         vertices = vertices * self.scale
+        self.check_size(area_of(vertices[faces]))
         # Well below the edge, so that none of the nearest faces is missed by much.
         project = onto_triangles(vertices, faces, self.edge / 2)
         vertices, faces = remesh(vertices, faces, self.edge, project)

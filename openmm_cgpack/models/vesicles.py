@@ -30,7 +30,7 @@ class Vesicle(ClosedMembrane):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.resolved("radius", self.radius)
+        self.check_size(4 * np.pi * self.radius**2, radius=self.radius)
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return an even sphere."""
@@ -54,7 +54,9 @@ class Ellipsoid(ClosedMembrane):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.resolved("radii", min(self.radii))
+        least, middle, most = sorted(self.radii)
+        # Of a sphere around it, flattened: never less than its own.
+        self.check_size(4 * np.pi * middle * most, radii=least)
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return an even ellipsoid."""
@@ -92,7 +94,7 @@ class Tube(ClosedMembrane):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.resolved("radius", self.radius)
+        self.check_size(2 * np.pi * self.radius * (self.length or 0), radius=self.radius)
         if self.spans is not None:
             return
         if self.length is None:

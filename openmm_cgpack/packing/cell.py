@@ -51,7 +51,7 @@ class Cell(Protocol):
     @property
     def most_steps(self) -> int:
         """Those of the dynamics; those of the clash removal are a few beside them."""
-        return self.settling.steps + self.settling.patience
+        return self.settling.steps + 2 * self.settling.patience
 
     def check(self, boundary: Boundary) -> None:
         """Raise ValueError where the boundary is open."""

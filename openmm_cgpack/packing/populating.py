@@ -287,7 +287,7 @@ class _Populating:
         """Add an instance where what it fills has room."""
         room = None
         if one.structure.fixed_centre is not None or _spans(one.model):
-            room = self._given_room(one, solid, shape)
+            room = self._given_room(one, solid, shape, region)
         elif len(region):
             turn = self._turning(one, solid)
             room = find_room(
@@ -303,7 +303,9 @@ class _Populating:
             self._leash(body, one.where)
         return body, room
 
-    def _given_room(self, one: Species, solid: Shape | BallShape, shape: np.ndarray) -> Room | None:
+    def _given_room(
+        self, one: Species, solid: Shape | BallShape, shape: np.ndarray, region: Region
+    ) -> Room | None:
         """Return room at a given place, or for what spans the box and is not turned."""
         lattice, rng = self.lattice, self.rng
         given, turned = one.structure.fixed_centre, one.structure.fixed_rotation
@@ -313,17 +315,28 @@ class _Populating:
             rotation = random_rotation(rng) if turned is None else turned
             if _spans(one.model):
                 rotation = np.eye(3) if turned is None else turned
-                mask = lattice.covered(shape @ rotation.T + centre, one.model.radii)
-                low = np.zeros(3, np.int64)
+                balls = shape @ rotation.T + centre
+                if self._beyond_walls(balls, one.model.radii):
+                    continue
+                mask, low = lattice.covered(balls, one.model.radii), np.zeros(3, np.int64)
             else:
                 drawn, low = solid.draw(rotation, lattice.index(centre), lattice.size)
                 folded = lattice.folded(drawn)
                 if folded is None:
                     continue
                 mask = folded
-            if lattice.free(mask, low):
+            there = one.structure.where is None or region.holds(lattice.index(centre))
+            if there and lattice.free(mask, low):
                 return Room(rotation, centre, mask, low, turns)
         return None
+
+    def _beyond_walls(self, balls: np.ndarray, radii: np.ndarray) -> bool:
+        """Return whether balls reach into a wall by more than a voxel."""
+        walls = self.boundary.walls
+        reach = (np.abs(balls) + radii[:, None])[:, walls]
+        return bool(
+            (reach > np.array(self.boundary.box)[walls] / 2 + self.lattice.size[walls]).any()
+        )
 
     def _turning(
         self, one: Species, solid: Shape | BallShape

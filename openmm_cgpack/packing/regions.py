@@ -18,6 +18,7 @@ import numpy as np
 from ..core import BallModel
 from ..core.boundary import Boundary
 from ..core.geometry import Mesh
+from ..core.triangles import winding_numbers
 from ..models import Structure, Where
 from ..models.structure import names
 from .lattice import Lattice, Region
@@ -132,22 +133,6 @@ def _images(boundary: Boundary, low: np.ndarray, high: np.ndarray) -> Iterator[n
     ]
     for step in product(*steps):
         yield np.array(step) * edges
-
-
-def winding_numbers(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Return the winding number of a surface (f, 3, 3) about points (p, 3), both in nm.
-
-    The solid angle of every triangle (van Oosterom and Strackee 1983) over 4 pi.
-    """
-    numbers = np.empty(len(points))
-    for i, point in enumerate(points):
-        a, b, c = np.moveaxis(corners - point, 1, 0)
-        la, lb, lc = (np.linalg.norm(side, axis=1) for side in (a, b, c))
-        triple = np.einsum("fi,fi->f", a, np.cross(b, c))
-        ab, bc, ca = (np.einsum("fi,fi->f", *pair) for pair in ((a, b), (b, c), (c, a)))
-        angle = np.arctan2(triple, la * lb * lc + ab * lc + bc * la + ca * lb)
-        numbers[i] = angle.sum() / (2 * np.pi)
-    return numbers
 
 
 def _mesh(model: BallModel) -> Mesh:

@@ -1,5 +1,7 @@
 """Settling: everything moves with the heat in a box that keeps its size, and comes to rest.
 
+**Cold at first.** What overlaps where it was placed gives way, without the heat that it would make.
+
 **Hot.** Langevin dynamics: membranes undulate, filaments bend in the crowd, molecules come past
 each other. Contacts are soft (see `soft_dynamics`), but a ball that would go between those of a
 membrane has thousands of kT to climb. The friction is low, so that bodies come far in few steps.
@@ -33,9 +35,9 @@ _MOST, _LARGE = 0.9, 1.5
 
 
 class Settling(Settings):
-    """Dynamics in a box that keeps its size: first hot, then cold."""
+    """Dynamics in a box that keeps its size: cold, hot, and cold again."""
 
-    steps: int = setting("steps of the dynamics while it is hot", default=4000, minimum=0)
+    steps: int = setting("steps of the dynamics while it is hot", default=3000, minimum=0)
     temperature: float = setting("temperature", unit="K", default=300.0, minimum=0)
     friction: float = setting(
         "friction of the Langevin dynamics", unit="1/ps", default=0.1, minimum=0
@@ -57,7 +59,9 @@ class Settling(Settings):
     limit: float = setting(
         "the same, beyond which the packing has failed", unit="nm", default=0.15, above=0
     )
-    patience: int = setting("most steps while it is cold", default=2000, minimum=1)
+    patience: int = setting(
+        "most steps while it is cold, at the beginning and at the end", default=2000, minimum=1
+    )
     block: int = setting("steps between measurements", default=50, minimum=1)
     checkpoint_every: int = setting(
         "steps between checkpoints; with one thread of the CPU platform they decide the last "
@@ -124,11 +128,14 @@ def settling_steps(
         checkpoint_every=settling.checkpoint_every,
     )
     relaxation = Relaxation(
-        box, stage="dynamics", block=settling.block, tolerance=settling.tolerance
+        box, stage="relaxing", block=settling.block, tolerance=settling.tolerance
     )
     try:
-        yield from _hot(relaxation, settling)
-        relaxation.stage, relaxation.total = "cooling", None
+        if settling.steps:
+            yield from relaxation.settle(settling.patience)
+            relaxation.stage, relaxation.total = "dynamics", settling.steps
+            yield from _hot(relaxation, settling)
+            relaxation.stage, relaxation.total = "cooling", None
         yield from relaxation.settle(settling.patience)
         settled = box.packed()
     except Stop:
@@ -161,13 +168,12 @@ class _FixedBox(SoftDynamics):
 
 def _hot(relaxation: Relaxation, settling: Settling) -> Iterator[Block]:
     """Step the hot scene; its history gets a row now and then."""
-    box, steps = relaxation.box, settling.steps
-    relaxation.total = steps
+    box, start = relaxation.box, relaxation.box.steps
     # A contact's share of the heat, as how deep it presses two balls into each other.
     depth = float(np.sqrt(BOLTZMANN * settling.temperature / settling.stiffness))
     box.heat(depth, friction=settling.friction)
-    rows = [steps * row // _ROWS for row in range(1, _ROWS + 1)]
-    while box.steps < steps:
+    rows = [start + settling.steps * row // _ROWS for row in range(1, _ROWS + 1)]
+    while box.steps < rows[-1]:
         due = next(row for row in rows if row > box.steps)
         yield from relaxation.relax(min(settling.block, due - box.steps))
         if box.steps == due:

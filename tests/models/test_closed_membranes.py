@@ -9,20 +9,20 @@ from openmm_cgpack.testing import check_structure
 SHAPES = {
     "vesicle": Vesicle(radius=20),
     "ellipsoid": Ellipsoid(radii=(24, 16, 12)),
-    "tube": Tube(radius=10, length=50),
+    "tube": Tube(radius=10, length=36),
     "endless tube": Tube(radius=10, length=50, spans="y"),
     "sheet": Sheet(size=(60, 50)),
 }
 AREAS = {
     "vesicle": 4 * np.pi * 20**2,
-    "tube": 2 * np.pi * 10 * 50,
+    "tube": 2 * np.pi * 10 * 36,
     "endless tube": 2 * np.pi * 10 * 50,
     "sheet": 60 * 50,
 }
 VOLUMES = {
     "vesicle": 4 / 3 * np.pi * 20**3,
     "ellipsoid": 4 / 3 * np.pi * 24 * 16 * 12,
-    "tube": np.pi * 10**2 * 30 + 4 / 3 * np.pi * 10**3,
+    "tube": np.pi * 10**2 * 16 + 4 / 3 * np.pi * 10**3,
 }
 
 
@@ -80,7 +80,7 @@ def test_balls_lie_on_the_shape():
     x, y, z = (SHAPES["ellipsoid"].mesh()[0] / (24, 16, 12)).T
     np.testing.assert_allclose(x**2 + y**2 + z**2, 1, atol=1e-9)
     vertices = SHAPES["tube"].mesh()[0]
-    beyond = np.abs(vertices[:, 2]) - 15
+    beyond = np.abs(vertices[:, 2]) - 8
     from_axis = np.hypot(np.hypot(*vertices[:, :2].T), beyond.clip(min=0))
     np.testing.assert_allclose(from_axis, 10, atol=1e-9)
     vertices, _, period = SHAPES["endless tube"].mesh()
@@ -174,6 +174,11 @@ def test_a_sheet_takes_the_edges_of_the_box():
         (lambda: Sheet(size=(10, 80)).build(), "edge: wanted at most a quarter of 10 nm, got 4"),
         (lambda: Vesicle(radius=7), "radius: wanted at least twice the edge, 8 nm, got 7"),
         (lambda: Ellipsoid(radii=(20, 7, 20)), "radii: wanted at least twice the edge"),
+        (lambda: Vesicle(radius=5000), "edge: wanted at least 19 nm, with which 3.14159e.08 nm²"),
+        (
+            lambda: Sheet(height=40).spanning(Slab(box=80)),
+            "sheet: height: wanted one in the box, within 40 nm of its middle, got 40",
+        ),
         (lambda: Tube(radius=10), "length: is missing; only a tube that spans a box"),
         (lambda: Tube(radius=10, length=19), "length: wanted at least both caps, 20 nm, got 19"),
         (lambda: Tube(radius=10, spans="z").build(), "tube: length: wanted, as there is no box"),

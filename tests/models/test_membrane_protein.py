@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import openmm
 import pytest
+from pdb_text import record
 
 from openmm_cgpack import MembraneProtein
 from openmm_cgpack.core import (
@@ -227,6 +228,22 @@ def test_axis_and_height_that_are_said():
     assert np.linalg.norm(said.centre - plane.centre) < 0.6
     # A soluble protein too, where somebody wants it there.
     MembraneProtein(species="3hhb", membrane="m", axis=(0, 0, 1), height=1.2).read()
+
+
+def test_as_its_file_marks_it(tmp_path):
+    """OPM's dummy atoms, N on the inner and O on the outer boundary."""
+    atoms = [(10.0, 0.0, 4.0), (14.0, 0.0, 4.0)]
+    rows = [record(i, " CA ", "ALA", "A", i, xyz) for i, xyz in enumerate(atoms, start=1)]
+    for name, z in ((" N  ", -15.0), (" O  ", 15.0)):
+        for xyz in ((0, 0, z), (20, 0, z), (0, 20, z)):
+            rows.append(record(9, name, "DUM", " ", 9, xyz, kind="HETATM", element="  "))
+    path = tmp_path / "opm.pdb"
+    path.write_text("\n".join(rows))
+    with pytest.warns(UserWarning, match="6 dummy atoms"):
+        plane = MembraneProtein(pdb=path, membrane="m").read().membrane_plane
+    np.testing.assert_allclose(plane.normal, [0, 0, 1], atol=1e-12)
+    assert plane.half_thickness == pytest.approx(1.5)
+    assert plane.centre[2] == pytest.approx(-0.4)
 
 
 def test_numbers(channel):

@@ -3,10 +3,11 @@ import pytest
 from scipy.special import factorial, lpmv
 
 from openmm_cgpack import Ellipsoid, Sheet, Tube, Vesicle
+from openmm_cgpack.core.mesh_elasticity import ElasticMeshes
 from openmm_cgpack.models.triangulation import area_of, volume_of
 
 KT = 8.31446261815324e-3 * 300
-DRAWS = 30
+DRAWS = 25
 
 
 def draws(structure, model, count=DRAWS):
@@ -65,7 +66,7 @@ def test_waves_of_a_sheet_are_helfrichs():
     [
         Vesicle(radius=20),
         Ellipsoid(radii=(24, 16, 12)),
-        Tube(radius=10, length=60),
+        Tube(radius=9, length=36),
         Tube(radius=10, length=60, spans="x"),
         Sheet(size=(60, 50)),
     ],
@@ -73,7 +74,7 @@ def test_waves_of_a_sheet_are_helfrichs():
 )
 def test_shapes_have_the_rest_area_and_volume_on_average(structure):
     model = structure.build()
-    corners = [model.geometry.corners(balls) for balls in draws(structure, model, 8)]
+    corners = [model.geometry.corners(balls) for balls in draws(structure, model, 6)]
     areas = np.array([area_of(c) for c in corners])
     assert areas.mean() == pytest.approx(model.elasticity.area, rel=0.005)
     assert areas.std() < 0.005 * areas.mean()
@@ -100,3 +101,15 @@ def test_soft_membranes_do_not_meet_themselves():
     assert pairs <= {tuple(p) for p in model.exclusions.tolist()}
     # but it is far from even
     assert np.linalg.norm(balls - model.positions, axis=1).max() > 0.5
+
+
+@pytest.mark.parametrize(
+    "structure", [Vesicle(radius=20), Sheet(size=(60, 60))], ids=lambda structure: structure.kind
+)
+def test_every_wave_has_its_thermal_energy(structure):
+    """The energy whose gradient moves membranes gives half a kT to each vertex' wave."""
+    model = structure.build()
+    meshes = ElasticMeshes([model])
+    even = meshes.bending_energies(model.positions).sum()
+    drawn = [meshes.bending_energies(balls).sum() for balls in draws(structure, model, 6)]
+    assert (np.mean(drawn) - even) / KT / model.n_balls == pytest.approx(0.5, abs=0.1)
