@@ -4,7 +4,7 @@ import numpy as np
 from dense_scenes import blob
 from helpers import chain
 
-from openmm_cgpack.core import Links, Periodic, RigidTransforms, Scene
+from openmm_cgpack.core import BallModel, Links, Periodic, RigidTransforms, Scene
 from openmm_cgpack.models import Vesicle
 
 RADIUS = 12.0
@@ -26,8 +26,11 @@ def scene_of(parts, *, boundary=Periodic(box=BOX), links=Links()):
     )
 
 
-def small_cell(*, centre=(0.0, 0, 0), protein=True):
-    """Return a vesicle, five molecules in it, eight and a filament outside, and one in its wall."""
+def small_cell(*, centre=(0.0, 0, 0), protein=True, large=0.0):
+    """Return a vesicle, five molecules in it, eight and a filament outside, and one in its wall.
+
+    A ball of a `large` radius, nm, touches the vesicle, where one is given.
+    """
     vesicle = Vesicle(radius=RADIUS).build()
     corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
     axes = np.concatenate([np.eye(3), -np.eye(3)])[:5]
@@ -50,5 +53,10 @@ def small_cell(*, centre=(0.0, 0, 0), protein=True):
             constants=np.full(len(pairs), 300.0),
             slacks=np.zeros(len(pairs)),
         )
+    if large:
+        ball = BallModel(
+            name="large", positions=[[0, 0, 0]], radii=[large], masses=[5000], volume=large**3
+        )
+        parts.append((ball, [0, RADIUS + 3.0 + large, 0]))
     moved = [(model, np.reshape(at, (-1, 3)) + np.array(centre)) for model, at in parts]
     return scene_of(moved, links=links)

@@ -151,8 +151,8 @@ class Helix(Source):
 
     @property
     def cellular(self) -> bool:
-        """Whether only a cell can hold it."""
-        return super().cellular or self.um_per_um3 is not None
+        """Whether only a cell can hold it: a pull, or a box that shrinks, crumples it."""
+        return True
 
     def number(self, model: BallModel, room: float) -> int:
         """Return how many instances a cell holds; `room` is the volume of its region, nm³."""

@@ -296,6 +296,10 @@ class Region:
     def __len__(self) -> int:
         return len(self._places)
 
+    def holds(self, index: np.ndarray) -> bool:
+        """Return whether a place, in fractional indices (3,), is in the region."""
+        return bool(self.voxels[tuple(np.rint(index).astype(np.int64) % self.voxels.shape)])
+
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return random voxels of the region, (count, 3)."""
         drawn = self._places[rng.integers(len(self._places), size=count)].astype(np.int64)

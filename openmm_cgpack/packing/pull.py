@@ -131,8 +131,23 @@ class Pull(Protocol):
     ) -> Steps[PackedScene]:
         """Pack a scene as a generator: see `Protocol.steps`."""
         self.check(scene.boundary)
+        _check_stiff(scene)
         simulation = self.simulation(scene, run=run, seed=seed, reporters=reporters)
         return (yield from pull_steps(simulation, scene, self, checkpoint=checkpoint))
+
+
+def _check_stiff(scene: Scene) -> None:
+    """Raise ValueError where the pull would crumple a helix, whose monomers keep their lattice.
+
+    It is thousands of times stronger than the heat that a persistence length is about: ten
+    filaments of actin become balls of yarn.
+    """
+    helices = [model.name for model in scene.species if model.copies > 1]
+    if helices:
+        raise ValueError(
+            f"protocol: Pull crumples helices, got {', '.join(helices)}; wanted Cell, in which "
+            "their stiffness counts"
+        )
 
 
 def pack_scene(
@@ -200,6 +215,7 @@ def pack_scene(
     ([0, 250, 500], 'pulling')
     """
     protocol.check(scene.boundary)
+    _check_stiff(scene)
     # A protocol of the user's own makes its Simulation itself.
     watched = [*reporters, Guard(bound_of(scene))]
     steps = protocol.steps(scene, run=run, seed=seed, reporters=watched, checkpoint=checkpoint)

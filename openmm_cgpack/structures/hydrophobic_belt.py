@@ -25,6 +25,9 @@ TRANSFER_ENERGY = {
 """Free energy of a residue from water to octanol, kcal/mol (White, Wimley 1999, Annu. Rev. Biophys.
 Biomol. Struct. 28, 319), histidine neutral."""
 
+SUGARS = ("NAG", "NDG", "BMA", "MAN", "BGC", "GAL", "FUC", "FUL", "SIA")
+"""Residues of glycans, which are on the outer side alone: they are made in the secretory path."""
+
 HALF_THICKNESSES = np.arange(1.2, 1.75, 0.1)
 """Of the hydrophobic core of bilayers, nm; OPM's proteins have 1.1 to 1.7."""
 
@@ -52,8 +55,9 @@ class Belt:
     Parameters
     ----------
     plane : MembranePlane
-        In the body frame; its normal leads to the side with fewer arginines and lysines next to
-        the membrane, outside by the positive-inside rule (von Heijne 1992, J. Mol. Biol. 225, 487).
+        In the body frame. Its normal leads to the side of the glycans; without any, to the side
+        with fewer arginines and lysines next to the membrane, which is mostly the outer one
+        (positive-inside rule, von Heijne 1992, J. Mol. Biol. 225, 487).
     gain : float
         What the residues in it gain together by leaving water, kcal/mol.
     residues : (r, 3) array
@@ -112,7 +116,11 @@ def find_belt(structure: AtomicStructure) -> Belt:
         )
     heights = places @ axis - height
     flank = np.isin(names, ["ARG", "LYS"]) & (np.abs(np.abs(heights) - half - 0.7) < 0.7)
-    sign = 1.0 if np.sign(heights[flank]).sum() <= 0 else -1.0
+    inner = np.sign(heights[flank]).sum()
+    sugars = structure.positions[np.isin(table["residue"], SUGARS)] @ axis - height
+    if len(sugars):
+        inner = -np.sign(sugars).sum()
+    sign = 1.0 if inner <= 0 else -1.0
     centre = places[np.abs(heights) < half].mean(axis=0)
     centre = centre + (height - centre @ axis) * axis
     exposure = _sideways(escapes, rays, axis[None])[:, 0]

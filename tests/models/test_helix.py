@@ -9,9 +9,13 @@ from openmm_cgpack import (
     Helix,
     MapSettings,
     Periodic,
+    Pull,
+    Recipe,
     Scene,
     as_packed,
     load_scene,
+    pack_scene,
+    place,
     render_density,
 )
 from openmm_cgpack.auditing import atom_contacts, occupancy
@@ -308,3 +312,15 @@ def test_an_audit_counts_monomers_of_two_filaments_and_not_of_one(monomer):
         assert (found.within[0].atoms > 0) == near
     taken = occupancy(pair, pair.positions, pair.transforms, pair.boundary).union
     assert taken == pytest.approx(2 * model.volume, rel=0.1)
+
+
+def test_the_pull_refuses_to_crumple_helices(monomer):
+    with pytest.raises(ValueError, match="Pull crumples helices, got arm; wanted Cell"):
+        pack_scene(place([(left_handed(monomer).build(), 1)], seed=1), Pull(), seed=1)
+    with pytest.raises(ValueError, match=r'arm: \[\[helix\]\]: is for cells: wanted kind = "cell"'):
+        Recipe(structures=(left_handed(monomer),))
+
+
+def test_a_length_per_volume_gives_the_number():
+    actin = Helix(lattice="actin", length=100.0, um_per_um3=500.0)
+    assert actin.number(actin.build(), 2e6) == 10

@@ -3,6 +3,7 @@ import pytest
 from scipy.special import factorial, lpmv
 
 from openmm_cgpack import Ellipsoid, Sheet, Tube, Vesicle
+from openmm_cgpack.core.mesh_elasticity import ElasticMeshes
 from openmm_cgpack.models.triangulation import area_of, volume_of
 
 KT = 8.31446261815324e-3 * 300
@@ -100,3 +101,15 @@ def test_soft_membranes_do_not_meet_themselves():
     assert pairs <= {tuple(p) for p in model.exclusions.tolist()}
     # but it is far from even
     assert np.linalg.norm(balls - model.positions, axis=1).max() > 0.5
+
+
+@pytest.mark.parametrize(
+    "structure", [Vesicle(radius=20), Sheet(size=(60, 60))], ids=lambda structure: structure.kind
+)
+def test_every_wave_has_its_thermal_energy(structure):
+    """The energy whose gradient moves membranes gives half a kT to each vertex' wave."""
+    model = structure.build()
+    meshes = ElasticMeshes([model])
+    even = meshes.bending_energies(model.positions).sum()
+    drawn = [meshes.bending_energies(balls).sum() for balls in draws(structure, model, 6)]
+    assert (np.mean(drawn) - even) / KT / model.n_balls == pytest.approx(0.5, abs=0.1)

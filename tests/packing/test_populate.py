@@ -177,6 +177,20 @@ def test_names_that_cannot_be(where, said):
         populate(structures, boundary=Periodic(box=40.0), seed=1)
 
 
+@pytest.mark.parametrize(
+    "second",
+    [
+        Vesicle(name="b", radius=9.0, at=(4.0, 0.0, 0.0)),
+        Vesicle(name="b", radius=8.0, at=(0.0, 28.0, 0.0), where=Where(inside="vesicle")),
+        Sheet(name="b", height=17.0),
+    ],
+)
+def test_a_given_place_has_to_have_room(second):
+    first = Vesicle(radius=9.0, at=(0.0, 0.0, 0.0))
+    with pytest.raises(PlacementError, match="no room: 0 of 1 b"):
+        populate([first, second], boundary=Slab(box=(36, 60, 36)), insertion=COARSE, seed=1)
+
+
 def test_a_molecule_is_no_membrane():
     one, other = (
         Molecule(species="3hhb"),

@@ -50,6 +50,21 @@ def test_barrel_of_any_direction(turn):
     assert belt.exposure[inner].max() < 0.15 < belt.exposure[~inner].mean()
 
 
+def test_glycans_are_outside():
+    """Where the charges say otherwise, too."""
+    bare = barrel(np.eye(3))
+    table = np.zeros(len(bare.positions) + 1, ATOM_TABLE)
+    table[:-1] = bare.atom_table
+    table[-1] = ("C1", "NAG", "G", 1)
+    glycosylated = AtomicStructure(
+        name="barrel",
+        positions=np.concatenate([bare.positions, [[2.2, 0.0, 5.5]]]),
+        masses=np.append(bare.masses, 12.0),
+        atom_table=table,
+    )
+    assert find_belt(glycosylated).plane.normal[2] > 0.99
+
+
 def test_without_a_belt():
     with pytest.raises(StructureError, match=r"barrel: no hydrophobic belt: .*axis and height"):
         find_belt(barrel(np.eye(3), belt=("SER", "LYS", "GLU")))
