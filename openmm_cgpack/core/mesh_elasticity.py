@@ -97,6 +97,11 @@ class ElasticMeshes:
             (np.ones(n_corners), (self.faces.ravel(), np.arange(n_corners))),
             shape=(self.n_balls, n_corners),
         )
+        n_faces = n_corners // 3
+        self._around = sparse.csr_matrix(
+            (np.ones(n_corners), (self.faces.ravel(), np.tile(np.arange(n_faces), 3))),
+            shape=(self.n_balls, n_faces),
+        )
         self._set_constants(models)
         period = np.array([_mesh(model).period for model in models])[self._of_face].T
         self._period = period if period.any() else None
@@ -130,7 +135,7 @@ class ElasticMeshes:
         at_rest = self._triangles(np.concatenate([model.positions for model in models]))
         self._rest_weights = at_rest.weights
         self._rest_area = at_rest.area * (self._area / self._sums(at_rest.area))[self._of_face]
-        ball_area = self._to_balls @ np.tile(self._rest_area / 3, 3)
+        ball_area = self._around @ self._rest_area / 3
         self._centring = np.where(self._bending > 0, evenness, 0.0) / ball_area
         self._stiffness = _STIFFNESS if evenness else 0.0
 
@@ -160,7 +165,7 @@ class ElasticMeshes:
         """Return the bending energy of every ball, (b,) kJ/mol, at positions (b, 3), nm."""
         triangles = self._triangles(positions)
         normal = self._at_balls(_by_corners(triangles.weights * triangles.edges))
-        area = self._to_balls @ np.tile(triangles.area / 3, 3)
+        area = self._around @ triangles.area / 3
         return self._bending / 2 * (normal**2).sum(axis=0) / area
 
     def energy_and_gradient(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
@@ -182,14 +187,19 @@ class ElasticMeshes:
         parts = [slice(k, min(k + _BLOCK, n_faces)) for k in range(0, n_faces, _BLOCK)]
         places = np.asfortranarray(positions)
         blocks = [self._triangles(places, part) for part in parts]
-        bend, lean, up = np.empty((3, 3, 3, n_faces))
+        bend, lean = np.empty((2, 3, 3, n_faces))
         for part, block in zip(parts, blocks, strict=True):
             bend[:, :, part] = _by_corners(block.weights * block.edges)
             lean[:, :, part] = _by_corners(self._rest_weights[:, part] * block.edges)
-            up[:, :, part] = block.normal[:, None]
-        bend, lean, up = (self._at_balls(at_corners) for at_corners in (bend, lean, up))
+        bend, lean = self._at_balls(bend), self._at_balls(lean)
+        up = np.stack(
+            [
+                self._around @ np.concatenate(component)
+                for component in zip(*(block.normal for block in blocks), strict=True)
+            ]
+        )
         face_area = np.concatenate([block.area for block in blocks])
-        ball_area = self._to_balls @ np.tile(face_area / 3, 3)
+        ball_area = self._around @ face_area / 3
         # The derivative of the bending energy by L x, and less that by the balls' areas.
         pull = self._bending * bend / ball_area
         density = (_dot(pull, bend) - self._heat) / (2 * ball_area)

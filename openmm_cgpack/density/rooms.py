@@ -20,6 +20,9 @@ SPACING = 0.1
 
 MOST_VOXELS = 50_000_000
 
+DEEPEST = 8.0
+"""How far from the middle of its membrane a body may meet lipid, nm."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
@@ -52,6 +55,10 @@ class Room:
         normal = np.array([0.0, 0, 1]) if plane is None else plane.normal
         (turn,) = shortest_rotations(normal[None], np.array([[0.0, 0, 1]]))
         points = points @ turn.T
+        if plane is not None:
+            deep = np.abs(points[:, 2] - turn[2] @ plane.centre) < DEEPEST
+            if deep.any():
+                points, radii = points[deep], radii[deep]
         edges = np.ptp(points, axis=0) + 2 * radii.max()
         spacing = max(SPACING, float(np.cbrt(edges.prod() / MOST_VOXELS)))
         reach = radii.max() + 2 * spacing
@@ -78,18 +85,19 @@ class Room:
     def holds(self, points: np.ndarray, pose: RigidTransforms, boundary: Boundary) -> np.ndarray:
         """Return which of the points (p, 3) in a scene are in the room of a body at one pose."""
         held = np.zeros(len(points), bool)
-        far = np.abs(self.low) + self.spacing * np.array(self.inside.shape)
-        reach = float(np.linalg.norm(far))
-        near, offset = np.arange(len(points)), np.empty((len(points), 0))
+        # The box of all voxels lies in a ball about its middle: few points are as near.
+        half = self.spacing * (np.array(self.inside.shape) - 1) / 2
+        (middle,) = pose.apply((self.low + half)[None] @ self.turn)[0]
+        near, reach = np.arange(len(points)), float(np.linalg.norm(half)) + self.spacing
         for axis in range(3):
-            along = points[near, axis] - pose.translations[0, axis]
+            along = points[near, axis] - middle[axis]
             edge = boundary.repeat[axis]
             if edge:
                 along -= edge * np.rint(along / edge)
-            keep = np.abs(along) <= reach
-            near, offset = near[keep], np.column_stack([offset[keep], along[keep]])
+            near = near[np.abs(along) <= reach]
+        offset = boundary.minimum_image(points[near] - middle)
         places = offset @ (self.turn @ pose.rotations[0].T).T
-        index = np.rint((places - self.low) / self.spacing).astype(np.int64)
+        index = np.rint((places + half) / self.spacing).astype(np.int64)
         within = ((index >= 0) & (index < self.inside.shape)).all(axis=1)
         held[near[within]] = self.inside[tuple(index[within].T)]
         return held

@@ -22,8 +22,8 @@ class MembraneElasticity(ForceTerm):
 
     The constants are those of the models (`openmm_cgpack.core.Elasticity`); the energy and its
     exact gradient on a triangle mesh are those of `openmm_cgpack.core.mesh_elasticity`. They are
-    worked out in numpy at every step, on any platform. Springs between all balls two edges apart,
-    refreshed as the shape moves, would take longer: 47 µs a ball for each refresh, as against 1.5.
+    worked out in numpy at every step, on any platform, in 2 µs a ball. Springs between all balls
+    two edges apart, made anew as the shape moves, cost 47 µs a ball whenever they are.
 
     Examples
     --------
