@@ -33,7 +33,7 @@ class ChimeraX(Format):
     The tomogram is three planes through its middle, the others a surface each: the density, the
     mask of each species, and the membranes' own. Where membranes are closed, the script shows them
     and the masks of all that is no membrane in place of the balls, cut open at the middle of the
-    tomogram; ``clip off`` closes them.
+    largest; ``clip off`` closes them.
     """
 
     opens = "view.cxc"
@@ -59,8 +59,8 @@ class ChimeraX(Format):
         masks = balls + 1
         lines += _masks(truth, masks)
         lines += _surfaces(truth, write_surfaces(folder, truth), masks + len(truth.species) + 1)
-        if truth.has_inside:
-            lines += _cut_open(truth, balls=balls, masks=masks)
+        if truth.opened_at is not None:
+            lines += _cut_open(truth, truth.opened_at, balls=balls, masks=masks)
         lines += ["lighting soft", "view"]
         with atomic_path(folder / self.opens) as temporary:
             temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -126,19 +126,19 @@ def _surfaces(truth: GroundTruth, files: dict[str, str], number: int) -> list[st
             f"rename #{model} {_quoted(f'{species}, middle surface')}",
             f"color #{model} #{red:02x}{green:02x}{blue:02x}",
         ]
-        if not truth.has_inside:
+        if truth.opened_at is None:
             lines.append(f"hide #{model} models")
     return lines
 
 
-def _cut_open(truth: GroundTruth, *, balls: int, masks: int) -> list[str]:
-    """Return what shows masks in place of balls, and cuts all but the maps in half."""
+def _cut_open(truth: GroundTruth, place: np.ndarray, *, balls: int, masks: int) -> list[str]:
+    """Return what shows masks in place of balls, and cuts everything at a place, nm."""
     shown = [
         f"show #{masks + label} models"
         for label, species in enumerate(truth.species, start=1)
         if truth.kind(species) != "membrane"
     ]
-    middle = ",".join(f"{x:.6g}" for x in truth.grid.size / 2 * ANGSTROM_PER_NM)
+    middle = ",".join(f"{x:.6g}" for x in place * ANGSTROM_PER_NM)
     return [
         f"hide #1-{balls} models",
         *shown,

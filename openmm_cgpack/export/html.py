@@ -55,7 +55,8 @@ def scene_plot(truth: GroundTruth) -> k3d.Plot:
     mean density, filaments and membranes as lines and meshes are there too, switched off: the
     panel switches them. The central slices show the tomogram, with the species' masks over it.
     Where membranes are closed, meshes and lines are switched on in place of their balls and of
-    the slices, and everything is cut open by a plane through the middle, which the panel moves.
+    the slices, and everything is cut open by a plane through the middle of the largest, which the
+    panel moves.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def scene_plot(truth: GroundTruth) -> k3d.Plot:
             shader="3d",
             name=name,
             group="balls",
-            visible=not truth.has_inside or truth.kind(name) == "molecule",
+            visible=truth.opened_at is None or truth.kind(name) == "molecule",
         )
     _add_slices(plot, truth, colours)
     for s, name in enumerate(truth.species):
@@ -101,9 +102,9 @@ def scene_plot(truth: GroundTruth) -> k3d.Plot:
     plot.camera_auto_fit = False
     plot.colorbar_object_id = 0
     plot.camera = [*eye.tolist(), *middle.tolist(), 0, 0, 1]
-    if truth.has_inside:
-        # What is behind the middle, as seen from the camera: y of it and more.
-        plot.clipping_planes = [[0.0, 1.0, 0.0, -float(middle[1])]]
+    if truth.opened_at is not None:
+        # What is behind that place, as seen from the camera: its y and more.
+        plot.clipping_planes = [[0.0, 1.0, 0.0, -float(truth.opened_at[1])]]
     return plot
 
 
@@ -131,20 +132,24 @@ def _add_slices(plot: k3d.Plot, truth: GroundTruth, colours: list[int]) -> None:
         bounds=_bounds(data.shape, factor, truth.grid.voxel_size, 0.5),
         name=name,
         group="slices",
-        visible=not truth.has_inside,
+        visible=truth.opened_at is None,
     )
 
 
 def _add_surfaces(plot: k3d.Plot, truth: GroundTruth, species: str, colour: int) -> None:
     import k3d
 
-    options: dict[str, Any] = {"color": colour, "group": "surfaces", "visible": truth.has_inside}
+    shown = truth.opened_at is not None
+    options: dict[str, Any] = {"color": colour, "group": "surfaces", "visible": shown}
     for number in truth.particles.instance[truth.particles.species == species].tolist():
         name = f"{species} {number}"
         if number in truth.lines:
             line = truth.lines[number]
             points = line.points.astype(np.float32)
-            plot += k3d.line(points, width=2 * line.radius, shader="mesh", name=name, **options)
+            # The width of a line that is a mesh is its radius.
+            plot += k3d.line(
+                points, width=line.radius, shader="mesh", radial_segments=16, name=name, **options
+            )
         elif number in truth.surfaces:
             surface = truth.surfaces[number]
             vertices = surface.vertices.astype(np.float32)

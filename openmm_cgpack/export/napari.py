@@ -113,7 +113,7 @@ if __name__ == "__main__":
 class Napari(Format):
     """A script that shows maps, masks, particles with their z axes, and membranes in napari.
 
-    Surfaces of membranes are cut open at the middle where some are closed.
+    Surfaces of membranes are cut open, at the middle of the largest that is closed.
     """
 
     opens = "view_napari.py"
@@ -125,6 +125,7 @@ class Napari(Format):
 
     def show(self, folder: Path, truth: GroundTruth) -> None:
         """Write ``view_napari.py``."""
+        middle = truth.grid.size / 2 if truth.opened_at is None else truth.opened_at
         text = _SCRIPT.format(
             name=truth.name,
             file=self.opens,
@@ -134,8 +135,8 @@ class Napari(Format):
             colours=species_colours(len(truth.species)).round(4).tolist(),
             particles=PARTICLES,
             surfaces=write_surfaces(folder, truth),
-            middle=(truth.grid.size[::-1] / 2 * ANGSTROM_PER_NM).round(3).tolist(),
-            cut=truth.has_inside,
+            middle=(middle[::-1] * ANGSTROM_PER_NM).round(3).tolist(),
+            cut=truth.opened_at is not None,
         )
         with atomic_path(folder / self.opens) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -146,9 +146,13 @@ class GroundTruth:
         return every.hexdigest()
 
     @property
-    def has_inside(self) -> bool:
-        """Whether there are closed membranes, which viewers cut open."""
-        return any(model.is_closed for model in self.scene.species)
+    def opened_at(self) -> np.ndarray | None:
+        """Middle of the largest closed membrane, where viewers cut, (3,) nm; None without one."""
+        closed = [model.name for model in self.scene.species if model.is_closed]
+        rows = np.flatnonzero(np.isin(self.particles.species, closed) & (self.visible > 0))
+        if not len(rows):
+            return None
+        return self.particles.centre[rows[np.argmax(self.particles.radius[rows])]]
 
     def kind(self, species: str) -> str:
         """Return ``"molecule"``, ``"filament"`` (its instances have lines) or ``"membrane"``."""

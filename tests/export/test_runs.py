@@ -224,7 +224,7 @@ def test_viewers_cut_closed_membranes_open(tmp_path):
     truth = world.vesicle()
     written = export_truth(truth, tmp_path, ["chimerax"])["chimerax"]
     lines = (written / "view.cxc").read_text().splitlines()
-    middle = 10 * truth.grid.size / 2
+    middle = 10 * truth.particles.centre[0]
     (clip,) = [line.split() for line in lines if line.startswith("clip")]
     assert [float(x) for x in clip[4].split(",")] == pytest.approx(middle, rel=1e-5)
     # The surface and the mask of what is no membrane are shown, balls and maps are not.
@@ -234,7 +234,7 @@ def test_viewers_cut_closed_membranes_open(tmp_path):
     plot = scene_plot(truth)
     ((x, y, z, d),) = plot.clipping_planes
     assert (x, y, z) == (0, 1, 0)
-    assert d == pytest.approx(-truth.grid.size[1] / 2)
+    assert d == pytest.approx(-truth.particles.centre[0, 1])
     shown = {item.name for item in plot.objects if item.visible}
     assert shown == {"vesicle 1", "one_A", "legend"}
 
