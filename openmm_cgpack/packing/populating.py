@@ -9,20 +9,18 @@ body may be is a region of voxels (see `regions`), from which its centre is draw
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
-from ..core import BallModel, Obstacle, PlacementError, RigidTransforms, Scene
+from ..core import BallModel, Obstacle, PlacementError, Scene
 from ..core.boundary import Boundary
 from ..core.geometry import Mesh
 from ..core.messages import within
 from ..core.runtime import seed_sequence
-from ..core.scene import Links
 from ..models import SHAPE_COVER, Cover, Structure, Where
 from ..models.structure import NoSeat, names
 from .addition import EASY, HARD, Insertion, Room, find_room, random_rotation
+from .bodies import Body, Link, Species, scene_of
 from .lattice import BallShape, Lattice, Region, Shape, ShellShape
 from .regions import MARGIN, Compartments, Sheath, areas_of, cones_of, corners_of, ranks
 
@@ -110,7 +108,7 @@ def populate(
     lattice = Lattice(boundary, spacing=insertion.spacing, obstacle=obstacle)
     populating = _Populating(species, lattice, boundary, np.random.default_rng(of_places))
     populating.fill(rounds)
-    return populating.scene(obstacle)
+    return scene_of(species, populating.links, boundary=boundary, obstacle=obstacle)
 
 
 def built(
@@ -157,54 +155,6 @@ def expected_counts(
             room = total(structure.hosts, areas_of)
         counts[model.name] = max(1, structure.number(model, room))
     return [counts[model.name] for model in models]
-
-
-@dataclass(eq=False)
-class Body:
-    """An instance in the box: its pose, nm, and its balls in the body frame."""
-
-    rotation: np.ndarray
-    centre: np.ndarray
-    shape: np.ndarray
-
-    @property
-    def balls(self) -> np.ndarray:
-        """Its balls in the box, in one piece, (b, 3) nm."""
-        return self.shape @ self.rotation.T + self.centre
-
-
-@dataclass(eq=False)
-class Species:
-    """A structure, its model, where it may be, how many there are to be, and its instances."""
-
-    structure: Structure
-    model: BallModel
-    seed: np.random.SeedSequence
-    number: int = 0
-    easy: int = EASY
-    bodies: list[Body] = field(default_factory=list)
-
-    @property
-    def where(self) -> Where:
-        """Its place."""
-        return self.structure.where or Where()
-
-    def new_shape(self) -> np.ndarray:
-        """Return the balls of one more instance in the body frame, (b, 3) nm."""
-        drawn = self.structure.start_shape(self.model, seed=self.seed.spawn(1)[0])
-        return self.model.positions if drawn is None else drawn
-
-
-class Link(NamedTuple):
-    """A bond between a ball of one instance and one of another; see `Links`."""
-
-    body: Body
-    ball: int
-    other: Body
-    other_ball: int
-    length: float
-    constant: float
-    slack: float
 
 
 class _Populating:
@@ -468,36 +418,6 @@ class _Populating:
         return PlacementError(
             f"no room: {done} of {one.number} {one.model.name} fit into {room:.4g} {unit} where "
             f"they are to be{filled}; ask for fewer, or for more room"
-        )
-
-    def scene(self, obstacle: Obstacle | None) -> Scene:
-        """Return the scene, its instances species by species."""
-        bodies = [body for one in self.species for body in one.bodies]
-        index = np.repeat(np.arange(len(self.species)), [len(one.bodies) for one in self.species])
-        models = [one.model for one in self.species for _ in one.bodies]
-        first = np.cumsum([0, *(model.n_balls for model in models)])
-        start = {id(body): int(n) for body, n in zip(bodies, first, strict=False)}
-        bent = any(body.shape is not m.positions for body, m in zip(bodies, models, strict=True))
-        links = [
-            (start[id(link.body)] + link.ball, start[id(link.other)] + link.other_ball)
-            for link in self.links
-        ]
-        return Scene(
-            species=tuple(one.model for one in self.species),
-            species_index=index,
-            transforms=RigidTransforms(
-                rotations=np.stack([body.rotation for body in bodies]),
-                translations=np.stack([body.centre for body in bodies]),
-            ),
-            boundary=self.boundary,
-            obstacle=obstacle,
-            placed=np.concatenate([body.balls for body in bodies]) if bent else None,
-            links=Links(
-                pairs=np.array(links, np.int64).reshape(-1, 2),
-                lengths=np.array([link.length for link in self.links]),
-                constants=np.array([link.constant for link in self.links]),
-                slacks=np.array([link.slack for link in self.links]),
-            ),
         )
 
 

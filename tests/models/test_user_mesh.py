@@ -56,17 +56,19 @@ def test_files_become_membranes(write, tmp_path):
     model = mesh.build()
     assert model.is_closed
     corners = model.positions[model.faces]
-    # corners and edges of the cube are cut off, never bulge
+    # corners and edges of the cube become round
     assert 0.87 * 25**3 < volume_of(corners) < 25**3
-    assert 0.85 * 6 * 25**2 < area_of(corners) < 6 * 25**2
+    assert 0.8 * 6 * 25**2 < area_of(corners) < 6 * 25**2
     lengths = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)
     assert lengths.mean() == pytest.approx(6, rel=0.1)
     assert lengths.std() < 0.2 * 6
     valences = np.bincount(edges_of(model.faces).ravel())
     assert np.isin(valences, (5, 6, 7)).mean() > 0.95
-    # on the cube's sides
+    # on the cube's sides, but for what is sharper than the mesh
     from_middle = np.abs(model.positions - (model.positions.max(0) + model.positions.min(0)) / 2)
-    np.testing.assert_allclose(from_middle.max(axis=1), 12.5, atol=1e-6)
+    off = np.abs(from_middle.max(axis=1) - 12.5)
+    assert np.median(off) < 0.7
+    assert off.max() < 6 / 2
 
 
 def test_a_packed_file_of_a_coarse_one(tmp_path):

@@ -182,7 +182,7 @@ def test_names_that_cannot_be(where, said):
     [
         Vesicle(name="b", radius=9.0, at=(4.0, 0.0, 0.0)),
         Vesicle(name="b", radius=8.0, at=(0.0, 28.0, 0.0), where=Where(inside="vesicle")),
-        Sheet(name="b", height=18.0),
+        Sheet(name="b", height=17.0),
     ],
 )
 def test_a_given_place_has_to_have_room(second):
