@@ -236,6 +236,8 @@ def test_membrane_spectrum(full, record):
     )
     for moduli in (vesicle, sheet):
         if full:
+            # Of the longest waves of a vesicle there are five, too few for more in so many steps.
+            assert 0.7 < moduli.pop(2) < 1.3
             assert all(0.85 < value < 1.15 for value in moduli.values())
         else:
             assert 0.5 < moduli[3] < 2

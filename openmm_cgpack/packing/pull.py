@@ -215,7 +215,6 @@ def pack_scene(
     ([0, 250, 500], 'pulling')
     """
     protocol.check(scene.boundary)
-    _check_stiff(scene)
     # A protocol of the user's own makes its Simulation itself.
     watched = [*reporters, Guard(bound_of(scene))]
     steps = protocol.steps(scene, run=run, seed=seed, reporters=watched, checkpoint=checkpoint)
