@@ -5,12 +5,12 @@ inside of the vesicles than outside; or a small cube of the same.
 """
 
 import numpy as np
-from scipy.ndimage import binary_dilation, map_coordinates
+from scipy.ndimage import map_coordinates
 
 from openmm_cgpack.core import PackedScene, Volume
 from openmm_cgpack.density import MapSettings
-from openmm_cgpack.density.splatting import blurred_boxes
 from openmm_cgpack.density.painters import structure_points
+from openmm_cgpack.density.splatting import blurred_boxes
 from openmm_cgpack.imaging import preset
 from openmm_cgpack.models import Helix, MembraneProtein, Molecule, Structure, Vesicle, Where
 from openmm_cgpack.packing import Cell, Run, Start
@@ -37,26 +37,26 @@ def slab(folder=None) -> Recipe:
         ),
         start=Start(boundary="slab", box=(200.0, 200.0, 80.0)),
         pack=Cell(),
-        density=MapSettings(voxel_size=1.0),
+        density=MapSettings(voxel_size=1.0, resolution=2.0),
         imaging=preset("titan_krios_k3"),
         run=Run(platform="CPU", threads=2),
     )
 
 
 def cube(folder=None) -> Recipe:
-    """Return a cube of 70 nm with one small vesicle."""
+    """Return a cube of 80 nm with one small vesicle."""
     return Recipe(
         name="cube",
         seed=1,
         structures=(
-            Vesicle(name="v", radius=16.0),
+            Vesicle(name="v", radius=22.0),
             MembraneProtein(**_from(folder, "2r9r"), membrane="v", count=4),
             Helix(**_from(folder, "2zwh", "actin"), lattice="actin", length=50.0, count=2),
             *_crowd(folder, ("v",), inside=0.15, outside=0.10),
         ),
-        start=Start(boundary="periodic", box=70.0),
+        start=Start(boundary="periodic", box=80.0),
         pack=Cell(),
-        density=MapSettings(voxel_size=1.0),
+        density=MapSettings(voxel_size=1.0, resolution=2.0),
         run=Run(platform="CPU", threads=2),
     )
 
@@ -74,7 +74,8 @@ def _crowd(folder, vesicles, *, inside: float, outside: float) -> list[Structure
 
 def _from(folder, entry: str, name: str | None = None) -> dict:
     """Return where a structure comes from: a file with all its atoms, or the library."""
-    if folder is None:
+    # The file of 2r9r has halves of two channels.
+    if folder is None or entry == "2r9r":
         return {"species": entry.removesuffix("_dimer"), "name": name or entry}
     return {"pdb": folder / f"{entry}.pdb.gz", "name": name or entry}
 
@@ -82,15 +83,15 @@ def _from(folder, entry: str, name: str | None = None) -> dict:
 def correlations(packed: PackedScene, density: Volume, settings: MapSettings) -> dict[str, float]:
     """Return how the average of each molecule over the truth's poses correlates with it.
 
-    Density is averaged in the frame of the molecule, and compared with the molecule's own map
-    within its surroundings of 1 nm. The molecules of helices are their monomers.
+    Density is averaged in the frame of the molecule, and compared with the molecule's own map where
+    this has more than a tenth of its highest density. The molecules of helices are their monomers.
     """
     found, transforms = {}, extract_transforms(packed).transforms
     for s, model in enumerate(packed.scene.species):
         if model.structure is None:
             continue
         poses = [
-            structure_poses(packed, i, transforms)
+            structure_poses(packed.scene, i, positions=packed.positions, transforms=transforms)
             for i in np.flatnonzero(packed.scene.species_index == s).tolist()
         ]
         found[model.name] = _correlation(model.structure, poses, density, settings.sigma)
@@ -113,7 +114,7 @@ def _correlation(structure, poses, density: Volume, sigma: float, *, most: int =
     ):
         low, high = np.maximum(corner, 0), np.minimum(corner + box.shape, shape)
         own[tuple(map(slice, low, high))] = box[tuple(map(slice, low - corner, high - corner))]
-    around = binary_dilation(own > 0.05 * own.max(), iterations=int(np.ceil(1.0 / step)))
+    around = own > 0.1 * own.max()
     k, j, i = np.nonzero(around)
     places = (np.stack([i, j, k], axis=1) - half) * step
     total, number = np.zeros(len(places)), 0

@@ -37,7 +37,7 @@ _MOST, _LARGE = 0.9, 1.5
 class Settling(Settings):
     """Dynamics in a box that keeps its size: cold, hot, and cold again."""
 
-    steps: int = setting("steps of the dynamics while it is hot", default=3000, minimum=0)
+    steps: int = setting("steps of the dynamics while it is hot", default=1500, minimum=0)
     temperature: float = setting("temperature", unit="K", default=300.0, minimum=0)
     friction: float = setting(
         "friction of the Langevin dynamics", unit="1/ps", default=0.1, minimum=0

@@ -141,8 +141,8 @@ def test_a_vesicle_is_closed_and_has_its_constants():
     assert model.elasticity.bending == pytest.approx(20 * 8.314462618e-3 * 300)
     assert model.elasticity.area_modulus == pytest.approx(144.5, rel=1e-3)
     assert model.elasticity.tension == pytest.approx(0.02 * 0.6022, rel=1e-3)
-    # 750 kPa = 7.5e5 J/m³ x 6.022e23 / 1e27 nm³, in kJ
-    assert model.elasticity.volume_modulus == pytest.approx(0.4517, rel=1e-3)
+    # 7500 kPa = 7.5e6 J/m³ x 6.022e23 / 1e27 nm³, in kJ
+    assert model.elasticity.volume_modulus == pytest.approx(4.517, rel=1e-3)
     assert model.elasticity.volume == pytest.approx(4 / 3 * np.pi * 20**3, rel=0.02)
     assert Vesicle(radius=20, volume_modulus_kpa=0).build().elasticity.volume is None
 
