@@ -13,9 +13,12 @@ from openmm_cgpack.density.painters import structure_points
 from openmm_cgpack.density.splatting import blurred_boxes
 from openmm_cgpack.imaging import preset
 from openmm_cgpack.models import Helix, MembraneProtein, Molecule, Structure, Vesicle, Where
-from openmm_cgpack.packing import Cell, Run, Start
+from openmm_cgpack.packing import Cell, Run, Settling, Start
 from openmm_cgpack.poses import extract_transforms, structure_poses
 from openmm_cgpack.recipe import Recipe
+
+SOLUBLE = {"3hhb": 0.3, "1w6t": 0.2, "2cg9": 0.2, "1gyt": 0.3}
+"""Shares of the volume of soluble molecules."""
 
 
 def slab(folder=None) -> Recipe:
@@ -33,7 +36,7 @@ def slab(folder=None) -> Recipe:
             ),
             Helix(**_from(folder, "3j6e_dimer", "tubulin"), lattice="microtubule", length=120.0),
             Helix(**_from(folder, "2zwh", "actin"), lattice="actin", length=100.0, count=10),
-            *_crowd(folder, tuple(radii), inside=0.25, outside=0.20),
+            *_crowd(folder, tuple(radii), SOLUBLE, inside=0.25, outside=0.20),
         ),
         start=Start(boundary="slab", box=(200.0, 200.0, 80.0)),
         pack=Cell(),
@@ -44,26 +47,27 @@ def slab(folder=None) -> Recipe:
 
 
 def cube(folder=None) -> Recipe:
-    """Return a cube of 80 nm with one small vesicle."""
+    """Return a cube of 50 nm with one small vesicle, which moves for a few steps."""
     return Recipe(
         name="cube",
         seed=1,
         structures=(
-            Vesicle(name="v", radius=22.0),
-            MembraneProtein(**_from(folder, "2r9r"), membrane="v", count=4),
-            Helix(**_from(folder, "2zwh", "actin"), lattice="actin", length=50.0, count=2),
-            *_crowd(folder, ("v",), inside=0.15, outside=0.10),
+            Vesicle(name="v", radius=15.0),
+            MembraneProtein(**_from(folder, "2r9r"), membrane="v", count=2),
+            Helix(**_from(folder, "2zwh", "actin"), lattice="actin", length=40.0),
+            *_crowd(folder, ("v",), {"3hhb": 1.0}, inside=0.10, outside=0.05),
         ),
-        start=Start(boundary="periodic", box=80.0),
-        pack=Cell(),
-        density=MapSettings(voxel_size=1.0, resolution=2.0),
+        start=Start(boundary="periodic", box=50.0),
+        pack=Cell(settling=Settling(steps=50)),
+        density=MapSettings(voxel_size=1.0),
         run=Run(platform="CPU", threads=2),
     )
 
 
-def _crowd(folder, vesicles, *, inside: float, outside: float) -> list[Structure]:
+def _crowd(
+    folder, vesicles, kinds: dict[str, float], *, inside: float, outside: float
+) -> list[Structure]:
     """Return soluble molecules, at a fraction inside of vesicles and at another one outside."""
-    kinds = {"3hhb": 0.3, "1w6t": 0.2, "2cg9": 0.2, "1gyt": 0.3}
     regions = ((inside, "in", Where(inside=vesicles)), (outside, "out", Where(outside=vesicles)))
     return [
         Molecule(**_from(folder, entry, f"{entry} {suffix}"), fraction=share * part, where=where)
