@@ -32,6 +32,7 @@ FILES = {
     "semantic.mrc",
     "tomogram.mrc",
     "particles.csv",
+    "curves.csv",
     "overview.png",
 }
 CHAIN = "[[filament]]\nn_balls = 4\n"

@@ -1,7 +1,7 @@
 """Packed scenes to density maps and labels."""
 
 from ..core.volume import gaussian_sigma
-from .field_of_view import Visibility, monomer_table, particle_table, visibility
+from .field_of_view import Visibility, centre_lines, monomer_table, particle_table, visibility
 from .grids import bounding_grid, box_grid, scene_grid
 from .labels import Labels, render_labels
 from .maps import MapSettings, Sampling, map_notes, render_density, scene_mass, species_map
@@ -21,6 +21,7 @@ __all__ = [
     "WeightedPoints",
     "bounding_grid",
     "box_grid",
+    "centre_lines",
     "gaussian_sigma",
     "map_notes",
     "monomer_table",

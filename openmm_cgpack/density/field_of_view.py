@@ -7,6 +7,7 @@ from itertools import chain
 import numpy as np
 
 from ..core.arrays import freeze, noun
+from ..core.geometry import Line
 from ..core.particles import MonomerTable, ParticleTable
 from ..core.runtime import tracked
 from ..core.scene import PackedScene
@@ -112,6 +113,24 @@ def monomer_table(packed: PackedScene, *, grid: Grid) -> MonomerTable:
         centre=packed.boundary.wrap(places) - grid.origin,
         rotation=np.concatenate([np.empty((0, 3, 3)), *(held.rotations for held in poses)]),
     )
+
+
+def centre_lines(packed: PackedScene, *, grid: Grid) -> dict[int, Line]:
+    """Return the centre lines of filaments by the number of the instance, in the files' frame.
+
+    Each is in one piece, from end to end, where a box repeats too; its points are about a voxel of
+    the grid apart.
+    """
+    scene = packed.scene
+    lines = {}
+    for i in range(scene.n_instances):
+        geometry, balls = scene.model(i).geometry, packed.positions[scene.balls(i)]
+        if geometry is None:
+            continue
+        line = painter_of(geometry).line(geometry, balls - grid.origin, spacing=grid.voxel_size)
+        if line is not None:
+            lines[i + 1] = line
+    return lines
 
 
 @noun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +23,11 @@ WEDGE_DEG = (-60.0, 60.0)
 
 @kind("dynamo")
 class Dynamo(Format):
-    """A Dynamo table of all molecules in the field of view, ``NAME.tbl``.
+    """A Dynamo table of all molecules and monomers in the field of view, ``NAME.tbl``.
 
-    Places are in voxels; tags are instance numbers, classes the numbers of the species. Programs
+    Places are in voxels; classes are the numbers of the species. A molecule's tag is the number of
+    its instance; the monomers of helices have tags of their own after those of all instances, and
+    in column 31 the number of their filament. Filaments without monomers are left out. Programs
     differ in where they count from: copick, cryocat and eulerangles take the first voxel's centre
     for 0, Dynamo itself for 1, and so does RELION's reader of these tables, before it adds half a
     pixel of its own (`dynamo_particle.cpp` of RELION 4).
@@ -45,23 +48,32 @@ class Dynamo(Format):
         first_tilt, last_tilt = WEDGE_DEG
         if tilts is not None:
             first_tilt, *_, last_tilt = np.degrees(tilts.angles).tolist()
-        rows = truth.molecules
-        table = truth.particles
-        values = np.zeros((len(rows), N_COLUMNS))
+        table, rows = truth.particles, truth.molecules
+        molecules = (table.instance, table.centre, table.rotation, truth.classes)
+        held = [[column[rows] for column in molecules]]
+        for number, species in enumerate(truth.species, start=1):
+            if (own := truth.monomers_of(species)) is not None:
+                held.append([own.instance, own.centre, own.rotation, np.full(len(own), number)])
+        instance, centre, rotation, classes = (
+            np.concatenate(parts) for parts in zip(*held, strict=True)
+        )
+        monomers = np.arange(1, len(instance) - len(rows) + 1)
+        tag = np.append(table.instance[rows], table.instance.max(initial=0) + monomers)
+        values = np.zeros((len(instance), N_COLUMNS))
         # Dynamo counts columns from 1.
-        columns = {
-            1: table.instance[rows, None],
+        columns: dict[int, Any] = {
+            1: tag[:, None],
             2: 1,  # aligned
             3: 1,  # averaged
-            7: dynamo_angles(table.rotation[rows]),
+            7: dynamo_angles(rotation),
             10: 1,  # cross-correlation
             13: 1,  # type of the missing wedge
             14: first_tilt,
             15: last_tilt,
             20: 1,  # number of the tomogram
-            22: truth.classes[rows, None],
-            24: table.centre[rows] / truth.grid.voxel_size + self.first_voxel,
-            31: table.instance[rows, None],
+            22: classes[:, None],
+            24: centre / truth.grid.voxel_size + self.first_voxel,
+            31: instance[:, None],
             36: truth.grid.voxel_size * ANGSTROM_PER_NM,
         }
         for first, data in columns.items():

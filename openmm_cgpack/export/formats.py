@@ -145,11 +145,23 @@ class PointFormat(Format):
     """A format of oriented points: molecules, and places along filaments."""
 
     filament_spacing: float | None = setting(
-        "distance of places along filaments; the tube's radius when left out",
+        "distance of places along filaments; the tube's radius when left out; those of helices "
+        "are their monomers, whatever it is",
         unit="nm",
         default=None,
         above=0,
     )
+
+    def refuses(self, truth: GroundTruth, tilts: TiltSeries | None = None) -> str | None:
+        """Refuse a distance of places where every filament is of monomers, which it cannot move."""
+        of_monomers = [
+            truth.monomers_of(name) is not None
+            for name in truth.species
+            if truth.kind(name) == "filament"
+        ]
+        if self.filament_spacing is not None and of_monomers and all(of_monomers):
+            return "filament_spacing: means nothing of helices, whose places are their monomers"
+        return super().refuses(truth, tilts)
 
     def points(self, truth: GroundTruth, species: str) -> list[tuple[int, np.ndarray, np.ndarray]]:
         """Return instance, place (3,) nm, and rotation (3, 3) of all points of a species in view.

@@ -18,7 +18,14 @@ from ..core.names import checked_map_name, name_of_file, plain_name, unique_name
 from ..core.particles import MonomerTable, ParticleTable
 from ..core.scene import PackedScene, Scene
 from ..core.volume import Grid, LabelVolume, Volume
-from ..density import Labels, monomer_table, painter_of, particle_table, visibility
+from ..density import (
+    Labels,
+    centre_lines,
+    monomer_table,
+    painter_of,
+    particle_table,
+    visibility,
+)
 from ..runs.folder import INSTANCES, SEMANTIC, RunFolder
 
 _Any = TypeVar("_Any", Volume, LabelVolume)
@@ -213,15 +220,13 @@ def _gathered(
     scene = packed.scene
     grid = labels.instances.grid
     balls = packed.positions - grid.origin
-    lines, surfaces = {}, {}
+    surfaces = {}
     for i in range(scene.n_instances):
         geometry = scene.model(i).geometry
         if geometry is None:
             continue
-        painter, own = painter_of(geometry), balls[scene.balls(i)]
-        if (line := painter.line(geometry, own, spacing=grid.voxel_size)) is not None:
-            lines[i + 1] = line
-        if (surface := painter.surface(geometry, own)) is not None:
+        surface = painter_of(geometry).surface(geometry, balls[scene.balls(i)])
+        if surface is not None:
             surfaces[i + 1] = surface
     return GroundTruth(
         name=name,
@@ -232,7 +237,7 @@ def _gathered(
         instances=_at_zero(labels.instances),
         semantic=_at_zero(labels.semantic),
         maps={key: _at_zero(volume) for key, volume in maps.items()},
-        lines=lines,
+        lines=centre_lines(packed, grid=grid),
         surfaces=surfaces,
         monomers=monomer_table(packed, grid=grid),
     )

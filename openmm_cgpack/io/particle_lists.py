@@ -9,6 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from ..core.curves import along
+from ..core.geometry import Line
 from ..core.messages import said_of
 from ..core.particles import MonomerTable, ParticleTable
 from ..core.transforms import to_quaternion, to_zyz
@@ -26,6 +28,10 @@ MONOMER_COLUMNS = (
     *_ROTATION,
 )
 """Columns of a list of helices' monomers."""
+
+
+CURVE_COLUMNS = ("instance", "species", "point", "x_angst", "y_angst", "z_angst", "track_angst")
+"""Columns of a list of filaments' curves."""
 
 
 def write_particles(
@@ -113,6 +119,40 @@ def write_monomers(path: str | os.PathLike[str], table: MonomerTable) -> None:
         for i in range(len(table)):
             named = [int(table.instance[i]), table.species[i], int(table.number[i])]
             rows.writerow([*named, *(f"{value:.4f}" for value in lengths[i]), *turns[i]])
+
+
+def write_curves(
+    path: str | os.PathLike[str], lines: Mapping[int, Line], species: Mapping[int, str]
+) -> None:
+    """Write the centre lines of filaments as CSV with a header, places as particles'.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to write.
+    lines : mapping of int to Line
+        The line of each filament by the number of its instance.
+    species : mapping of int to str
+        Its species.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> line = Line(points=[(1, 2, 3), (1, 2, 5)], radius=3.5)
+    >>> with TemporaryDirectory() as folder:
+    ...     write_curves(Path(folder, "curves.csv"), {4: line}, {4: "actin"})
+    ...     print(Path(folder, "curves.csv").read_text().splitlines()[2])
+    4,actin,2,10.0000,20.0000,50.0000,20.0000
+    """
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(CURVE_COLUMNS)
+        for number, line in lines.items():
+            lengths = np.column_stack([line.points, along(line.points)]) * ANGSTROM_PER_NM
+            for point, values in enumerate(lengths, start=1):
+                named = [number, species[number], point]
+                rows.writerow([*named, *(f"{value:.4f}" for value in values)])
 
 
 def _turns(rotations: np.ndarray) -> list[list[str]]:

@@ -14,7 +14,9 @@ from ..core.structure import AtomicStructure
 from ..core.transforms import shortest_rotations
 from ..core.units import KT
 from ..structures.envelope import envelope_volume
+from .bundles import bundle, hexagonal_cells, hexagonal_places
 from .sources import Source
+from .structure import Group
 
 SPECIES = {"actin": "2zwh", "microtubule": "3j6e", "microtubule_14": "3j6e"}
 """The library's monomers of known lattices."""
@@ -22,10 +24,17 @@ SPECIES = {"actin": "2zwh", "microtubule": "3j6e", "microtubule_14": "3j6e"}
 LATTICES: dict[str, dict[str, float]] = {
     # At 2.76 nm and -166.6° no atoms of neighbours in 2ZWH (Oda et al. 2009, Nature 457, 441) are
     # nearer than 0.25 nm. Persistence lengths: Gittes et al. 1993, J. Cell Biol. 120, 923.
-    "actin": {"rise": 2.76, "twist_deg": -166.6, "persistence_length": 17e3},
+    # Fimbrin keeps filaments 12 nm apart (Volkmann et al. 2001, J. Cell Biol. 153, 947).
+    "actin": {
+        "rise": 2.76,
+        "twist_deg": -166.6,
+        "persistence_length": 17e3,
+        "bundle_spacing": 12.0,
+    },
     # A dimer of tubulin is 8.32 nm long; once around, the lattice of type B has fallen by three
     # monomers, so that alpha meets beta at its seam. 14 protofilaments are 3J6E's own; for 13 the
-    # dimer's centre of mass moves in to where lateral neighbours are as far apart as in 14.
+    # dimer's centre of mass moves in to where lateral neighbours are as far apart as in 14. Tau
+    # keeps walls about 20 nm apart (Chen et al. 1992, Nature 360, 674), which are 25 nm across.
     "microtubule": {
         "rise": 8.32,
         "twist_deg": 0.0,
@@ -33,6 +42,7 @@ LATTICES: dict[str, dict[str, float]] = {
         "stagger": -12.48 / 13,
         "radius": 11.2,
         "persistence_length": 5e6,
+        "bundle_spacing": 45.0,
     },
     "microtubule_14": {
         "rise": 8.32,
@@ -40,6 +50,7 @@ LATTICES: dict[str, dict[str, float]] = {
         "protofilaments": 14,
         "stagger": -12.48 / 14,
         "persistence_length": 5e6,
+        "bundle_spacing": 45.0,
     },
 }
 """Settings of known lattices."""
@@ -128,20 +139,40 @@ class Helix(Source):
         above=0,
     )
 
+    bundle: int = setting(
+        "filaments side by side in hexagonal packing; count then counts bundles",
+        default=1,
+        minimum=1,
+        maximum=500,
+    )
+    bundle_spacing: float | None = setting(
+        "from the axis of a filament in a bundle to its neighbours'; left out, that of the lattice",
+        default=None,
+        unit="nm",
+        above=0,
+    )
+    bundle_polarity: Literal["parallel", "alternate"] = setting(
+        "whether all filaments of a bundle point one way, or every other row the other way",
+        default="parallel",
+    )
+
     def __post_init__(self) -> None:
         if self.species is None and self.pdb is None and self.id is None:
             object.__setattr__(self, "species", SPECIES.get(self.lattice or ""))
         super().__post_init__()
         if self.lattice is None:
-            for name in ("rise", "twist_deg", "persistence_length"):
+            wanted = ["rise", "twist_deg", "persistence_length"]
+            for name in wanted + ["bundle_spacing"] * (self.bundle > 1):
                 if getattr(self, name) is None:
                     raise ValueError(f"{name}: wanted a number, or a lattice that says it")
 
     def meaningless(self) -> dict[str, str]:
-        """Return what a length per volume stands in place of."""
+        """Return what a length per volume stands in place of, and what only bundles have."""
         beside = {} if self.um_per_um3 is None else {"count": "beside um_per_um3"}
         if self.um_per_um3 is not None:
             beside["fraction"] = "beside um_per_um3"
+        if self.bundle == 1:
+            beside |= dict.fromkeys(("bundle_spacing", "bundle_polarity"), "without a bundle")
         return super().meaningless() | beside
 
     @property
@@ -155,10 +186,14 @@ class Helix(Source):
         return True
 
     def number(self, model: BallModel, room: float) -> int:
-        """Return how many instances a cell holds; `room` is the volume of its region, nm³."""
-        if self.um_per_um3 is None:
-            return super().number(model, room)
-        return round(self.um_per_um3 * 1e-6 * room / self.length)
+        """Return how many filaments a cell holds; `room` is the volume of its region, nm³."""
+        if self.um_per_um3 is not None:
+            wanted = self.um_per_um3 * 1e-6 * room / self.length
+        elif self.fraction is not None:
+            wanted = self.fraction * room / model.volume
+        else:
+            wanted = self.count * self.bundle
+        return self.bundle * round(wanted / self.bundle)
 
     def known(self, name: str, otherwise: float = 0.0) -> float:
         """Return a number of the lattice: the one given, else that of the known lattice."""
@@ -183,6 +218,11 @@ class Helix(Source):
         positions = np.zeros((n, 3))
         positions[:, 2] = segment * (np.arange(n) - (n - 1) / 2)
         balls = np.arange(n)
+        if self.bundle > 1 and self.known("bundle_spacing") < 2 * radius:
+            raise ValueError(
+                f"bundle_spacing: wanted {2 * radius:.4g} nm or more, where the filaments' balls, "
+                f"which hold all atoms, touch, got {self.known('bundle_spacing'):.4g}"
+            )
         first, second = np.triu_indices(n, 2)
         meet = (second - first) * segment < 2 * radius
         volume = envelope_volume(monomer) * len(along)
@@ -229,10 +269,39 @@ class Helix(Source):
 
     def start_shape(self, model: BallModel, *, seed: int | np.random.SeedSequence) -> np.ndarray:
         """Return the balls of a worm-like chain at 300 K, its ends on a line along z, (b, 3) nm."""
+        return self._chain(model, seed=seed)
+
+    def group(self, model: BallModel, *, seed: int | np.random.SeedSequence) -> Group:
+        """Return the filaments of a bundle, about a chain as stiff as all of them; or one alone."""
+        if self.bundle == 1:
+            return super().group(model, seed=seed)
+        cells, spacing = hexagonal_cells(self.bundle), self.known("bundle_spacing")
+        reach = float(np.linalg.norm(hexagonal_places(cells, spacing), axis=1).max())
+        return bundle(
+            self._chain(model, filaments=self.bundle, reach=reach, seed=seed),
+            cells=cells,
+            spacing=spacing,
+            segment=float(model.bond_lengths.mean()),
+            alternate=self.bundle_polarity == "alternate",
+        )
+
+    def _chain(
+        self,
+        model: BallModel,
+        *,
+        filaments: int = 1,
+        reach: float = 0.0,
+        seed: int | np.random.SeedSequence,
+    ) -> np.ndarray:
+        """Return a bent chain for filaments that are up to `reach` nm away from it, (b, 3) nm."""
         segment = float(model.bond_lengths.mean())
-        widest = np.pi if self.max_curvature is None else self.max_curvature * segment
+        widest = np.pi
+        if self.max_curvature is not None:
+            # Of the filament on the inner side of the bend.
+            widest = segment / (1 / self.max_curvature + reach)
+        stiffness = filaments * model.angle_k / KT
         chain = worm_like_chain(
-            model.n_balls, segment, stiffness=model.angle_k / KT, widest=widest, seed=seed
+            model.n_balls, segment, stiffness=stiffness, widest=widest, seed=seed
         )
         tilt = shortest_rotations(chain[-1:] - chain[:1], np.array([[0.0, 0.0, 1.0]]))[0]
         chain = chain @ tilt.T

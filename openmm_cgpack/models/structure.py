@@ -104,6 +104,34 @@ class Seat(NamedTuple):
     links: Links
 
 
+class Group(NamedTuple):
+    """Instances that are placed together, in a frame of their own about their middle.
+
+    Parameters
+    ----------
+    rotations, translations : (n, 3, 3) and (n, 3) arrays
+        The pose of each in the group's frame, nm.
+    shapes : tuple of (b, 3) array
+        The balls of each in its body frame, nm.
+    links : Links
+        Bonds between them; balls are counted through the group, instance after instance.
+    room : float
+        Radius of the room that is kept free along the links at the start, nm.
+    """
+
+    rotations: np.ndarray
+    translations: np.ndarray
+    shapes: tuple[np.ndarray, ...]
+    links: Links = Links()
+    room: float = 0.0
+
+    @property
+    def balls(self) -> np.ndarray:
+        """The balls of all in the group's frame, (n b, 3) nm."""
+        poses = zip(self.shapes, self.rotations, self.translations, strict=True)
+        return np.concatenate([shape @ turn.T + centre for shape, turn, centre in poses])
+
+
 class NoSeat(ValueError):
     """A body cannot sit at a place of a membrane; there may be others."""
 
@@ -192,8 +220,14 @@ class Structure(Balls, family=True):
         """
         return None
 
+    def group(self, model: BallModel, *, seed: int | np.random.SeedSequence) -> Group:
+        """Return the instances that are placed at one place together: mostly one by itself."""
+        drawn = self.start_shape(model, seed=seed)
+        shape = model.positions if drawn is None else drawn
+        return Group(np.eye(3)[None], np.zeros((1, 3)), (shape,))
+
     def number(self, model: BallModel, room: float) -> int:
-        """Return how many instances a cell holds.
+        """Return how many instances a cell holds: whole groups, where they come in groups.
 
         `room` is the volume of its region, nm³, or the area of its hosts, nm².
         """

@@ -11,7 +11,7 @@ import numpy as np
 from ..core import BallModel, Obstacle, RigidTransforms, Scene
 from ..core.boundary import Boundary
 from ..core.scene import Links
-from ..models import Structure, Where
+from ..models import Group, Structure, Where
 from .addition import EASY
 
 
@@ -45,10 +45,9 @@ class Species:
         """Its place."""
         return self.structure.where or Where()
 
-    def new_shape(self) -> np.ndarray:
-        """Return the balls of one more instance in the body frame, (b, 3) nm."""
-        drawn = self.structure.start_shape(self.model, seed=self.seed.spawn(1)[0])
-        return self.model.positions if drawn is None else drawn
+    def new_group(self) -> Group:
+        """Return what is placed next: mostly one more instance."""
+        return self.structure.group(self.model, seed=self.seed.spawn(1)[0])
 
 
 class Link(NamedTuple):

@@ -16,7 +16,8 @@ from ..core import BallModel, Obstacle, PlacementError, Scene
 from ..core.boundary import Boundary
 from ..core.messages import within
 from ..core.runtime import seed_sequence
-from ..models import SHAPE_COVER, Cover, Structure, Where
+from ..core.scene import Links
+from ..models import SHAPE_COVER, Cover, Group, Structure, Where
 from ..models.structure import NoSeat, names
 from ..models.triangulation import area_of, areas_of, volume_of
 from .addition import EASY, HARD, Insertion, Room, find_room, random_rotation
@@ -204,9 +205,9 @@ class _Populating:
         region = self._region(one.where)
         one.number = self._number(one, region.volume)
         for _ in range(one.number):
-            shape = one.new_shape()
-            solid = (ShellShape if one.model.is_closed else BallShape)(shape, one.model.radii)
-            body, _ = self._place(one, solid, shape, region, hard=_SEARCHES)
+            group = one.new_group()
+            solid = (ShellShape if one.model.is_closed else BallShape)(*_filled(group, one.model))
+            (body,), _ = self._place(one, solid, group, region, hard=_SEARCHES)
             sheath = Sheath(one.model.name, one.model, body.balls)
             shell = self.lattice.covered(sheath.balls, one.model.radii)
             self._membranes.append((sheath, body))
@@ -219,25 +220,25 @@ class _Populating:
         region = self._region(one.where)
         one.number = self._number(one, region.volume)
         rigid = Shape(one.model) if one.model.is_rigid else None
-        for _ in range(one.number):
-            shape = one.new_shape()
-            solid = rigid or BallShape(shape, one.model.radii)
-            _, room = self._place(one, solid, shape, region)
+        while len(one.bodies) < one.number:
+            group = one.new_group()
+            solid = rigid or BallShape(*_filled(group, one.model))
+            _, room = self._place(one, solid, group, region)
             self.lattice.take(room.mask, room.shift)
 
     def _place(
         self,
         one: Species,
         solid: Shape | BallShape,
-        shape: np.ndarray,
+        group: Group,
         region: Region,
         *,
         hard: int = HARD,
-    ) -> tuple[Body, Room]:
-        """Add an instance where what it fills has room."""
+    ) -> tuple[list[Body], Room]:
+        """Add the instances of a group where what they fill has room."""
         room = None
         if one.structure.fixed_centre is not None or one.model.spans:
-            room = self._given_room(one, solid, shape, region)
+            room = self._given_room(one, solid, region)
         elif len(region):
             turn = self._turning(one, solid)
             room = find_room(
@@ -247,15 +248,26 @@ class _Populating:
             raise self._no_room(one, region.volume, "nm³")
         # Where random places have become rare, they are hardly worth the try.
         one.easy = 1 if room.turns > one.easy else min(EASY, one.easy + 1)
-        body = Body(room.rotation, room.centre, shape)
-        one.bodies.append(body)
+        bodies = [
+            Body(room.rotation @ turn, room.rotation @ centre + room.centre, shape)
+            for turn, centre, shape in zip(*group[:3], strict=True)
+        ]
+        one.bodies += bodies
+        self._link(bodies, group.links)
         if one.where.within is not None:
-            self._leash(body, one.where)
-        return body, room
+            nearest = min(bodies, key=lambda body: float(np.linalg.norm(body.centre - room.centre)))
+            self._leash(nearest, room.centre, one.where)
+        return bodies, room
 
-    def _given_room(
-        self, one: Species, solid: Shape | BallShape, shape: np.ndarray, region: Region
-    ) -> Room | None:
+    def _link(self, bodies: Sequence[Body], links: Links) -> None:
+        """Add the bonds between the instances of a group."""
+        ends = [(body, ball) for body in bodies for ball in range(len(body.shape))]
+        for (i, j), *numbers in zip(
+            links.pairs.tolist(), links.lengths, links.constants, links.slacks, strict=True
+        ):
+            self.links.append(Link(*ends[i], *ends[j], *numbers))
+
+    def _given_room(self, one: Species, solid: Shape | BallShape, region: Region) -> Room | None:
         """Return room at a given place, or for what spans the box and is not turned."""
         lattice, rng = self.lattice, self.rng
         given, turned = one.structure.fixed_centre, one.structure.fixed_rotation
@@ -265,7 +277,7 @@ class _Populating:
             rotation = random_rotation(rng) if turned is None else turned
             if one.model.spans:
                 rotation = np.eye(3) if turned is None else turned
-                balls = shape @ rotation.T + centre
+                balls = solid.positions @ rotation.T + centre
                 if self._beyond_walls(balls, one.model.radii):
                     continue
                 mask, low = lattice.covered(balls, one.model.radii), np.zeros(3, np.int64)
@@ -311,9 +323,9 @@ class _Populating:
 
         return turn
 
-    def _leash(self, body: Body, where: Where) -> None:
-        """Hold the ball nearest to a body's centre near the nearest ball of the membranes."""
-        distance = np.linalg.norm(body.balls - body.centre, axis=1)
+    def _leash(self, body: Body, centre: np.ndarray, where: Where) -> None:
+        """Hold the ball of a body nearest to a centre near the nearest ball of the membranes."""
+        distance = np.linalg.norm(body.balls - centre, axis=1)
         ball = int(distance.argmin())
         best = (np.inf, 0, 0)
         for m in self._members(names(where.of)):
@@ -429,3 +441,16 @@ class _Populating:
             f"no room: {done} of {one.number} {one.model.name} fit into {room:.4g} {unit} where "
             f"they are to be{filled}; ask for fewer, or for more room"
         )
+
+
+def _filled(group: Group, model: BallModel) -> tuple[np.ndarray, np.ndarray]:
+    """Return the balls that a group fills in its frame, those between linked instances included."""
+    balls = group.balls
+    radii = np.tile(model.radii, len(group.shapes))
+    if not group.room:
+        return balls, radii
+    ends = balls[group.links.pairs]
+    count = int(np.ceil(group.links.lengths.max(initial=0.0) / group.room))
+    part = np.linspace(0, 1, count + 1)[1:-1, None, None]
+    between = (ends[:, 0] + part * (ends[:, 1] - ends[:, 0])).reshape(-1, 3)
+    return np.concatenate([balls, between]), np.append(radii, np.full(len(between), group.room))

@@ -44,6 +44,8 @@ SEMANTIC = "semantic"
 PARTICLES = "particles.csv"
 MONOMERS = "monomers.csv"
 """Where there are helices."""
+CURVES = "curves.csv"
+"""Where there are filaments."""
 TOMOGRAM = "tomogram.mrc"
 HALVES = ("even.mrc", "odd.mrc")
 TILT_SERIES = "tilt_series.mrcs"

@@ -7,10 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from ..core.units import ANGSTROM_PER_NM
-from ..density import monomer_table, visibility
+from ..density import centre_lines, monomer_table, visibility
 from ..draw import plot_overview, save_figure
 from ..imaging import Rendered
-from ..io import write_atoms, write_bild, write_cmm, write_monomers, write_mrc, write_particles
+from ..io import (
+    write_atoms,
+    write_bild,
+    write_cmm,
+    write_curves,
+    write_monomers,
+    write_mrc,
+    write_particles,
+)
 from ..io.scenes import save_packed, save_scene
 from ..io.tilts import save_tilts, write_imod
 from ..io.trajectory import write_trajectory
@@ -48,6 +56,10 @@ def write_outputs(made: Simulated, folder: Path, *, final: Path) -> None:
     monomers = monomer_table(packed, grid=made.density.grid)
     if len(monomers):
         write_monomers(folder / names.MONOMERS, monomers)
+    lines = centre_lines(packed, grid=made.density.grid)
+    if lines:
+        species = {number: packed.scene.model(number - 1).name for number in lines}
+        write_curves(folder / names.CURVES, lines, species)
     figure = plot_overview(
         packed,
         density=made.density,

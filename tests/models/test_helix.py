@@ -1,5 +1,8 @@
 """Helices: their lattice, straight and bent, and the chain that bends."""
 
+import csv
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -8,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from openmm_cgpack import (
     Helix,
     MapSettings,
+    Molecule,
     Periodic,
     Pull,
     Recipe,
@@ -21,10 +25,12 @@ from openmm_cgpack import (
 from openmm_cgpack.auditing import atom_contacts, occupancy
 from openmm_cgpack.core import RigidTransforms
 from openmm_cgpack.core.volume import Grid
-from openmm_cgpack.density import monomer_table, render_labels
+from openmm_cgpack.density import centre_lines, monomer_table, render_labels
+from openmm_cgpack.export.copick import Copick
+from openmm_cgpack.export.dynamo import Dynamo
 from openmm_cgpack.export.relion5 import Relion5
 from openmm_cgpack.export.truth import ground_truth
-from openmm_cgpack.io import save_scene, write_monomers
+from openmm_cgpack.io import save_scene, write_curves, write_monomers
 from openmm_cgpack.io.star import read_star
 from openmm_cgpack.models.helix import worm_like_chain
 from openmm_cgpack.poses import structure_poses
@@ -292,6 +298,67 @@ def test_monomers_reach_the_lists_with_their_poses(monomer, tmp_path):
     lines = (tmp_path / "m.csv").read_text().splitlines()
     assert len(lines) == 11
     assert lines[3].split(",")[:3] == ["1", "arm", "3"]
+
+
+@pytest.fixture
+def known(monomer):
+    """Return what is known of two helices, one bent, of 10 monomers each, and a molecule."""
+    model = left_handed(monomer, length=30.0).build()
+    single = Molecule(species="3hhb").build()
+    places = np.array([[0.0, 0, 5], [10, 0, 0], [-12, 0, 3]])
+    shapes = (arc(model, 60.0), model.positions, single.positions)
+    packed = as_packed(
+        Scene(
+            species=(model, single),
+            species_index=[0, 0, 1],
+            transforms=RigidTransforms(rotations=[np.eye(3)] * 3, translations=places),
+            boundary=Periodic(box=(50, 50, 50)),
+            placed=np.concatenate([s + p for s, p in zip(shapes, places, strict=True)]),
+        )
+    )
+    labels = render_labels(packed, MapSettings(voxel_size=2.0, resolution=4.0))
+    truth = ground_truth(packed, labels=labels, maps={}, name="t")
+    return packed, truth, labels.instances.grid
+
+
+def test_curves_are_written_point_by_point(known, tmp_path):
+    packed, truth, grid = known
+    write_curves(tmp_path / "c.csv", centre_lines(packed, grid=grid), {1: "arm", 2: "arm"})
+    with (tmp_path / "c.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["instance"] for row in rows} == {"1", "2"} == {str(n) for n in truth.lines}
+    for number in (1, 2):
+        own = [row for row in rows if row["instance"] == str(number)]
+        assert [int(row["point"]) for row in own] == list(range(1, len(own) + 1))
+        points = np.array([[row[f"{axis}_angst"] for axis in "xyz"] for row in own], float) / 10
+        # Every ball is on the line, in the scene's frame.
+        balls = packed.positions[packed.scene.balls(number - 1)]
+        fine = [np.linspace(a, b, 40) for a, b in pairwise(points)]
+        assert cKDTree(np.concatenate(fine) + grid.origin).query(balls)[0].max() < 0.05
+        steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+        assert steps.max() < 1.01 * grid.voxel_size
+        track = np.array([row["track_angst"] for row in own], float) / 10
+        np.testing.assert_allclose(np.diff(track), steps, atol=1e-3)
+
+
+def test_dynamo_has_the_monomers_with_their_filament(known, tmp_path):
+    packed, truth, grid = known
+    Dynamo().write(tmp_path, truth)
+    table = np.loadtxt(tmp_path / "t.tbl")
+    assert table[:, 0].tolist() == [3, *range(4, 24)]
+    assert table[:, 30].tolist() == [3] + [1] * 10 + [2] * 10
+    assert table[:, 21].tolist() == [2] + [1] * 20
+    monomers = monomer_table(packed, grid=grid)
+    np.testing.assert_allclose(table[1:, 23:26] * grid.voxel_size, monomers.centre, atol=1e-4)
+    turns = Rotation.from_euler("zxz", table[1:, 6:9], degrees=True).inv()
+    np.testing.assert_allclose(turns.as_matrix(), monomers.rotation, atol=1e-6)
+
+
+def test_a_spacing_of_places_means_nothing_of_monomers(known):
+    _, truth, _ = known
+    with pytest.raises(ValueError, match="copick: filament_spacing: means nothing of helices"):
+        Copick(filament_spacing=4.0).check(truth)
+    Copick().check(truth)
 
 
 def test_an_audit_counts_monomers_of_two_filaments_and_not_of_one(monomer):
