@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import Mesh, PackedScene, RigidTransforms, Scene
+from ..core import PackedScene, RigidTransforms
 from ..core.arrays import noun
 from ..models.embedding import Standing, standing
 from ..models.triangulation import area_of, volume_of
@@ -121,7 +121,7 @@ def _shapes(packed: PackedScene) -> list[MembraneShape]:
         rest = model.elasticity
         if rest is None or not members:
             continue
-        corners = [_corners(scene, packed.positions, i) for i in members]
+        corners = [model.mesh.corners(packed.positions[scene.balls(i)]) for i in members]
         areas = np.array([area_of(part) for part in corners])
         volumes = np.array([volume_of(part) for part in corners]) if model.is_closed else None
         kept = volumes is not None and rest.volume is not None
@@ -175,9 +175,3 @@ def _tilts(packed: PackedScene, transforms: RigidTransforms) -> list[Tilt]:
             )
         )
     return tilts
-
-
-def _corners(scene: Scene, positions: np.ndarray, membrane: int) -> np.ndarray:
-    mesh = scene.model(membrane).geometry
-    assert isinstance(mesh, Mesh)
-    return mesh.corners(positions[scene.balls(membrane)])

@@ -31,7 +31,6 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from .geometry import Mesh
 from .model import BallModel
 
 _BLOCK = 4096
@@ -103,7 +102,7 @@ class ElasticMeshes:
             shape=(self.n_balls, n_faces),
         )
         self._set_constants(models)
-        period = np.array([_mesh(model).period for model in models])[self._of_face].T
+        period = np.array([model.mesh.period for model in models])[self._of_face].T
         self._period = period if period.any() else None
         self._set_rest(models, evenness)
         self._heat = np.where(self._bending > 0, heat, 0.0)
@@ -299,12 +298,6 @@ def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the sum over the first axis of a product."""
     return np.einsum("i...,i...->...", a, b)
-
-
-def _mesh(model: BallModel) -> Mesh:
-    if not isinstance(model.geometry, Mesh):
-        raise ValueError(f"{model.name}: wanted a Mesh as geometry")
-    return model.geometry
 
 
 def _inner(model: BallModel) -> np.ndarray:

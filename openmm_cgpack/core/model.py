@@ -143,6 +143,13 @@ class BallModel:
         return self.structure if self.is_rigid else None
 
     @property
+    def mesh(self) -> Mesh:
+        """The mesh of a model that is a surface; ValueError for others."""
+        if not isinstance(self.geometry, Mesh):
+            raise ValueError(f"{self.name}: wanted a surface, which has a Mesh as geometry")
+        return self.geometry
+
+    @property
     def faces(self) -> np.ndarray:
         """Triangles of balls where the model is a surface, (f, 3); else none."""
         return self.geometry.faces if isinstance(self.geometry, Mesh) else np.empty((0, 3), int)

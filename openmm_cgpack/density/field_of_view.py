@@ -15,7 +15,8 @@ from ..core.volume import Grid, gaussian_sigma
 from ..poses import extract_transforms
 from .grids import period
 from .maps import MapSettings
-from .painters import ScenePoints, WeightedPoints, painter_of
+from .painters import WeightedPoints, painter_of
+from .points import ScenePoints
 
 _SETTINGS = MapSettings()
 

@@ -10,7 +10,8 @@ from ..core.runtime import tracked
 from ..core.scene import PackedScene
 from ..core.volume import Grid, LabelVolume, gaussian_sigma
 from .maps import MapSettings, image_boxes
-from .painters import ScenePoints, WeightedPoints, model_parts
+from .painters import WeightedPoints
+from .points import ScenePoints, model_parts
 from .splatting import blurred_boxes
 
 SHARPEST = 2.5

@@ -16,7 +16,8 @@ from ..core.settings import Settings, setting
 from ..core.structure import AtomicStructure
 from ..core.volume import CONVENTIONS, Grid, Volume, gaussian_sigma
 from .grids import EXACT, bounding_grid, box_grid, scene_grid
-from .painters import ScenePoints, WeightedPoints, molecule_points
+from .painters import WeightedPoints
+from .points import ScenePoints, molecule_points
 from .splatting import COARSEST, blurred_boxes, lattice_factor
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from ..core.arrays import freeze, noun
 from ..core.model import BallModel
 from ..core.scene import PackedScene
-from ..density.painters import painter_of, shape_points, structure_points
+from ..density.painters import painter_of
+from ..density.points import shape_points, structure_points
 from ..poses import extract_transforms, structure_poses
 from .shading import VIEW, camera_axes, fitting_width, render_balls
 

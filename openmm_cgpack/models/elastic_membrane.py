@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Self
 
 import numpy as np
 from scipy import sparse
@@ -118,6 +119,18 @@ class ElasticMembrane(Structure, Bilayer):
     def fixed_rotation(self) -> np.ndarray | None:
         """How it has to be turned, (3, 3); None where that is left open."""
         return None if self.angles_deg is None else from_zyz(np.radians(self.angles_deg))
+
+    def spanning(self, boundary: Boundary) -> Self:
+        """Return the membrane; it spans nothing.
+
+        Raises
+        ------
+        ValueError
+            Its given place is not in the box.
+        """
+        if self.at is not None and (np.abs(self.at) > np.array(boundary.box) / 2).any():
+            raise ValueError(f"{self.label}: at: wanted a place in {boundary}, got {self.at}")
+        return self
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return vertices (v, 3) nm, faces (f, 3), and the edges (3,) of the box it spans, or 0."""

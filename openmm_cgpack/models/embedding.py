@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core.boundary import Boundary, Open
-from ..core.geometry import Mesh
 from ..core.model import BallModel
 from ..core.scene import Links
 from ..core.structure import AtomicStructure, MembranePlane
@@ -62,7 +61,7 @@ def patch_around(
     Faces that look the other way, as those across a tube, do not count; `normal` is about the one
     at the place.
     """
-    mesh = _mesh(membrane)
+    mesh = membrane.mesh
     triangles = mesh.corners(balls)
     middles = triangles.mean(axis=1)
     distance = np.linalg.norm(middles - _image_shift(mesh.period, middles - place) - place, axis=1)
@@ -132,7 +131,7 @@ def seated(
         coarse that it has no vertices around.
     """
     plane = membrane_plane(model)
-    corners = _mesh(membrane).corners(balls)[face]
+    corners = membrane.mesh.corners(balls)[face]
     radius = linked_radius(model, membrane)
     _check_curvature(model, membrane, face, np.asarray(weights), radius)
     place = np.asarray(weights) @ corners
@@ -205,7 +204,7 @@ def standing(
     offsets = boundary.minimum_image(centre - balls)
     nearest = int(np.linalg.norm(offsets, axis=1).argmin())
     centre = balls[nearest] + offsets[nearest]
-    mesh = _mesh(membrane)
+    mesh = membrane.mesh
     corners = mesh.corners(balls)
     corners = corners - _image_shift(mesh.period, corners.mean(axis=1) - centre)[:, None]
     near = np.linalg.norm(corners.mean(axis=1) - centre, axis=1).argsort()[:_NEAR]
@@ -233,15 +232,9 @@ def linked_radius(model: BallModel, membrane: BallModel) -> float:
     least.
     """
     assert model.structure is not None
-    corners = _mesh(membrane).corners(membrane.positions)
+    corners = membrane.mesh.corners(membrane.positions)
     edge = float(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).mean())
     return max(footprint(model.structure, membrane_plane(model)) + edge / 2, 1.5 * edge)
-
-
-def _mesh(membrane: BallModel) -> Mesh:
-    if not isinstance(membrane.geometry, Mesh):
-        raise ValueError(f"{membrane.name}: wanted a membrane, which has faces")
-    return membrane.geometry
 
 
 def _normal(corners: np.ndarray) -> np.ndarray:
@@ -285,7 +278,7 @@ def _anchors(model: BallModel, plane: MembranePlane) -> np.ndarray:
 def _check_curvature(
     model: BallModel, membrane: BallModel, face: int, weights: np.ndarray, radius: float
 ) -> None:
-    corners = _mesh(membrane).corners(membrane.positions)[face]
+    corners = membrane.mesh.corners(membrane.positions)[face]
     rest = patch_around(membrane, membrane.positions, weights @ corners, _normal(corners), radius)
     falls = np.abs((rest.balls - rest.place) @ rest.normal)
     if len(falls) < 3 or falls.max() > _SAGITTA:

@@ -69,6 +69,12 @@ class Where(Settings):
         super().__post_init__()
         if (self.within is None) != (self.of is None):
             raise ValueError("within: wanted together with of, which names the membrane")
+        for name in ("inside", "outside", "of"):
+            if getattr(self, name) == ():
+                raise ValueError(f"{name}: wanted at least one name")
+        if self.inside is not None and set(names(self.inside)) <= set(names(self.outside)):
+            both = ", ".join(names(self.inside))
+            raise ValueError(f"inside and outside: nothing is both, of {both}")
 
     @property
     def membranes(self) -> tuple[str, ...]:

@@ -74,12 +74,12 @@ def thermal_shape(model: BallModel, *, seed: int | np.random.SeedSequence) -> np
     >>> bool(0.2 < np.linalg.norm(balls, axis=1).std() < 2)
     True
     """
-    mesh, elasticity = model.geometry, model.elasticity
-    if elasticity is None or not isinstance(mesh, Mesh):
+    mesh, elasticity = model.mesh, model.elasticity
+    if elasticity is None:
         raise ValueError(f"{model.name}: wanted a membrane with an elasticity")
     shape = _Shape(mesh, model.positions)
     waves = shape.draw(elasticity, np.random.default_rng(seed))
-    height = shape.without_motions(waves, spans=bool(mesh.period.any()))
+    height = shape.without_motions(waves, spans=model.spans)
     while True:
         balls = model.positions + height[:, None] * shape.normals
         if model.is_closed:

@@ -62,7 +62,7 @@ def middles(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     Vertices that move there again and again end where all faces are about alike.
     """
     count = len(vertices)
-    area = np.linalg.norm(area_vectors(vertices[faces]), axis=1)
+    area = areas_of(vertices[faces])
     moment = area[:, None] * vertices[faces].mean(axis=1)
     weight = np.bincount(faces.ravel(), np.repeat(area, 3), count)
     sums = [np.bincount(faces.ravel(), np.repeat(axis, 3), count) for axis in moment.T]
@@ -131,7 +131,12 @@ def edges_of(faces: np.ndarray) -> np.ndarray:
 
 def area_of(corners: np.ndarray) -> float:
     """Return the area of triangles with corners (f, 3, 3) nm, nm²."""
-    return float(np.linalg.norm(area_vectors(corners), axis=1).sum())
+    return float(areas_of(corners).sum())
+
+
+def areas_of(corners: np.ndarray) -> np.ndarray:
+    """Return the area of each triangle with corners (f, 3, 3) nm, (f,) nm²."""
+    return np.linalg.norm(area_vectors(corners), axis=1)
 
 
 def volume_of(corners: np.ndarray) -> float:

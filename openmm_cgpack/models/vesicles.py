@@ -130,7 +130,7 @@ class Tube(ClosedMembrane):
             The scene does not repeat along that axis, or the tube has another length.
         """
         if self.spans is None:
-            return self
+            return super().spanning(boundary)
         axis = "xyz".index(self.spans)
         return dataclasses.replace(
             self, length=spanned(self.label, "length", boundary, (axis,), self.length)[0]

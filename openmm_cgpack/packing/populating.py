@@ -14,16 +14,16 @@ import numpy as np
 
 from ..core import BallModel, Obstacle, PlacementError, Scene
 from ..core.boundary import Boundary
-from ..core.geometry import Mesh
 from ..core.messages import within
 from ..core.runtime import seed_sequence
 from ..core.scene import Links
 from ..models import SHAPE_COVER, Cover, Group, Structure, Where
 from ..models.structure import NoSeat, names
+from ..models.triangulation import area_of, areas_of, volume_of
 from .addition import EASY, HARD, Insertion, Room, find_room, random_rotation
 from .bodies import Body, Link, Species, scene_of
 from .lattice import BallShape, Lattice, Region, Shape, ShellShape
-from .regions import MARGIN, Compartments, Sheath, areas_of, cones_of, corners_of, ranks
+from .regions import MARGIN, Compartments, Sheath, ranks
 
 _LEASH = 500.0
 """Constant of the bonds that keep bodies near a membrane, kJ/mol/nm²: kT at 0.1 nm beyond."""
@@ -141,19 +141,19 @@ def expected_counts(
     ):
         where = structure.where or Where()
 
-        def total(wanted: Sequence[str], of: Callable[[np.ndarray], np.ndarray]) -> float:
+        def total(wanted: Sequence[str], of: Callable[[np.ndarray], float]) -> float:
             return sum(
-                counts[name] * float(of(corners_of(shapes[name], shapes[name].positions)).sum())
+                counts[name] * of(shapes[name].mesh.corners(shapes[name].positions))
                 for name in wanted
             )
 
         room = boundary.volume
         if where.inside is not None:
-            room = min(room, total(names(where.inside), cones_of))
+            room = min(room, total(names(where.inside), volume_of))
         if where.within is not None:
-            room = min(room, 2 * where.within * total(names(where.of), areas_of))
+            room = min(room, 2 * where.within * total(names(where.of), area_of))
         if structure.hosts:
-            room = total(structure.hosts, areas_of)
+            room = total(structure.hosts, area_of)
         counts[model.name] = max(1, structure.number(model, room))
     return [counts[model.name] for model in models]
 
@@ -237,7 +237,7 @@ class _Populating:
     ) -> tuple[list[Body], Room]:
         """Add the instances of a group where what they fill has room."""
         room = None
-        if one.structure.fixed_centre is not None or _spans(one.model):
+        if one.structure.fixed_centre is not None or one.model.spans:
             room = self._given_room(one, solid, region)
         elif len(region):
             turn = self._turning(one, solid)
@@ -275,7 +275,7 @@ class _Populating:
             anywhere = np.array(self.boundary.box) * rng.uniform(-0.5, 0.5, 3)
             centre = anywhere if given is None else given
             rotation = random_rotation(rng) if turned is None else turned
-            if _spans(one.model):
+            if one.model.spans:
                 rotation = np.eye(3) if turned is None else turned
                 balls = solid.positions @ rotation.T + centre
                 if self._beyond_walls(balls, one.model.radii):
@@ -416,16 +416,26 @@ class _Populating:
         """Return how many instances of a species there are to be."""
         number = one.structure.number(one.model, room)
         if number < 1:
+            of = f"{room:.4g} nm² of membrane" if one.structure.hosts else f"{room:.4g} nm³"
             raise PlacementError(
-                f"{one.model.name}: wanted at least one instance, got {number}: its region has "
-                f"{room:.4g} nm³, one of them {one.model.volume:.4g} nm³"
+                f"{one.model.name}: wanted at least one instance, got {number} for the {of} where "
+                "they are to be; ask for more, or for more room"
             )
         return number
 
     def _no_room(self, one: Species, room: float, unit: str) -> PlacementError:
         """Return the error for a species of which another instance finds no place."""
         done = len(one.bodies)
-        reached = done * one.model.volume / room if room else 0.0
+        if not room:
+            return PlacementError(f"no room: nothing of the box is where {one.model.name} is to be")
+        given = one.structure.fixed_centre
+        if given is not None:
+            at = ", ".join(f"{x:g}" for x in given)
+            return PlacementError(
+                f"no room: {one.model.name} cannot be at ({at}) nm: a wall, what is there already, "
+                "its own image or its where is in the way"
+            )
+        reached = done * one.model.volume / room
         filled = f", to a fraction of {reached:.3g}" if unit == "nm³" else ""
         return PlacementError(
             f"no room: {done} of {one.number} {one.model.name} fit into {room:.4g} {unit} where "
@@ -444,8 +454,3 @@ def _filled(group: Group, model: BallModel) -> tuple[np.ndarray, np.ndarray]:
     part = np.linspace(0, 1, count + 1)[1:-1, None, None]
     between = (ends[:, 0] + part * (ends[:, 1] - ends[:, 0])).reshape(-1, 3)
     return np.concatenate([balls, between]), np.append(radii, np.full(len(between), group.room))
-
-
-def _spans(model: BallModel) -> bool:
-    """Whether a model is a surface that goes on through the sides of the box."""
-    return isinstance(model.geometry, Mesh) and bool(model.geometry.period.any())

@@ -17,7 +17,6 @@ import numpy as np
 
 from ..core import BallModel
 from ..core.boundary import Boundary
-from ..core.geometry import Mesh
 from ..core.triangles import winding_numbers
 from ..models import Structure, Where
 from ..models.structure import names
@@ -40,12 +39,12 @@ class Sheath(NamedTuple):
     @property
     def corners(self) -> np.ndarray:
         """Corners of the faces, (f, 3, 3) nm."""
-        return corners_of(self.model, self.balls)
+        return self.model.mesh.corners(self.balls)
 
     @property
     def thickness(self) -> float:
         """Thickness of the bilayer, nm."""
-        return _mesh(self.model).thickness
+        return self.model.mesh.thickness
 
 
 class Compartments:
@@ -59,6 +58,8 @@ class Compartments:
 
         self.lattice = lattice
         self.sheaths = tuple(sheaths)
+        # Nothing is farther from anything: what may be is anywhere, at no more work.
+        self._farthest = float(np.linalg.norm(boundary.box / np.where(boundary.walls, 1, 2)))
         closed = blocked.copy()
         for thickness in {sheath.thickness for sheath in sheaths}:
             points = [
@@ -101,9 +102,10 @@ class Compartments:
         places = ~self.lattice.taken
         if where.within is not None:
             vertices = self.vertices(where)
-            near = self.lattice.covered(vertices, where.within)
+            within = min(where.within, self._farthest + MARGIN)
+            near = self.lattice.covered(vertices, within)
             number = int((voxels & near).sum())
-            voxels &= self.lattice.covered(vertices, max(where.within - MARGIN, 0.0))
+            voxels &= self.lattice.covered(vertices, max(within - MARGIN, 0.0))
         return Region(voxels, volume=number * self.lattice.voxel, places=places)
 
     def vertices(self, where: Where) -> np.ndarray:
@@ -133,27 +135,6 @@ def _images(boundary: Boundary, low: np.ndarray, high: np.ndarray) -> Iterator[n
     ]
     for step in product(*steps):
         yield np.array(step) * edges
-
-
-def _mesh(model: BallModel) -> Mesh:
-    assert isinstance(model.geometry, Mesh)
-    return model.geometry
-
-
-def corners_of(model: BallModel, balls: np.ndarray) -> np.ndarray:
-    """Return the corners of a membrane's faces, (f, 3, 3) nm, for balls (b, 3)."""
-    return _mesh(model).corners(balls)
-
-
-def cones_of(corners: np.ndarray) -> np.ndarray:
-    """Return the volumes (f,) of triangles (f, 3, 3) with the origin, whose sum is enclosed."""
-    return np.linalg.det(corners) / 6
-
-
-def areas_of(corners: np.ndarray) -> np.ndarray:
-    """Return the areas of triangles (f, 3, 3), (f,)."""
-    sides = corners[:, 1:] - corners[:, :1]
-    return np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
 
 
 def surface_points(corners: np.ndarray, step: float) -> np.ndarray:

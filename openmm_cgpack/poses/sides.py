@@ -26,7 +26,6 @@ from scipy.sparse.csgraph import connected_components
 
 from ..core.arrays import noun
 from ..core.boundary import Boundary
-from ..core.geometry import Mesh
 from ..core.model import BallModel
 from ..core.scene import PackedScene, Scene
 from ..core.triangles import pierced, winding_numbers
@@ -138,10 +137,9 @@ def crossings(packed: PackedScene) -> Crossings | None:
 
 def spanned_axes(model: BallModel) -> np.ndarray | None:
     """Return along which axes a surface with two sides spans a box, (0 to 2,) int; else None."""
-    geometry = model.geometry
-    if not isinstance(geometry, Mesh) or model.has_rim:
+    if not len(model.faces) or model.has_rim:
         return None
-    axes = np.flatnonzero(geometry.period > 0)
+    axes = np.flatnonzero(model.mesh.period > 0)
     return axes if len(axes) < 3 else None
 
 
@@ -172,8 +170,7 @@ def side_numbers(
     (k,) int array
     """
     model = scene.model(membrane)
-    mesh, spanned = model.geometry, spanned_axes(model)
-    assert isinstance(mesh, Mesh)
+    mesh, spanned = model.mesh, spanned_axes(model)
     assert spanned is not None
     own = positions[scene.balls(membrane)]
     corners = mesh.corners(own)
@@ -254,8 +251,7 @@ class _Skeleton:
         starts, offset = positions[self.pairs[:, 0]], np.diff(positions[self.pairs], axis=1)[:, 0]
         corners, balls, owner = [], [], []
         for m in membranes:
-            mesh = scene.model(m).geometry
-            assert isinstance(mesh, Mesh)
+            mesh = scene.model(m).mesh
             corners.append(mesh.corners(positions[scene.balls(m)]))
             balls.append(mesh.faces + scene.offsets[m])
             owner.append(np.full(len(mesh.faces), m))

@@ -6,7 +6,7 @@ from drawing import make_faces, make_filament, make_membrane
 
 from openmm_cgpack.core import Curve, Mesh
 from openmm_cgpack.density import MapSettings, painter_of
-from openmm_cgpack.density.painters import shape_points
+from openmm_cgpack.density.points import shape_points
 
 
 def drawn(geometry, balls, *, spacing):

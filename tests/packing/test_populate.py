@@ -187,7 +187,7 @@ def test_names_that_cannot_be(where, said):
 )
 def test_a_given_place_has_to_have_room(second):
     first = Vesicle(radius=9.0, at=(0.0, 0.0, 0.0))
-    with pytest.raises(PlacementError, match="no room: 0 of 1 b"):
+    with pytest.raises(PlacementError, match="no room: b cannot be at"):
         populate([first, second], boundary=Slab(box=(36, 60, 36)), insertion=COARSE, seed=1)
 
 
@@ -220,3 +220,33 @@ def test_a_fraction_of_less_than_one():
 def test_it_wants_a_box():
     with pytest.raises(ValueError, match="boundary: populate wants Periodic or Slab"):
         populate([Vesicle(radius=9.0)], boundary=Open(), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ({"inside": ()}, "inside: wanted at least one name"),
+        ({"within": 5.0, "of": ()}, "of: wanted at least one name"),
+        ({"inside": "a", "outside": ("a", "b")}, "inside and outside: nothing is both, of a"),
+    ],
+)
+def test_a_place_has_to_be_somewhere(where, said):
+    with pytest.raises(ValueError, match=said):
+        Where(**where)
+
+
+def test_a_given_place_has_to_be_in_the_box():
+    vesicle = Vesicle(radius=9.0, at=(0.0, 40.0, 0.0))
+    with pytest.raises(ValueError, match="at: wanted a place in Periodic"):
+        populate([vesicle], boundary=Periodic(box=40.0), seed=1)
+
+
+def test_what_is_within_more_than_a_box_is_anywhere():
+    structures = [
+        Sheet(),
+        Molecule(name="near", species="3hhb", where=Where(within=1e6, of="sheet"), fraction=0.01),
+        Molecule(name="any", species="3hhb", fraction=0.01),
+    ]
+    scene = populate(structures, boundary=Periodic(box=32.0), insertion=COARSE, seed=1)
+    _, near, anywhere = np.bincount(scene.species_index)
+    assert near == anywhere > 0
