@@ -9,7 +9,7 @@ from scipy.ndimage import map_coordinates
 
 from openmm_cgpack.core import PackedScene, Volume
 from openmm_cgpack.density import MapSettings
-from openmm_cgpack.density.painters import structure_points
+from openmm_cgpack.density.points import structure_points
 from openmm_cgpack.density.splatting import blurred_boxes
 from openmm_cgpack.imaging import preset
 from openmm_cgpack.models import Helix, MembraneProtein, Molecule, Structure, Vesicle, Where
@@ -43,6 +43,24 @@ def slab(folder=None) -> Recipe:
         density=MapSettings(voxel_size=1.0, resolution=2.0),
         imaging=preset("titan_krios_k3"),
         run=Run(platform="CPU", threads=2),
+    )
+
+
+def tiles(number: int, *, crowd: float) -> Recipe:
+    """Return a slab of so many pieces of 90 x 90 x 70 nm, each with as much in it as the others."""
+    return Recipe(
+        name="tiles",
+        seed=1,
+        structures=(
+            Vesicle(name="v", radius=25.0, count=number),
+            MembraneProtein(species="2r9r", membrane="v", count=10 * number),
+            Helix(name="actin", lattice="actin", length=60.0, count=2 * number),
+            *_crowd(None, ("v",), SOLUBLE, inside=crowd, outside=crowd),
+        ),
+        start=Start(boundary="slab", box=(90.0 * number, 90.0, 70.0)),
+        pack=Cell(settling=Settling(steps=200)),
+        density=MapSettings(voxel_size=1.0),
+        run=Run(platform="CPU", threads=1),
     )
 
 

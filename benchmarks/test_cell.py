@@ -1,16 +1,22 @@
 """A piece of a cell, from recipe to tomogram: what it takes, and whether it is right."""
 
+import dataclasses
 import resource
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cell_scene import correlations, cube, slab
+from cell_scene import correlations, cube, slab, tiles
 
 from openmm_cgpack.auditing import audit
 from openmm_cgpack.density import MapSettings, render_density
+from openmm_cgpack.packing import Cell, Settling
 from openmm_cgpack.runs import simulate
+from openmm_cgpack.runs.pipeline import STAGES
+
+_GROWING = ("placement", "packing", "density", "labels", "tomogram")
+"""The stages whose time grows with the size."""
 
 
 def _structures() -> Path | None:
@@ -87,3 +93,30 @@ def test_cell_scene(full, record):
     assert membranes.crossings.total == 0 == wrong
     assert all(tilt.largest_deg < 10 for tilt in membranes.tilts)
     assert found.contacts is None or found.contacts.within[0].atoms == 0
+
+
+@pytest.mark.slow
+def test_cell_scaling(full, record):
+    """How the time of each stage grows with the size of a cell, on one thread."""
+    rows = []
+    for number in (1, 2, 4, 8) if full else (1,):
+        recipe, times = tiles(number, crowd=0.2 if full else 0.03), [time.process_time()]
+        if not full:
+            recipe = dataclasses.replace(recipe, pack=Cell(settling=Settling(steps=0)))
+        made = simulate(
+            recipe, hook=lambda name, made, times=times: times.append(time.process_time())
+        )
+        seconds = dict(zip(STAGES, np.diff(times), strict=True))
+        scene = made.packed.scene
+        rows.append(
+            {
+                "box, nm": " x ".join(f"{edge:.0f}" for edge in scene.boundary.box),
+                "instances": scene.n_instances,
+                "balls": scene.n_balls,
+                "fraction": f"{scene.volume / scene.boundary.volume:.3f}",
+            }
+            | {f"{name}, ms": f"{1e3 * seconds[name] / scene.n_instances:.0f}" for name in _GROWING}
+        )
+    record(rows, note="Processor time an instance; the packing has 200 hot steps.")
+    fractions = [float(row["fraction"]) for row in rows]
+    assert max(fractions) - min(fractions) < 0.01
