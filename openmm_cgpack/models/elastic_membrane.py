@@ -118,7 +118,7 @@ class ElasticMembrane(Structure, Bilayer):
     @property
     def fixed_rotation(self) -> np.ndarray | None:
         """How it has to be turned, (3, 3); None where that is left open."""
-        return None if self.angles_deg is None else from_zyz(np.radians(self.angles_deg))
+        return None if self.angles_deg is None else from_zyz(np.radians([self.angles_deg]))[0]
 
     def spanning(self, boundary: Boundary) -> Self:
         """Return the membrane; it spans nothing.

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from openmm_cgpack import (
     Filament,
@@ -15,7 +16,7 @@ from openmm_cgpack import (
     populate,
 )
 from openmm_cgpack.core.boundary import close_pairs
-from openmm_cgpack.models import Helix, Sheet, Vesicle
+from openmm_cgpack.models import Helix, Sheet, Tube, Vesicle
 from openmm_cgpack.packing import Insertion
 
 
@@ -250,3 +251,12 @@ def test_what_is_within_more_than_a_box_is_anywhere():
     scene = populate(structures, boundary=Periodic(box=32.0), insertion=COARSE, seed=1)
     _, near, anywhere = np.bincount(scene.species_index)
     assert near == anywhere > 0
+
+
+def test_a_membrane_is_turned_as_said():
+    tube = Tube(radius=8, length=30, at=(0, 0, 0), angles_deg=(30, 90, 0))
+    scene = populate([tube], boundary=Periodic(box=60.0), insertion=COARSE, seed=1)
+    turn = Rotation.from_euler("ZYZ", [30, 90, 0], degrees=True).as_matrix()
+    np.testing.assert_allclose(scene.transforms.rotations[0], turn, atol=1e-12)
+    along = np.linalg.svd(scene.positions - scene.positions.mean(axis=0))[2][0]
+    assert abs(along @ turn[:, 2]) > 0.99
