@@ -129,7 +129,7 @@ class ElasticMembrane(Structure, Bilayer):
             Its given place is not in the box.
         """
         if self.at is not None and (np.abs(self.at) > np.array(boundary.box) / 2).any():
-            raise ValueError(f"{self.label}: at: wanted a place in {boundary}, got {self.at}")
+            raise ValueError(f"at: wanted a place in {boundary}, got {self.at}")
         return self
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -236,9 +236,15 @@ def test_a_place_has_to_be_somewhere(where, said):
         Where(**where)
 
 
-def test_a_given_place_has_to_be_in_the_box():
-    vesicle = Vesicle(radius=9.0, at=(0.0, 40.0, 0.0))
-    with pytest.raises(ValueError, match="at: wanted a place in Periodic"):
+@pytest.mark.parametrize(
+    ("vesicle", "said"),
+    [
+        (Vesicle(radius=9.0, at=(0.0, 40.0, 0.0)), "vesicle: at: wanted a place in Periodic"),
+        (Vesicle(radius=19.0), "vesicle: radius: wanted one that fits into 40 nm"),
+    ],
+)
+def test_a_membrane_has_to_be_in_the_box(vesicle, said):
+    with pytest.raises(ValueError, match=said):
         populate([vesicle], boundary=Periodic(box=40.0), seed=1)
 
 
