@@ -83,6 +83,12 @@ def test_names_of_places_are_looked_up_when_the_recipe_is_made(still):
         recipe(still, INSIDE)
 
 
+def test_an_error_in_a_place_says_of_which_structure():
+    entry = {"species": "1s3x", "where": {"insid": "vesicle"}}
+    with pytest.raises(ValueError, match=r'^\[\[molecule\]\] number 1: where: unknown key "insid"'):
+        recipe_from({"molecule": [entry]})
+
+
 def test_a_recipe_is_populated_as_by_hand(still):
     made = Simulated(recipe=recipe(still, VESICLE, INSIDE))
     for stage in ("models", "placement"):

@@ -122,7 +122,10 @@ def from_table(
         entries = _entries(kind_named(family, name), table.pop(name), f"[[{name}]]", folder)
         values[spread[name]] = (*values.get(spread[name], ()), *entries)
     for name, value in table.items():
-        inner = f"{where[:-1]}.{name}]" if where.endswith("]") else f"[{name}]"
+        if where.endswith("]"):
+            inner = f"{where[:-1]}.{name}]"
+        else:
+            inner = f"{where}: {name}" if where else f"[{name}]"
         before = default_of(chosen, name) if base is None else getattr(base, name)
         values[name] = _read(value, hints[name], inner, before, folder)
     if base is None:

@@ -118,7 +118,7 @@ class ElasticMembrane(Structure, Bilayer):
     @property
     def fixed_rotation(self) -> np.ndarray | None:
         """How it has to be turned, (3, 3); None where that is left open."""
-        return None if self.angles_deg is None else from_zyz(np.radians(self.angles_deg))
+        return None if self.angles_deg is None else from_zyz(np.radians([self.angles_deg]))[0]
 
     def spanning(self, boundary: Boundary) -> Self:
         """Return the membrane; it spans nothing.
@@ -129,7 +129,7 @@ class ElasticMembrane(Structure, Bilayer):
             Its given place is not in the box.
         """
         if self.at is not None and (np.abs(self.at) > np.array(boundary.box) / 2).any():
-            raise ValueError(f"{self.label}: at: wanted a place in {boundary}, got {self.at}")
+            raise ValueError(f"at: wanted a place in {boundary}, got {self.at}")
         return self
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

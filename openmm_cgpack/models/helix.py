@@ -165,6 +165,11 @@ class Helix(Source):
             for name in wanted + ["bundle_spacing"] * (self.bundle > 1):
                 if getattr(self, name) is None:
                     raise ValueError(f"{name}: wanted a number, or a lattice that says it")
+        if self.levels < 1:
+            raise ValueError(
+                f"length: wanted room for one monomer, {self.known('rise'):g} nm, got "
+                f"{self.length:g}"
+            )
 
     def meaningless(self) -> dict[str, str]:
         """Return what a length per volume stands in place of, and what only bundles have."""
@@ -173,6 +178,8 @@ class Helix(Source):
             beside["fraction"] = "beside um_per_um3"
         if self.bundle == 1:
             beside |= dict.fromkeys(("bundle_spacing", "bundle_polarity"), "without a bundle")
+        if self.known("protofilaments", 1) == 1:
+            beside["stagger"] = "with one protofilament"
         return super().meaningless() | beside
 
     @property
@@ -188,12 +195,17 @@ class Helix(Source):
     def number(self, model: BallModel, room: float) -> int:
         """Return how many filaments a cell holds; `room` is the volume of its region, nm³."""
         if self.um_per_um3 is not None:
-            wanted = self.um_per_um3 * 1e-6 * room / self.length
+            wanted = self.um_per_um3 * 1e-6 * room / (self.levels * self.known("rise"))
         elif self.fraction is not None:
             wanted = self.fraction * room / model.volume
         else:
             wanted = self.count * self.bundle
         return self.bundle * round(wanted / self.bundle)
+
+    @property
+    def levels(self) -> int:
+        """Monomers of each protofilament."""
+        return round(self.length / self.known("rise"))
 
     def known(self, name: str, otherwise: float = 0.0) -> float:
         """Return a number of the lattice: the one given, else that of the known lattice."""
@@ -260,9 +272,7 @@ class Helix(Source):
         """Return each monomer's place along the axis from the middle, nm, and turn, rad."""
         protofilaments = int(self.known("protofilaments", 1))
         rise, twist = self.known("rise"), np.radians(self.known("twist_deg"))
-        level, protofilament = np.divmod(
-            np.arange(max(1, round(self.length / rise)) * protofilaments), protofilaments
-        )
+        level, protofilament = np.divmod(np.arange(self.levels * protofilaments), protofilaments)
         along = level * rise + protofilament * self.known("stagger")
         turn = level * twist + protofilament * 2 * np.pi / protofilaments
         return along - (along.min() + along.max()) / 2, turn

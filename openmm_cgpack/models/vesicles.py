@@ -32,6 +32,22 @@ class Vesicle(ClosedMembrane):
         super().__post_init__()
         self.check_size(4 * np.pi * self.radius**2, radius=self.radius)
 
+    def spanning(self, boundary: Boundary) -> Self:
+        """Return the vesicle; it spans nothing.
+
+        Raises
+        ------
+        ValueError
+            It is larger than the box, or its given place is not in it.
+        """
+        least = min(boundary.box)
+        if 2 * self.radius + self.thickness > least:
+            raise ValueError(
+                f"radius: wanted one that fits into {least:g} nm, the box's least "
+                f"edge, got {self.radius:g}"
+            )
+        return super().spanning(boundary)
+
     def mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return an even sphere."""
         return *sphere_mesh(self.radius, self.edge), np.zeros(3)

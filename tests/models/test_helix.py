@@ -227,6 +227,8 @@ def test_a_scene_with_a_helix_comes_back_from_its_file(monomer, tmp_path):
         ({"twist_deg": None}, "twist_deg: wanted a number, or a lattice"),
         ({"rise": 0.0}, "rise: wanted a number > 0"),
         ({"um_per_um3": 300.0, "count": 5}, "count: means nothing beside um_per_um3"),
+        ({"stagger": 1.0}, "stagger: means nothing with one protofilament"),
+        ({"length": 1.0}, "length: wanted room for one monomer, "),
     ],
 )
 def test_what_makes_no_helix_is_refused(monomer, given, words):
@@ -391,3 +393,6 @@ def test_the_pull_refuses_to_crumple_helices(monomer):
 def test_a_length_per_volume_gives_the_number():
     actin = Helix(lattice="actin", length=100.0, um_per_um3=500.0)
     assert actin.number(actin.build(), 2e6) == 10
+    # To whole monomers, of 8.32 nm: 16.64 nm.
+    short = Helix(lattice="microtubule", length=20.0, um_per_um3=500.0)
+    assert short.number(short.build(), 2e6) == 60

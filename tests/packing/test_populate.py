@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from openmm_cgpack import (
     Filament,
@@ -15,7 +16,7 @@ from openmm_cgpack import (
     populate,
 )
 from openmm_cgpack.core.boundary import close_pairs
-from openmm_cgpack.models import Helix, Sheet, Vesicle
+from openmm_cgpack.models import Helix, Sheet, Tube, Vesicle
 from openmm_cgpack.packing import Insertion
 
 
@@ -235,9 +236,15 @@ def test_a_place_has_to_be_somewhere(where, said):
         Where(**where)
 
 
-def test_a_given_place_has_to_be_in_the_box():
-    vesicle = Vesicle(radius=9.0, at=(0.0, 40.0, 0.0))
-    with pytest.raises(ValueError, match="at: wanted a place in Periodic"):
+@pytest.mark.parametrize(
+    ("vesicle", "said"),
+    [
+        (Vesicle(radius=9.0, at=(0.0, 40.0, 0.0)), "vesicle: at: wanted a place in Periodic"),
+        (Vesicle(radius=19.0), "vesicle: radius: wanted one that fits into 40 nm"),
+    ],
+)
+def test_a_membrane_has_to_be_in_the_box(vesicle, said):
+    with pytest.raises(ValueError, match=said):
         populate([vesicle], boundary=Periodic(box=40.0), seed=1)
 
 
@@ -250,3 +257,12 @@ def test_what_is_within_more_than_a_box_is_anywhere():
     scene = populate(structures, boundary=Periodic(box=32.0), insertion=COARSE, seed=1)
     _, near, anywhere = np.bincount(scene.species_index)
     assert near == anywhere > 0
+
+
+def test_a_membrane_is_turned_as_said():
+    tube = Tube(radius=8, length=30, at=(0, 0, 0), angles_deg=(30, 90, 0))
+    scene = populate([tube], boundary=Periodic(box=60.0), insertion=COARSE, seed=1)
+    turn = Rotation.from_euler("ZYZ", [30, 90, 0], degrees=True).as_matrix()
+    np.testing.assert_allclose(scene.transforms.rotations[0], turn, atol=1e-12)
+    along = np.linalg.svd(scene.positions - scene.positions.mean(axis=0))[2][0]
+    assert abs(along @ turn[:, 2]) > 0.99
