@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import sys
 
 import pytest
@@ -135,6 +136,12 @@ def test_a_module_takes_no_other_ones_name(name, tmp_path, capsys):
     assert main(["--import", str(path), "library"]) == 2
     assert f"--import {path}" in capsys.readouterr().err
     assert "dumps" in dir(sys.modules["json"])
+
+
+def test_a_pipe_is_no_module(tmp_path, capsys):
+    os.mkfifo(tmp_path / "mine.py")
+    assert main(["--import", str(tmp_path / "mine.py"), "library"]) == 2
+    assert "wanted a file, got a pipe" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt(), SystemExit(143)])

@@ -9,11 +9,11 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
 from .. import __version__
 from ..core import PackingError, PlacementError
 from ..core.messages import is_no_text, shown
+from ..io.inputs import regular_file
 from . import (
     auditing,
     checking,
@@ -118,7 +118,7 @@ def import_module(name: str) -> None:
     sys.path.insert(0, os.getcwd())
     try:
         if name.endswith(".py"):
-            stem = Path(name).stem
+            stem = regular_file(name).stem
             other = getattr(sys.modules.get(stem), "__file__", None)
             if stem in sys.modules and (other is None or not os.path.samefile(other, name)):
                 raise ValueError(f"there is another module {stem}; wanted a name of its own")

@@ -165,16 +165,14 @@ def spoiled(name: str, data: bytes, rng: random.Random) -> bytes:
 def spoiled_value(value: object, rng: random.Random) -> object:
     """Return nested lists and tables with one of their values replaced, lost or renamed."""
     places: list[tuple[object, object]] = []
-
-    def walk(node):
-        keys = (
-            node if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
-        )
-        for key in list(keys):
-            places.append((node, key))
-            walk(node[key])
-
-    walk(value)
+    # Not by recursion: some are nested a thousand deep.
+    left = [value]
+    while left:
+        node = left.pop()
+        keys = list(node) if isinstance(node, dict) else []
+        keys = range(len(node)) if isinstance(node, list) else keys
+        places += [(node, key) for key in keys]
+        left += [node[key] for key in keys]
     if not places or rng.random() < 0.02:
         return rng.choice(VALUES)
     node, key = rng.choice(places)
