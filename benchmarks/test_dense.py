@@ -92,7 +92,7 @@ def shared_folder():
 def contacts(packed):
     """Return what is left too close, as columns of a table."""
     poses = extract_transforms(packed).transforms
-    found = atom_contacts(packed.scene, poses, packed.boundary, distances=(0.25, 0.15))
+    found = atom_contacts(packed.scene, packed.positions, poses, packed.boundary)
     if found is None:
         cleared = packed.provenance.get("clash_removal", {})
         return {"points too close": cleared.get("points_too_close", "not removed")}

@@ -185,15 +185,15 @@ def _copies(body: WeightedPoints, poses: RigidTransforms) -> Iterator[WeightedPo
     """Yield the points of a body at each of its poses, about `MOST_POINTS` at a time."""
     number = max(1, MOST_POINTS // len(body.masses))
     for first in range(0, len(poses), number):
-        held = poses[first : first + number]
+        held = slice(first, first + number)
+        placed = [
+            body.positions @ turn.T + shift
+            for turn, shift in zip(poses.rotations[held], poses.translations[held], strict=True)
+        ]
+        alone = len(placed) == 1
         yield WeightedPoints(
-            positions=np.concatenate(
-                [
-                    body.positions @ turn.T + shift
-                    for turn, shift in zip(held.rotations, held.translations, strict=True)
-                ]
-            ),
-            masses=np.tile(body.masses, len(held)),
+            positions=placed[0] if alone else np.concatenate(placed),
+            masses=body.masses if alone else np.tile(body.masses, len(placed)),
             variance=body.variance,
         )
 
