@@ -97,12 +97,13 @@ def test_epsilon(scene, full, record):
 def test_rigidity(full, record):
     """Both ways to be rigid on 80 molecules of the 20 types: time, shape, mirror images."""
     scene = paper_scene(4 if full else 1)
+    protocol = Pull(relax_steps=8000) if full else Pull(max_steps=1500, relax_steps=1000)
     rows = []
     for rigidity in ("bonds", "constraints"):
         for form in ("custom", "standard"):
             simulation = simulation_of(scene, rigidity=rigidity, lennard_jones=form)
             start = time.perf_counter()
-            packed = pack(simulation, scene, Pull(relax_steps=8000))
+            packed = pack(simulation, scene, protocol)
             seconds = time.perf_counter() - start
             poses = extract_transforms(packed)
             sizes = np.array([scene.model(i).radius_of_gyration for i in range(scene.n_instances)])
