@@ -85,7 +85,9 @@ def test_names_of_places_are_looked_up_when_the_recipe_is_made(still):
 
 def test_an_error_in_a_place_says_of_which_structure():
     entry = {"species": "1s3x", "where": {"insight": "vesicle"}}
-    with pytest.raises(ValueError, match=r'^\[\[molecule\]\] number 1: where: unknown key "insight"'):
+    with pytest.raises(
+        ValueError, match=r'^\[\[molecule\]\] number 1: where: unknown key "insight"'
+    ):
         recipe_from({"molecule": [entry]})
 
 
