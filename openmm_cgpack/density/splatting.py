@@ -120,8 +120,10 @@ class _Blur:
     ) -> np.ndarray:
         """Return the map of points ((3, p) fine indices, x first) in a range of coarse voxels."""
         first = np.floor(points.min(axis=1)).astype(int)
-        last = np.floor(points.max(axis=1)).astype(int) + 1
-        box = splat(points - first[:, None], masses, (last - first + 1)[::-1])
+        # A point a hair below a lattice point is on it, once it is counted from elsewhere.
+        shifted = points - first[:, None]
+        last = np.floor(shifted.max(axis=1)).astype(int) + 1
+        box = splat(shifted, masses, (last + 1)[::-1])
         z, y, x = (
             band(values, int(start[a]), int(n), int(first[2 - a]), box.shape[a], self.factor)
             for a, (values, n) in enumerate(zip(self.kernels, stop - start, strict=True))

@@ -100,3 +100,10 @@ def test_tiles_make_the_same_map_as_one_box():
         count += 1
     assert count > 27
     assert tiled == pytest.approx(whole, abs=1e-5 * float(whole.max()))
+
+
+def test_a_point_a_hair_below_a_lattice_point_is_in_the_box():
+    # Counted from the first point, in whole numbers, it is on the lattice point.
+    points = np.array([[-5.0, -5, -5], [-1e-18, -1e-18, -1e-18]])
+    boxes = list(blurred_boxes(points, np.ones(2), sigma=1.0, voxel_size=1.0))
+    assert sum(box.sum() for _, box in boxes) == pytest.approx(2, rel=1e-5)
