@@ -4,8 +4,10 @@ Three vesicles with channels, actin, a microtubule and soluble molecules in a sl
 inside of the vesicles than outside; or a small cube of the same.
 """
 
+import dataclasses
+
 import numpy as np
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import map_coordinates, spline_filter
 
 from openmm_cgpack.core import PackedScene, Volume
 from openmm_cgpack.density import MapSettings
@@ -108,6 +110,7 @@ def correlations(packed: PackedScene, density: Volume, settings: MapSettings) ->
     Density is averaged in the frame of the molecule, and compared with the molecule's own map where
     this has more than a tenth of its highest density. The molecules of helices are their monomers.
     """
+    density = dataclasses.replace(density, data=spline_filter(density.data, mode="grid-wrap"))
     found, transforms = {}, extract_transforms(packed).transforms
     for s, model in enumerate(packed.scene.species):
         if model.structure is None:
@@ -146,6 +149,8 @@ def _correlation(structure, poses, density: Volume, sigma: float, *, most: int =
                 break
             index = (places @ turn.T + shift - density.origin) / step
             index = np.where(density.periodic, index % density.data.shape[::-1], index)
-            total += map_coordinates(density.data, index.T[::-1], order=1, mode="grid-wrap")
+            total += map_coordinates(
+                density.data, index.T[::-1], order=3, mode="grid-wrap", prefilter=False
+            )
             number += 1
     return float(np.corrcoef(total, own[around])[0, 1])

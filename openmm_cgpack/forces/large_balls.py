@@ -29,7 +29,7 @@ class LargeBallRepulsion(ForceTerm):
     """Large balls push all others: ``U = k/2 (r1 + r2 + gap - r)^2``, as `SoftRepulsion`.
 
     Beside a `SoftRepulsion` of the others, ``up_to`` the same radius, it is the same as one of all
-    balls. The box must keep its size.
+    balls. The box must keep its size; of a ball and its images the nearest one counts.
 
     Examples
     --------
@@ -71,12 +71,12 @@ class _OfState:
         self.body = body_numbers(scene)
         apart = np.sort(np.concatenate([scene.bonds, scene.exclusions]), axis=1)
         self.excluded = np.unique(apart @ [scene.n_balls, 1])
-        widest = 4 * float(self.radii.max())
+        widest = 2 * float(self.radii.max())
         edges = self.boundary.repeat[self.boundary.periodic]
         if (edges < widest).any():
             raise ValueError(
-                f"wanted edges of at least {widest:.4g} nm, twice the distance at which "
-                f"the largest balls touch, got {edges.min():.4g}"
+                f"wanted edges of at least {widest:.4g} nm, where the largest ball touches its own "
+                f"image, got {edges.min():.4g}"
             )
         self.at: np.ndarray | None = None
         self.pairs = np.empty((0, 2), np.int64)

@@ -156,14 +156,16 @@ class _FixedBox(SoftDynamics):
 
     def _repulsion(self) -> tuple[ForceTerm, ...]:
         """Return what keeps balls apart."""
-        radii = self.scene.radii
-        large = _LARGE * float(np.quantile(radii, _MOST))
+        radii, edges = self.scene.radii, self.boundary.repeat[self.boundary.periodic]
+        # OpenMM looks no farther than half an edge, and two of its balls touch at twice a radius.
+        widest = float(edges.min()) / 4 - self.gap
+        large = min(_LARGE * float(np.quantile(radii, _MOST)), widest)
         if not (radii > large).any():
             return super()._repulsion()
-        return (
-            SoftRepulsion(k=self.stiffness, gap=self.gap, up_to=large),
-            LargeBallRepulsion(k=self.stiffness, gap=self.gap, beyond=large),
-        )
+        among_large = LargeBallRepulsion(k=self.stiffness, gap=self.gap, beyond=large)
+        if (radii > large).all():
+            return (among_large,)
+        return SoftRepulsion(k=self.stiffness, gap=self.gap, up_to=large), among_large
 
 
 def _hot(relaxation: Relaxation, settling: Settling) -> Iterator[Block]:

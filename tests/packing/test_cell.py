@@ -9,7 +9,15 @@ import pytest
 from cells import RADIUS, small_cell
 from dense_scenes import blob
 
-from openmm_cgpack.core import Links, Open, PackingError, Periodic, RigidTransforms, Scene
+from openmm_cgpack.core import (
+    BallModel,
+    Links,
+    Open,
+    PackingError,
+    Periodic,
+    RigidTransforms,
+    Scene,
+)
 from openmm_cgpack.core.settings import kind, setting
 from openmm_cgpack.forces import ForceTerm
 from openmm_cgpack.packing import (
@@ -19,6 +27,7 @@ from openmm_cgpack.packing import (
     Settling,
     deepest_overlap,
     pack_scene,
+    place,
     remove_clashes,
 )
 from openmm_cgpack.poses import crossings, extract_transforms
@@ -45,6 +54,19 @@ def cut_after(blocks):
             raise Cut
 
     return watch
+
+
+@pytest.mark.parametrize("beside", [0, 3])
+def test_a_ball_wider_than_a_quarter_of_the_box(beside):
+    # OpenMM's own search wants edges of twice the distance at which balls touch: 38 nm here.
+    globe = BallModel(
+        name="globe", positions=np.zeros((1, 3)), radii=[9.5], masses=[5000.0], volume=3600.0
+    )
+    counts = [(globe, 1)] + [(blob(), beside)] * (beside > 0)
+    start = place(counts, boundary=Periodic(box=30.0), seed=1)
+    packed = pack_scene(start, SHORT, run=ONE_THREAD, seed=1)
+    assert np.linalg.norm(packed.positions - start.positions, axis=1).max() > 0.01
+    assert deepest_overlap(start, packed.positions) < 0.02
 
 
 def test_everything_moves_and_nothing_passes(scene):
