@@ -98,7 +98,7 @@ def test_each_type(words, values):
         (["--length", "0"], "^--length: wanted a number > 0, got 0$"),
         (["--turns", "-1"], "^--turns: wanted a whole number >= 0, got -1$"),
         (["--turns", "1.5"], "^--turns: wanted a whole number >= 0, got 1.5$"),
-        (["--length", "x"], '^--length: wanted a number > 0, got "x"$'),
+        (["--length", "x"], '^--length: wanted a number > 0, in nm, got "x"$'),
         (["--edge", "3", "2"], "^--edge: wanted a number or a list of 3 numbers"),
     ],
 )

@@ -319,6 +319,8 @@ def _checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
     if converted is _NOT_OF_TYPE:
         wanted = f"{words(hint)} {limits(field)}".rstrip()
         of_words = any(get_origin(option) is Literal for option in options_of(hint))
+        if isinstance(value, str) and field.metadata["unit"]:
+            wanted += f", in {field.metadata['unit']}"
         raise (ValueError if of_words and isinstance(value, str) else TypeError)(
             f"{field.name}: wanted {wanted}, got {shown(value)}"
         )

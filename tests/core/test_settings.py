@@ -95,7 +95,11 @@ def test_values_are_frozen_and_converted():
         (lambda: Circle(radius=np.nan), ValueError, "radius: wanted a number > 0, finite, got nan"),
         (lambda: Circle(radius=10**400), ValueError, "radius: wanted a number > 0, finite"),
         (lambda: Circle(radius=True), TypeError, "radius: wanted a number > 0, got true"),
-        (lambda: Circle(radius="x" * 999), TypeError, r'wanted a number > 0, got "x{70,80}\.\.\.$'),
+        (
+            lambda: Circle(radius="x" * 999),
+            TypeError,
+            r'wanted a number > 0, in nm, got "x{70,80}\.\.\.$',
+        ),
         (lambda: Box(edges=(1, 2)), TypeError, "edges: wanted a list of 3 numbers > 0"),
         (lambda: Inner(size=1.5), TypeError, "size: wanted a whole number >= 1, got 1.5"),
         (lambda: Inner(colour="green"), ValueError, 'colour: wanted "red" or "blue", got "green"'),
