@@ -1,15 +1,15 @@
-"""Random sequential addition into a box, by the molecules' real shapes.
+"""Random sequential addition into a box, by the molecules' atoms.
 
 Molecules are added one after another, the largest first, each at a random rotation and a random
-place where its shape has room. While most places are free, random ones are tried; later, all free
-places in a block of the box are found at once and one of them is drawn. See `lattice` for how room
-is found. Beyond a volume fraction near 0.3 hardly any place is left, and `compress` goes on.
+place where it has room: no atom of it is closer to another molecule's than asked for. See `lattice`
+for how room is found. Beyond a volume fraction near 0.3 hardly any place is left, and `compress`
+goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -19,11 +19,13 @@ from ..core.boundary import Boundary
 from ..core.settings import Settings, setting
 from .counts import Instances, check_fraction, fit_box
 from .lattice import BallShape, Lattice, Region, Shape
+from .surfaces import CLOSEST
 
-EASY = 6
-"""Turns in which random places are tried, while they are found."""
-HARD = 80
-"""Turns in which all places in a block are searched, before there is no room."""
+if TYPE_CHECKING:
+    from .crowd import Placed
+
+_BATCH, _MOST_AT_ONCE = 256, 16384
+"""Places that are tried at one rotation: few at first, and more where few are free."""
 
 
 def random_rotation(rng: np.random.Generator) -> np.ndarray:
@@ -32,8 +34,16 @@ def random_rotation(rng: np.random.Generator) -> np.ndarray:
 
 
 class Insertion(Settings):
-    """Random sequential addition on a lattice of voxels."""
+    """Random sequential addition: a lattice of voxels says where to look, the atoms have a say."""
 
+    distance: float = setting(
+        "distance that atoms of different molecules keep", unit="nm", default=CLOSEST, above=0
+    )
+    tries: int = setting(
+        "places that are tried for an instance before there is no room",
+        default=3_000_000,
+        minimum=1,
+    )
     spacing: float = setting("edge of a voxel", unit="nm", default=0.5, above=0)
 
 
@@ -50,16 +60,16 @@ def insert(
 ) -> Scene:
     """Insert instances into a box at random, where their real shapes have room.
 
-    Random sequential addition on a lattice of voxels, without overlaps but for the coarseness of
-    the voxels. It is fast up to a fraction near 0.3; `pack_scene` goes on from there. Instances are
-    numbered as by `place`.
+    Random sequential addition: no two atoms of different molecules are closer than asked for, nor
+    those of a molecule and its own image. It is fast up to a fraction near 0.25; `pack_scene` goes
+    on from there. Instances are numbered as by `place`.
 
     Parameters
     ----------
     counts : sequence of (BallModel, int)
         The models, and how many instances of each.
     insertion : Insertion, optional
-        The lattice.
+        How close atoms may come, and how long to look for room.
     boundary : Periodic or Slab, optional
         The box; a cube that `counts` fill to `fraction` when left out.
     fraction : float, optional
@@ -103,83 +113,95 @@ def insert(
         raise ValueError("boundary: insert wants Periodic or Slab, got Open; see place")
     elif fraction is not None:
         check_fraction(volume, fraction=fraction, boundary=boundary, obstacle=obstacle)
-    lattice = Lattice(boundary, spacing=insertion.spacing, obstacle=obstacle)
-    _Inserting(instances, lattice).fill(boundary, np.random.default_rng(seed))
+    inserting = _Inserting(instances, insertion, boundary, obstacle)
+    inserting.fill(np.random.default_rng(seed))
     return instances.scene(boundary, obstacle, fixed=fixed)
 
 
 class _Inserting:
     """The instances inserted so far, and the voxels that they have taken."""
 
-    def __init__(self, instances: Instances, lattice: Lattice) -> None:
+    def __init__(
+        self,
+        instances: Instances,
+        insertion: Insertion,
+        boundary: Boundary,
+        obstacle: Obstacle | None,
+    ) -> None:
+        from .crowd import Placed
+
         self.instances = instances
-        self.lattice = lattice
-        self.shapes = [Shape(model) for model in instances.models]
+        self.insertion = insertion
+        self.boundary = boundary
+        self.lattice = Lattice(boundary, spacing=insertion.spacing, obstacle=obstacle)
+        self.placed = Placed(
+            instances.models,
+            boundary=boundary,
+            obstacle=obstacle,
+            distance=insertion.distance,
+        )
+        self.shapes = [Shape(*points, number=s) for s, points in enumerate(self.placed.points)]
         for i in instances.given:
-            offset = lattice.index(instances.translations[i])
-            mask, low = self._shape(i).draw(instances.rotations[i], offset, lattice.size)
-            # Neighbours may share voxels that either fills in part only.
-            met = lattice.shared(mask, low)
-            if met > 0.1:
+            self._give(i)
+
+    def _give(self, i: int) -> None:
+        """Take the room of an instance whose pose is given."""
+        rotation, centre = self.instances.rotations[i], self.instances.translations[i]
+        shape = self.shapes[self.instances.species_index[i]]
+        voxels = shape.voxels(rotation, self.lattice.index(centre), self.lattice.size)
+        # Neighbours may share voxels that either fills in part only.
+        met = self.lattice.shared(voxels)
+        if met > 0.1:
+            raise PlacementError(
+                f"poses: {met:.0%} of the room of instance {i + 1} "
+                f"({self.instances.model(i).name}) is taken, by another one, the obstacle or a wall"
+            )
+        self.lattice.take(voxels)
+        self.placed.add(shape.number, rotation, centre)
+
+    def fill(self, rng: np.random.Generator) -> None:
+        """Insert the instances that have no pose yet, the largest first."""
+        instances, lattice, placed = self.instances, self.lattice, self.placed
+        filled = sum(instances.model(i).volume for i in instances.given)
+        volumes = np.array([model.volume for model in instances.models])[instances.species_index]
+        order = np.argsort(-volumes[: instances.n_free], kind="stable")
+        for done, i in enumerate(order.tolist()):
+            shape = self.shapes[instances.species_index[i]]
+            room = find_room(shape, lattice, rng, placed, tries=self.insertion.tries)
+            if room is None:
+                edges = " x ".join(f"{edge:.4g}" for edge in self.boundary.box)
                 raise PlacementError(
-                    f"poses: {met:.0%} of the room of instance {i + 1} "
-                    f"({instances.model(i).name}) is taken, by another one, the obstacle or a wall"
+                    f"no room: {done} of {instances.n_free} instances fit into {edges} nm, to "
+                    f"an envelope volume fraction of {filled / self.boundary.volume:.3f}; "
+                    f"{instances.model(i).name} found no place in {self.insertion.tries} tries; "
+                    "give a larger box, or insert at a lower fraction and compress"
                 )
-            lattice.take(mask, low)
-
-    def _shape(self, i: int) -> Shape:
-        return self.shapes[self.instances.species_index[i]]
-
-    def fill(self, boundary: Boundary, rng: np.random.Generator) -> None:
-        """Insert the instances that have no pose yet, those that reach farthest first."""
-        easy = EASY
-        for done, i in enumerate(self.instances.largest_first):
-            tries = self._insert(i, boundary, easy, rng)
-            if tries is None:
-                edges = " x ".join(f"{edge:.4g}" for edge in boundary.box)
-                raise PlacementError(
-                    f"no room: {done} of {self.instances.n_free} instances fit into {edges} nm, to "
-                    f"an envelope volume fraction of {self.lattice.taken.mean():.3f}; "
-                    f"{self.instances.model(i).name} found no place in {easy + HARD} turns; give "
-                    "a larger box, or insert at a lower fraction and compress"
-                )
-            # Where random places have become rare, they are hardly worth the try.
-            easy = 1 if tries > easy else min(EASY, easy + 1)
-
-    def _insert(
-        self, i: int, boundary: Boundary, easy: int, rng: np.random.Generator
-    ) -> int | None:
-        """Return how many turns it took, or None where none found a place."""
-        found = find_room(self._shape(i), self.lattice, rng, easy=easy)
-        if found is None:
-            return None
-        self.lattice.take(found.mask, found.shift)
-        self.instances.rotations[i] = found.rotation
-        self.instances.translations[i] = boundary.wrap(found.centre)
-        return found.turns
+            centre = self.boundary.wrap(room.centre)
+            lattice.take(room.voxels)
+            placed.add(shape.number, room.rotation, centre)
+            instances.rotations[i], instances.translations[i] = room.rotation, centre
+            filled += instances.model(i).volume
 
 
 class Room(NamedTuple):
-    """A free place: pose of the body frame, nm, voxels (`mask` at `shift`), and turns it took."""
+    """A free place: pose of the body frame, nm, and the voxels (n, 3) that the body takes."""
 
     rotation: np.ndarray
     centre: np.ndarray
-    mask: np.ndarray
-    shift: np.ndarray
-    turns: int
+    voxels: np.ndarray
 
 
 def find_room(
     shape: Shape | BallShape,
     lattice: Lattice,
     rng: np.random.Generator,
+    placed: Placed,
     *,
-    easy: int,
-    hard: int = HARD,
+    tries: int,
     region: Region | None = None,
     turn: Callable[[np.random.Generator], np.ndarray] = random_rotation,
 ) -> Room | None:
-    """Return a random place where a shape has room, or None where no turn finds one.
+    """Return a random place where a shape has room, or None where no try finds one.
 
     Parameters
     ----------
@@ -189,25 +211,49 @@ def find_room(
         What is taken.
     rng : numpy.random.Generator
         Of all that is drawn.
-    easy, hard : int, optional
-        Turns, each with another rotation, in which random places are tried, and then turns in
-        which all places in a block are searched.
+    placed : Placed
+        The rigid bodies that are there.
+    tries : int
+        Places that are tried, many of them at one rotation.
     region : Region, optional
         Where the body's centre is to be.
     turn : callable, optional
         Draws a rotation.
     """
-    for turns in range(1, easy + hard + 1):
+    from .tries import first_room
+
+    places = np.empty(0, np.uint32) if region is None else region.places
+    state = rng.integers(2**63, size=1).astype(np.uint64)
+    found = np.empty(3, np.int64)
+    low, high = np.full(3, -np.inf), np.full(3, np.inf)
+    batch = _BATCH
+    while tries > 0:
         rotation = turn(rng)
         # Off the lattice by a random part of a voxel, so that it leaves no trace.
         offset = rng.uniform(-0.5, 0.5, 3)
-        mask, low = shape.draw(rotation, offset, lattice.size)
-        folded = lattice.folded(mask)
-        if folded is None:
-            continue
-        search = lattice.random_room if turns <= easy else lattice.searched_room
-        shift = search(folded, rng, region, -low)
-        if shift is None:
-            continue
-        return Room(rotation, lattice.point(shift - low + offset), folded, shift, turns)
+        voxels = shape.tested(rotation, offset, lattice.size)
+        if shape.number >= 0:
+            low, high = placed.between(shape.number, rotation)
+        if shape.number >= 0 or not lattice.folds(voxels):
+            tried = first_room(
+                lattice.taken,
+                voxels,
+                places,
+                state,
+                min(batch, tries),
+                lattice.point(offset),
+                lattice.size,
+                low,
+                high,
+                placed.solids,
+                placed.crowd,
+                shape.number,
+                rotation,
+                found,
+            )
+            centre = lattice.point(found + offset)
+            if tried and placed.free_of_obstacle(shape.number, rotation, centre):
+                return Room(rotation, centre, shape.voxels(rotation, offset + found, lattice.size))
+        tries -= batch
+        batch = min(2 * batch, _MOST_AT_ONCE)
     return None

@@ -12,7 +12,6 @@ from ..core import BallModel, Obstacle, RigidTransforms, Scene
 from ..core.boundary import Boundary
 from ..core.scene import Links
 from ..models import Group, Structure, Where
-from .addition import EASY
 
 
 @dataclass(eq=False)
@@ -37,7 +36,6 @@ class Species:
     model: BallModel
     seed: np.random.SeedSequence
     number: int = 0
-    easy: int = EASY
     bodies: list[Body] = field(default_factory=list)
 
     @property

@@ -43,7 +43,7 @@ from ..core.tables import to_table
 from ..poses import extract_transforms
 from .repulsion import Overlaps, Repulsion
 from .scenes import Packable, as_packed, joined, measured, moved_bodies, wrapped
-from .surfaces import Limits, Surface, atom_points, ball_points
+from .surfaces import CLOSEST, Limits, Surface, atom_points, ball_points
 
 _SKIN = 0.4
 _WIDE_SKIN = 0.8
@@ -74,7 +74,7 @@ class ClashRemoval(Settings):
     closest: float = setting(
         "distance at which two atoms are far enough apart; the removal ends when all are",
         unit="nm",
-        default=0.25,
+        default=CLOSEST,
         above=0,
     )
     max_steps: int = setting("most steps", default=400, minimum=0)

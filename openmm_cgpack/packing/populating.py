@@ -20,7 +20,7 @@ from ..core.scene import Links
 from ..models import SHAPE_COVER, Cover, Group, Structure, Where
 from ..models.structure import NoSeat, names
 from ..models.triangulation import area_of, areas_of, volume_of
-from .addition import EASY, HARD, Insertion, Room, find_room, random_rotation
+from .addition import Insertion, Room, find_room, random_rotation
 from .bodies import Body, Link, Species, scene_of
 from .lattice import BallShape, Lattice, Region, Shape, ShellShape
 from .regions import MARGIN, Compartments, Sheath, ranks
@@ -31,8 +31,6 @@ _TURNS = 200
 """Rotations that are drawn until a body fits between walls, or at its given place."""
 _SITES = 400
 """Places on membranes that are tried for one membrane protein."""
-_SEARCHES = 6
-"""Turns in which a block is searched for a membrane, whose large mask makes them slow."""
 
 
 def populate(
@@ -106,8 +104,7 @@ def populate(
             structures, models, of_shapes.spawn(len(structures)), strict=True
         )
     ]
-    lattice = Lattice(boundary, spacing=insertion.spacing, obstacle=obstacle)
-    populating = _Populating(species, lattice, boundary, np.random.default_rng(of_places))
+    populating = _Populating(species, insertion, boundary, obstacle, seed=of_places)
     populating.fill(rounds)
     return scene_of(species, populating.links, boundary=boundary, obstacle=obstacle)
 
@@ -164,18 +161,29 @@ class _Populating:
     def __init__(
         self,
         species: Sequence[Species],
-        lattice: Lattice,
+        insertion: Insertion,
         boundary: Boundary,
-        rng: np.random.Generator,
+        obstacle: Obstacle | None,
+        *,
+        seed: np.random.SeedSequence,
     ) -> None:
+        from .crowd import Placed
+
         self.species = species
-        self.lattice = lattice
         self.boundary = boundary
-        self.rng = rng
+        self.lattice = Lattice(boundary, spacing=insertion.spacing, obstacle=obstacle)
+        self.rng = np.random.default_rng(seed)
         self.links: list[Link] = []
-        self._blocked = lattice.taken.copy()
+        self._tries = insertion.tries
+        self._rigid = Placed(
+            [one.model for one in species if one.model.is_rigid],
+            boundary=boundary,
+            obstacle=obstacle,
+            distance=insertion.distance,
+        )
+        self._blocked = self.lattice.taken.copy()
         self._membranes: list[tuple[Sheath, Body]] = []
-        self._membrane_at = np.zeros(lattice.shape, np.int16)
+        self._membrane_at = np.zeros(self.lattice.shape, np.int16)
         self._compartments: Compartments | None = None
         self._regions: dict[Where, Region] = {}
 
@@ -207,7 +215,7 @@ class _Populating:
         for _ in range(one.number):
             group = one.new_group()
             solid = (ShellShape if one.model.is_closed else BallShape)(*_filled(group, one.model))
-            (body,), _ = self._place(one, solid, group, region, hard=_SEARCHES)
+            (body,), _ = self._place(one, solid, group, region)
             sheath = Sheath(one.model.name, one.model, body.balls)
             shell = self.lattice.covered(sheath.balls, one.model.radii)
             self._membranes.append((sheath, body))
@@ -219,12 +227,14 @@ class _Populating:
         """Place all instances of a filament or a molecule."""
         region = self._region(one.where)
         one.number = self._number(one, region.volume)
-        rigid = Shape(one.model) if one.model.is_rigid else None
+        rigid = self._shape(one) if one.model.is_rigid else None
         while len(one.bodies) < one.number:
             group = one.new_group()
             solid = rigid or BallShape(*_filled(group, one.model))
             _, room = self._place(one, solid, group, region)
-            self.lattice.take(room.mask, room.shift)
+            self.lattice.take(room.voxels)
+            if rigid is not None:
+                self._rigid.add(rigid.number, room.rotation, room.centre)
 
     def _place(
         self,
@@ -232,22 +242,23 @@ class _Populating:
         solid: Shape | BallShape,
         group: Group,
         region: Region,
-        *,
-        hard: int = HARD,
     ) -> tuple[list[Body], Room]:
         """Add the instances of a group where what they fill has room."""
         room = None
         if one.structure.fixed_centre is not None or one.model.spans:
             room = self._given_room(one, solid, region)
         elif len(region):
-            turn = self._turning(one, solid)
             room = find_room(
-                solid, self.lattice, self.rng, easy=one.easy, hard=hard, region=region, turn=turn
+                solid,
+                self.lattice,
+                self.rng,
+                self._rigid,
+                tries=self._tries,
+                region=region,
+                turn=self._turning(one, solid),
             )
         if room is None:
             raise self._no_room(one, region.volume, "nm³")
-        # Where random places have become rare, they are hardly worth the try.
-        one.easy = 1 if room.turns > one.easy else min(EASY, one.easy + 1)
         bodies = [
             Body(room.rotation @ turn, room.rotation @ centre + room.centre, shape)
             for turn, centre, shape in zip(*group[:3], strict=True)
@@ -271,7 +282,7 @@ class _Populating:
         """Return room at a given place, or for what spans the box and is not turned."""
         lattice, rng = self.lattice, self.rng
         given, turned = one.structure.fixed_centre, one.structure.fixed_rotation
-        for turns in range(1, _TURNS + 1):
+        for _ in range(_TURNS):
             anywhere = np.array(self.boundary.box) * rng.uniform(-0.5, 0.5, 3)
             centre = anywhere if given is None else given
             rotation = random_rotation(rng) if turned is None else turned
@@ -280,16 +291,17 @@ class _Populating:
                 balls = solid.positions @ rotation.T + centre
                 if self._beyond_walls(balls, one.model.radii):
                     continue
-                mask, low = lattice.covered(balls, one.model.radii), np.zeros(3, np.int64)
+                voxels = np.argwhere(lattice.covered(balls, one.model.radii))
+                free = True
             else:
-                drawn, low = solid.draw(rotation, lattice.index(centre), lattice.size)
-                folded = lattice.folded(drawn)
-                if folded is None:
-                    continue
-                mask = folded
+                voxels = solid.voxels(rotation, lattice.index(centre), lattice.size)
+                if isinstance(solid, Shape):
+                    free = self._rigid.free(solid.number, rotation, centre)
+                else:
+                    free = not lattice.folds(voxels)
             there = one.structure.where is None or region.holds(lattice.index(centre))
-            if there and lattice.free(mask, low):
-                return Room(rotation, centre, mask, low, turns)
+            if there and free and lattice.free(voxels):
+                return Room(rotation, centre, voxels)
         return None
 
     def _beyond_walls(self, balls: np.ndarray, radii: np.ndarray) -> bool:
@@ -347,7 +359,7 @@ class _Populating:
         share = np.cumsum(np.concatenate(areas))
         total = float(share[-1])
         one.number = self._number(one, total)
-        solid = Shape(one.model)
+        solid = self._shape(one)
         for _ in range(one.number):
             unfit: list[NoSeat] = []
             for _ in range(_SITES):
@@ -375,13 +387,16 @@ class _Populating:
             weights=np.array([a, b - a, 1 - b]),
             rng=self.rng,
         )
-        mask, low = solid.draw(seat.rotation, lattice.index(seat.translation), lattice.size)
-        cells = lattice.cells(mask, low)
+        voxels = solid.voxels(seat.rotation, lattice.index(seat.translation), lattice.size)
+        cells = lattice.cells(voxels)
         # Its own membrane gives way, but no protein that sits there already.
         if (lattice.taken[cells] & (self._membrane_at[cells] != host + 1)).any():
             return False
+        if not self._rigid.free(solid.number, seat.rotation, seat.translation):
+            return False
         lattice.taken[cells] = True
         self._membrane_at[cells] = 0
+        self._rigid.add(solid.number, seat.rotation, seat.translation)
         body = Body(seat.rotation, seat.translation, one.model.positions)
         one.bodies.append(body)
         links = seat.links
@@ -390,6 +405,12 @@ class _Populating:
         ):
             self.links.append(Link(body, ball, membrane, vertex, length, constant, slack))
         return True
+
+    def _shape(self, one: Species) -> Shape:
+        """Return what a rigid species fills."""
+        rigid = [other.model for other in self.species if other.model.is_rigid]
+        number = next(s for s, model in enumerate(rigid) if model is one.model)
+        return Shape(*self._rigid.points[number], number=number)
 
     def _members(self, wanted: Sequence[str]) -> list[int]:
         """Return the membranes of some names."""

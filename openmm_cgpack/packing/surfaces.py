@@ -38,6 +38,8 @@ from ..core import BallModel, Obstacle
 from ..core.boundary import Boundary
 from ..forces.external import obstacle_depths
 
+CLOSEST = 0.25
+"""Distance at which atoms of two molecules are far enough apart, nm."""
 _CELL = 1.2
 _VOXEL = 0.3
 _FINE = 0.9
