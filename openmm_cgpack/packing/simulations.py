@@ -69,6 +69,13 @@ def platform_names() -> list[str]:
     ]
 
 
+def load_failures() -> list[str]:
+    """Return why platforms of OpenMM that are installed do not load here, a line each."""
+    import openmm
+
+    return [" ".join(failure.split()) for failure in openmm.Platform.getPluginLoadFailures()]
+
+
 def asked_platform(run: Run) -> str | None:
     """Return the name that OpenMM has for the platform asked for; None where none is.
 
@@ -87,6 +94,7 @@ def asked_platform(run: Run) -> str | None:
     if name.lower() not in by_lower:
         extra = next((e for n, e in _EXTRAS.items() if n.lower() == name.lower()), None)
         hint = f"; it comes with the pip extra {extra} and the vendor's driver" if extra else ""
+        hint = "".join(f"; {why}" for why in load_failures() if name.lower() in why.lower()) or hint
         raise ValueError(f"platform: {shown(name)} is not here, only {', '.join(present)}{hint}")
     return by_lower[name.lower()]
 
@@ -171,10 +179,8 @@ def engine_of(simulation: openmm.app.Simulation) -> dict[str, Any]:
 @cache
 def _fastest(present: tuple[str, ...]) -> str:
     """Return the fastest platform that works, and say in the log which faster ones do not."""
-    import openmm
-
-    for failure in openmm.Platform.getPluginLoadFailures():
-        _log.warning("a platform of OpenMM does not load: %s", " ".join(failure.split()))
+    for failure in load_failures():
+        _log.warning("platform: %s", failure)
     for name in _BY_SPEED:
         if name not in present:
             continue

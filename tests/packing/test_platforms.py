@@ -1,9 +1,14 @@
 """What a platform may change and what not, and how often the drivers ask it for something."""
 
 import logging
+import os
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
+import openmm
 import pytest
 from cells import small_cell
 from dense_scenes import blob
@@ -158,3 +163,36 @@ def test_a_block_of_soft_dynamics_reads_little(dilute):
     assert context.asked == {"positions": 6, "energy": 3, "groups": 3}
     box.shrink(0.21)
     assert context.asked == {"positions": 7, "energy": 4, "groups": 4}
+
+
+CHOOSING = """
+import logging
+logging.basicConfig()
+from openmm_cgpack.packing import Run, choose_platform
+for _ in range(2):
+    print(choose_platform()[0].getName())
+try:
+    choose_platform(Run(platform="cuda"))
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_a_gpu_that_does_not_work_is_one_line_and_the_processor(tmp_path):
+    for plugin in Path(openmm.version.openmm_library_path, "plugins").iterdir():
+        (tmp_path / plugin.name).symlink_to(plugin)
+    cuda = tmp_path / "libOpenMMCUDA.so"
+    cuda.unlink(missing_ok=True)
+    cuda.write_text("no library", encoding="utf-8")
+    # Without OpenCL, too: a machine may have it.
+    places = {"OPENMM_PLUGIN_DIR": str(tmp_path), "OCL_ICD_VENDORS": str(tmp_path)}
+    own = {k: v for k, v in os.environ.items() if k != "OPENMM_DEFAULT_PLATFORM"}
+    found = subprocess.run(
+        [sys.executable, "-c", CHOOSING], env=own | places, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stderr.count("libOpenMMCUDA.so") == 1
+    first, second, refused = found.stdout.splitlines()
+    assert first == second == "CPU"
+    assert refused.startswith('platform: "cuda" is not here, only Reference, CPU; ')
+    assert "libOpenMMCUDA.so" in refused
