@@ -18,12 +18,12 @@ from ..io import (
     write_monomers,
     write_mrc,
     write_particles,
+    write_topology,
 )
 from ..io.scenes import save_packed, save_scene
 from ..io.tilts import save_tilts, write_imod
 from ..io.trajectory import write_trajectory
 from ..io.volumes import write_mask
-from ..packing import write_topology
 from ..poses import structure_poses
 from ..recipe import dump_recipe
 from . import folder as names
