@@ -188,10 +188,15 @@ def test_a_gpu_that_does_not_work_is_one_line_and_the_processor(tmp_path):
     places = {"OPENMM_PLUGIN_DIR": str(tmp_path), "OCL_ICD_VENDORS": str(tmp_path)}
     own = {k: v for k, v in os.environ.items() if k != "OPENMM_DEFAULT_PLATFORM"}
     found = subprocess.run(
-        [sys.executable, "-c", CHOOSING], env=own | places, capture_output=True, text=True
+        [sys.executable, "-c", CHOOSING],
+        env=own | places,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     )
     assert found.returncode == 0, found.stderr
-    assert found.stderr.count("libOpenMMCUDA.so") == 1
+    (warning,) = found.stderr.splitlines()
+    assert "libOpenMMCUDA.so" in warning
     first, second, refused = found.stdout.splitlines()
     assert first == second == "CPU"
     assert refused.startswith('platform: "cuda" is not here, only Reference, CPU; ')
