@@ -60,14 +60,6 @@ def write_outputs(made: Simulated, folder: Path, *, final: Path) -> None:
     if lines:
         species = {number: packed.scene.model(number - 1).name for number in lines}
         write_curves(folder / names.CURVES, lines, species)
-    figure = plot_overview(
-        packed,
-        density=made.density,
-        labels=made.labels.semantic,
-        tomogram=made.rendered.tomogram,
-        series=made.rendered.series,
-    )
-    save_figure(folder / names.OVERVIEW, figure)
 
 
 def _write_asked(made: Simulated, folder: Path, origin: np.ndarray) -> None:
@@ -84,6 +76,15 @@ def _write_asked(made: Simulated, folder: Path, origin: np.ndarray) -> None:
         write_bild(folder / names.BILD, packed.scene, packed.positions, origin=origin)
     if files.cmm:
         write_cmm(folder / names.CMM, packed.scene, packed.positions, origin=origin)
+    if files.overview:
+        figure = plot_overview(
+            packed,
+            density=made.density,
+            labels=made.labels.semantic,
+            tomogram=made.rendered.tomogram,
+            series=made.rendered.series,
+        )
+        save_figure(folder / names.OVERVIEW, figure)
 
 
 def write_rendered(folder: Path, rendered: Rendered) -> None:
