@@ -45,6 +45,7 @@ from openmm_cgpack.io import (
     write_trajectory,
 )
 from openmm_cgpack.packing import Start, fit_box
+from openmm_cgpack.runs.size import run_size
 
 LARGEST = (
     *("1aon", "1bxn", "1bxr", "1f1b", "1g3i", "1gyt", "1oel", "1u6g", "1w6t", "1yg6"),
@@ -315,3 +316,32 @@ def test_large_tomogram(full, record, tmp_path):
     # A topology is as long as there are balls, whatever keeps the shape of their bodies.
     scene = load_packed(tmp_path / "out" / "packed.npz").scene
     assert sizes["topology.cif"] < 200 * scene.n_balls + 2000
+
+
+@pytest.mark.slow
+def test_large_million(counts, record):
+    """What a run is said to take, for more and more molecules at one density."""
+    sizes = {}
+    for n in (1000, 20_000, 1_000_000):
+        scale = n / sum(count for _, count in counts)
+        many = [(model, round(scale * count)) for model, count in counts]
+        recipe = Recipe(
+            structures=tuple(Molecule(species=m.name, count=count) for m, count in many),
+            start=Start(
+                boundary="slab", box=fit_box(many, fraction=FRACTION, shape=slab(many)).box
+            ),
+            pack=Dense(fraction=FRACTION),
+        )
+        for part in run_size(recipe, many):
+            sizes.setdefault(part.what, {})[n] = part.memory / 2**30, part.disk / 1e9
+    rows = [
+        {"what": what}
+        | {f"{n}: memory, GiB": f"{memory:.3g}" for n, (memory, _) in held.items()}
+        | {f"{n}: disk, GB": f"{disk:.3g}" for n, (_, disk) in held.items()}
+        for what, held in sizes.items()
+    ]
+    record(rows, note=f"{len(counts)} species, at {FRACTION}, voxels of 1 nm, `OneStep`.")
+    # Everything but pictures grows with the scene, and the frame of the filter less than it.
+    for what, held in sizes.items():
+        grown = [held[1_000_000][k] / held[1000][k] for k in (0, 1) if held[1000][k]]
+        assert max(grown, default=0) < 1010, what
