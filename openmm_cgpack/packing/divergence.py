@@ -158,9 +158,11 @@ def diverging(simulation: openmm.app.Simulation, before: np.ndarray) -> Iterator
         raise Diverged(" ".join(str(error).split()), worst_ball(simulation, before)) from None
 
 
-def advance(simulation: openmm.app.Simulation, steps: int, bound: float) -> np.ndarray:
-    """Step; return the ball centres, (b, 3) nm, or raise `Diverged` where one is lost."""
-    with diverging(simulation, positions_of(simulation)):
+def advance(
+    simulation: openmm.app.Simulation, steps: int, bound: float, before: np.ndarray
+) -> np.ndarray:
+    """Step from ball centres, (b, 3) nm; return the new ones, or raise `Diverged`."""
+    with diverging(simulation, before):
         simulation.step(steps)
     after = positions_of(simulation)
     lost = lost_ball(after, bound)
@@ -197,8 +199,8 @@ class ShorterSteps:
         self.least = timestep * _SHORTEST
         self.first: int | None = None
 
-    def run(self, attempt: Callable[[float], Result]) -> Result:
-        """Return what an attempt to step, with a time step, comes to.
+    def run(self, attempt: Callable[[float, np.ndarray], Result]) -> Result:
+        """Return what an attempt to step, with a time step from ball centres, comes to.
 
         Where it raises `Diverged` it is called again with half of the time step, from the balls at
         rest where they were. Once that is a sixteenth of the first one, `Diverged` is raised on.
@@ -208,7 +210,7 @@ class ShorterSteps:
         kept = [(frames, len(frames.steps)) for frames in frame_reporters(simulation.reporters)]
         while True:
             try:
-                return attempt(self.timestep)
+                return attempt(self.timestep, before)
             except Diverged as error:
                 reason = error
             self.first = reason.ball if self.first is None else self.first
