@@ -376,7 +376,8 @@ class Table:
 def _words(value: float | str, unit: str) -> str:
     if isinstance(value, str):
         return value.replace("|", "/")
-    return f"{value:.3g} {unit}".replace(" /s", "/s")
+    number = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{number} {unit}".replace(" /s", "/s")
 
 
 def _faster(found: dict[str, float | str], names: tuple[str, ...], unit: str) -> str:
