@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, get_args
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import BallModel, Scene
 from ..core.boundary import Boundary
-from ..forces import ForceTerm, Rigidity
+from ..forces import BOX_EDGES, ForceTerm, Rigidity
 
 if TYPE_CHECKING:
     import openmm
@@ -74,7 +74,17 @@ def create_system(
     if scene.boundary.bounded:
         vectors = periodic_vectors(scene.boundary, longest_cutoff(system))
         system.setDefaultPeriodicBoxVectors(*vectors)
+        _tell_edges(system, dict(zip(BOX_EDGES, np.diag(vectors).tolist(), strict=True)))
     return system
+
+
+def _tell_edges(system: openmm.System, edges: Mapping[str, float]) -> None:
+    """Give the forces that want them the edges of OpenMM's box, nm, by name."""
+    for force in system.getForces():
+        for i in range(getattr(force, "getNumGlobalParameters", int)()):
+            name = force.getGlobalParameterName(i)
+            if name in edges:
+                force.setGlobalParameterDefaultValue(i, edges[name])
 
 
 def _built(term: ForceTerm, scene: Scene, rigidity: Rigidity) -> openmm.Force | None:
