@@ -12,6 +12,7 @@ os.environ.setdefault("OPENMM_DEFAULT_PLATFORM", "CPU")
 
 import jinja2.sandbox
 import numpydoc.docscrape_sphinx
+
 import openmm_cgpack
 
 HERE = Path(__file__).parent
