@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = ("tests/forces", "tests/packing")
+EXPLOSIONS = "tests/packing/test_divergence.py"
 CPU = "CPU"
 SECONDS = 400.0
 """For which the limits of the steps are; they grow where there is more time."""
@@ -89,9 +89,16 @@ def installed(task: Task) -> Iterator[Row]:
 @step(150)
 def tests(task: Task) -> Iterator[Row]:
     """Run the tests of the platform; a few of them where the sizes are small."""
-    files = ["tests/forces/test_platforms.py", "tests/packing/test_platforms.py"]
+    some = ["tests/forces/test_platforms.py", "tests/packing/test_platforms.py"]
+    # A device that has met an explosion may be lost to its process: those come last.
+    whole = ["tests/forces", "tests/packing", f"--ignore={EXPLOSIONS}"]
+    yield from tested(task, some if task.small else whole)
+
+
+def tested(task: Task, what: list[str]) -> Iterator[Row]:
+    """Yield how many tests passed, and which did not."""
     command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-k", task.platform]
-    command += ["-n", str(min(8, os.cpu_count() or 1)), *(files if task.small else TESTS)]
+    command += ["-n", str(min(8, os.cpu_count() or 1)), *what]
     begin = time.perf_counter()
     child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     killer = threading.Timer(task.seconds - 5, child.kill)
@@ -111,6 +118,27 @@ def tests(task: Task) -> Iterator[Row]:
     words += "" if ended else "; cut off"
     yield "tests", {task.platform: " ".join([words, *(f"`{name}`" for name in failed)])}, ""
     yield "tests", {task.platform: time.perf_counter() - begin}, "s"
+
+
+@step(40)
+def repeats(task: Task) -> Iterator[Row]:
+    """Say how far two runs of one seed end from each other."""
+    import numpy as np
+
+    from openmm_cgpack import Run, insert
+    from openmm_cgpack.packing import compress
+
+    start = insert(
+        [(m, 4) for m in models(dataclasses.replace(task, small=True))], fraction=0.2, seed=1
+    )
+    for name in task.platforms:
+        one, other = (compress(start, fraction=0.3, seed=1, run=Run(platform=name)) for _ in "12")
+        off = np.abs(one.positions - other.positions).max()
+        yield (
+            "two runs of one seed end apart by, nm",
+            {name: f"{off:.1e}" if off else "nothing"},
+            "",
+        )
 
 
 def rate(simulation, seconds: float) -> float:
@@ -339,6 +367,13 @@ def cell(task: Task) -> Iterator[Row]:
         packed = pack_scene(made.scene, protocol, run=Run(platform=name), seed=1)
         what = f"cell of {packed.scene.n_balls} balls, {packed.history.step[-1]} steps"
         yield what, {name: time.perf_counter() - begin}, "s"
+
+
+@step(60)
+def explosions(task: Task) -> Iterator[Row]:
+    """Run the tests of dynamics that diverges, and of signals."""
+    small = ["-k", f"{task.platform} and interruption"] if task.small else []
+    yield from tested(task, [EXPLOSIONS, *small])
 
 
 class Table:
