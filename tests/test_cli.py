@@ -14,7 +14,15 @@ from openmm_cgpack import __version__
 from openmm_cgpack.cli import main
 
 CHAIN = "[[filament]]\nn_balls = 4\n"
-QUICK = "[files]\nframe_interval = 50\n[pack]\nmax_steps = 100\nblock = 50\nrelax_steps = 40\n"
+QUICK = """
+[files]
+frame_interval = 50
+overview = false
+[pack]
+max_steps = 100
+block = 50
+relax_steps = 40
+"""
 ATOM = "ATOM  {:5d}  CA  ALA A{:4d}    {:8.3f}{:8.3f}{:8.3f}  1.00  0.00           C\n"
 
 
@@ -235,7 +243,7 @@ def test_an_interrupted_command_leaves_nothing(tmp_path, recipe, number, code):
     )
     command = [sys.executable, "-c", "from openmm_cgpack.cli import main; raise SystemExit(main())"]
     process = subprocess.Popen(
-        [*command, "simulate", path, "-o", tmp_path / "out", "--platform", "CPU"],
+        [*command, "simulate", path, "-o", tmp_path / "out", "--platform", "CPU", "--threads", "1"],
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -218,7 +218,8 @@ def test_a_run_with_more_instances_than_mrc_holds(tmp_path):
             made.labels = dataclasses.replace(made.labels, instances=instances)
 
     out = tmp_path / "out"
-    manifest = run(small(), out, hook=many)
+    manifest = run(small(files=Files(overview=False)), out, hook=many)
+    assert not (out / "overview.png").exists()
     assert manifest["density"]["instances_file"] == "instances.zarr"
     assert any(name.startswith("instances.zarr/") for name in manifest["files"])
     assert not (out / "instances.mrc").exists()
@@ -337,7 +338,7 @@ def test_the_same_seed_gives_the_same_bytes_also_from_the_resolved_recipe(finish
 
 
 def test_another_index_is_another_scene(finished, tmp_path):
-    recipe = small(structures=small().structures[:1])
+    recipe = small(structures=small().structures[:1], files=Files(overview=False))
     first, second = (run(recipe, tmp_path / str(i), index=i) for i in (0, 1))
     for name in ("scene.npz", "packed.npz", "tomogram.mrc", "particles.csv"):
         assert first["files"][name] != second["files"][name]

@@ -137,6 +137,8 @@ boundary = "periodic"
 kind = "dense"
 [density]
 voxel_size = 2.0
+[files]
+overview = false
 [run]
 platform = "CPU"
 threads = 1

@@ -19,6 +19,7 @@ count = 3
 max_steps = 100
 relax_steps = 0
 [files]
+overview = false
 atoms = true
 bild = true
 cmm = true

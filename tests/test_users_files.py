@@ -18,6 +18,8 @@ count = 3
 [pack]
 max_steps = 100
 relax_steps = 0
+[files]
+overview = false
 [density]
 voxel_size = 4.0
 resolution = 12.0

@@ -12,6 +12,7 @@ import numpy as np
 from ..core import PackedScene, PackingError, Scene
 from ..models import Cover, coarse_grain
 from ..packing import Pull, Run, pack_scene, place, platform_names
+from ..packing.simulations import load_failures
 from ..recipe import load_recipe
 from ..runs import STAGES, Simulated
 from ..runs.manifest import package_versions
@@ -75,6 +76,8 @@ def report() -> Iterator[tuple[str, bool]]:
     """
     for name, number in package_versions().items():
         yield f"{name:14s} {number}", True
+    for failure in load_failures():
+        yield f"{'OpenMM':14s} {failure}", True
     scene = _scene()
     names = platform_names()
     reference = _fall(scene, "Reference")

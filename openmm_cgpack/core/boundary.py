@@ -173,14 +173,21 @@ class Slab(_Box):
 
 
 def close_pairs(
-    boundary: Boundary, centres: np.ndarray, radii: np.ndarray, *, gap: float = 0.0
+    boundary: Boundary,
+    centres: np.ndarray,
+    radii: np.ndarray,
+    *,
+    gap: float = 0.0,
+    groups: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the pairs of spheres whose surfaces come within `gap` nm of each other, in any image.
 
     `centres` (n, 3) may lie in any image of a box that repeats; `radii` are (n,), all in nm. Of
     pair p, ``centres[second[p]] + shift[p]`` is near ``centres[first[p]]``, `shift` (p, 3) being a
     whole number of boxes; every such image is a pair of its own. Pairs are in rising order, and
-    ``first < second``, or both the same where a sphere comes near its own image.
+    ``first < second``, or both the same where a sphere comes near its own image. Of spheres with
+    one number in `groups` (n,) only pairs in two images are sure to be told: most that touch in a
+    scene are of one body, and would take most of the memory.
 
     >>> from openmm_cgpack.core.boundary import Periodic
     >>> ends = np.array([[-4.8, 0, 0], [4.8, 0, 0]])
@@ -190,6 +197,9 @@ def close_pairs(
     """
     n, largest = len(centres), float(radii.max(initial=0.0))
     home = boundary.wrap(centres)
+    edges = boundary.repeat
+    to_home = np.rint((home - centres) / np.where(edges > 0, edges, 1.0)).astype(np.int64)
+    bodies = None if groups is None else _in_images(groups, to_home)
     places, source, image = _with_images(boundary, home, 2 * largest + gap)
     size = np.frexp(radii)[1]
     classes = [np.flatnonzero(size == s) for s in np.unique(size)]
@@ -197,11 +207,11 @@ def close_pairs(
     candidates = [np.empty((0, 2), np.int64)]
     for a, small in enumerate(classes):
         near = trees[a].query_pairs(2 * radii[small].max() + gap, output_type="ndarray")
-        candidates.append(np.sort(small[near], axis=1))
+        candidates.append(_apart(np.sort(small[near], axis=1), bodies))
         for b, large in enumerate(classes[a:], start=a):
             reach = radii[small].max() + radii[large].max() + gap
             if b > a:
-                candidates.append(_between(trees[a], trees[b], small, large, reach))
+                candidates.append(_apart(_between(trees[a], trees[b], small, large, reach), bodies))
             ghosts = n + np.flatnonzero(np.isin(source[n:], large))
             found = _between(trees[a], KDTree(places[ghosts]), small, ghosts, reach)
             if a == b:
@@ -220,9 +230,20 @@ def close_pairs(
     step = np.where(turned, -step, step)
     order = np.lexsort([*step.T, pair[:, 1], pair[:, 0]])
     first, second = pair[order].T
-    edges = boundary.repeat
-    to_home = np.rint((home - centres) / np.where(edges > 0, edges, 1.0)).astype(np.int64)
     return first, second, (step[order] + to_home[second] - to_home[first]) * edges
+
+
+def _in_images(groups: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return numbers (n,) that are the same where groups (n,) and whole boxes (n, 3) are."""
+    numbers = groups
+    for axis in steps.T:
+        numbers = numbers * (axis.max(initial=0) - axis.min(initial=0) + 1) + axis
+    return numbers
+
+
+def _apart(pairs: np.ndarray, bodies: np.ndarray | None) -> np.ndarray:
+    """Return the pairs that are not of one body."""
+    return pairs if bodies is None else pairs[bodies[pairs[:, 0]] != bodies[pairs[:, 1]]]
 
 
 def _between(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import minimum_spanning_tree
 
 from .arrays import freeze, frozen, noun, positive
 from .elasticity import Elasticity
@@ -169,6 +171,27 @@ class BallModel:
     def is_closed(self) -> bool:
         """Whether the model is a surface without a rim, which has an inside."""
         return len(self.faces) > 0 and not self.spans and not self.has_rim
+
+    @property
+    def skeleton(self) -> np.ndarray:
+        """The bonds that hold the model together, (m, 2): of a rigid group a tree of short ones.
+
+        A group of k balls has up to k (k - 1) / 2 bonds, and k - 1 that join all of them: what is
+        drawn and written of a scene grows with its balls, and not with their square.
+        """
+        group = np.full(self.n_balls, -1)
+        for number, members in enumerate(self.rigid_groups):
+            group[members] = number
+        first, second = self.bonds.T
+        inner = (group[first] == group[second]) & (group[first] >= 0)
+        # A tree depends on the order of lengths alone; to scipy a bond of length 0 is none.
+        edges = coo_array(
+            (1 + self.bond_lengths[inner], (first[inner], second[inner])),
+            shape=(self.n_balls, self.n_balls),
+        )
+        tree = minimum_spanning_tree(edges.tocsr()).tocoo()
+        pairs = np.concatenate([np.stack([tree.row, tree.col], axis=1), self.bonds[~inner]])
+        return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
     @property
     def bond_lengths(self) -> np.ndarray:

@@ -198,6 +198,13 @@ class Scene:
         pairs = [self.model(i).bonds + self.offsets[i] for i in range(self.n_instances)]
         return np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)
 
+    @property
+    def skeleton(self) -> np.ndarray:
+        """Pairs of balls that hold the instances together, (m, 2): `BallModel.skeleton` of each."""
+        pairs = [model.skeleton for model in self.species]
+        held = [pairs[s] + self.offsets[i] for i, s in enumerate(self.species_index)]
+        return np.concatenate(held)
+
     @cached_property
     def exclusions(self) -> np.ndarray:
         """Pairs of balls that do not push each other apart though no bond joins them, (q, 2).

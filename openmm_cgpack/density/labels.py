@@ -103,7 +103,7 @@ def render_labels(
     best = np.zeros(grid.shape, np.float32)
     objects = ScenePoints(packed, sigma=sigma, deformables=deformables, filled=True)
     inside = objects.centred_in(grid)
-    for i in tracked(range(len(objects)), "labels", show=progress):
+    for i in tracked(objects.near(grid), "labels", show=progress):
         for image in objects.images(i, grid):
             for there, box in image_boxes(image, grid, sigma):
                 height = box / np.float32(thresholds[scene.species_index[i]])

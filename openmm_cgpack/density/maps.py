@@ -224,7 +224,7 @@ def render_density(
     asked, grid = grid, grid or settings.grid(packed)
     data = np.zeros(grid.shape, np.float32)
     objects = ScenePoints(packed, sigma=settings.sigma, deformables=settings.deformables)
-    for i in tracked(range(len(objects)), "density", show=progress):
+    for i in tracked(objects.near(grid), "density", show=progress):
         for image in objects.images(i, grid):
             for there, box in image_boxes(image, grid, settings.sigma):
                 if settings.merge == "add":

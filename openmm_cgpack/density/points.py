@@ -67,12 +67,10 @@ class ScenePoints:
             ):
                 yield points if model.is_rigid else self._beside_partners(instance, points)
             return
-        if s not in self._bodies:
-            self._bodies[s] = molecule_points(model.structure, sigma=self.sigma)
         poses = structure_poses(
             scene, instance, positions=self.packed.positions, transforms=self.transforms
         )
-        yield from _copies(self._bodies[s], poses)
+        yield from _copies(self._body(s), poses)
 
     def mass(self, instance: int) -> float:
         """Return the mass of an instance, Da."""
@@ -83,6 +81,24 @@ class ScenePoints:
 
     def centred_in(self, grid: Grid) -> np.ndarray:
         """Return of which instances a centre, or that of an image, is in a grid's box, (n,)."""
+        return np.all(self._from_middle(grid) <= grid.size / 2, axis=1)
+
+    def near(self, grid: Grid) -> list[int]:
+        """Return the instances, in order, that may meet a grid: all but molecules far from it."""
+        scene = self.packed.scene
+        reach = np.full(len(scene.species), np.inf)
+        for s, model in enumerate(scene.species):
+            if model.body is not None and model.geometry is None:
+                body = self._body(s)
+                farthest = np.linalg.norm(body.positions, axis=1).max()
+                reach[s] = farthest + CUT * np.sqrt(self.sigma**2 + body.variance)
+        # A kernel is cut at whole points of its lattice, of which none is wider than a voxel.
+        reach += 2 * grid.voxel_size
+        far = self._from_middle(grid) > grid.size / 2 + reach[scene.species_index, None]
+        return np.flatnonzero(~far.any(axis=1)).tolist()
+
+    def _from_middle(self, grid: Grid) -> np.ndarray:
+        """Return how far along each axis a grid's middle is from the nearest image, (n, 3) nm."""
         scene = self.packed.scene
         centres = np.add.reduceat(self.packed.positions, scene.offsets[:-1])
         centres /= np.diff(scene.offsets)[:, None]
@@ -93,7 +109,15 @@ class ScenePoints:
         boundary = self.packed.boundary
         edges = np.where(boundary.periodic, period(grid, boundary), 0.0)
         off -= edges * np.rint(off / np.where(edges > 0, edges, 1.0))
-        return np.all(np.abs(off) <= grid.size / 2, axis=1)
+        return np.abs(off)
+
+    def _body(self, s: int) -> WeightedPoints:
+        """Return the points of a species' structure in its body frame."""
+        if s not in self._bodies:
+            structure = self.packed.scene.species[s].structure
+            assert structure is not None
+            self._bodies[s] = molecule_points(structure, sigma=self.sigma)
+        return self._bodies[s]
 
     def images(self, instance: int, grid: Grid) -> Iterator[Iterable[WeightedPoints]]:
         """Yield what makes an instance's map, and those of its images, where these meet a grid.

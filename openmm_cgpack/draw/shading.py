@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..core.arrays import frozen, positive
@@ -193,49 +195,66 @@ def _shade(
     reach: float,
 ) -> np.ndarray:
     """Return the lit picture: Lambert, ambient light that crevices lose, fog, outlines."""
-    from scipy.ndimage import gaussian_filter
-
-    row, column = np.nonzero(owner >= 0)
-    picture = np.ones((*owner.shape, 3))
-    if len(row) == 0:
+    covered = owner >= 0
+    picture = np.ones((*owner.shape, 3), np.float32)
+    if not covered.any():
         return picture
-    ball = owner[row, column]
-    r = radii[ball]
-    normal = np.stack(
-        [
-            (column + 0.5 - spheres[ball, 0]) / r,
-            (spheres[ball, 1] - row - 0.5) / r,
-            (depth[row, column] - spheres[ball, 2]) / r,
-        ]
-    )
-    lambert = np.clip(_LIGHT @ normal / np.linalg.norm(_LIGHT), 0, 1)
-    gloss = np.clip(normal[2] * 0.75 - normal[0] * 0.4 + normal[1] * 0.53, 0, 1) ** 40
+    # Of the pixels that show a ball, in single precision: the picture has a byte for each colour.
+    row, column = (np.astype(axis, np.float32) for axis in np.nonzero(covered))
+    ball = owner[covered]
+    height = depth[covered].astype(np.float32)
+    x, y, z, inverse = np.concatenate([spheres.T, 1 / radii[None]]).astype(np.float32)
+    inverse = inverse[ball]
+    right = (column + 0.5 - x[ball]) * inverse
+    up = (y[ball] - row - 0.5) * inverse
+    towards = (height - z[ball]) * inverse
+    lamp = (_LIGHT / np.linalg.norm(_LIGHT)).tolist()
+    lambert = np.clip(lamp[0] * right + lamp[1] * up + lamp[2] * towards, 0, 1)
+    gloss = np.clip(towards * 0.75 - right * 0.4 + up * 0.53, 0, 1) ** 40
 
     # Ambient light: a pixel that lies behind its surroundings is in a crevice.
-    covered = owner >= 0
-    floor = depth[covered].min()
-    filled = np.where(covered, depth, floor)
-    crevice = (gaussian_filter(filled, 0.6 * reach) - filled)[row, column] / (1.5 * reach)
+    floor = height.min()
+    filled = np.where(covered, depth, floor).astype(np.float32)
+    crevice = (_smooth(filled, 0.6 * reach)[covered] - height) / (1.5 * reach)
     ambient = 0.62 - 0.38 * np.clip(crevice, 0, 1)
 
     light = ambient + 0.52 * lambert
     # The rim of each ball falls off, so that neighbours of one colour stay apart.
-    light *= 0.72 + 0.28 * np.clip(normal[2] / 0.45, 0, 1)
-    colour = colours[ball] * light[:, None] + 0.12 * gloss[:, None]
+    light *= 0.72 + 0.28 * np.clip(towards / 0.45, 0, 1)
+    fog = 0.30 * (1 - (height - floor) / max(height.max() - floor, 1e-9))
 
-    span = max(filled.max() - floor, 1e-9)
-    fog = 0.30 * (1 - (depth[row, column] - floor) / span)
-    colour = colour * (1 - fog[:, None]) + fog[:, None]
-
+    line = np.zeros(owner.shape, np.float32)
     group = np.where(covered, body[owner], -1)
-    line = np.zeros(owner.shape)
     for values, strength in ((owner, seams), (group, 0.75)):
-        edge = np.zeros(owner.shape, bool)
-        edge[1:] |= values[1:] != values[:-1]
-        edge[:-1] |= values[1:] != values[:-1]
-        edge[:, 1:] |= values[:, 1:] != values[:, :-1]
-        edge[:, :-1] |= values[:, 1:] != values[:, :-1]
-        line[edge] = strength
-    colour *= 1 - line[row, column][:, None] * (1 - fog[:, None])
-    picture[row, column] = np.clip(colour, 0, 1)
+        if strength:
+            line[_edges(values)] = strength
+    clear = 1 - line[covered] * (1 - fog)
+    # Each colour by itself: what is lit, then the fog over it, then the lines.
+    for channel, of_ball in enumerate(colours.T.astype(np.float32)):
+        lit = of_ball[ball] * light + 0.12 * gloss
+        picture[covered, channel] = np.clip((lit * (1 - fog) + fog) * clear, 0, 1)
     return picture
+
+
+def _edges(values: np.ndarray) -> np.ndarray:
+    """Return which pixels have another value beside, above or below them."""
+    edge = np.zeros(values.shape, bool)
+    down, across = values[1:] != values[:-1], values[:, 1:] != values[:, :-1]
+    edge[1:] |= down
+    edge[:-1] |= down
+    edge[:, 1:] |= across
+    edge[:, :-1] |= across
+    return edge
+
+
+def _smooth(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Return an image blurred by nearly a Gaussian, in a time that does not grow with its width.
+
+    A mean over a square, three times: each adds (edge^2 - 1) / 12 to the variance.
+    """
+    from scipy.ndimage import uniform_filter
+
+    edge = 2 * round(math.sqrt(4 * sigma**2 + 1) / 2 - 0.5) + 1
+    for _ in range(3):
+        image = uniform_filter(image, edge, mode="nearest")
+    return image

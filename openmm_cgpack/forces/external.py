@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core import Obstacle, Scene
 from ..core.settings import kind, setting
-from .terms import SLAB_HEIGHT, ForceTerm, Rigidity
+from .terms import BOX_EDGES, SLAB_HEIGHT, ForceTerm, Rigidity
 
 if TYPE_CHECKING:
     import openmm
@@ -41,10 +41,14 @@ class CentrePull(ForceTerm):
         import openmm
 
         x, y, z = self.centre
+        # Of a ball in a box that repeats, the image nearest to the centre counts.
+        square = f"(x - {x!r})^2 + (y - {y!r})^2 + (z - {z!r})^2"
+        if scene.boundary.bounded:
+            square = f"periodicdistance(x, y, z, {x!r}, {y!r}, {z!r})^2"
         force = openmm.CustomExternalForce(
             f"{PULL_SCALE}*(0.5*pull_k*min(r2, pull_radius^2)"
             " + pull_k*pull_radius*(sqrt(max(r2, pull_radius^2)) - pull_radius));"
-            f" r2 = (x - {x!r})^2 + (y - {y!r})^2 + (z - {z!r})^2"
+            f" r2 = {square}"
         )
         force.addGlobalParameter(PULL_SCALE, 1.0)
         force.addGlobalParameter("pull_k", self.k)
@@ -78,7 +82,10 @@ class Walls(ForceTerm):
 
         if not scene.boundary.walls[2]:
             return None
-        force = openmm.CustomExternalForce("0.5*wall_k*max(0, abs(z) + radius - 0.5*slab_height)^2")
+        force = openmm.CustomExternalForce(
+            f"0.5*wall_k*max(0, height + radius - 0.5*{SLAB_HEIGHT})^2;"
+            " height = periodicdistance(x, y, z, x, y, 0)"
+        )
         force.addGlobalParameter("wall_k", self.k)
         force.addGlobalParameter(SLAB_HEIGHT, scene.boundary.box[2])
         force.addPerParticleParameter("radius")
@@ -123,10 +130,10 @@ class ObstacleWall(ForceTerm):
         force = openmm.CustomCompoundBondForce(1, "")
         for axis, a, b in zip("xyz", low.tolist(), high.tolist(), strict=True):
             place = f"{axis}1"
-            edge = float(scene.boundary.repeat["xyz".index(axis)])
-            if edge:
-                place = f"{axis}1 - box_{axis}*floor({axis}1/box_{axis} + 0.5)"
-                force.addGlobalParameter(f"box_{axis}", edge)
+            if scene.boundary.bounded:
+                edge = BOX_EDGES["xyz".index(axis)]
+                place = f"{axis}1 - {edge}*floor({axis}1/{edge} + 0.5)"
+                force.addGlobalParameter(edge, float(scene.boundary.box["xyz".index(axis)]))
             definitions += [
                 f"{axis}n = min({b!r}, max({a!r}, {axis}w))",
                 f"{axis}w = {place}",

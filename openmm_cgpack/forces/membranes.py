@@ -56,21 +56,25 @@ class MembraneElasticity(ForceTerm):
             return None
         models = [scene.model(i) for i in elastic]
         meshes = ElasticMeshes(models, evenness=self.evenness, heat=KT)
-        force = openmm.PythonForce(_OfState(meshes))
         balls = np.arange(scene.n_balls)
-        force.setParticles(np.concatenate([balls[scene.balls(i)] for i in elastic]).tolist())
-        return force
+        # Not by setParticles: in a box, platforms of GPUs would tear these balls apart into images.
+        return openmm.PythonForce(
+            _OfState(meshes, np.concatenate([balls[scene.balls(i)] for i in elastic]))
+        )
 
 
 class _OfState:
     """The energy and forces of meshes in a State, as OpenMM asks for them; it goes into files."""
 
-    def __init__(self, meshes: ElasticMeshes) -> None:
+    def __init__(self, meshes: ElasticMeshes, balls: np.ndarray) -> None:
         self.meshes = meshes
+        self.balls = balls
 
     def __call__(self, state: openmm.State) -> tuple[float, np.ndarray]:
         positions = state.getPositions(asNumpy=True)._value
+        forces = np.zeros_like(positions)
         # Dynamics that diverges is seen by those who step it.
         with np.errstate(all="ignore"):
-            energy, gradient = self.meshes.energy_and_gradient(positions)
-        return energy, -gradient
+            energy, gradient = self.meshes.energy_and_gradient(positions[self.balls])
+        forces[self.balls] = -gradient
+        return energy, forces

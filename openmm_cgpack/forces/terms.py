@@ -48,13 +48,16 @@ class ForceTerm(Settings, family=True):
         """Return the force, whose particle i is ball i; None where the scene has nothing for it.
 
         A force that depends on the edges of a box has them as global parameters of the names
-        `BOX_EDGES` or `SLAB_HEIGHT`, which follow the box where a protocol shrinks it.
+        `BOX_EDGES` or `SLAB_HEIGHT`, which follow the box where a protocol shrinks it. In a box,
+        platforms of GPUs hand over the coordinates of any image of a ball: where they count and
+        not distances between balls, they are wrapped, as by ``periodicdistance`` in an energy.
         """
         raise NotImplementedError(f"{type(self).__name__}.build")
 
 
 BOX_EDGES = ("box_x", "box_y", "box_z")
-"""Global parameters of the Context: edges of the box, nm."""
+"""Global parameters of the Context: edges of OpenMM's box, nm, whose values `create_system` sets. A
+slab's is higher than the slab."""
 
 SLAB_HEIGHT = "slab_height"
 """Global parameter of the Context: the distance between the walls of a slab, nm."""

@@ -1,6 +1,6 @@
 """File formats."""
 
-from .atoms import write_atoms
+from .atoms import write_atoms, write_topology
 from .balls_and_meshes import write_bild, write_cmm
 from .mrc import read_mrc, write_mrc
 from .particle_lists import read_particles, write_curves, write_monomers, write_particles
@@ -27,5 +27,6 @@ __all__ = [
     "write_mrc",
     "write_particles",
     "write_picks",
+    "write_topology",
     "write_trajectory",
 ]

@@ -1,4 +1,4 @@
-"""All atoms of all molecules of a scene as one mmCIF file."""
+"""Scenes as mmCIF: all atoms of all molecules, and all balls with the bonds that join them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ from .star import quoted
 _COLUMNS = """
     group_PDB id type_symbol label_atom_id label_alt_id label_comp_id label_asym_id label_entity_id
     label_seq_id Cartn_x Cartn_y Cartn_z occupancy auth_seq_id auth_asym_id pdbx_PDB_model_num
+"""
+_CONNECTIONS = """
+    id conn_type_id
+    ptnr1_label_asym_id ptnr1_label_comp_id ptnr1_label_seq_id ptnr1_label_atom_id
+    ptnr2_label_asym_id ptnr2_label_comp_id ptnr2_label_seq_id ptnr2_label_atom_id
 """
 _POLYMER = """
     ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL SEC PYL
@@ -103,7 +108,7 @@ def write_atoms(
         file.write("data_scene\n#\nloop_\n_entity.id\n_entity.type\n_entity.pdbx_description\n")
         for index, model in molecules.items():
             file.write(f"{index + 1} polymer {quoted(model.name)}\n")
-        file.write("#\nloop_\n" + "".join(f"_atom_site.{column}\n" for column in _COLUMNS.split()))
+        file.write("#\n" + _loop("atom_site", _COLUMNS))
         for instance, index in enumerate(scene.species_index.tolist()):
             if index not in molecules:
                 continue
@@ -186,3 +191,82 @@ def _field(value: str) -> str:
     """Return a value for a template, in which a percent sign stands for itself."""
     value = " ".join(value.split())
     return quoted(value).replace("%", "%%") if value else "."
+
+
+def write_topology(
+    path: str | os.PathLike[str],
+    scene: Scene,
+    positions: np.ndarray,
+    *,
+    origin: ArrayLike = (0.0, 0.0, 0.0),
+) -> None:
+    """Write balls and bonds as mmCIF, which VMD, ChimeraX, mdtraj and OpenMM open.
+
+    An instance is a chain of one residue with the species' name, and atom i is ball i. The bonds
+    are those that join each instance, `Scene.skeleton`: of a rigid body of k balls k - 1, whatever
+    bonds keep its shape.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, ``.cif``.
+    scene : Scene
+        The scene.
+    positions : (b, 3) array
+        Ball centres, nm; the file holds them in Å with three decimals.
+    origin : (3,) array, optional
+        What becomes 0 in the file, nm: give a volume's origin to lay the balls over it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from openmm_cgpack import Filament, place
+    >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
+    >>> with TemporaryDirectory() as folder:
+    ...     write_topology(Path(folder, "balls.cif"), scene, scene.positions)
+    ...     print(Path(folder, "balls.cif").read_text().count("HETATM"))
+    10
+    """
+    positions = frozen(positions, "positions", (scene.n_balls, 3))
+    shifted = (positions - frozen(origin, "origin", (3,))) * ANGSTROM_PER_NM
+    index, ends = scene.species_index.tolist(), scene.offsets.tolist()
+    pairs = [model.skeleton.tolist() for model in scene.species]
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write("data_cell\n#\n")
+        if any(pairs[s] for s in set(index)):
+            file.write(_loop("struct_conn", _CONNECTIONS))
+            links = [_link_lines(*each) for each in zip(scene.species, pairs, strict=True)]
+            written = 0
+            for instance, s in enumerate(index, start=1):
+                numbers = range(written + 1, written + 1 + len(pairs[s]))
+                file.write(links[s].replace(_INSTANCE, f"{instance}") % tuple(numbers))
+                written += len(numbers)
+            file.write("#\n")
+        file.write(_loop("atom_site", _COLUMNS))
+        balls = [_ball_lines(model) for model in scene.species]
+        for instance, s in enumerate(index):
+            rows = np.arange(ends[instance], ends[instance + 1])
+            values = np.column_stack([rows + 1, shifted[rows]])
+            lines = balls[s].replace(_INSTANCE, f"{instance + 1}")
+            file.write(lines % tuple(values.ravel().tolist()))
+
+
+def _loop(category: str, columns: str) -> str:
+    """Return the head of a table."""
+    return "loop_\n" + "".join(f"_{category}.{column}\n" for column in columns.split())
+
+
+def _link_lines(model: BallModel, pairs: list[list[int]]) -> str:
+    """Return the text of a model's bonds, but for their numbers and the instance's."""
+    residue = f"{_INSTANCE} {_field(model.name)} 1"
+    return "".join(f"bond%d covale {residue} B{a + 1} {residue} B{b + 1}\n" for a, b in pairs)
+
+
+def _ball_lines(model: BallModel) -> str:
+    """Return the text of a model's balls, but for number, place and instance."""
+    name = _field(model.name)
+    return "".join(
+        f"HETATM %.0f ? B{ball + 1} . {name} {_INSTANCE} ? 1 %.3f %.3f %.3f 0 1 {_INSTANCE} 1\n"
+        for ball in range(model.n_balls)
+    )

@@ -97,7 +97,7 @@ def write_cmm(
     origin : (3,) array, optional
         Point that becomes 0 in the file, nm.
     links : bool, optional
-        Whether bonds are written; a rigid body of k balls has k (k - 1) / 2.
+        Whether bonds are written, those of `Scene.skeleton`.
 
     Examples
     --------
@@ -127,9 +127,10 @@ def write_cmm(
                     f'{colours[species]} radius="{radius:.3f}" note={note}/>\n'
                 )
         if links:
-            thickness = _LINK * spheres[scene.bonds, 3].min(axis=1, initial=np.inf)
-            of_bond = scene.species_index[scene.instance_of_ball[scene.bonds[:, 0]]]
-            for (a, b), species, radius in zip(scene.bonds, of_bond, thickness, strict=True):
+            pairs = scene.skeleton
+            thickness = _LINK * spheres[pairs, 3].min(axis=1, initial=np.inf)
+            of_bond = scene.species_index[scene.instance_of_ball[pairs[:, 0]]]
+            for (a, b), species, radius in zip(pairs, of_bond, thickness, strict=True):
                 ends = f'id1="{a + 1}" id2="{b + 1}"'
                 file.write(f'<link {ends} {colours[species]} radius="{radius:.3f}"/>\n')
         file.write("</marker_set>\n")

@@ -62,7 +62,7 @@ def write_trajectory(
     if not len(frames):
         raise ValueError("frames: wanted at least one, got none")
     shape = (len(frames[0]), 3)
-    places = np.stack([frozen(frame, "frames", shape) for frame in frames]) - np.asarray(origin)
+    held = [frozen(frame, "frames", shape) for frame in frames]
     # mdtraj's own writer takes paths of ASCII letters only, and puts the time into the title.
     n, every, step = len(frames), 1, 1.0
     control = struct.pack(_CONTROL, b"CORD", n, 0, every, n, *[0] * 5, step, *[0] * 9, _CHARMM)
@@ -70,8 +70,8 @@ def write_trajectory(
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         for record in (control, title, struct.pack("<i", shape[0])):
             file.write(_record(record))
-        for frame in (places * ANGSTROM_PER_NM).astype("<f4"):
-            for axis in frame.T:
+        for frame in held:
+            for axis in ((frame - np.asarray(origin)) * ANGSTROM_PER_NM).astype("<f4").T:
                 file.write(_record(axis.tobytes()))
 
 
@@ -89,7 +89,8 @@ def to_mdtraj(
     Parameters
     ----------
     scene : Scene or PackedScene
-        The scene: a chain and a residue an instance, an atom a ball, with its bonds.
+        The scene: a chain and a residue an instance, an atom a ball, with the bonds of its
+        `skeleton`.
     frames : sequence of (b, 3) arrays, optional
         Ball centres, nm; those of the scene, packed where it is, when left out.
 
@@ -113,14 +114,15 @@ def to_mdtraj(
         scene = scene.scene
     frames = [scene.positions] if frames is None else frames
     topology = mdtraj.Topology()
-    for i in range(scene.n_instances):
-        model = scene.model(i)
+    pairs = [model.skeleton.tolist() for model in scene.species]
+    for s in scene.species_index.tolist():
+        model = scene.species[s]
         residue = topology.add_residue(model.name, topology.add_chain(), resSeq=1)
         atoms = [
             topology.add_atom(f"B{ball + 1}", mdtraj.element.virtual, residue)
             for ball in range(model.n_balls)
         ]
-        for first, second in model.bonds.tolist():
+        for first, second in pairs[s]:
             topology.add_bond(atoms[first], atoms[second])
     places = np.stack([frozen(frame, "frames", (scene.n_balls, 3)) for frame in frames])
     trajectory = mdtraj.Trajectory(places, topology)

@@ -21,7 +21,7 @@ from .scenes import (
 )
 from .settling import Settling
 from .simulations import Run, choose_platform, platform_names
-from .system import create_system, to_topology, write_topology
+from .system import create_system, to_topology
 
 __all__ = [
     "Block",
@@ -59,5 +59,4 @@ __all__ = [
     "radius_of_gyration",
     "remove_clashes",
     "to_topology",
-    "write_topology",
 ]

@@ -29,7 +29,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -280,24 +280,24 @@ class Journal:
         return outcome
 
     def note(
-        self, outcome: Sequence[Any], *, beside: Mapping[str, np.ndarray] | None = None
+        self, outcome: Sequence[Any], *, beside: Callable[[], Mapping[str, np.ndarray]] = dict
     ) -> None:
-        """Add an outcome, and make a checkpoint if one is due; `beside` is what else it needs."""
+        """Add an outcome, and make a checkpoint if one is due; `beside` tells what else it has."""
         self.entries.append(tuple(outcome))
         if self.simulation.currentStep - self.last >= self.every:
             self.last = self.simulation.currentStep
             self.save(beside)
 
-    def save(self, beside: Mapping[str, np.ndarray] | None = None, *, done: bool = False) -> None:
+    def save(
+        self, beside: Callable[[], Mapping[str, np.ndarray]] = dict, *, done: bool = False
+    ) -> None:
         """Make a checkpoint, or where there is no file only what that does to the Simulation."""
         if self.checkpoint.path is None:
             settle(self.simulation)
             return
         columns = zip(self.columns, zip(*self.entries, strict=True), strict=True)
         outcomes = {name: np.array(values) for name, values in columns}
-        self.checkpoint.keep_under_way(
-            self.stage, self.simulation, outcomes, beside or {}, done=done
-        )
+        self.checkpoint.keep_under_way(self.stage, self.simulation, outcomes, beside(), done=done)
 
 
 def fingerprint(

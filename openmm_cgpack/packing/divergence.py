@@ -83,8 +83,9 @@ def lost_ball(positions: np.ndarray, bound: float) -> int | None:
 class Guard:
     """A reporter that reports nothing, but has every step of a Simulation looked at.
 
-    Where the platform is a processor's, the ``step`` of the Simulation's integrator is taken over,
-    so that all other reporters see nothing either that was not looked at. It raises `Diverged`.
+    The ``step`` of the Simulation's integrator is taken over. Where the platform is a processor's,
+    all other reporters see nothing either that was not looked at. It raises `Diverged`. On a GPU,
+    which would wait for whoever looks, signals alone are kept until the end of the steps.
     """
 
     def __init__(self, bound: float) -> None:
@@ -101,8 +102,9 @@ class Guard:
     def watch(self, simulation: openmm.app.Simulation) -> None:
         """Have the steps looked at from now on."""
         integrator, context, bound = simulation.integrator, simulation.context, self.bound
-        if context.getPlatform().getName() not in _OF_PROCESSORS or "step" in vars(integrator):
+        if "step" in vars(integrator):
             return
+        looks = context.getPlatform().getName() in _OF_PROCESSORS
         # A cycle of references would keep the Context and its threads after the Simulation.
         own_step, weak, looked_at = (
             type(integrator).step,
@@ -111,10 +113,11 @@ class Guard:
         )
 
         def step(steps: int) -> None:
-            for _ in range(steps):
+            at_once = 1 if looks else max(1, steps)
+            for _ in range(0, steps, at_once):
                 with _interrupted_later():
-                    own_step(weak(), 1)
-                lost = lost_ball(_positions(looked_at()), bound)
+                    own_step(weak(), at_once)
+                lost = lost_ball(_positions(looked_at()), bound) if looks else None
                 if lost is not None:
                     raise Diverged("a ball left the scene", lost)
 
@@ -158,9 +161,11 @@ def diverging(simulation: openmm.app.Simulation, before: np.ndarray) -> Iterator
         raise Diverged(" ".join(str(error).split()), worst_ball(simulation, before)) from None
 
 
-def advance(simulation: openmm.app.Simulation, steps: int, bound: float) -> np.ndarray:
-    """Step; return the ball centres, (b, 3) nm, or raise `Diverged` where one is lost."""
-    with diverging(simulation, positions_of(simulation)):
+def advance(
+    simulation: openmm.app.Simulation, steps: int, bound: float, before: np.ndarray
+) -> np.ndarray:
+    """Step from ball centres, (b, 3) nm; return the new ones, or raise `Diverged`."""
+    with diverging(simulation, before):
         simulation.step(steps)
     after = positions_of(simulation)
     lost = lost_ball(after, bound)
@@ -197,8 +202,8 @@ class ShorterSteps:
         self.least = timestep * _SHORTEST
         self.first: int | None = None
 
-    def run(self, attempt: Callable[[float], Result]) -> Result:
-        """Return what an attempt to step, with a time step, comes to.
+    def run(self, attempt: Callable[[float, np.ndarray], Result]) -> Result:
+        """Return what an attempt to step, with a time step from ball centres, comes to.
 
         Where it raises `Diverged` it is called again with half of the time step, from the balls at
         rest where they were. Once that is a sixteenth of the first one, `Diverged` is raised on.
@@ -208,7 +213,7 @@ class ShorterSteps:
         kept = [(frames, len(frames.steps)) for frames in frame_reporters(simulation.reporters)]
         while True:
             try:
-                return attempt(self.timestep)
+                return attempt(self.timestep, before)
             except Diverged as error:
                 reason = error
             self.first = reason.ball if self.first is None else self.first

@@ -47,7 +47,7 @@ class Block:
     simulation : openmm.app.Simulation or None
         The Simulation, where there is one.
     read_positions : callable
-        Returns the ball centres as they are now; see `positions`.
+        Returns the ball centres at its end; see `positions`.
     """
 
     stage: str
@@ -61,7 +61,7 @@ class Block:
 
     @property
     def positions(self) -> np.ndarray:
-        """Ball centres as they are now, (b, 3) nm; read from the Simulation when asked for."""
+        """Ball centres at its end, (b, 3) nm; a protocol may read them only when asked for."""
         return self.read_positions()
 
 

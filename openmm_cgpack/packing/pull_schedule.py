@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -190,20 +191,20 @@ class _Record:
         """
         if self._replayed():
             return
-        self._measure(*self.shorter.run(lambda timestep: self._stepped(steps, timestep)))
+        self._measure(*self.shorter.run(partial(self._stepped, steps)))
         yield self._block(steps)
 
-    def _stepped(self, steps: int, timestep: float) -> tuple[np.ndarray, float]:
+    def _stepped(self, steps: int, timestep: float, before: np.ndarray) -> tuple[np.ndarray, float]:
         """Step; return ball centres and the energy, or raise `Diverged`."""
         self._set_timestep(timestep)
-        positions = advance(self.simulation, steps, self.bound)
-        with diverging(self.simulation, self.positions):
+        positions = advance(self.simulation, steps, self.bound, before)
+        with diverging(self.simulation, before):
             energy = self._energy()
         reason = "the energy is not finite" if not np.isfinite(energy) else ""
         if radius_of_gyration(positions) > _BURST * max(self.radii[0], self.scene.radii.max()):
             reason = "the scene burst"
         if reason:
-            raise Diverged(reason, worst_ball(self.simulation, self.positions))
+            raise Diverged(reason, worst_ball(self.simulation, before))
         return positions, energy
 
     def end_stage(self) -> Iterator[Block]:

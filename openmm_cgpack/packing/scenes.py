@@ -218,8 +218,8 @@ def overlaps(
     """
     radii, instance = scene.radii, scene.instance_of_ball
     boundary = scene.boundary if boundary is None else boundary
-    first, second, shift = close_pairs(boundary, positions, radii)
     # Within an instance only another image counts.
+    first, second, shift = close_pairs(boundary, positions, radii, groups=instance)
     keep = (instance[first] != instance[second]) | shift.any(axis=1)
     keep &= ~scene.are_partners(instance[first], instance[second])
     first, second, shift = first[keep], second[keep], shift[keep]

@@ -91,7 +91,7 @@ class ShrinkingBox(SoftDynamics):
         self.boundary = box
         self.context.setPeriodicBoxVectors(*vectors)
         known = self.context.getParameters()
-        for name, edge in zip(BOX_EDGES, box.box, strict=True):
+        for name, edge in zip(BOX_EDGES, np.diag(vectors).tolist(), strict=True):
             if name in known:
                 self.context.setParameter(name, edge)
         if SLAB_HEIGHT in known:

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _EXTRAS = {"CUDA": "cuda13 (or cuda12)", "HIP": "hip7 (or hip6)"}
-_BY_SPEED = ("CUDA", "HIP", "OpenCL", "CPU", "Reference")
+_OF_GPUS = ("CUDA", "HIP", "OpenCL")
+_DETERMINISTIC = "DeterministicForces"
+_BY_SPEED = (*_OF_GPUS, "CPU", "Reference")
 
 
 class Run(Settings):
@@ -67,6 +70,13 @@ def platform_names() -> list[str]:
     ]
 
 
+def load_failures() -> list[str]:
+    """Return why platforms of OpenMM that are installed do not load here, a line each."""
+    import openmm
+
+    return [" ".join(failure.split()) for failure in openmm.Platform.getPluginLoadFailures()]
+
+
 def asked_platform(run: Run) -> str | None:
     """Return the name that OpenMM has for the platform asked for; None where none is.
 
@@ -85,6 +95,7 @@ def asked_platform(run: Run) -> str | None:
     if name.lower() not in by_lower:
         extra = next((e for n, e in _EXTRAS.items() if n.lower() == name.lower()), None)
         hint = f"; it comes with the pip extra {extra} and the vendor's driver" if extra else ""
+        hint = "".join(f"; {why}" for why in load_failures() if name.lower() in why.lower()) or hint
         raise ValueError(f"platform: {shown(name)} is not here, only {', '.join(present)}{hint}")
     return by_lower[name.lower()]
 
@@ -113,7 +124,9 @@ def _check_threads(number: int) -> None:
 def choose_platform(run: Run = Run()) -> tuple[openmm.Platform, dict[str, str]]:
     """Return a platform and the properties for a Context on it.
 
-    An OpenCL that only drives the processor is slower than the CPU platform and is passed over.
+    Where none is named it is the first that works of CUDA, HIP, OpenCL and CPU. What is installed
+    but does not work is told by a warning in the log. An OpenCL that only drives the processor is
+    slower than the CPU platform and is passed over.
 
     Parameters
     ----------
@@ -124,12 +137,12 @@ def choose_platform(run: Run = Run()) -> tuple[openmm.Platform, dict[str, str]]:
     -------
     platform : openmm.Platform
     properties : dict
-        Mixed precision on a GPU, threads on the CPU.
+        Mixed precision and forces that repeat, as far as it has them, on a GPU; threads on the CPU.
 
     Raises
     ------
     ValueError
-        There is no such platform; the message lists those present.
+        There is no such platform, and the message lists those present; or it does not work here.
 
     Examples
     --------
@@ -139,13 +152,16 @@ def choose_platform(run: Run = Run()) -> tuple[openmm.Platform, dict[str, str]]:
     """
     import openmm
 
-    name = asked_platform(run) or _fastest(platform_names())
-    properties = {}
-    if name in ("CUDA", "HIP", "OpenCL"):
+    name = asked_platform(run) or _fastest(tuple(platform_names()))
+    platform, properties = openmm.Platform.getPlatformByName(name), {}
+    if name in _OF_GPUS:
+        _check_works(name)
         properties["Precision"] = "mixed"
+        if _DETERMINISTIC in platform.getPropertyNames():
+            properties[_DETERMINISTIC] = "true"
     if name == "CPU" and run.threads is not None:
         properties["Threads"] = str(run.threads)
-    return openmm.Platform.getPlatformByName(name), properties
+    return platform, properties
 
 
 def engine_of(simulation: openmm.app.Simulation) -> dict[str, Any]:
@@ -163,28 +179,40 @@ def engine_of(simulation: openmm.app.Simulation) -> dict[str, Any]:
     }
 
 
-def _fastest(present: list[str]) -> str:
+@cache
+def _fastest(present: tuple[str, ...]) -> str:
+    """Return the fastest platform that works, and say in the log which faster ones do not."""
+    for failure in load_failures():
+        _log.warning("platform: %s", failure)
     for name in _BY_SPEED:
-        if name in present and _works_fast(name):
+        if name not in present:
+            continue
+        if name not in _OF_GPUS:
+            return name
+        try:
+            device = _check_works(name)
+        except ValueError as error:
+            _log.warning("%s", error)
+            continue
+        if not device.lower().startswith(("pthread", "cpu")):
             return name
     return "Reference"
 
 
-def _works_fast(name: str) -> bool:
-    """Whether a platform makes a Context, and on a device that is no processor."""
+@cache
+def _check_works(name: str) -> str:
+    """Return the device that a GPU's platform runs on; raise ValueError where it does not."""
     import openmm
 
-    if name in ("CPU", "Reference"):
-        return True
     system = openmm.System()
     system.addParticle(1.0)
     platform = openmm.Platform.getPlatformByName(name)
     try:
         context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
-    except openmm.OpenMMException:
-        return False
-    device = platform.getPropertyValue(context, "DeviceName").lower()
-    return not device.startswith(("pthread", "cpu"))
+    except openmm.OpenMMException as error:
+        words = " ".join(str(error).split())
+        raise ValueError(f"platform: {name} does not work here: {words}") from None
+    return str(platform.getPropertyValue(context, "DeviceName"))
 
 
 def langevin_simulation(
@@ -245,7 +273,8 @@ def capture(simulation: openmm.app.Simulation) -> tuple[dict[str, Any], dict[str
     }
     for number, reporter in enumerate(reporters):
         arrays |= frames_of(reporter, number, n_balls=len(arrays["positions"]))
-    arrays["state"] = np.frombuffer(settle(simulation), np.uint8)
+    arrays["state"] = np.frombuffer(context.createCheckpoint(), np.uint8)
+    settle(simulation)
     return header, arrays
 
 
@@ -282,22 +311,21 @@ def restore(
         give_frames(reporter, number, arrays)
 
 
-def settle(simulation: openmm.app.Simulation) -> bytes:
-    """Bring a Simulation to where a run that goes on from here starts; return OpenMM's checkpoint.
+def settle(simulation: openmm.app.Simulation) -> None:
+    """Bring a Simulation to where a run that goes on from here starts.
 
     On the CPU platform the order in which forces are summed depends on what went before, so that a
     run would drift from one that goes on from its checkpoint. Making the Context anew, here too,
     keeps the two alike bit for bit. With several threads or on a GPU nothing does, and Reference
     needs nothing.
     """
-    context = simulation.context
+    if not _repeats_if_new(simulation):
+        return
+    context, step = simulation.context, simulation.currentStep
     state = context.createCheckpoint()
-    if _repeats_if_new(simulation):
-        step = simulation.currentStep
-        context.reinitialize()
-        context.loadCheckpoint(state)
-        simulation.currentStep = step
-    return bytes(state)
+    context.reinitialize()
+    context.loadCheckpoint(state)
+    simulation.currentStep = step
 
 
 def _repeats_if_new(simulation: openmm.app.Simulation) -> bool:

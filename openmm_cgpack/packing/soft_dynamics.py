@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -137,7 +138,7 @@ class SoftDynamics:
         self.bound = bound_of(flexible)
         self.context = self.simulation.context
         self.agitation = 0.0
-        self.last_depth = self.depth()
+        self.last_depth, self.last_positions = self.depth(), packed.positions
         self.best = packed
         self.journal = Journal(
             checkpoint,
@@ -178,7 +179,7 @@ class SoftDynamics:
             self.steps += steps
             return self.last_depth
         try:
-            self.last_depth = self.shorter.run(lambda timestep: self._step(steps, timestep))
+            self.last_depth, self.last_positions = self.shorter.run(partial(self._step, steps))
         except Diverged as error:
             raise PackingError(
                 f"the {self.what} diverged after step {self.steps} {error.words(self.scene)}"
@@ -187,12 +188,11 @@ class SoftDynamics:
         self._note(steps)
         return self.last_depth
 
-    def _step(self, steps: int, timestep: float) -> float:
+    def _step(self, steps: int, timestep: float, before: np.ndarray) -> tuple[float, np.ndarray]:
         # Deep overlaps push hard: only short steps are stable.
         brake = float(np.clip(max(self.agitation, _GENTLE) / max(self.last_depth, 1e-9), 0.1, 1.0))
         self.simulation.integrator.setStepSize(timestep * min(brake, self._steady(timestep)))
-        before = self.positions()
-        advance(self.simulation, steps, self.bound)
+        after = advance(self.simulation, steps, self.bound, before)
         if brake < 1 and self.agitation == 0:
             # What the push has set going would outrun the longer steps to come.
             self.context.setVelocitiesToTemperature(0.0)
@@ -200,7 +200,7 @@ class SoftDynamics:
             depth = self.depth()
         if not np.isfinite(depth):
             raise Diverged("the energy is not finite", worst_ball(self.simulation, before))
-        return depth
+        return depth, after
 
     def _steady(self, timestep: float) -> float:
         """Return the part of a time step in which heat turns no body farther than it should."""
@@ -209,12 +209,15 @@ class SoftDynamics:
 
     def _note(self, steps: int) -> None:
         """Enter what so many steps have led to, or a smaller box, and what `packed` needs."""
+        outcome = (steps, self.last_depth, self.shorter.timestep, *self.boundary.box)
+        self.journal.note(outcome, beside=self._beside)
+
+    def _beside(self) -> dict[str, np.ndarray]:
         beside = {"positions": self.best.positions}
         if self.rows:
             rows = in_steps(self.rows)
             beside |= {key: getattr(rows, key) for key in COLUMNS}
-        outcome = (steps, self.last_depth, self.shorter.timestep, *self.boundary.box)
-        self.journal.note(outcome, beside=beside)
+        return beside
 
     def _replayed(self, steps: int) -> bool:
         """Take over what so many steps led to in an earlier run; return whether there is one."""
@@ -237,11 +240,12 @@ class SoftDynamics:
         """
         beside = self.journal.beside
         if beside is None:
-            state = self.context.getState(energy=True)
+            state = self.context.getState(energy=True, positions=True)
             energy = float(strip(state.getPotentialEnergy()))
             if not np.isfinite(energy):
                 raise PackingError(f"after step {self.steps} the energy is {energy}")
-            positions = wrapped(self.scene, self.positions(), self.boundary)
+            positions = np.asarray(strip(state.getPositions(asNumpy=True)))
+            positions = wrapped(self.scene, positions, self.boundary)
             row = measured(
                 self.scene,
                 positions,
@@ -301,6 +305,7 @@ class Relaxation:
         played_back = self.box.journal.replaying
         self.depth = self.box.relax(steps)
         if not played_back:
+            positions = self.box.last_positions
             yield Block(
                 stage=self.stage,
                 step=self.box.steps,
@@ -308,7 +313,7 @@ class Relaxation:
                 total=self.total,
                 measured={"fraction": self.box.fraction, "rms_overlap_nm": self.depth},
                 simulation=self.box.simulation,
-                read_positions=self.box.positions,
+                read_positions=lambda: positions,
             )
 
     def settle(self, patience: int) -> Iterator[Block]:
@@ -326,11 +331,11 @@ class Relaxation:
 
 def _quickest(system: openmm.System) -> float:
     """Return the largest thermal speed of constrained balls at 1 kJ/mol, in distances a ps."""
-    masses = [strip(system.getParticleMass(ball)) for ball in range(system.getNumParticles())]
     speeds = [0.0]
     for i in range(system.getNumConstraints()):
-        first, second, length = system.getConstraintParameters(i)
-        speeds.append(np.sqrt(1 / masses[first] + 1 / masses[second]) / strip(length))
+        *balls, length = system.getConstraintParameters(i)
+        inverse = sum(1 / system.getParticleMass(ball)._value for ball in balls)
+        speeds.append(np.sqrt(inverse) / length._value)
     return float(max(speeds))
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, get_args
 
@@ -12,10 +10,7 @@ import numpy as np
 
 from ..core import BallModel, Scene
 from ..core.boundary import Boundary
-from ..core.units import ANGSTROM_PER_NM
-from ..forces import ForceTerm, Rigidity
-from ..io.files import atomic_path
-from ..io.star import quoted
+from ..forces import BOX_EDGES, ForceTerm, Rigidity
 
 if TYPE_CHECKING:
     import openmm
@@ -79,7 +74,17 @@ def create_system(
     if scene.boundary.bounded:
         vectors = periodic_vectors(scene.boundary, longest_cutoff(system))
         system.setDefaultPeriodicBoxVectors(*vectors)
+        _tell_edges(system, dict(zip(BOX_EDGES, np.diag(vectors).tolist(), strict=True)))
     return system
+
+
+def _tell_edges(system: openmm.System, edges: Mapping[str, float]) -> None:
+    """Give the forces that want them the edges of OpenMM's box, nm, by name."""
+    for force in system.getForces():
+        for i in range(getattr(force, "getNumGlobalParameters", int)()):
+            name = force.getGlobalParameterName(i)
+            if name in edges:
+                force.setGlobalParameterDefaultValue(i, edges[name])
 
 
 def _built(term: ForceTerm, scene: Scene, rigidity: Rigidity) -> openmm.Force | None:
@@ -186,6 +191,8 @@ def _anchor_balls(model: BallModel, group: np.ndarray) -> tuple[int, ...]:
 def to_topology(scene: Scene) -> openmm.app.Topology:
     """Return the Topology of a scene: one chain and one residue an instance, an atom a ball.
 
+    Its bonds are those of `Scene.skeleton`, which join each instance.
+
     Parameters
     ----------
     scene : Scene
@@ -207,60 +214,12 @@ def to_topology(scene: Scene) -> openmm.app.Topology:
     import openmm.app
 
     topology = openmm.app.Topology()
-    for i in range(scene.n_instances):
-        model = scene.model(i)
+    pairs = [model.skeleton.tolist() for model in scene.species]
+    for i, s in enumerate(scene.species_index.tolist()):
+        model = scene.species[s]
         chain = topology.addChain(str(i + 1))
         residue = topology.addResidue(model.name, chain, "1")
         atoms = [topology.addAtom(f"B{ball + 1}", None, residue) for ball in range(model.n_balls)]
-        for first, second in model.bonds.tolist():
+        for first, second in pairs[s]:
             topology.addBond(atoms[first], atoms[second])
     return topology
-
-
-def write_topology(
-    path: str | os.PathLike[str],
-    scene: Scene,
-    positions: np.ndarray,
-    *,
-    origin: np.ndarray | tuple[float, float, float] = (0.0, 0.0, 0.0),
-) -> None:
-    """Write balls and bonds as mmCIF, which VMD, ChimeraX and mdtraj open.
-
-    Parameters
-    ----------
-    path : path-like
-        The file, ``*.cif``.
-    scene : Scene
-        The scene.
-    positions : (b, 3) array
-        Ball centres, nm.
-    origin : (3,) array, optional
-        What becomes 0 in the file, nm: give a volume's origin to lay the balls over it.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from tempfile import TemporaryDirectory
-    >>> from openmm_cgpack import Filament, place
-    >>> scene = place([(Filament(n_balls=5).build(), 2)], seed=1)
-    >>> with TemporaryDirectory() as folder:
-    ...     write_topology(Path(folder, "balls.cif"), scene, scene.positions)
-    ...     print(Path(folder, "balls.cif").read_text().count("HETATM"))
-    10
-    """
-    import openmm.app
-
-    topology = to_topology(scene)
-    for residue in topology.residues():
-        # OpenMM writes names as they are, and leaves out bonds of those that it takes for residues.
-        standard = residue.name in openmm.app.PDBFile._standardResidues
-        residue.name = f'"{residue.name}"' if standard else quoted(residue.name)
-    # Unlike the rest of OpenMM, its writers take bare numbers for angstroms.
-    shifted = (np.asarray(positions) - origin) * ANGSTROM_PER_NM
-    head = io.StringIO()
-    openmm.app.PDBxFile.writeHeader(topology, head, keepIds=True)
-    lines = head.getvalue().splitlines(keepends=True)
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        # Without the comment that has the day's date: equal scenes give equal files.
-        file.writelines(line for line in lines if not line.startswith("# Created"))
-        openmm.app.PDBxFile.writeModel(topology, shifted, file, keepIds=True)

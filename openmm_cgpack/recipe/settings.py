@@ -24,6 +24,10 @@ class Files(Settings):
     """What is written, beyond what every run writes."""
 
     frame_interval: int = setting("steps between frames of the trajectory", default=250, minimum=1)
+    overview: bool = setting(
+        "overview.png: one picture of the whole run; a small run without it takes half the time",
+        default=True,
+    )
     atoms: bool = setting(
         "atoms.cif: all atoms of all molecules at their final places; wants molecules from files "
         "or downloads, since the library's have none",

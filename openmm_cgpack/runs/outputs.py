@@ -18,12 +18,12 @@ from ..io import (
     write_monomers,
     write_mrc,
     write_particles,
+    write_topology,
 )
 from ..io.scenes import save_packed, save_scene
 from ..io.tilts import save_tilts, write_imod
 from ..io.trajectory import write_trajectory
 from ..io.volumes import write_mask
-from ..packing import write_topology
 from ..poses import structure_poses
 from ..recipe import dump_recipe
 from . import folder as names
@@ -60,14 +60,6 @@ def write_outputs(made: Simulated, folder: Path, *, final: Path) -> None:
     if lines:
         species = {number: packed.scene.model(number - 1).name for number in lines}
         write_curves(folder / names.CURVES, lines, species)
-    figure = plot_overview(
-        packed,
-        density=made.density,
-        labels=made.labels.semantic,
-        tomogram=made.rendered.tomogram,
-        series=made.rendered.series,
-    )
-    save_figure(folder / names.OVERVIEW, figure)
 
 
 def _write_asked(made: Simulated, folder: Path, origin: np.ndarray) -> None:
@@ -84,6 +76,15 @@ def _write_asked(made: Simulated, folder: Path, origin: np.ndarray) -> None:
         write_bild(folder / names.BILD, packed.scene, packed.positions, origin=origin)
     if files.cmm:
         write_cmm(folder / names.CMM, packed.scene, packed.positions, origin=origin)
+    if files.overview:
+        figure = plot_overview(
+            packed,
+            density=made.density,
+            labels=made.labels.semantic,
+            tomogram=made.rendered.tomogram,
+            series=made.rendered.series,
+        )
+        save_figure(folder / names.OVERVIEW, figure)
 
 
 def write_rendered(folder: Path, rendered: Rendered) -> None:

@@ -23,8 +23,9 @@ _MARGIN = 8.0
 """Room around it in its maps, nm: twice that of a map's grid."""
 
 # Bytes, as measured of runs; those of files are exact but for texts.
-_OF_A_BALL = (4000, 450)
-_OF_A_BOND = (60, 55)
+_OF_A_BALL = (600, 200)
+_OF_A_PARTICLE = (3400, 0)  # a ball that dynamics move
+_OF_A_BOND = (60, 0)  # topologies hold as many as balls
 _OF_A_FRAME = (24, 36)  # of a ball; on disk also in the checkpoint, while the run is on its way
 _OF_AN_ATOM = (150, 95)
 _OF_A_VOXEL = (18, 8)  # the map, two masks, and what decides whose a voxel is
@@ -103,9 +104,15 @@ def _box(recipe: Recipe, volume: float) -> tuple[float, ...]:
 def _of_balls(
     recipe: Recipe, made: Sequence[tuple[BallModel, float]], balls: float
 ) -> Iterable[Part]:
-    bonds = sum(len(model.bonds) * count for model, count in made)
-    in_balls, in_bonds = _times(balls, _OF_A_BALL), _times(bonds, _OF_A_BOND)
-    yield Part("balls and bonds", "count", in_balls[0] + in_bonds[0], in_balls[1] + in_bonds[1])
+    # In a box bodies are held by three of their balls, and not by bonds between all of them.
+    bonds = 0.0
+    if not recipe.start.shape.bounded:
+        bonds = sum(len(model.bonds) * count for model, count in made)
+    sizes = [_times(balls, _OF_A_BALL), _times(bonds, _OF_A_BOND)]
+    if recipe.pack.most_steps:
+        sizes.append(_times(balls, _OF_A_PARTICLE))
+    memory, disk = map(sum, zip(*sizes, strict=True))
+    yield Part("balls and bonds", "count", memory, disk)
     frames = 2 + recipe.pack.most_steps / recipe.files.frame_interval
     yield Part(
         "frames of the trajectory", "[files] frame_interval", *_times(balls * frames, _OF_A_FRAME)

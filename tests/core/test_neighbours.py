@@ -43,6 +43,22 @@ def test_shifts_are_whole_boxes_and_pairs_are_in_order():
     assert set(np.unique(shift)) <= {8.3 * number for number in range(-20, 21)}
 
 
+@pytest.mark.parametrize("boundary", BOUNDARIES, ids=lambda b: type(b).__name__)
+def test_pairs_of_one_body_are_told_only_across_images(boundary):
+    rng = np.random.default_rng(6)
+    centres, radii = rng.uniform(-12, 12, (60, 3)) * [1, 1, 0.33], rng.uniform(0.2, 2.5, 60)
+    groups = np.arange(60) // 6
+
+    def other(first, second, shift):
+        keep = (groups[first] != groups[second]) | shift.any(axis=1)
+        return first[keep].tolist(), second[keep].tolist(), shift[keep].tolist()
+
+    every = close_pairs(boundary, centres, radii)
+    fewer = close_pairs(boundary, centres, radii, groups=groups)
+    assert len(fewer[0]) < len(every[0])
+    assert other(*fewer) == other(*every)
+
+
 def test_no_spheres_have_no_pairs():
     first, second, shift = close_pairs(Periodic(box=8.0), np.empty((0, 3)), np.empty(0))
     assert len(first) == len(second) == 0

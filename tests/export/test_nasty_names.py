@@ -16,9 +16,15 @@ from openmm_cgpack.core import AtomicStructure, BallModel, RigidTransforms, Scen
 from openmm_cgpack.core.structure import ATOM_TABLE
 from openmm_cgpack.draw.style import blank_figure, drawn_name
 from openmm_cgpack.export import ChimeraX, Napari, Relion5
-from openmm_cgpack.io import read_particles, write_atoms, write_bild, write_cmm, write_particles
+from openmm_cgpack.io import (
+    read_particles,
+    write_atoms,
+    write_bild,
+    write_cmm,
+    write_particles,
+    write_topology,
+)
 from openmm_cgpack.io.star import read_star
-from openmm_cgpack.packing import write_topology
 from openmm_cgpack.recipe import recipe_from
 
 NAMES = (

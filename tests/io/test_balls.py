@@ -66,7 +66,7 @@ def test_markers_are_balls_and_links_are_bonds(scene, tmp_path):
     np.testing.assert_allclose(places, expected, atol=6e-4)
     assert markers[4].get("note") == 'a "b" <&> c 2'
     links = [(int(k.get("id1")) - 1, int(k.get("id2")) - 1) for k in root.findall("link")]
-    assert links == list(map(tuple, scene.bonds.tolist()))
+    assert links == list(map(tuple, scene.skeleton.tolist()))
     assert min(float(k.get("radius")) for k in root.findall("link")) > 0
     write_cmm(tmp_path / "balls.cmm", scene, moved, links=False)
     assert not ElementTree.parse(tmp_path / "balls.cmm").getroot().findall("link")

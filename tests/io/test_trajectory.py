@@ -48,7 +48,7 @@ def test_a_scene_as_a_trajectory_and_back():
     topology = trajectory.topology
     assert topology.n_chains == topology.n_residues == scene.n_instances
     bonds = sorted((a.index, b.index) for a, b in topology.bonds)
-    assert bonds == sorted(map(tuple, scene.bonds.tolist()))
+    assert bonds == sorted(map(tuple, scene.skeleton.tolist()))
     names = [scene.model(i).name for i in scene.instance_of_ball]
     assert [atom.residue.name for atom in topology.atoms] == names
     np.testing.assert_allclose(from_mdtraj(trajectory, scene), [x, x + 1], atol=1e-4)

@@ -43,9 +43,10 @@ class Spring(ForceTerm):
 
     def build(self, scene, rigidity):
         x, y, z = self.point
-        force = openmm.CustomExternalForce(
-            f"{self.k / 2!r}*((x - {x!r})^2 + (y - {y!r})^2 + (z - {z!r})^2)"
-        )
+        away = f"((x - {x!r})^2 + (y - {y!r})^2 + (z - {z!r})^2)"
+        if scene.boundary.bounded:
+            away = f"periodicdistance(x, y, z, {x!r}, {y!r}, {z!r})^2"
+        force = openmm.CustomExternalForce(f"{self.k / 2!r}*{away}")
         for i in range(scene.n_instances):
             if scene.model(i).name == self.species:
                 for ball in range(*scene.balls(i).indices(scene.n_balls)):

@@ -1,0 +1,347 @@
+"""What a scene of 20 000 molecules costs a molecule, stage by stage, beside one of 1000."""
+
+import dataclasses
+import resource
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from openmm_cgpack import (
+    SHAPE_COVER,
+    Dense,
+    Molecule,
+    OneStep,
+    PackedScene,
+    Recipe,
+    RigidTransforms,
+    Run,
+    Scene,
+    Slab,
+    as_packed,
+    audit,
+    coarse_grain,
+    extract_transforms,
+    insert,
+    library,
+    pack_scene,
+    render,
+    run,
+)
+from openmm_cgpack.core import History
+from openmm_cgpack.density import particle_table, render_density, render_labels, visibility
+from openmm_cgpack.draw import plot_overview, save_figure
+from openmm_cgpack.export import Format, ground_truth
+from openmm_cgpack.imaging import TiltImaging
+from openmm_cgpack.io import (
+    load_packed,
+    save_packed,
+    write_bild,
+    write_mrc,
+    write_particles,
+    write_topology,
+    write_trajectory,
+)
+from openmm_cgpack.packing import Start, fit_box
+from openmm_cgpack.runs.size import run_size
+
+LARGEST = (
+    *("1aon", "1bxn", "1bxr", "1f1b", "1g3i", "1gyt", "1oel", "1u6g", "1w6t", "1yg6"),
+    *("2bo9", "2byu", "2cg9", "2gho", "2h12", "2r9r", "3j9i", "4v4r", "5gjv", "6cnj"),
+)
+"""The twenty largest species of the library; as many copies of each as it is large."""
+
+FRACTION = 0.25
+"""What a large scene is packed to."""
+
+LOOSE = 0.21
+"""What the scene is inserted to that is laid side by side for all that follows the packing."""
+
+CLEAR = Path("/proc/self/clear_refs")
+STATUS = Path("/proc/self/status")
+
+
+class Stages:
+    """CPU time and peak memory of stages at two sizes, as rows of a table."""
+
+    def __init__(self):
+        self.found = {}
+
+    def run(self, scene, what, function, *, files=()):
+        """Run a stage of a scene; `files` are what it writes, files or folders."""
+        n = scene.n_instances
+        if CLEAR.exists():
+            CLEAR.write_text("5")
+        start = time.process_time()
+        result = function()
+        seconds = time.process_time() - start
+        written = sum(p.stat().st_size for f in files for p in (f, *f.rglob("*")) if p.is_file())
+        self.found.setdefault(what, {})[n] = 1e3 * seconds / n, peak(), written
+        print(f"{what}, {n}: {1e3 * seconds / n:.3f} ms a molecule, {peak():.2f} GiB")
+        return result
+
+    def rows(self):
+        """Return the rows."""
+        rows = []
+        for what, by_size in self.found.items():
+            (few, (before, _, small)), (many, (after, most, large)) = sorted(by_size.items())
+            rows.append(
+                {
+                    "stage": what,
+                    f"{few}: ms a molecule": f"{before:.3g}",
+                    f"{many}: ms a molecule": f"{after:.3g}",
+                    "ratio": f"{after / max(before, 1e-9):.2f}",
+                    f"{many}: s": f"{after * many / 1e3:.3g}",
+                    "peak memory, GiB": f"{most:.2f}",
+                    "MB written": f"{large / 1e6:.3g}" if large else "",
+                }
+            )
+            if large:
+                # What is written grows with what is in the scene.
+                assert large / many < 1.3 * small / few
+        return rows
+
+
+def peak():
+    """Return the largest memory of the process since the stage began, GiB, or since ever."""
+    if CLEAR.exists():
+        lines = STATUS.read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+@pytest.fixture(scope="module")
+def counts(full):
+    """Return models and how many of each, of 1000 molecules or of a few."""
+    names = LARGEST if full else ("2bo9", "1f1b", "2h12")
+    models = [coarse_grain(library.load(name), SHAPE_COVER, seed=1) for name in names]
+    shares = np.array([model.volume for model in models])
+    n = 1000 if full else 30
+    held = np.floor(n * shares / shares.sum()).astype(int)
+    held[: n - held.sum()] += 1
+    return list(zip(models, held.tolist(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def tiles(full):
+    """Return how often the small scene is in the large one along x and y."""
+    return (4, 5) if full else (1, 2)
+
+
+@pytest.fixture(scope="module")
+def scenes(counts, tiles):
+    """Return a slab, and the same beside itself: as dense, and everything in it many times."""
+    box = fit_box(counts, fraction=LOOSE, shape=slab(counts))
+    small = insert(counts, boundary=box, seed=1)
+    steps = np.array([(x, y, 0) for x in range(tiles[0]) for y in range(tiles[1])]) * box.box
+    steps -= steps.mean(axis=0)
+    index = np.tile(small.species_index, len(steps))
+    order = np.argsort(index, kind="stable")
+    places = (small.transforms.translations + steps[:, None]).reshape(-1, 3)
+    turns = np.tile(small.transforms.rotations, (len(steps), 1, 1))
+    large = Scene(
+        species=small.species,
+        species_index=index[order],
+        transforms=RigidTransforms(rotations=turns[order], translations=places[order]),
+        boundary=box.scaled((*tiles, 1)),
+    )
+    return placed(small), placed(large)
+
+
+def slab(counts, width=600.0):
+    """Return the shape of the slab: that of 600 x 600 x 150 nm of 20 000 molecules."""
+    n = sum(count for _, count in counts)
+    edge = width * np.sqrt(n / 20_000) if n >= 1000 else 150.0
+    return Slab(box=(edge, edge, 150.0))
+
+
+def placed(scene):
+    """Return a scene as packed, without a look at it."""
+    row = {key: [0.0] for key in ("radius_of_gyration", "fraction", "overlap", "energy")}
+    return PackedScene(
+        scene=scene,
+        positions=scene.positions,
+        boundary=scene.boundary,
+        history=History(step=[0], **row),
+    )
+
+
+def note(scenes):
+    """Return what the scenes are."""
+    small, large = (packed.scene.boundary.box for packed in scenes)
+    words = (" x ".join(f"{edge:.0f}" for edge in box) for box in (small, large))
+    balls = scenes[1].scene.n_balls
+    return f"Slabs of {' and '.join(words)} nm at {LOOSE}, {balls} balls in the larger; CPU time."
+
+
+@pytest.mark.slow
+def test_large_files(scenes, record, tmp_path):
+    """The scene itself, its poses, and the files that grow with it."""
+    stages = Stages()
+    for packed in scenes:
+        make_files(stages, packed, tmp_path)
+    record(stages.rows(), note=note(scenes))
+
+
+def make_files(stages, packed, folder):
+    """Run what makes and reads the files of one scene."""
+    scene, places = packed.scene, packed.positions
+
+    def do(what, function, *names):
+        return stages.run(scene, what, function, files=[folder / name for name in names])
+
+    again = dataclasses.replace(scene)
+    do("`as_packed`, with the deepest overlap", lambda: as_packed(again))
+    path = folder / "packed.npz"
+    do("`packed.npz`", lambda: save_packed(path, packed), path.name)
+    assert do("`load_packed`", lambda: load_packed(path)).scene.n_balls == scene.n_balls
+    do("`extract_transforms`", lambda: extract_transforms(packed))
+    for name, write in (("topology.cif", write_topology), ("balls.bild", write_bild)):
+        do(f"`{name}`", partial(write, folder / name, scene, places), name)
+    path = folder / "trajectory.dcd"
+    do("`trajectory.dcd`, two frames", lambda: write_trajectory(path, [places] * 2), path.name)
+
+
+@pytest.mark.slow
+def test_large_maps(scenes, record, tmp_path):
+    """Density, masks, lists, tomogram, picture, and every format of export."""
+    stages = Stages()
+    for packed in scenes:
+        folder = tmp_path / f"{packed.scene.n_instances}"
+        folder.mkdir()
+        make_maps(stages, packed, folder)
+    record(stages.rows(), note=note(scenes))
+
+
+def make_maps(stages, packed, folder):
+    """Run what is drawn of one scene, and what is written of that."""
+
+    def do(what, function, *names):
+        return stages.run(packed.scene, what, function, files=[folder / name for name in names])
+
+    density = do("`render_density`", lambda: render_density(packed))
+    labels = do("`render_labels`", lambda: render_labels(packed, grid=density.grid))
+    do("`visibility`", lambda: visibility(packed, grid=density.grid))
+    table = do("`particle_table`", lambda: particle_table(packed, grid=density.grid))
+    path = folder / "particles.csv"
+    do("`particles.csv`", lambda: write_particles(path, table), path.name)
+    volumes = {"density": density, "instances": labels.instances, "semantic": labels.semantic}
+    for name, volume in volumes.items():
+        do(f"`{name}.mrc`", partial(write_mrc, folder / f"{name}.mrc", volume), f"{name}.mrc")
+    tomogram = do("`render`, `OneStep`", lambda: render(density, OneStep(), seed=1)).tomogram
+    shown = {"density": density, "labels": labels.semantic, "tomogram": tomogram}
+    path = folder / "overview.png"
+    do("`overview.png`", lambda: save_figure(path, plot_overview(packed, **shown)), path.name)
+    maps = {"density": density, "tomogram": tomogram}
+    truth = do(
+        "`ground_truth`", lambda: ground_truth(packed, labels=labels, maps=maps, name="large")
+    )
+    for name, kind in Format.kinds.items():
+        one = kind()
+        if one.refuses(truth) is None:
+            (folder / name).mkdir()
+            do(f"export: `{name}`", partial(one.write, folder / name, truth), name)
+
+
+@pytest.mark.slow
+def test_large_audit(scenes, record):
+    """Everything that an audit measures."""
+    stages = Stages()
+    for packed in scenes:
+        found = stages.run(packed.scene, "`audit`", partial(audit, packed))
+        assert found.n_instances == packed.scene.n_instances
+    record(stages.rows(), note=note(scenes))
+
+
+@pytest.mark.slow
+def test_large_packing(counts, tiles, full, record):
+    """To a fraction, start to clean."""
+    stages = Stages()
+    for times in (1, tiles[0] * tiles[1]):
+        many = [(model, times * count) for model, count in counts]
+        fraction = FRACTION if full else 0.15
+        start = Start(boundary="slab", box=fit_box(many, fraction=fraction, shape=slab(many)).box)
+        began = time.process_time()
+        scene = start.scene(many, fraction=fraction, seed=1)
+        inserting = time.process_time() - began
+        # The same again would take as long as the first time.
+        stages.found.setdefault("the start in its box", {})[scene.n_instances] = (
+            1e3 * inserting / scene.n_instances,
+            peak(),
+            0,
+        )
+        dense = Dense(fraction=start.reached(scene, fraction))
+        packed = stages.run(
+            scene,
+            f"`pack_scene`, `Dense(fraction={fraction})`",
+            lambda s=scene, d=dense: pack_scene(s, d, run=Run(platform="CPU"), seed=1),
+        )
+        assert packed.scene.volume / packed.boundary.volume == pytest.approx(fraction, rel=0.005)
+    record(stages.rows(), note=f"{len(counts)} species, to {fraction}; CPU time.")
+
+
+@pytest.mark.slow
+def test_large_tomogram(full, record, tmp_path):
+    """A recipe's run from its file to all files of its folder, with a tilt series."""
+    names, box = (
+        (LARGEST, (512.0, 512.0, 200.0)) if full else (("3hhb", "1f1b"), (64.0, 64.0, 40.0))
+    )
+    n = 4000 if full else 12
+    recipe = Recipe(
+        structures=tuple(Molecule(species=name, count=n // len(names)) for name in names),
+        start=Start(boundary="slab", box=box),
+        pack=Dense(),
+        imaging=TiltImaging(),
+        run=Run(platform="CPU"),
+    )
+    rows, began = [], time.process_time()
+
+    def hook(stage, made):
+        nonlocal began
+        seconds = time.process_time() - began
+        row = {"stage": stage, "s": f"{seconds:.1f}", "ms a molecule": f"{1e3 * seconds / n:.2f}"}
+        rows.append(row | {"peak memory, GiB": f"{peak():.2f}"})
+        if CLEAR.exists():
+            CLEAR.write_text("5")
+        began = time.process_time()
+
+    manifest = run(recipe, tmp_path / "out", hook=hook)
+    sizes = {name: facts["bytes"] for name, facts in manifest["files"].items()}
+    held = ", ".join(f"`{name}` {size / 1e6:.3g}" for name, size in sorted(sizes.items()))
+    edges = " x ".join(f"{edge:.0f}" for edge in box)
+    record(rows, note=f"{n} molecules in {edges} nm; CPU time. The files, MB: {held}.")
+    assert rows[-1]["stage"] == "files"
+    # A topology is as long as there are balls, whatever keeps the shape of their bodies.
+    scene = load_packed(tmp_path / "out" / "packed.npz").scene
+    assert sizes["topology.cif"] < 200 * scene.n_balls + 2000
+
+
+@pytest.mark.slow
+def test_large_million(counts, record):
+    """What a run is said to take, for more and more molecules at one density."""
+    sizes = {}
+    for n in (1000, 20_000, 1_000_000):
+        scale = n / sum(count for _, count in counts)
+        many = [(model, round(scale * count)) for model, count in counts]
+        recipe = Recipe(
+            structures=tuple(Molecule(species=m.name, count=count) for m, count in many),
+            start=Start(
+                boundary="slab", box=fit_box(many, fraction=FRACTION, shape=slab(many)).box
+            ),
+            pack=Dense(fraction=FRACTION),
+        )
+        for part in run_size(recipe, many):
+            sizes.setdefault(part.what, {})[n] = part.memory / 2**30, part.disk / 1e9
+    rows = [
+        {"what": what}
+        | {f"{n}: memory, GiB": f"{memory:.3g}" for n, (memory, _) in held.items()}
+        | {f"{n}: disk, GB": f"{disk:.3g}" for n, (_, disk) in held.items()}
+        for what, held in sizes.items()
+    ]
+    record(rows, note=f"{len(counts)} species, at {FRACTION}, voxels of 1 nm, `OneStep`.")
+    # Everything but pictures grows with the scene, and the frame of the filter less than it.
+    for what, held in sizes.items():
+        grown = [held[1_000_000][k] / held[1000][k] for k in (0, 1) if held[1000][k]]
+        assert max(grown, default=0) < 1010, what
