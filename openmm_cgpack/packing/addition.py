@@ -40,7 +40,8 @@ class Insertion(Settings):
         "distance that atoms of different molecules keep", unit="nm", default=CLOSEST, above=0
     )
     tries: int = setting(
-        "places that are tried for an instance before there is no room",
+        "places that are tried for an instance before there is no room; one where only atoms are "
+        "in the way counts as 64",
         default=3_000_000,
         minimum=1,
     )

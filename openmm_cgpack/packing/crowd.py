@@ -87,6 +87,7 @@ class Placed:
         wrapped = self.boundary.wrap(centre)
         return (
             inside
+            and not meets_itself(self.solids, self.crowd, species, rotation)
             and not meets(self.solids, self.crowd, species, rotation, wrapped)
             and self.free_of_obstacle(species, rotation, centre)
         )
@@ -142,7 +143,7 @@ def twice_as_large(crowd: Crowd) -> Crowd:
 
 @njit(cache=True)
 def meets(solids, crowd, species, rotation, centre):
-    """Return whether a body would touch one of those that are there, an image of one, or its own.
+    """Return whether a body would touch one of those that are there, or an image of one.
 
     Parameters
     ----------
@@ -154,8 +155,6 @@ def meets(solids, crowd, species, rotation, centre):
         Pose of the body frame, nm.
     """
     pair = np.empty((1, 2), np.int64)
-    if _meets_itself(solids, crowd, species, rotation, pair):
-        return True
     ends = np.empty((3, 2), np.int64)
     far = solids.reach[species] + crowd.reach[0]
     for a in range(3):
@@ -183,13 +182,13 @@ def meets(solids, crowd, species, rotation, centre):
 
 
 @njit(cache=True)
-def _meets_itself(solids, crowd, species, rotation, pair):
+def meets_itself(solids, crowd, species, rotation):
     """Return whether a body at a rotation would touch an image of itself."""
     n = np.zeros(3, np.int64)
     for a in range(3):
         if crowd.repeat[a] > 0.0:
             n[a] = int(2 * solids.reach[species] / crowd.repeat[a])
-    apart = np.empty(3)
+    apart, pair = np.empty(3), np.empty((1, 2), np.int64)
     for i in range(-n[0], n[0] + 1):
         for j in range(-n[1], n[1] + 1):
             for k in range(-n[2], n[2] + 1):

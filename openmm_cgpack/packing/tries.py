@@ -10,7 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .crowd import meets
+from .crowd import meets, meets_itself
+
+_LOOK = 64
+"""As many tries is a look at the atoms worth, so that small bodies, which voxels tell little of,
+take no longer than others."""
 
 
 @njit(cache=True)
@@ -68,7 +72,7 @@ def first_room(
     state : (1,) uint64 array
         Of the random numbers.
     most : int
-        Places that are tried.
+        Places that are tried; one whose atoms are looked at in vain counts as 64.
     start, size : (3,) arrays
         Where the centre is when its voxel is (0, 0, 0), and a voxel's edges, nm.
     low, high : (3,) arrays
@@ -81,7 +85,7 @@ def first_room(
     Returns
     -------
     int
-        How many places were tried up to that which is free; 0 where none is.
+        How many were tried up to that which is free; 0 where none is.
     """
     flat = taken.ravel()
     edge = np.array(taken.shape, np.int64)
@@ -91,9 +95,13 @@ def first_room(
     for i in range(len(cells)):
         for a in range(3):
             steps[i, a] = cells[i, a] % edge[a] * stride[a]
+    if species >= 0 and meets_itself(solids, crowd, species, rotation):
+        return 0
     last, whole = edge * stride, np.empty(3, np.int64)
     centre = np.empty(3)
-    for tried in range(1, most + 1):
+    tried = 0
+    while tried < most:
+        tried += 1
         if len(places):
             place = places[_below(state, len(places))]
             for a in range(3):
@@ -118,8 +126,10 @@ def first_room(
             if flat[np.uint64(u + v + w)]:
                 free = False
                 break
-        if free and (species < 0 or not meets(solids, crowd, species, rotation, centre)):
-            return tried
+        if free:
+            if species < 0 or not meets(solids, crowd, species, rotation, centre):
+                return tried
+            tried += _LOOK
     return 0
 
 
