@@ -69,10 +69,10 @@ if [ -z "$venv" ]; then
     venv=$work/venv
     if [ -n "${WHEELS:-}" ]; then
         "$python" -m venv --system-site-packages "$venv"
-        "$venv/bin/python" -m pip install --quiet --no-index --no-deps "$WHEELS"/*.whl
+        "$venv/bin/python" -m pip install --quiet --no-compile --no-index --no-deps "$WHEELS"/*.whl
     else
         "$python" -m venv "$venv"
-        "$venv/bin/python" -m pip install --quiet ".$extra" pytest pytest-xdist hypothesis
+        "$venv/bin/python" -m pip install --quiet --no-compile ".$extra" pytest pytest-xdist hypothesis
     fi
 fi
 

@@ -1,5 +1,6 @@
 """Configuration of the documentation."""
 
+import functools
 import importlib
 import os
 import pkgutil
@@ -9,12 +10,30 @@ from pathlib import Path
 
 os.environ.setdefault("OPENMM_DEFAULT_PLATFORM", "CPU")
 
+import jinja2.sandbox
+import numpydoc.docscrape_sphinx
+
 import openmm_cgpack
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from settings_pages import file_tables, settings_page
+
+
+class _Compiled(jinja2.BytecodeCache):
+    """Keeps compiled templates as long as the process lives."""
+
+    def __init__(self):
+        self._code = {}
+
+    def load_bytecode(self, bucket):
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket):
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
 
 project = "openmm_cgpack"
 copyright = "the openmm_cgpack developers"
@@ -36,9 +55,13 @@ exclude_patterns = [
     "gallery/*.py",
     "gallery/*.zip",
 ]
+# A class' page has its members in full, and no table of them before that.
+templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = "openmm_cgpack"
 html_show_sourcelink = False
+# The list of all names beside each of them was most of the page.
+html_sidebars = {"api/generated/*": []}
 html_theme_options = {"navigation_with_keys": False, "show_toc_level": 2}
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -47,6 +70,10 @@ autosummary_generate = True
 autodoc_typehints = "none"
 autodoc_default_options = {"members": True}
 numpydoc_show_class_members = False
+# numpydoc would compile its one template again for each of thousands of docstrings.
+numpydoc.docscrape_sphinx.SandboxedEnvironment = functools.partial(
+    jinja2.sandbox.SandboxedEnvironment, bytecode_cache=_Compiled()
+)
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

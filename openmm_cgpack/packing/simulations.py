@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 _EXTRAS = {"CUDA": "cuda13 (or cuda12)", "HIP": "hip7 (or hip6)"}
 _OF_GPUS = ("CUDA", "HIP", "OpenCL")
+_DETERMINISTIC = "DeterministicForces"
 _BY_SPEED = (*_OF_GPUS, "CPU", "Reference")
 
 
@@ -136,7 +137,7 @@ def choose_platform(run: Run = Run()) -> tuple[openmm.Platform, dict[str, str]]:
     -------
     platform : openmm.Platform
     properties : dict
-        Mixed precision on a GPU, threads on the CPU.
+        Mixed precision and forces that repeat, as far as it has them, on a GPU; threads on the CPU.
 
     Raises
     ------
@@ -152,13 +153,15 @@ def choose_platform(run: Run = Run()) -> tuple[openmm.Platform, dict[str, str]]:
     import openmm
 
     name = asked_platform(run) or _fastest(tuple(platform_names()))
-    properties = {}
+    platform, properties = openmm.Platform.getPlatformByName(name), {}
     if name in _OF_GPUS:
         _check_works(name)
         properties["Precision"] = "mixed"
+        if _DETERMINISTIC in platform.getPropertyNames():
+            properties[_DETERMINISTIC] = "true"
     if name == "CPU" and run.threads is not None:
         properties["Threads"] = str(run.threads)
-    return openmm.Platform.getPlatformByName(name), properties
+    return platform, properties
 
 
 def engine_of(simulation: openmm.app.Simulation) -> dict[str, Any]:

@@ -257,7 +257,9 @@ def test_fixed_instances_and_the_obstacle_are_respected(platform):
     # Inserted to the precision of voxels, cleared to that of atoms.
     for packed, slack in ((as_packed(scene), 0.87), (dense, 0.2)):
         poses = extract_transforms(packed)
-        np.testing.assert_allclose(poses.transforms.translations[-1], [4.5, 0, 0], atol=1e-9)
+        # A GPU has its place in single precision.
+        off = 1e-9 if platform in ("CPU", "Reference") else 1e-6
+        np.testing.assert_allclose(poses.transforms.translations[-1], [4.5, 0, 0], atol=off)
         nearest = min(
             np.linalg.norm(packed.boundary.wrap(points), axis=1).min() for points in atoms(packed)
         )

@@ -226,8 +226,11 @@ def interrupting():
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_an_interruption_ends_it_after_the_step_that_it_is_in(interrupting, platform):
-    """OpenMM takes ten before it listens, and makes an error of one that meets it in a force."""
+    """OpenMM takes ten before it listens, and makes an error of one that meets it in a force.
+
+    On a GPU, which is not waited for after every step, it ends after the ten.
+    """
     term, calls = interrupting
     with pytest.raises(KeyboardInterrupt):
         pack_scene(OPEN, Pull(forces=(term(),)), run=Run(platform=platform), seed=1)
-    assert len(calls) <= 6
+    assert len(calls) <= (6 if platform in ("CPU", "Reference") else 11)
