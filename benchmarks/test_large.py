@@ -31,7 +31,13 @@ from openmm_cgpack import (
     run,
 )
 from openmm_cgpack.core import History
-from openmm_cgpack.density import particle_table, render_density, render_labels, visibility
+from openmm_cgpack.density import (
+    Labels,
+    particle_table,
+    render_density,
+    render_labels,
+    visibility,
+)
 from openmm_cgpack.draw import plot_overview, save_figure
 from openmm_cgpack.export import Format, ground_truth
 from openmm_cgpack.imaging import TiltImaging
@@ -206,7 +212,7 @@ def make_files(stages, packed, folder):
 
 @pytest.mark.slow
 def test_large_maps(scenes, record, tmp_path):
-    """Density, masks, lists, tomogram, picture, and every format of export."""
+    """Density, masks, lists, tomogram and picture."""
     stages = Stages()
     for packed in scenes:
         folder = tmp_path / f"{packed.scene.n_instances}"
@@ -234,15 +240,75 @@ def make_maps(stages, packed, folder):
     shown = {"density": density, "labels": labels.semantic, "tomogram": tomogram}
     path = folder / "overview.png"
     do("`overview.png`", lambda: save_figure(path, plot_overview(packed, **shown)), path.name)
+
+
+@pytest.mark.slow
+def test_large_exports(scenes, tiles, record, tmp_path):
+    """Every format; volumes of the larger scene are those of the small one side by side."""
+    stages = Stages()
+    small, large = scenes
+    density = render_density(small)
+    tomogram = render(density, OneStep(), seed=1).tomogram
+    labels = render_labels(small, grid=density.grid)
     maps = {"density": density, "tomogram": tomogram}
+    make_exports(stages, small, labels, maps, tmp_path / "small")
+    maps = {name: beside_itself(volume, tiles) for name, volume in maps.items()}
+    many = labels_beside(labels, scenes, tiles)
+    # The masks of the larger scene are in their places.
+    assert owned(large, many) == pytest.approx(owned(small, labels), abs=0.02)
+    make_exports(stages, large, many, maps, tmp_path / "large")
+    record(stages.rows(), note=note(scenes))
+
+
+def make_exports(stages, packed, labels, maps, folder):
+    """Write one scene in all formats."""
+
+    def do(what, function, *names):
+        return stages.run(packed.scene, what, function, files=[folder / name for name in names])
+
     truth = do(
         "`ground_truth`", lambda: ground_truth(packed, labels=labels, maps=maps, name="large")
     )
     for name, kind in Format.kinds.items():
         one = kind()
         if one.refuses(truth) is None:
-            (folder / name).mkdir()
-            do(f"export: `{name}`", partial(one.write, folder / name, truth), name)
+            (folder / name).mkdir(parents=True)
+            do(f"`{name}`", partial(one.write, folder / name, truth), name)
+
+
+def owned(packed, labels):
+    """Return which part of the molecules own the voxel in their middle; hollow ones do not."""
+    middles = packed.boundary.wrap(packed.scene.transforms.translations)
+    data, grid = labels.instances.data, labels.instances.grid
+    x, y, z = np.rint(grid.to_voxels(middles)).astype(int).T % np.array(data.shape[::-1])[:, None]
+    return float((data[z, y, x] == np.arange(len(middles)) + 1).mean())
+
+
+def beside_itself(volume, tiles):
+    """Return a volume many times along x and y."""
+    data = np.tile(volume.data, (1, *tiles[::-1]))
+    size = np.array([*data.shape[::-1]]) * volume.voxel_size
+    origin = (volume.voxel_size - size) / 2
+    return dataclasses.replace(volume, data=data, origin=origin)
+
+
+def labels_beside(labels, scenes, tiles):
+    """Return masks many times along x and y, with the numbers of the larger scene."""
+    small, large = (packed.scene for packed in scenes)
+    times = large.n_instances // small.n_instances
+    # The larger scene has the instances of all tiles by species.
+    order = np.argsort(np.tile(small.species_index, times), kind="stable")
+    numbers = (np.argsort(order) + 1).reshape(*tiles, -1)
+    blocks = [
+        [np.concatenate([[0], numbers[x, y]])[labels.instances.data] for x in range(tiles[0])]
+        for y in range(tiles[1])
+    ]
+    data = np.block(blocks).astype(np.uint16)
+    instances = beside_itself(labels.instances, tiles)
+    return Labels(
+        instances=dataclasses.replace(instances, data=data),
+        semantic=beside_itself(labels.semantic, tiles),
+    )
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Packing the paper's first scene: the driver, epsilon, and the two ways to be rigid."""
 
+import dataclasses
 import resource
 import time
 import warnings
@@ -70,10 +71,11 @@ def test_driver_overhead(scene, full, record):
 @pytest.mark.slow
 def test_epsilon(scene, full, record):
     """Epsilon against the overlap that a packing leaves."""
-    rows = []
+    rows, protocol = [], Pull() if full else Pull(max_steps=1500, relax_steps=500)
     for epsilon in (1, 50, 500, 2000, 10_000, 50_000) if full else (1, 2000):
         term = SwitchedLennardJones(epsilon=epsilon * KCAL, form="standard")
-        packed = pack_scene(scene, Pull(lennard_jones=term), run=Run(platform="CPU"), seed=1)
+        protocol = dataclasses.replace(protocol, lennard_jones=term)
+        packed = pack_scene(scene, protocol, run=Run(platform="CPU"), seed=1)
         history = packed.history
         tightest = int(np.argmin(history.radius_of_gyration))
         _, depth = overlaps(scene, packed.positions)
@@ -100,7 +102,7 @@ def test_rigidity(full, record):
     protocol = Pull(relax_steps=8000) if full else Pull(max_steps=1500, relax_steps=1000)
     rows = []
     for rigidity in ("bonds", "constraints"):
-        for form in ("custom", "standard"):
+        for form in ("custom", "standard") if full else ("standard",):
             simulation = simulation_of(scene, rigidity=rigidity, lennard_jones=form)
             start = time.perf_counter()
             packed = pack(simulation, scene, protocol)
@@ -119,4 +121,5 @@ def test_rigidity(full, record):
                 }
             )
     record(rows)
-    assert [row["mirror images"] for row in rows[2:]] == [0, 0]
+    held = [row["mirror images"] for row in rows if row["rigidity"] == "constraints"]
+    assert set(held) == {0}

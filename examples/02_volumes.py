@@ -191,7 +191,7 @@ def uncovered(model):
 
 spheres = np.array([v.single["minimal"] for v in volumes])
 shape_true, rows = {}, []
-for atoms in (5000, 1000, 300):
+for atoms in (5000, 1000, 300) if settings.full else (5000, 300):
     balls = cgp.Cover(atoms_per_ball=atoms, radius="volume")
     cover = [cgp.coarse_grain(structure, balls, seed=seed) for structure in structures]
     shape_true[atoms] = cover

@@ -40,8 +40,8 @@ def test_maps_grow_with_the_cube_of_the_voxels_and_say_so():
 def test_frames_grow_with_the_steps_that_a_packing_may_take():
     few = sizes(RECIPE)["frames of the trajectory"]
     many = sizes(dataclasses.replace(RECIPE, files=Files(frame_interval=1)))
-    # 28000 steps of 12 balls, of which each is 24 bytes in memory.
-    assert many["frames of the trajectory"].memory == pytest.approx(28_002 * 12 * 24)
+    # 28000 steps of 12 balls, of which each is 12 bytes in memory.
+    assert many["frames of the trajectory"].memory == pytest.approx(28_002 * 12 * 12)
     assert few.memory < many["frames of the trajectory"].memory / 200
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -195,33 +195,41 @@ def white_images(
     place: Place,
     *,
     fractions: int,
-    draw: int,
+    draws: Iterable[int],
     seed: int | np.random.SeedSequence,
     threads: int | None,
-) -> np.ndarray:
-    """Return what the stages make of white Gaussian noise alone: (fractions, t, y, x), about 0.
+) -> Iterator[np.ndarray]:
+    """Yield what the stages make of white Gaussian noise alone: (fractions, t, y, x), about 0.
 
-    The noise has variance 1 in units of contrast, as the mean over the fractions, and comes in
-    before or right after the contrast transfer; the stages themselves draw nothing. Draws of other
-    numbers share the tilts' errors and no noise.
+    There is one for each of the draws. The noise has variance 1 in units of contrast, as the mean
+    over the fractions, and comes in before or right after the contrast transfer; the stages
+    themselves draw nothing. Draws of other numbers share the tilts' errors and no noise.
     """
     before = microscope.to_contrast if place == "before" else ()
     stages = (*before, *microscope.to_counts)
     _, ny, nx = specimen.potential.data.shape
     exposures = planned_exposures(specimen, microscope, seed, n_pixels=nx)
-    images = np.empty((fractions, len(exposures), ny, nx), np.float32)
+    still = np.empty((fractions, len(exposures), ny, nx), np.float32)
     deviation = np.float32(np.sqrt(fractions) * _WEAK)
 
-    def take(i: int) -> None:
+    def rest(i: int) -> None:
         for f, exposure in enumerate(_fractions_of(exposures[i], fractions)):
-            rng = np.random.default_rng(child(seed, 3 + (place == "after"), draw, i, f))
-            noise = deviation * rng.standard_normal((ny, nx), np.float32)
-            images[f, i] = run_stages(noise, exposure, stages)
-            images[f, i] -= run_stages(np.zeros_like(noise), exposure, stages)
-            images[f, i] /= np.float32(_WEAK)
+            still[f, i] = run_stages(np.zeros((ny, nx), np.float32), exposure, stages)
 
-    in_threads(take, range(len(exposures)), threads=threads)
-    return images
+    in_threads(rest, range(len(exposures)), threads=threads)
+    for draw in draws:
+        images = np.empty_like(still)
+
+        def take(i: int, draw: int = draw, images: np.ndarray = images) -> None:
+            for f, exposure in enumerate(_fractions_of(exposures[i], fractions)):
+                rng = np.random.default_rng(child(seed, 3 + (place == "after"), draw, i, f))
+                noise = deviation * rng.standard_normal((ny, nx), np.float32)
+                images[f, i] = run_stages(noise, exposure, stages)
+
+        in_threads(take, range(len(exposures)), threads=threads)
+        images -= still
+        images /= np.float32(_WEAK)
+        yield images
 
 
 def add_fractions(fractions: Sequence[TiltSeries]) -> TiltSeries:

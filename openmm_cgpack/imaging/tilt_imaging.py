@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -222,13 +222,13 @@ class _Work:
     def signal(self) -> Volume:
         return self.made(self.clean)
 
-    def white(self, place: Place, draw: int) -> np.ndarray:
+    def white(self, place: Place, draws: Iterable[int]) -> Iterator[np.ndarray]:
         return white_images(
             self.specimen,
             self.imaging.microscope,
             place,
             fractions=self.fractions,
-            draw=draw,
+            draws=draws,
             seed=self.seed,
             threads=self.threads,
         )
@@ -239,9 +239,8 @@ class _Work:
 
         def left(place: Place) -> float:
             total = 0.0
-            for draw in range(1, draws + 1):
-                noise = self.white(place, draw).sum(axis=0)
-                noisy = replace(self.clean, images=self.clean.images + noise)
+            for noise in self.white(place, range(1, draws + 1)):
+                noisy = replace(self.clean, images=self.clean.images + noise.sum(axis=0))
                 total += variance(self.made(noisy).data, self.signal.data)
             return total / draws
 
@@ -250,7 +249,8 @@ class _Work:
 
     def with_white(self) -> tuple[TiltSeries, ...]:
         """Return images with white noise of variance 1, half of it at each of the places."""
-        both = (self.white("before", 0) + self.white("after", 0)) * np.float32(np.sqrt(0.5))
+        before, after = (next(self.white(place, (0,))) for place in get_args(Place))
+        both = (before + after) * np.float32(np.sqrt(0.5))
         pairs = zip(self.clean_parts, both, strict=True)
         return tuple(replace(part, images=part.images + noise) for part, noise in pairs)
 

@@ -61,8 +61,7 @@ def write_trajectory(
     """
     if not len(frames):
         raise ValueError("frames: wanted at least one, got none")
-    shape = (len(frames[0]), 3)
-    held = [frozen(frame, "frames", shape) for frame in frames]
+    shape, origin = (len(frames[0]), 3), frozen(origin, "origin", (3,))
     # mdtraj's own writer takes paths of ASCII letters only, and puts the time into the title.
     n, every, step = len(frames), 1, 1.0
     control = struct.pack(_CONTROL, b"CORD", n, 0, every, n, *[0] * 5, step, *[0] * 9, _CHARMM)
@@ -70,8 +69,10 @@ def write_trajectory(
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         for record in (control, title, struct.pack("<i", shape[0])):
             file.write(_record(record))
-        for frame in held:
-            for axis in ((frame - np.asarray(origin)) * ANGSTROM_PER_NM).astype("<f4").T:
+        # One at a time: long trajectories are held in single precision, and stay so.
+        for frame in frames:
+            places = (frozen(frame, "frames", shape) - origin) * ANGSTROM_PER_NM
+            for axis in places.astype("<f4").T:
                 file.write(_record(axis.tobytes()))
 
 

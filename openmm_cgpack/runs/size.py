@@ -26,7 +26,7 @@ _MARGIN = 8.0
 _OF_A_BALL = (600, 200)
 _OF_A_PARTICLE = (3400, 0)  # a ball that dynamics move
 _OF_A_BOND = (60, 0)  # topologies hold as many as balls
-_OF_A_FRAME = (24, 36)  # of a ball; on disk also in the checkpoint, while the run is on its way
+_OF_A_FRAME = (12, 36)  # of a ball; on disk also in the checkpoint, while the run is on its way
 _OF_AN_ATOM = (150, 95)
 _OF_A_VOXEL = (18, 8)  # the map, two masks, and what decides whose a voxel is
 

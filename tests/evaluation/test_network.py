@@ -190,7 +190,7 @@ def test_training_beats_chance_on_what_it_has_not_seen():
         patch=16,
         batch=4,
         steps=20,
-        max_epochs=20,
+        max_epochs=8,
         patience=8,
         learning_rate=1e-2,
     )

@@ -120,7 +120,7 @@ def test_covers_that_follow_the_shape_pack_tighter_at_one_tolerance():
     ):
         scene = place([(model, 12)], boundary=Periodic(box=32.0), seed=1)
         seed = np.random.SeedSequence(1)
-        packed = tightest(scene, Settings(run=Run(platform="Reference")), seed=seed)
+        packed = tightest(scene, Settings(run=Run(platform="CPU", threads=1)), seed=seed)
         assert packed.provenance["compression"]["rms_overlap_nm"] <= TOLERANCE
         reached[name] = box_fraction(packed.scene, packed.boundary)
         depth = overlaps(packed.scene, packed.positions, boundary=packed.boundary)[1]

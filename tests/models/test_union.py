@@ -42,10 +42,12 @@ def test_many_balls_against_counting_points():
     axes = [
         np.arange(positions[:, i].min() - 1.5, positions[:, i].max() + 1.5, 0.1) for i in range(3)
     ]
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    inside = np.zeros(len(grid), bool)
+    inside = np.zeros([len(axis) for axis in axes], bool)
     for centre, radius in zip(positions, radii, strict=True):
-        inside |= ((grid - centre) ** 2).sum(axis=1) < radius**2
+        along = list(zip(axes, centre, strict=True))
+        near = tuple(slice(*np.searchsorted(axis, [c - radius, c + radius])) for axis, c in along)
+        x, y, z = (axis[part] - c for (axis, c), part in zip(along, near, strict=True))
+        inside[near] |= x[:, None, None] ** 2 + y[:, None] ** 2 + z**2 < radius**2
     assert union_volume(positions, radii) == pytest.approx(inside.sum() * 0.1**3, rel=3e-3)
 
 

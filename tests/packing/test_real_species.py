@@ -34,17 +34,21 @@ def test_bonds_keep_the_shape_within_two_per_cent(scene):
     assert (rms / sizes)[~mirrored].max() < 0.02
 
 
+@pytest.fixture(scope="module")
+def packed(scene):
+    """Return the scene packed with bodies held by constraints."""
+    return pack_scene(scene, run=Run(platform="CPU", threads=1), seed=1)
+
+
 @pytest.mark.slow
-def test_constraints_keep_the_shape_exactly_and_the_hand(scene):
-    packed = pack_scene(scene, run=Run(platform="CPU"), seed=1)
+def test_constraints_keep_the_shape_exactly_and_the_hand(scene, packed):
     rms, _, mirrored = shape_errors(scene, packed)
     assert rms.max() < 1e-4
     assert not mirrored.any()
 
 
 @pytest.mark.slow
-def test_deformables_bend_and_keep_their_bond_lengths(scene):
-    packed = pack_scene(scene, run=Run(platform="CPU"), seed=1)
+def test_deformables_bend_and_keep_their_bond_lengths(scene, packed):
     for i in (scene.n_instances - 2, scene.n_instances - 1):
         model, balls = scene.model(i), packed.positions[scene.balls(i)]
         first, second = model.bonds.T

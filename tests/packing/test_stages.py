@@ -278,7 +278,7 @@ def test_a_compression_goes_on_on_another_platform(tmp_path):
 
     with pytest.raises(Cut):
         compressed(REFERENCE, CutAfter(blocks=20))
-    packed = compressed(Run(platform="CPU"))
+    packed = compressed(Run(platform="CPU", threads=1))
     assert box_fraction(packed.scene, packed.boundary) == pytest.approx(0.4)
     assert packed.provenance["platform"] == "CPU"
     # Bodies are the bodies that they were.
