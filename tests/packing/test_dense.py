@@ -161,8 +161,8 @@ def test_clash_removal_keeps_bodies_and_says_what_it_left(start):
 
 
 def test_atoms_left_in_each_other_are_a_failure_unless_they_are_tolerated(start):
-    left = ClashRemoval(max_steps=0)
-    with pytest.raises(PackingError, match=r"atoms of \d+ instances are within 0\.25 nm") as caught:
+    left = ClashRemoval(max_steps=0, distance=0.6, closest=0.55)
+    with pytest.raises(PackingError, match=r"atoms of \d+ instances are within 0\.55 nm") as caught:
         pack_scene(start, Dense(fraction=0.3, clash_removal=left), run=Run(platform="CPU"), seed=1)
     best = caught.value.best
     record = best.provenance["clash_removal"]
