@@ -79,7 +79,7 @@ class Stages:
         """Run a stage of a scene; `files` are what it writes, files or folders."""
         n = scene.n_instances
         if CLEAR.exists():
-            CLEAR.write_text("5")
+            CLEAR.write_text("5", encoding="utf-8")
         start = time.process_time()
         result = function()
         seconds = time.process_time() - start
@@ -113,7 +113,7 @@ class Stages:
 def peak():
     """Return the largest memory of the process since the stage began, GiB, or since ever."""
     if CLEAR.exists():
-        lines = STATUS.read_text().splitlines()
+        lines = STATUS.read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
@@ -370,7 +370,7 @@ def test_large_tomogram(full, record, tmp_path):
         row = {"stage": stage, "s": f"{seconds:.1f}", "ms a molecule": f"{1e3 * seconds / n:.2f}"}
         rows.append(row | {"peak memory, GiB": f"{peak():.2f}"})
         if CLEAR.exists():
-            CLEAR.write_text("5")
+            CLEAR.write_text("5", encoding="utf-8")
         began = time.process_time()
 
     manifest = run(recipe, tmp_path / "out", hook=hook)
