@@ -17,7 +17,7 @@ from ..core.tables import to_table
 from ..models import SHAPE_COVER, Cover
 from ..poses import crossings
 from .checkpoint import Checkpoint
-from .clashes import ClashRemoval, remove_clashes
+from .clashes import ClashRemoval, check_clear, remove_clashes
 from .compression import check_bounded
 from .protocols import Protocol, Steps, Stop
 from .scenes import as_packed
@@ -92,6 +92,7 @@ class Cell(Protocol):
             provenance = {**stages.packed.provenance, "stopped": stages.at}
             return dataclasses.replace(stages.packed, provenance=provenance)
         packed = stages.packed
+        check_clear(packed, self.clash_removal)
         found = crossings(packed)
         if found is not None and found.total:
             raise PackingError(

@@ -37,7 +37,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..core import BallModel, PackedScene, RigidTransforms
+from ..core import BallModel, PackedScene, PackingError, RigidTransforms
 from ..core.settings import Settings, setting
 from ..core.tables import to_table
 from ..poses import extract_transforms
@@ -53,9 +53,15 @@ _FAR = 0.05
 _FINE_TURN, _TURN = 20, 50
 """Steps with balls of forty atoms before the atoms have their turn, and theirs."""
 _GAIN = 0.9
-"""Bodies are jammed when a turn of both takes less than a tenth off what is too deep."""
+"""A turn has not helped when it takes less than a tenth off what is too deep."""
+_STRICT, _SPARED, _CLOSE = 0.33, 1e-4, 0.15
+"""Up to this fraction no atoms may stay too close; beyond it this share, none within so many nm."""
 _FEW = 20
-"""So many bodies are not given up: turns of few cost little, and no two of them are alike."""
+"""Where so many bodies, and half of all, still clash after a shaking, the scene is jammed."""
+_HEAT, _COOLING = 0.05, 1 / 30
+"""By how much bodies are shaken in a step, nm, and the share of it that is left at the end."""
+_HOT, _HOTTEST, _RINGS = 100, 800, 3
+"""Steps of the first shaking and of the longest, and how far around clashing bodies it goes."""
 _PIECE = 20.0
 """Edge of the cubes into which what bends is cut, nm."""
 _DEEP = 0.1
@@ -77,7 +83,15 @@ class ClashRemoval(Settings):
         default=CLOSEST,
         above=0,
     )
-    max_steps: int = setting("most steps", default=400, minimum=0)
+    max_steps: int = setting("most steps", default=4000, minimum=0)
+    tolerated: float | None = setting(
+        "share of all atoms (or points) that may be left too close to another molecule's before "
+        "the packing has failed; left out, none up to a fraction of 0.33 and beyond it 0.0001, "
+        "none of them within 0.15 nm",
+        default=None,
+        minimum=0,
+        maximum=1,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -121,6 +135,7 @@ def remove_clashes(scene: Packable, removal: ClashRemoval = ClashRemoval()) -> P
     record = {
         "settings": to_table(removal),
         "closest": round(removal.distance - left.deepest, 6),
+        "points": int(sum(len(surface.points) for surface in relaxation.bodies.atoms)),
         "points_too_close": left.points,
         "bodies_too_close": len(np.unique(relaxation.bodies.owner[left.clashing])),
         "steps": relaxation.steps,
@@ -132,6 +147,32 @@ def remove_clashes(scene: Packable, removal: ClashRemoval = ClashRemoval()) -> P
         history=joined(packed.history, row),
         provenance=packed.provenance | {"clash_removal": record},
     )
+
+
+def check_clear(packed: PackedScene, removal: ClashRemoval) -> None:
+    """Raise PackingError, with the scene as its best, unless its atoms are clear of each other.
+
+    Parameters
+    ----------
+    packed : PackedScene
+        As `remove_clashes` left it.
+    removal : ClashRemoval
+        What it was told, and how many atoms it may leave too close.
+    """
+    record = packed.provenance["clash_removal"]
+    left, points, closest = (record[key] for key in ("points_too_close", "points", "closest"))
+    fraction = float(packed.history.fraction[-1])
+    crowded = fraction > _STRICT * (1 + 1e-9)
+    share, least = removal.tolerated, 0.0
+    if share is None:
+        share, least = (_SPARED, _CLOSE) if crowded else (0.0, removal.closest)
+    if left > share * points or (left and closest < least):
+        raise PackingError(
+            f"{left} of {points} atoms of {record['bodies_too_close']} instances are within "
+            f"{removal.closest:g} nm of another's after {record['steps']} steps of clash removal, "
+            f"the closest {closest:.3f} nm, at a fraction of {fraction:.3f}",
+            best=packed,
+        )
 
 
 class _Relaxation:
@@ -147,6 +188,7 @@ class _Relaxation:
         self.limits = Limits(packed.boundary, packed.scene.obstacle, largest + _WIDE_SKIN)
         self.atoms = self._repulsion(bodies.atoms, _SKIN)
         self.steps = 0
+        self.rng = np.random.default_rng(0)
 
     def _repulsion(self, surfaces: list[Surface], skin: float) -> Repulsion:
         return Repulsion(
@@ -164,29 +206,47 @@ class _Relaxation:
 
     def run(self, max_steps: int, allowed: float) -> Overlaps:
         """Step until no overlap is deeper than allowed; return what is left."""
-        among, rings, before = self.moving, 1, np.inf
+        among, rings, hot = self.moving, 1, 0
+        best, kept = None, self.poses
         while True:
             balls = self._repulsion(self.bodies.balls, _WIDE_SKIN)
+            if hot:
+                self._descend(balls, hot, max_steps, 0.0, among, heat=_HEAT)
             self._descend(balls, _FINE_TURN, max_steps, _DEEP, among)
             self._descend(self.atoms, _TURN, max_steps, allowed, among)
             self.atoms.listed.watch(self.moving)
             left = self.atoms.pushes(self.poses).overlaps(allowed)
-            gains = left.beyond <= _GAIN * before
-            jammed = not gains and left.bodies > _FEW
+            gains = best is None or left.beyond <= _GAIN * best.beyond
+            if best is None or left.beyond < best.beyond:
+                best, kept = left, self.poses
+            most = max(_FEW, int(self.moving.sum()) // 2)
+            jammed = not gains and hot > 0 and left.bodies > most
             if left.deepest <= allowed or self.steps >= max_steps or jammed:
-                return left
-            # Those that a turn did not help need more room around them.
-            rings += not gains
-            before = min(before, left.beyond)
+                self.poses = kept
+                return best
+            if not gains:
+                # Those that a turn did not help need more room around them, and more heat.
+                rings, hot = min(rings + 1, _RINGS), min(max(2 * hot, _HOT), _HOTTEST)
             among = self.moving & left.around(rings)
 
     def _descend(
-        self, repulsion: Repulsion, steps: int, max_steps: int, allowed: float, among: np.ndarray
+        self,
+        repulsion: Repulsion,
+        steps: int,
+        max_steps: int,
+        allowed: float,
+        among: np.ndarray,
+        *,
+        heat: float = 0.0,
     ) -> None:
-        """Step, for a turn at most, until no overlap of some bodies is deeper than allowed."""
+        """Step, for a turn at most, until no overlap of some bodies is deeper than allowed.
+
+        `heat` is by how much, in nm, bodies are shaken in each step at first; it cools by and by.
+        """
         repulsion.listed.watch(among)
         last = min(self.steps + steps, max_steps)
         speed, spin = np.zeros((2, len(self.poses), 3))
+        far_at_most = 2 * _FAR if heat else _FAR
         while True:
             pushes = repulsion.pushes(self.poses)
             left = pushes.overlaps(allowed)
@@ -199,10 +259,14 @@ class _Relaxation:
             firm = inertia + (0.1 * scale + 1.0) * np.eye(3)
             turn = np.linalg.solve(firm, torque[:, :, None])[:, :, 0]
             spin = _MEMORY * spin + _PACE * turn
+            if heat:
+                now = heat * _COOLING ** (1 - (last - self.steps) / steps)
+                speed += now * self.rng.standard_normal(speed.shape)
+                spin += 1.5 * now * self.rng.standard_normal(spin.shape) / self.reach[:, None]
             far = np.linalg.norm(speed, axis=1) + np.linalg.norm(spin, axis=1) * self.reach
-            brake = np.minimum(1.0, _FAR / np.maximum(far, 1e-12))[:, None]
+            brake = np.minimum(1.0, far_at_most / np.maximum(far, 1e-12))[:, None]
             speed, spin = speed * brake, spin * brake
-            resting = ~(among & left.around(1))
+            resting = ~among if heat else ~(among & left.around(1))
             speed[resting], spin[resting] = 0, 0
             self.poses = RigidTransforms(
                 rotations=Rotation.from_rotvec(spin).as_matrix() @ self.poses.rotations,

@@ -18,7 +18,7 @@ from ..core.tables import to_table
 from ..models import SHAPE_COVER, Cover
 from .addition import Insertion, insert
 from .checkpoint import Checkpoint
-from .clashes import ClashRemoval, remove_clashes
+from .clashes import ClashRemoval, check_clear, remove_clashes
 from .compression import Compression, check_bounded, compression_steps
 from .counts import checked_fraction, fit_box
 from .protocols import Packing, Protocol, Steps, Stop, Watch
@@ -214,12 +214,15 @@ def _series_steps(
                 f"clash removal {number}",
                 lambda: remove_clashes(stages.packed, protocol.clash_removal),
             )
+            check_clear(stages.packed, protocol.clash_removal)
             series.append(stages.packed)
     except Stop:
         provenance = {**stages.packed.provenance, "stopped": stages.at}
         series.append(dataclasses.replace(stages.packed, provenance=provenance))
     except PackingError as error:
-        best = None if error.best is None else remove_clashes(error.best, protocol.clash_removal)
+        best = error.best
+        if best is not None and best is not stages.packed:
+            best = remove_clashes(best, protocol.clash_removal)
         raise PackingError(str(error), best=best) from None
     return tuple(series)
 

@@ -1,6 +1,7 @@
 """Packing to a volume fraction: each protocol on small scenes."""
 
 import dataclasses
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ from openmm_cgpack.packing import (
     place,
     remove_clashes,
 )
+from openmm_cgpack.packing.clashes import check_clear
 from openmm_cgpack.poses import extract_transforms
 
 TWO = [(blob("a"), 12), (blob("b", 2, n=250), 12)]
@@ -158,6 +160,33 @@ def test_clash_removal_keeps_bodies_and_says_what_it_left(start):
     assert np.abs(moved).max() < 2.0
 
 
+def test_atoms_left_in_each_other_are_a_failure_unless_they_are_tolerated(start):
+    left = ClashRemoval(max_steps=0, distance=0.9, closest=0.85)
+    with pytest.raises(PackingError, match=r"atoms of \d+ instances are within 0\.85 nm") as caught:
+        pack_scene(start, Dense(fraction=0.3, clash_removal=left), run=Run(platform="CPU"), seed=1)
+    best = caught.value.best
+    record = best.provenance["clash_removal"]
+    assert box_fraction(best.scene, best.boundary) == pytest.approx(0.3)
+    assert closest_atoms(best) == pytest.approx(record["closest"], abs=1e-4)
+    assert record["steps"] == 0
+    # Beyond 0.33 a few may stay, if they are not too deep.
+    for few, closest, fraction, fails in (
+        (1, 0.2, 0.33, True),
+        (1, 0.2, 0.4, False),
+        (1, 0.14, 0.4, True),
+        (10, 0.2, 0.4, True),
+    ):
+        found = record | {"points": 20_000, "points_too_close": few, "closest": closest}
+        packed = dataclasses.replace(
+            best,
+            history=dataclasses.replace(best.history, fraction=[fraction] * len(best.history.step)),
+            provenance={"clash_removal": found},
+        )
+        check_clear(packed, ClashRemoval(tolerated=1.0))
+        with pytest.raises(PackingError) if fails else nullcontext():
+            check_clear(packed, ClashRemoval())
+
+
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_an_impossible_fraction_fails_and_keeps_the_best(start, platform):
     with pytest.raises(PackingError, match=r"a fraction of 0.95 was not reached") as caught:
@@ -218,7 +247,7 @@ def test_settings_reach_their_stages(start):
     protocol = Dense(
         fraction=0.2,
         compression=Compression(gap=0.0, block=10),
-        clash_removal=ClashRemoval(max_steps=0),
+        clash_removal=ClashRemoval(max_steps=0, tolerated=1.0),
     )
     steps = []
     packed = pack_scene(
