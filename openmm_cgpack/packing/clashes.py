@@ -16,14 +16,18 @@ the bodies first repel each other as balls of about forty atoms each, which lead
 and then by their atoms, which end it. The two take turns. After a turn that did not help, bodies
 farther around the clashing ones may move too and make room.
 
-**The data.** One `Surface` for each species, by atoms and by balls (`surfaces`), and lists of the
-points that touch, kept up while bodies move (`contacts`). Species of the library have points that
+**Annealing.** What two turns do not free is shaken: bodies around those that clash are pushed at
+random, by less and less, while their balls repel each other, and are cleared anew. Each time that
+does not help it takes twice as long and goes farther around. The best state is kept.
+
+**The data.** The points of each species, by atoms and by balls (`surfaces`), and lists of those
+that touch, kept up while bodies move (`contacts`). Species of the library have points that
 stand for several atoms; they keep the distance at which the envelopes around them overlap as those
 of touching atoms do.
 
 **Cost and limits.** A step costs as much as there are points in contact. The overlaps must be a few
-tenths of a nanometre at most. It ends when no atoms are too close, after `max_steps`, or when turns
-stop gaining while many bodies still clash: such a scene is jammed. Filaments, membranes and fixed
+tenths of a nanometre at most. It ends when no atoms are too close, after `max_steps`, or when half
+of all bodies still clash after a shaking that did not help: such a scene is jammed. Filaments, membranes and fixed
 instances do not move; others move away from them, from walls and from the obstacle. What bends is
 cut into pieces of 20 nm, each a body of its own: no map of distances then takes the room of all of
 a vesicle, and what spans a box is near by its nearest image. A protein and the membrane that links
@@ -33,6 +37,7 @@ join it to do not push each other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -41,9 +46,11 @@ from ..core import BallModel, PackedScene, PackingError, RigidTransforms
 from ..core.settings import Settings, setting
 from ..core.tables import to_table
 from ..poses import extract_transforms
-from .repulsion import Overlaps, Repulsion
 from .scenes import Packable, as_packed, joined, measured, moved_bodies, wrapped
-from .surfaces import CLOSEST, Limits, Surface, atom_points, ball_points
+from .surfaces import CLOSEST, Limits, atom_points, ball_points
+
+if TYPE_CHECKING:
+    from .repulsion import Pushes, Repulsion
 
 _SKIN = 0.4
 _WIDE_SKIN = 0.8
@@ -128,16 +135,20 @@ def remove_clashes(scene: Packable, removal: ClashRemoval = ClashRemoval()) -> P
     """
     packed = as_packed(scene)
     relaxation = _Relaxation(packed, removal.distance)
-    left = relaxation.run(removal.max_steps, removal.distance - removal.closest)
+    allowed = removal.distance - removal.closest
+    left = relaxation.run(removal.max_steps, allowed)
     start, boundary = packed.scene, packed.boundary
     positions = wrapped(start, relaxation.positions(), boundary)
     row = measured(start, positions, boundary, step=relaxation.steps, energy=left.energy)
+    clashing = left.deepest > allowed
     record = {
         "settings": to_table(removal),
-        "closest": round(removal.distance - left.deepest, 6),
-        "points": int(sum(len(surface.points) for surface in relaxation.bodies.atoms)),
-        "points_too_close": left.points,
-        "bodies_too_close": len(np.unique(relaxation.bodies.owner[left.clashing])),
+        "closest": round(removal.distance - float(left.deepest.max(initial=0.0)), 6),
+        "points": relaxation.bodies.atoms.n_points,
+        "points_too_close": (
+            relaxation.atoms.too_close(relaxation.poses, allowed) if clashing.any() else 0
+        ),
+        "bodies_too_close": len(np.unique(relaxation.bodies.owner[clashing])),
         "steps": relaxation.steps,
     }
     return PackedScene(
@@ -183,20 +194,26 @@ class _Relaxation:
         self.bodies = bodies = _Bodies(packed, distance)
         self.moving = bodies.moving
         self.poses = bodies.poses
-        self.reach = np.array([surface.reach for surface in bodies.atoms])
-        largest = max(surface.largest for surface in (*bodies.atoms, *bodies.balls))
+        largest = max(bodies.atoms.largest, bodies.balls.largest)
         self.limits = Limits(packed.boundary, packed.scene.obstacle, largest + _WIDE_SKIN)
         self.atoms = self._repulsion(bodies.atoms, _SKIN)
+        self.balls = self._repulsion(bodies.balls, _WIDE_SKIN)
+        self.reach = self.atoms.listed.reach
         self.steps = 0
         self.rng = np.random.default_rng(0)
 
-    def _repulsion(self, surfaces: list[Surface], skin: float) -> Repulsion:
+    def _repulsion(self, points: _Points, skin: float) -> Repulsion:
+        from .repulsion import Repulsion
+        from .solids import solids_of
+
         return Repulsion(
-            surfaces,
+            solids_of(points.species),
+            points.of_body,
             self.packed.boundary,
             self.limits,
             skin=skin,
             moving=self.moving,
+            coarse=self.bodies.bent,
             partners=self.bodies.partners,
         )
 
@@ -204,30 +221,29 @@ class _Relaxation:
         """Return ball centres with the bodies where they are now, (b, 3) nm."""
         return self.bodies.moved(self.packed.positions, self.poses)
 
-    def run(self, max_steps: int, allowed: float) -> Overlaps:
+    def run(self, max_steps: int, allowed: float) -> Pushes:
         """Step until no overlap is deeper than allowed; return what is left."""
         among, rings, hot = self.moving, 1, 0
         best, kept = None, self.poses
         while True:
-            balls = self._repulsion(self.bodies.balls, _WIDE_SKIN)
             if hot:
-                self._descend(balls, hot, max_steps, 0.0, among, heat=_HEAT)
-            self._descend(balls, _FINE_TURN, max_steps, _DEEP, among)
+                self._descend(self.balls, hot, max_steps, 0.0, among, heat=_HEAT)
+            self._descend(self.balls, _FINE_TURN, max_steps, _DEEP, among)
             self._descend(self.atoms, _TURN, max_steps, allowed, among)
             self.atoms.listed.watch(self.moving)
-            left = self.atoms.pushes(self.poses).overlaps(allowed)
+            left = self.atoms.pushes(self.poses, allowed)
             gains = best is None or left.beyond <= _GAIN * best.beyond
             if best is None or left.beyond < best.beyond:
                 best, kept = left, self.poses
-            most = max(_FEW, int(self.moving.sum()) // 2)
-            jammed = not gains and hot > 0 and left.bodies > most
-            if left.deepest <= allowed or self.steps >= max_steps or jammed:
+            clashing = left.deepest > allowed
+            jammed = not gains and hot > 0 and clashing.sum() > max(_FEW, self.moving.sum() // 2)
+            if not clashing.any() or self.steps >= max_steps or jammed:
                 self.poses = kept
                 return best
             if not gains:
                 # Those that a turn did not help need more room around them, and more heat.
                 rings, hot = min(rings + 1, _RINGS), min(max(2 * hot, _HOT), _HOTTEST)
-            among = self.moving & left.around(rings)
+            among = self.moving & left.around(clashing, rings)
 
     def _descend(
         self,
@@ -248,16 +264,16 @@ class _Relaxation:
         speed, spin = np.zeros((2, len(self.poses), 3))
         far_at_most = 2 * _FAR if heat else _FAR
         while True:
-            pushes = repulsion.pushes(self.poses)
-            left = pushes.overlaps(allowed)
-            if left.deepest <= allowed or self.steps >= last:
+            pushes = repulsion.pushes(self.poses, allowed)
+            clashing = pushes.deepest > allowed
+            if not clashing.any() or self.steps >= last:
                 return
-            force, torque, stiffness, inertia = pushes.on_bodies()
-            speed = _MEMORY * speed + _PACE * force / np.maximum(stiffness, 1.0)[:, None]
+            stiffness, inertia = np.maximum(pushes.contacts, 1.0), pushes.inertia
+            speed = _MEMORY * speed + _PACE * pushes.force / stiffness[:, None]
             # A body with few contacts on one side would spin about them without the bound.
             scale = np.trace(inertia, axis1=1, axis2=2)[:, None, None]
             firm = inertia + (0.1 * scale + 1.0) * np.eye(3)
-            turn = np.linalg.solve(firm, torque[:, :, None])[:, :, 0]
+            turn = np.linalg.solve(firm, pushes.torque[:, :, None])[:, :, 0]
             spin = _MEMORY * spin + _PACE * turn
             if heat:
                 now = heat * _COOLING ** (1 - (last - self.steps) / steps)
@@ -266,13 +282,23 @@ class _Relaxation:
             far = np.linalg.norm(speed, axis=1) + np.linalg.norm(spin, axis=1) * self.reach
             brake = np.minimum(1.0, far_at_most / np.maximum(far, 1e-12))[:, None]
             speed, spin = speed * brake, spin * brake
-            resting = ~among if heat else ~(among & left.around(1))
+            resting = ~among if heat else ~(among & pushes.around(clashing, 1))
             speed[resting], spin[resting] = 0, 0
             self.poses = RigidTransforms(
                 rotations=Rotation.from_rotvec(spin).as_matrix() @ self.poses.rotations,
                 translations=self.poses.translations + speed,
             )
             self.steps += 1
+
+
+class _Points:
+    """Bodies by their points: the species (points, radii), nm, and which each body is."""
+
+    def __init__(self, species: list[tuple[np.ndarray, np.ndarray]], of_body: np.ndarray) -> None:
+        self.species, self.of_body = species, of_body
+        self.largest = max(float(radii.max()) for _, radii in species)
+        sizes = np.array([len(points) for points, _ in species])
+        self.n_points = int(sizes[of_body].sum())
 
 
 class _Bodies:
@@ -299,38 +325,27 @@ class _Bodies:
                 [self.start.translations[self.rigid], np.reshape(centres, (-1, 3))]
             ),
         )
-        shapes = [self._shapes(points_of, distance) for points_of in (atom_points, ball_points)]
-        largest = max(
-            (float(radii.max()) for known in shapes for _, radii in known.values()), default=0.0
-        )
+        self.bent = ~is_rigid[self.owner]
         bent = [
-            Surface(
-                packed.positions[rows] - centre,
-                scene.radii[rows],
-                cutoff=float(scene.radii[rows].max()) + largest + _WIDE_SKIN,
-                coarse=True,
-            )
+            (packed.positions[rows] - centre, scene.radii[rows])
             for (_, rows), centre in zip(pieces, centres, strict=True)
         ]
-        self.atoms, self.balls = (self._surfaces(known) + bent for known in shapes)
+        self.atoms, self.balls = (
+            self._points(points_of, distance, bent) for points_of in (atom_points, ball_points)
+        )
 
-    def _shapes(
+    def _points(
         self,
         points_of: Callable[[BallModel, float], tuple[np.ndarray, np.ndarray]],
         distance: float,
-    ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-        """Return the points and radii of each rigid species."""
-        index = np.unique(self.scene.species_index[self.rigid])
-        return {s: points_of(self.scene.species[s], distance) for s in index.tolist()}
-
-    def _surfaces(self, shapes: dict[int, tuple[np.ndarray, np.ndarray]]) -> list[Surface]:
-        """Return each rigid instance's surface, that of its species."""
-        largest = max((float(radii.max()) for _, radii in shapes.values()), default=0.0)
-        known = {
-            s: Surface(points, radii, cutoff=float(radii.max()) + largest + _WIDE_SKIN)
-            for s, (points, radii) in shapes.items()
-        }
-        return [known[s] for s in self.scene.species_index[self.rigid].tolist()]
+        bent: list[tuple[np.ndarray, np.ndarray]],
+    ) -> _Points:
+        """Return all bodies by points of one kind, of what bends by its balls."""
+        own = self.scene.species_index[self.rigid]
+        known, index = np.unique(own, return_inverse=True)
+        species = [points_of(self.scene.species[s], distance) for s in known.tolist()]
+        pieces = len(species) + np.arange(len(bent))
+        return _Points([*species, *bent], np.concatenate([index.reshape(-1), pieces]))
 
     def partners(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Return whether links join the instances of bodies, (k,) bool."""

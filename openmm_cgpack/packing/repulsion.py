@@ -15,184 +15,175 @@ import numpy as np
 
 from ..core import RigidTransforms
 from ..core.boundary import Boundary
-from .contacts import ContactList, Partners, PointPairs, moved_by
-from .surfaces import Limits, Surface
+from .contacts import ContactList, Partners, moved_by
+from .pushing import push
+from .solids import Solids
+from .surfaces import Limits
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Overlaps:
-    """What overlaps there are, and which of them are deeper than allowed."""
+class Pushes:
+    """What pushes n bodies, and what overlaps there are."""
 
+    force: np.ndarray
+    """(n, 3) nm."""
+    torque: np.ndarray
+    """About the bodies' origins, (n, 3) nm^2."""
+    contacts: np.ndarray
+    """How many pushes there are on each, (n,)."""
+    spread: np.ndarray
+    """The outer products of the pushed points, from the bodies' origins, (n, 3, 3) nm^2."""
+    deepest: np.ndarray
+    """The deepest overlap of each, (n,) nm."""
+    touching: np.ndarray
+    """Pairs of bodies that touch, both ways, (2, k)."""
     energy: float
     """Half the sum of the squares of all overlaps, nm^2."""
     beyond: float
     """The same of how far they are deeper than allowed, nm^2."""
-    deepest: float
-    """The deepest overlap, nm."""
-    points: int
-    """Points with one deeper than allowed."""
-    clashing: np.ndarray
-    """Bodies with one deeper than allowed, (n,) bool."""
-    touching: np.ndarray
-    """Pairs of bodies that touch, both ways, (2, k)."""
 
     @property
-    def bodies(self) -> int:
-        """How many bodies have an overlap deeper than allowed."""
-        return int(self.clashing.sum())
+    def inertia(self) -> np.ndarray:
+        """Moments of inertia of the pushed points, (n, 3, 3) nm^2."""
+        trace = np.trace(self.spread, axis1=1, axis2=2)
+        return trace[:, None, None] * np.eye(3) - self.spread
 
-    def around(self, rings: int) -> np.ndarray:
-        """Return the clashing bodies and who touches them, so many times over, (n,) bool."""
-        reached = self.clashing.copy()
+    def around(self, some: np.ndarray, rings: int) -> np.ndarray:
+        """Return some bodies, (n,) bool, and who touches them, so many times over."""
+        reached = some.copy()
         one, other = self.touching
         for _ in range(rings):
             reached[other[reached[one]]] = True
         return reached
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Pushes:
-    """Forces at k points of n bodies; those of two bodies on each other are in it twice."""
-
-    n: int
-    owner: np.ndarray
-    """The body that is pushed, (k,)."""
-    other: np.ndarray
-    """By which, (k,); -1 for walls and the obstacle."""
-    point: np.ndarray
-    """A number for each point of all bodies, the same wherever it is pushed, (k,)."""
-    lever: np.ndarray
-    """From the body's origin to the point, (k, 3) nm."""
-    force: np.ndarray
-    """A vector as long as the overlap is deep, (k, 3) nm."""
-    depth: np.ndarray
-    """How deep the overlap is, (k,) nm."""
-
-    def overlaps(self, allowed: float) -> Overlaps:
-        """Return the overlaps, and which of them are deeper than allowed (nm)."""
-        bad = self.depth > allowed
-        clashing = np.zeros(self.n, bool)
-        clashing[self.owner[bad]] = True
-        return Overlaps(
-            energy=float((self.depth**2).sum() / 4),
-            beyond=float(((self.depth[bad] - allowed) ** 2).sum() / 4),
-            deepest=float(self.depth.max(initial=0.0)),
-            points=len(np.unique(self.point[bad])),
-            clashing=clashing,
-            touching=np.stack([self.owner, self.other])[:, self.other >= 0],
-        )
-
-    def on_bodies(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return force (n, 3), torque (n, 3), contacts (n,) and their inertia (n, 3, 3)."""
-        torque = np.cross(self.lever, self.force)
-        length = np.einsum("ki,ki->k", self.lever, self.lever)
-        inertia = np.zeros((self.n, 3, 3))
-        for a in range(3):
-            for b in range(a, 3):
-                part = (length if a == b else 0.0) - self.lever[:, a] * self.lever[:, b]
-                inertia[:, a, b] = inertia[:, b, a] = self._sum(part)
-        return (
-            np.stack([self._sum(column) for column in self.force.T], axis=1),
-            np.stack([self._sum(column) for column in torque.T], axis=1),
-            np.bincount(self.owner, minlength=self.n).astype(float),
-            inertia,
-        )
-
-    def _sum(self, values: np.ndarray) -> np.ndarray:
-        return np.bincount(self.owner, values, minlength=self.n)
-
-
 class Repulsion:
     """Pushes of bodies on each other, and of walls and the obstacle on them.
 
-    Pairs of points are listed up to a skin beyond touching, nm; `moving` (n,) bool are the bodies
-    that move, and `partners` tells which do not push each other.
+    Pairs of points are listed up to a skin beyond touching, nm. `species` (n,) are the bodies'
+    numbers in the solids, `moving` (n,) bool those that move, and `coarse` (n,) bool those of large
+    balls; `partners` tells which do not push each other.
     """
 
     def __init__(
         self,
-        surfaces: list[Surface],
+        solids: Solids,
+        species: np.ndarray,
         boundary: Boundary,
         limits: Limits,
         *,
         skin: float,
         moving: np.ndarray,
+        coarse: np.ndarray,
         partners: Partners | None = None,
     ) -> None:
-        self.listed = ContactList(surfaces, boundary, skin=skin, moving=moving, partners=partners)
+        self.solids, self.species = solids, species
+        self.listed = ContactList(
+            solids,
+            species,
+            boundary,
+            skin=skin,
+            moving=moving,
+            coarse=coarse,
+            partners=partners,
+        )
         self.limits = limits
-        self.most = max(len(surface.points) for surface in surfaces)
         self.at: RigidTransforms | None = None
         """Where walls and obstacle were last looked at."""
 
-    def pushes(self, poses: RigidTransforms) -> Pushes:
-        """Return all pushes at some poses."""
+    def pushes(self, poses: RigidTransforms, allowed: float) -> Pushes:
+        """Return what pushes bodies at some poses; overlaps up to `allowed`, nm, are not beyond."""
+        listed, n = self.listed, len(poses)
+        listed.update(poses)
+        force, torque, contacts = np.zeros((n, 3)), np.zeros((n, 3)), np.zeros(n)
+        spread, deepest, total = np.zeros((n, 3, 3)), np.zeros(n), np.zeros(2)
+        touching = np.zeros(len(listed.live), bool)
+        push(
+            self.solids,
+            self.species,
+            poses.rotations,
+            poses.translations,
+            listed.bodies,
+            listed.shifts,
+            listed.live,
+            listed.begin,
+            listed.pairs,
+            allowed,
+            force,
+            torque,
+            contacts,
+            spread,
+            deepest,
+            touching,
+            total,
+        )
+        body, lever, line, depth = self._of_limits(poses)
+        np.add.at(force, body, line)
+        np.add.at(torque, body, np.cross(lever, line))
+        np.add.at(contacts, body, 1.0)
+        np.add.at(spread, body, lever[:, :, None] * lever[:, None])
+        np.maximum.at(deepest, body, depth)
+        total += (depth**2).sum() / 2, (np.maximum(depth - allowed, 0.0) ** 2).sum() / 2
+        pairs = listed.bodies[listed.live[touching]]
+        return Pushes(
+            force=force,
+            torque=torque,
+            contacts=contacts,
+            spread=spread,
+            deepest=deepest,
+            touching=np.concatenate([pairs, pairs[:, ::-1]]).T,
+            energy=float(total[0]),
+            beyond=float(total[1]),
+        )
+
+    def too_close(self, poses: RigidTransforms, allowed: float) -> int:
+        """Return how many points of bodies have an overlap deeper than allowed, nm."""
+        listed, solids = self.listed, self.solids
+        clashing = self.pushes(poses, allowed).deepest > allowed
+        counts = np.diff(listed.begin) * clashing[listed.bodies].all(axis=1)
+        rows = np.repeat(np.arange(len(counts)), counts)
+        starts = np.repeat(listed.begin[:-1] - (np.cumsum(counts) - counts), counts)
+        points = listed.pairs[starts + np.arange(len(rows))]
+        bodies = listed.bodies[rows]
+        one, other = (
+            _placed(bodies[:, side], solids.points[points[:, side]], poses)[1] for side in (0, 1)
+        )
+        apart = np.linalg.norm(one + listed.shifts[rows] - other, axis=1)
+        bad = solids.radii[points].sum(axis=1) - apart > allowed
+        ends = np.stack([bodies[bad].ravel(), points[bad].ravel()], axis=1)
+        depth = self._of_limits(poses)[3]
+        return len(np.unique(ends, axis=0)) + int((depth > allowed).sum())
+
+    def _of_limits(
+        self, poses: RigidTransforms
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return body, lever, push and depth of points in a wall or the obstacle."""
         listed = self.listed
-        if listed.update(poses):
-            self.pairs: PointPairs = listed.pairs()
         if self.at is None or moved_by(poses, self.at, listed.reach).max() > listed.skin:
             self.at = poses
             self.outer = self._near_limits(poses)
-        parts = [self._of_bodies(poses), self._of_limits(poses)]
-        columns = [np.concatenate(both) for both in zip(*parts, strict=True)]
-        names = ("owner", "other", "point", "lever", "force", "depth")
-        return Pushes(n=len(poses), **dict(zip(names, columns, strict=True)))
-
-    def _of_bodies(self, poses: RigidTransforms) -> tuple[np.ndarray, ...]:
-        """Return owner, other, point, lever, force and depth of pushes between bodies."""
-        pairs = self.pairs
-        levers, places = _placed(pairs.body, pairs.points, poses)
-        places += pairs.shift
-        offset = places[pairs.first]
-        offset -= places[pairs.second]
-        squared = np.einsum("ki,ki->k", offset, offset)
-        touching = np.flatnonzero(squared < pairs.touch**2)
-        r = np.sqrt(squared[touching])
-        depth = pairs.touch[touching] - r
-        # Two points in one place are pushed apart along x.
-        offset = offset[touching]
-        offset[r == 0] = [1.0, 0, 0]
-        force = (depth / np.where(r > 0, r, 1.0))[:, None] * offset
-        rows = np.concatenate([pairs.first[touching], pairs.second[touching]])
-        owner = pairs.body[rows]
-        return (
-            owner,
-            np.roll(owner, len(touching)),
-            owner * self.most + pairs.number[rows],
-            levers[rows],
-            np.concatenate([force, -force]),
-            np.concatenate([depth, depth]),
-        )
-
-    def _of_limits(self, poses: RigidTransforms) -> tuple[np.ndarray, ...]:
-        """Return the same of walls and the obstacle."""
-        watched = self.listed.watched[self.outer[0]]
+        watched = listed.watched[self.outer[0]]
         body, points = (rows[watched] for rows in self.outer)
         lever, place = _placed(body, points[:, :3], poses)
         depth, normal = self.limits.depth(place, points[:, 3])
-        hit = np.flatnonzero(depth > 0)
-        return (
-            body[hit],
-            np.full(len(hit), -1),
-            -1 - hit,
-            lever[hit],
-            (depth[:, None] * normal)[hit],
-            depth[hit],
-        )
+        hit = depth > 0
+        return body[hit], lever[hit], (depth[:, None] * normal)[hit], depth[hit]
 
     def _near_limits(self, poses: RigidTransforms) -> tuple[np.ndarray, np.ndarray]:
         """Return the points within a skin of a wall or the obstacle: bodies, points and radii."""
-        limits, skin = self.limits, self.listed.skin
+        limits, listed, solids = self.limits, self.listed, self.solids
+        skin = listed.skin
         bodies, rows = [np.empty(0, np.int64)], [np.empty((0, 4))]
-        for b in np.flatnonzero(self.listed.moving).tolist() if limits.exist else ():
-            surface = self.listed.surfaces[b]
-            farthest = np.abs(poses.translations[b]) + surface.reach + skin
+        for b in np.flatnonzero(listed.moving).tolist() if limits.exist else ():
+            farthest = np.abs(poses.translations[b]) + listed.reach[b] + skin
             if limits.obstacle is None and (farthest < limits.top).all():
                 continue
-            places = surface.points @ poses.rotations[b].T + poses.translations[b]
-            depth, _ = limits.depth(places, surface.radii + skin)
+            own = slice(solids.first[self.species[b]], solids.first[self.species[b] + 1])
+            points, radii = solids.points[own], solids.radii[own]
+            places = points @ poses.rotations[b].T + poses.translations[b]
+            depth, _ = limits.depth(places, radii + skin)
             close = depth > 0
-            rows.append(np.column_stack([surface.points[close], surface.radii[close]]))
+            rows.append(np.column_stack([points[close], radii[close]]))
             bodies.append(np.full(int(close.sum()), b))
         return np.concatenate(bodies), np.concatenate(rows)
 

@@ -1,0 +1,206 @@
+"""Lists of the points of rigid bodies that are close, and the pushes between them: compiled.
+
+See `contacts` for which bodies are compared when, and `repulsion` for what becomes of the pushes.
+All is worked out in the second body's own frame, into which the first is moved.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .solids import near
+
+_FIRST = 4096
+"""Pairs of points for which there is room at first."""
+
+
+@njit(cache=True)
+def list_pairs(
+    solids, species, rotations, translations, bodies, shifts, stale, source, begin, pairs, skin
+):
+    """List the points of pairs of bodies that touch, or come within a skin of it.
+
+    Parameters
+    ----------
+    solids : Solids
+    species : (n,) int array
+        Of the bodies, numbers in the solids.
+    rotations, translations : (n, 3, 3), (n, 3) arrays
+        The bodies' poses, nm.
+    bodies, shifts : (k, 2) int array, (k, 3) array
+        Pairs of bodies, and what is added to the first to get its image near the second, nm.
+    stale : (k,) bool array
+        Those that are to be compared.
+    source : (k,) int array
+        Where in the old lists the others are, -1 where they have no points close.
+    begin, pairs : (m + 1,) int array, (p, 2) int array
+        The old lists: where each begins in the pairs of points, numbered as in the solids.
+    skin : float
+        By how much more than the sum of the radii two points may be apart, nm.
+
+    Returns
+    -------
+    begin, pairs
+        The new lists.
+    """
+    k = len(bodies)
+    starts = np.empty(k + 1, np.int64)
+    found = np.empty((max(_FIRST, len(pairs)), 2), np.int32)
+    turn, move = np.empty((3, 3)), np.empty(3)
+    n = 0
+    for p in range(k):
+        starts[p] = n
+        if stale[p]:
+            one, other = bodies[p]
+            between(rotations, translations, one, other, shifts[p], turn, move)
+            got = 0
+            if n < len(found):
+                got = near(solids, species[one], species[other], turn, move, skin, found[n:])
+            while n + got == len(found):
+                found = _twice(found, n)
+                got = near(solids, species[one], species[other], turn, move, skin, found[n:])
+            n += got
+        elif source[p] >= 0:
+            first, last = begin[source[p]], begin[source[p] + 1]
+            while n + last - first > len(found):
+                found = _twice(found, n)
+            found[n : n + last - first] = pairs[first:last]
+            n += last - first
+    starts[k] = n
+    return starts, found[:n].copy()
+
+
+@njit(cache=True)
+def _twice(found, n):
+    more = np.empty((2 * len(found), 2), np.int32)
+    more[:n] = found[:n]
+    return more
+
+
+@njit(cache=True)
+def between(rotations, translations, one, other, shift, turn, move):
+    """Fill in the motion from the frame of one body, its image shifted, to that of another."""
+    for a in range(3):
+        move[a] = 0.0
+        for c in range(3):
+            apart = translations[one, c] + shift[c] - translations[other, c]
+            move[a] += rotations[other, c, a] * apart
+        for b in range(3):
+            turn[a, b] = 0.0
+            for c in range(3):
+                turn[a, b] += rotations[other, c, a] * rotations[one, c, b]
+
+
+@njit(cache=True)
+def push(
+    solids,
+    species,
+    rotations,
+    translations,
+    bodies,
+    shifts,
+    live,
+    begin,
+    pairs,
+    allowed,
+    force,
+    torque,
+    contacts,
+    spread,
+    deepest,
+    touching,
+    total,
+):
+    """Add up the pushes of points that are closer than the sum of their radii.
+
+    Each pushes by as much as the two overlap, along the line between them.
+
+    Parameters
+    ----------
+    solids, species, rotations, translations, bodies, shifts, begin, pairs
+        As for `list_pairs`.
+    live : (l,) int array
+        The pairs of bodies that are looked at.
+    allowed : float
+        Overlap that does not count as beyond, nm.
+    force, torque : (n, 3), (n, 3) arrays
+        Added to, nm and nm^2; the torque is about the body's origin.
+    contacts : (n,) array
+        The number of pushes on each body is added.
+    spread : (n, 3, 3) array
+        The sum of the outer products of the pushed points, from the body's origin, is added, nm^2.
+    deepest : (n,) array
+        Of each body's overlaps, nm.
+    touching : (l,) bool array
+        Which pairs of bodies touch.
+    total : (2,) array
+        Half the sums of the squares of all overlaps, and of what is beyond, are added, nm^2.
+    """
+    turn, move = np.empty((3, 3)), np.empty(3)
+    at, lever, line, f = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    torques, spreads = np.empty((2, 3)), np.empty((2, 3, 3))
+    for q in range(len(live)):
+        p = live[q]
+        if begin[p] == begin[p + 1]:
+            continue
+        one, other = bodies[p]
+        between(rotations, translations, one, other, shifts[p], turn, move)
+        f[:], torques[:], spreads[:] = 0.0, 0.0, 0.0
+        count, deep, before = 0, 0.0, -1
+        for k in range(begin[p], begin[p + 1]):
+            i, j = pairs[k]
+            if i != before:
+                before = i
+                for a in range(3):
+                    lever[a] = (
+                        turn[a, 0] * solids.points[i, 0]
+                        + turn[a, 1] * solids.points[i, 1]
+                        + turn[a, 2] * solids.points[i, 2]
+                    )
+                    at[a] = lever[a] + move[a]
+            far = 0.0
+            for a in range(3):
+                line[a] = at[a] - solids.points[j, a]
+                far += line[a] * line[a]
+            touch = solids.radii[i] + solids.radii[j]
+            if far >= touch * touch:
+                continue
+            far = np.sqrt(far)
+            depth = touch - far
+            if far > 0.0:
+                for a in range(3):
+                    line[a] *= depth / far
+            else:
+                # Two points in one place are pushed apart along x.
+                line[0] = depth
+            count += 1
+            deep = max(deep, depth)
+            total[0] += depth * depth / 2
+            total[1] += max(depth - allowed, 0.0) ** 2 / 2
+            for a in range(3):
+                b, c = (a + 1) % 3, (a + 2) % 3
+                f[a] += line[a]
+                torques[0, a] += lever[b] * line[c] - lever[c] * line[b]
+                torques[1, a] -= solids.points[j, b] * line[c] - solids.points[j, c] * line[b]
+                for d in range(3):
+                    spreads[0, a, d] += lever[a] * lever[d]
+                    spreads[1, a, d] += solids.points[j, a] * solids.points[j, d]
+        if count == 0:
+            continue
+        touching[q] = True
+        for side in range(2):
+            body, sign = (one, 1.0) if side == 0 else (other, -1.0)
+            contacts[body] += count
+            deepest[body] = max(deepest[body], deep)
+            for a in range(3):
+                for b in range(3):
+                    force[body, a] += sign * rotations[other, a, b] * f[b]
+                    torque[body, a] += rotations[other, a, b] * torques[side, b]
+                    for c in range(3):
+                        for d in range(3):
+                            spread[body, a, b] += (
+                                rotations[other, a, c]
+                                * spreads[side, c, d]
+                                * rotations[other, b, d]
+                            )
