@@ -27,11 +27,11 @@ of touching atoms do.
 
 **Cost and limits.** A step costs as much as there are points in contact. The overlaps must be a few
 tenths of a nanometre at most. It ends when no atoms are too close, after `max_steps`, or when half
-of all bodies still clash after a shaking that did not help: such a scene is jammed. Filaments, membranes and fixed
-instances do not move; others move away from them, from walls and from the obstacle. What bends is
-cut into pieces of 20 nm, each a body of its own: no map of distances then takes the room of all of
-a vesicle, and what spans a box is near by its nearest image. A protein and the membrane that links
-join it to do not push each other.
+of all bodies still clash after a shaking that did not help: such a scene is jammed. Filaments,
+membranes and fixed instances do not move; others move away from them, from walls and from the
+obstacle. What bends is cut into pieces of 20 nm, each a body of its own: no map of distances then
+takes the room of all of a vesicle, and what spans a box is near by its nearest image. A protein and
+the membrane that links join it to do not push each other.
 """
 
 from __future__ import annotations
