@@ -24,7 +24,8 @@ from .surfaces import CLOSEST
 if TYPE_CHECKING:
     from .crowd import Placed
 
-_BATCH, _MOST_AT_ONCE = 256, 16384
+_FEWEST = 8
+_BATCH, _MOST_AT_ONCE = 256, 2048
 """Places that are tried at one rotation: few at first, and more where few are free."""
 
 
@@ -227,7 +228,7 @@ def find_room(
     state = rng.integers(2**63, size=1).astype(np.uint64)
     found = np.empty(3, np.int64)
     low, high = np.full(3, -np.inf), np.full(3, np.inf)
-    batch = _BATCH
+    batch, few = _BATCH, 64
     while tries > 0:
         rotation = turn(rng)
         # Off the lattice by a random part of a voxel, so that it leaves no trace.
@@ -237,7 +238,9 @@ def find_room(
             low, high = placed.between(shape.number, rotation)
         if shape.number >= 0 or not lattice.folds(voxels):
             tried = first_room(
-                lattice.taken,
+                lattice.packed,
+                lattice.depth,
+                few,
                 voxels,
                 places,
                 state,
@@ -257,4 +260,5 @@ def find_room(
                 return Room(rotation, centre, shape.voxels(rotation, offset + found, lattice.size))
         tries -= batch
         batch = min(2 * batch, _MOST_AT_ONCE)
+        few = max(few // 2, _FEWEST)
     return None

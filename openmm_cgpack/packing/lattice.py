@@ -152,6 +152,11 @@ class Lattice:
                 blocked = obstacle.contains(points).reshape(inner[1:])
                 self.taken[i, : inner[1], : inner[2]][blocked] = True
 
+        self.depth = int(self.shape[2])
+        # Rows go on for a word at least, so that 64 places in a row never end.
+        self.packed = np.zeros((*self.shape[:2], (self.depth - 1) // 64 + 2), np.uint64)
+        self._pack(np.argwhere(self.taken))
+
     def index(self, point: np.ndarray) -> np.ndarray:
         """Return points (..., 3), nm, as fractional voxel indices."""
         return (point - self.start) / self.size
@@ -185,6 +190,12 @@ class Lattice:
     def take(self, voxels: np.ndarray) -> None:
         """Take voxels (n, 3)."""
         self.taken[self.cells(voxels)] = True
+        self._pack(voxels)
+
+    def _pack(self, voxels: np.ndarray) -> None:
+        from .tries import pack
+
+        pack(self.packed, self.depth, voxels)
 
     def folds(self, voxels: np.ndarray) -> bool:
         """Return whether voxels (n, 3), each of them once, are in one another's images."""
