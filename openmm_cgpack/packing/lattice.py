@@ -14,7 +14,7 @@ fill, and no other look.
 **Regions.** A body whose centre is to be in a `Region`, a set of voxels, is tried at places there
 only: a small vesicle in a large box costs no more tries than a large one.
 
-**Cost and limits.** One byte for each voxel. Boxes repeat by taking indices modulo the lattice;
+**Cost and limits.** Nine bits for each voxel. Boxes repeat by taking indices modulo the lattice;
 walls are extra layers of taken voxels.
 """
 
@@ -153,9 +153,11 @@ class Lattice:
                 self.taken[i, : inner[1], : inner[2]][blocked] = True
 
         self.depth = int(self.shape[2])
-        # Rows go on for a word at least, so that 64 places in a row never end.
+        # The same as bits, for `tries`. Rows are longer than the box, so that no word is cut.
         self.packed = np.zeros((*self.shape[:2], (self.depth - 1) // 64 + 2), np.uint64)
-        self._pack(np.argwhere(self.taken))
+        for x, layer in enumerate(self.taken):
+            y, z = np.nonzero(layer)
+            self._pack(np.stack([np.full(len(y), x), y, z], axis=1))
 
     def index(self, point: np.ndarray) -> np.ndarray:
         """Return points (..., 3), nm, as fractional voxel indices."""
