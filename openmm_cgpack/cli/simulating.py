@@ -171,10 +171,13 @@ def _summary(manifest: dict[str, Any], out: str) -> str:
     shape = " x ".join(str(n) for n in reversed(density["shape_zyx"]))
     dynamics = manifest["dynamics"]
     mirrored = packing["mirrored"]
+    how = "inserted, without dynamics"
+    if "platform" in dynamics:
+        how = f"in {packing['steps']} steps on {dynamics['platform']}"
     return "\n".join(
         (
             f"packed     {packing['instances']} instances of {len(manifest['species'])} species "
-            f"({packing['balls']} balls) in {packing['steps']} steps on {dynamics['platform']}",
+            f"({packing['balls']} balls) {how}",
             f"           radius of gyration {packing['radius_of_gyration_start_nm']:.1f} to "
             f"{packing['radius_of_gyration_end_nm']:.1f} nm, volume fraction "
             f"{packing['fraction_start']:.3f} to {packing['fraction_end']:.3f}",

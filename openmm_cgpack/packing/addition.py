@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..core import BallModel, Obstacle, PlacementError, RigidTransforms, Scene
+from ..core import BallModel, Obstacle, PackedScene, PlacementError, RigidTransforms, Scene
 from ..core.boundary import Boundary
 from ..core.settings import Settings, setting
+from ..poses import extract_transforms
 from .counts import Instances, check_fraction, fit_box
 from .lattice import BallShape, Lattice, Region, Shape
 from .surfaces import CLOSEST
@@ -119,6 +120,27 @@ def insert(
     inserting = _Inserting(instances, insertion, boundary, obstacle)
     inserting.fill(np.random.default_rng(seed))
     return instances.scene(boundary, obstacle, fixed=fixed)
+
+
+def keeps_distance(packed: PackedScene, distance: float) -> bool:
+    """Return whether no two atoms of different rigid instances are closer than a distance, nm.
+
+    As `insert` looks at them: at most as close to their own images, too, and no closer to walls
+    and the obstacle than half of it.
+    """
+    from .crowd import Placed
+
+    scene, poses = packed.scene, extract_transforms(packed).transforms
+    placed = Placed(
+        scene.species, boundary=packed.boundary, obstacle=scene.obstacle, distance=distance
+    )
+    for s, rotation, centre in zip(
+        scene.species_index.tolist(), poses.rotations, poses.translations, strict=True
+    ):
+        if not placed.free(s, rotation, centre):
+            return False
+        placed.add(s, rotation, centre)
+    return True
 
 
 class _Inserting:

@@ -16,7 +16,7 @@ from ..core.runtime import seed_sequence
 from ..core.settings import kind, setting
 from ..core.tables import to_table
 from ..models import SHAPE_COVER, Cover
-from .addition import Insertion, insert
+from .addition import Insertion, insert, keeps_distance
 from .checkpoint import Checkpoint
 from .clashes import ClashRemoval, check_clear, remove_clashes
 from .compression import Compression, check_bounded, compression_steps
@@ -29,6 +29,8 @@ from .stages import Stages
 
 EASY = 0.25
 """Fraction up to which insertion is fast."""
+_LESS = 0.9
+"""How much lower is tried where there was no room."""
 
 
 @kind("dense")
@@ -36,9 +38,11 @@ class Dense(Protocol):
     """To a volume fraction in a box, with no atom in another.
 
     A start more dilute than the fraction, or than 0.25, is inserted anew by random sequential
-    addition; from there the box shrinks while everything gives way, and clashes of atoms are
-    removed. Your own force terms act in the compression; insertion and clash removal are geometry,
-    not dynamics, and no force acts in them.
+    addition, which leaves no atoms too close. A scene of rigid molecules at the fraction whose
+    atoms keep apart is left as it is, unless force terms of your own are to act. Otherwise the box
+    shrinks while everything gives way, and clashes of atoms are removed. Your own force terms act
+    in the compression; insertion and clash removal are geometry, and no force acts in them.
+    A scene whose atoms cannot be cleared of each other has failed; see `ClashRemoval.tolerated`.
 
     Examples
     --------
@@ -192,9 +196,12 @@ def _series_steps(
         if _too_dilute(scene, fractions[0]):
             yield from stages.do(
                 "insertion",
-                lambda: as_packed(_inserted(scene, protocol.insertion, fractions[0], placement)),
+                lambda: _inserted(scene, protocol.insertion, fractions[0], placement),
             )
         for number, (fraction, child) in enumerate(zip(fractions, dynamics, strict=True), start=1):
+            if _is_done(stages.packed, protocol, fraction):
+                series.append(stages.packed)
+                continue
             name = f"compression {number}"
             yield from stages.step(
                 name,
@@ -233,9 +240,19 @@ def _too_dilute(scene: Scene, fraction: float) -> bool:
     return gains and not scene.fixed.all()
 
 
+def _is_done(packed: PackedScene, protocol: Dense, fraction: float) -> bool:
+    """Whether nothing is left to do: nothing bends, no force is to act, and all keep apart."""
+    return (
+        abs(box_fraction(packed.scene, packed.boundary) / fraction - 1) < 1e-9
+        and not protocol.forces
+        and all(model.is_rigid for model in packed.scene.species)
+        and keeps_distance(packed, protocol.clash_removal.closest)
+    )
+
+
 def _inserted(
     scene: Scene, insertion: Insertion, fraction: float, seed: np.random.SeedSequence
-) -> Scene:
+) -> PackedScene:
     """Return the scene inserted anew at an easy fraction, or as it is where there is no room."""
     goal = min(fraction, EASY)
     now = box_fraction(scene, scene.boundary)
@@ -266,10 +283,12 @@ def _inserted(
                 seed=seed,
             )
         except PlacementError:
-            goal *= 0.8
+            goal *= _LESS
             continue
-        return _in_order(scene, inserted)
-    return scene
+        packed = as_packed(_in_order(scene, inserted))
+        record = {"settings": to_table(insertion), "fraction": round(goal, 6)}
+        return dataclasses.replace(packed, provenance=packed.provenance | {"insertion": record})
+    return as_packed(scene)
 
 
 def _in_order(scene: Scene, inserted: Scene) -> Scene:

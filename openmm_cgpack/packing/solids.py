@@ -242,6 +242,9 @@ def _add_near(solids, other, at, i, radius, pairs, found):
     for a in range(3):
         ends[a, 0] = max(0, int(np.floor((at[a] - far - low[a]) / _EDGE)))
         ends[a, 1] = min(shape[a] - 1, int(np.floor((at[a] + far - low[a]) / _EDGE)))
+        if ends[a, 0] > ends[a, 1]:
+            # Too far off the grid for any of its points.
+            return found
     for a in range(ends[0, 0], ends[0, 1] + 1):
         for b in range(ends[1, 0], ends[1, 1] + 1):
             row = solids.cell[other] + (a * shape[1] + b) * shape[2]

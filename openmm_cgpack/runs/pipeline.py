@@ -301,6 +301,9 @@ def _run(made: Simulated, names: Iterable[str], hook: Hook | None) -> None:
 def _take(made: Simulated, packed: PackedScene, frames: list[np.ndarray]) -> None:
     """Keep a packed scene, and note the platform that it ran on, so that it runs there again."""
     made.packed, made.frames = packed, frames
+    if "platform" not in packed.provenance:
+        # Insertion alone has done it, without dynamics.
+        return
     properties = packed.provenance["properties"]
     threads = int(properties["Threads"]) if "Threads" in properties else None
     ran = dataclasses.replace(

@@ -229,7 +229,11 @@ def _of_files(before, after, case: Case, verdict: Verdict) -> list[str]:
         of_a_run = path.startswith(("cut.unfinished", "run/renders")) and verdict.code != 2
         # The recipe that it was told to go on with is kept there.
         kept_there = path == "cut.unfinished/recipe.toml" and "--resume" in case.words
-        if not (by_name or of_a_run or kept_there or path.startswith("cut.unfinished/.")):
+        # The hidden folder without a record in it is nobody's.
+        no_record = path.endswith(("/.cgpack", "/.cgpack/lock"))
+        if not (
+            by_name or of_a_run or kept_there or no_record or path.startswith("cut.unfinished/.")
+        ):
             kind = "removed" if path not in after else "changed"
             found.append(f"{kind} a file of the user's: {_kind_of(path)}")
             break

@@ -240,12 +240,27 @@ def test_boundary_and_fraction_go_together(start):
 def test_without_a_fraction_the_box_stays_as_it_is(start):
     packed = pack_scene(start, Dense(), run=Run(platform="CPU"), seed=1)
     assert packed.boundary == start.boundary
-    assert packed.provenance["clash_removal"]["points_too_close"] == 0
+    # All keep apart as they are.
+    assert np.array_equal(packed.positions, start.positions)
+    assert closest_atoms(packed) > 0.25
+
+
+def test_what_insertion_reaches_is_not_touched_again(start):
+    seen = []
+    packed = pack_scene(start, Dense(fraction=0.22), seed=1, watch=lambda b: seen.append(b.stage))
+    assert set(seen) == {"insertion"}
+    assert packed.provenance["insertion"]["fraction"] == 0.22
+    assert closest_atoms(packed) > 0.25
+    # What bends is to bend.
+    soft = [*TWO, (Filament(n_balls=4, radius=0.5).build(), 2)]
+    scene = place(soft, boundary=Periodic(box=25.0), seed=1)
+    packed = pack_scene(scene, Dense(fraction=0.1), run=Run(platform="CPU"), seed=1)
+    assert {"insertion", "compression", "clash_removal"} <= set(packed.provenance)
 
 
 def test_settings_reach_their_stages(start):
     protocol = Dense(
-        fraction=0.2,
+        fraction=0.3,
         compression=Compression(gap=0.0, block=10),
         clash_removal=ClashRemoval(max_steps=0, tolerated=1.0),
     )

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from dense_scenes import blob
 from scipy.spatial import KDTree
+from scipy.spatial.distance import cdist
+from scipy.spatial.transform import Rotation
 
 from openmm_cgpack import SHAPE_COVER, coarse_grain, library
 from openmm_cgpack.core import Grid, Obstacle, Periodic, RigidTransforms, Slab
 from openmm_cgpack.packing import Insertion, insert
+from openmm_cgpack.packing.solids import near, solids_of
 from openmm_cgpack.packing.surfaces import atom_points
 
 
@@ -82,3 +85,28 @@ def test_species_of_the_library_and_given_poses():
     )
     assert scene.fixed.sum() == 1
     assert 0.0 <= closest(scene) < 0.3
+
+
+def test_near_points_are_those_of_a_search_of_all_however_large_and_far():
+    rng = np.random.default_rng(3)
+    parts = [
+        (rng.normal(scale=1.5, size=(60, 3)), rng.uniform(0.1, 0.2, 60)),
+        # Balls of a membrane: larger than what is known of the room around them.
+        (rng.normal(scale=4.0, size=(9, 3)), np.full(9, 3.1)),
+    ]
+    solids = solids_of(parts)
+    pairs = np.empty((2000, 2), np.int64)
+    touching = 0
+    for _ in range(300):
+        one, other = rng.integers(2, size=2)
+        turn = Rotation.random(rng=rng).as_matrix()
+        # Also far off along one axis alone, beyond the cells of the other.
+        shift = rng.normal(scale=2.0, size=3) + rng.choice([0, 0, 0, 25, -25, 1e8], 3)
+        found = near(solids, one, other, turn, shift, 0.1, pairs)
+        mine, theirs = (slice(solids.first[s], solids.first[s + 1]) for s in (one, other))
+        apart = cdist(solids.points[mine] @ turn.T + shift, solids.points[theirs])
+        reach = solids.radii[mine][:, None] + solids.radii[theirs] + 0.1
+        wanted = np.argwhere(apart < reach) + np.array([solids.first[one], solids.first[other]])
+        assert sorted(map(tuple, pairs[:found].tolist())) == sorted(map(tuple, wanted.tolist()))
+        touching += found > 0
+    assert 30 < touching < 250
