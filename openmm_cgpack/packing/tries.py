@@ -169,7 +169,7 @@ def first_room(
 @njit(cache=True)
 def _chosen(state, free, few):
     """Return one of the free places of a word, each with a chance of one in `few`, or -1."""
-    count = 0
+    count = np.int64(0)
     for i in range(64):
         count += np.int64(free >> np.uint64(i) & _ONE)
     left = _below(state, max(few, count))
