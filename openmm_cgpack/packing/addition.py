@@ -25,8 +25,10 @@ from .surfaces import CLOSEST
 if TYPE_CHECKING:
     from .crowd import Placed
 
-_BATCH, _MOST_AT_ONCE = 256, 16384
-"""Places that are tried at one rotation: few at first, and more where few are free."""
+_BATCH, _MOST_AT_ONCE = 256, 2048
+"""Words of places that are tried at one rotation: few at first, and more where few are free."""
+_WORD, _FEW = 64, 8
+"""Of how many places each is tried: all in a word at first, and fewer where few are free."""
 
 
 def random_rotation(rng: np.random.Generator) -> np.ndarray:
@@ -41,8 +43,8 @@ class Insertion(Settings):
         "distance that atoms of different molecules keep", unit="nm", default=CLOSEST, above=0
     )
     tries: int = setting(
-        "places that are tried for an instance before there is no room; one where only atoms are "
-        "in the way counts as 64",
+        "places that are tried for an instance before there is no room, each with the 63 beside "
+        "it; one where only atoms are in the way counts as 64",
         default=3_000_000,
         minimum=1,
     )
@@ -249,7 +251,7 @@ def find_room(
     state = rng.integers(2**63, size=1).astype(np.uint64)
     found = np.empty(3, np.int64)
     low, high = np.full(3, -np.inf), np.full(3, np.inf)
-    batch = _BATCH
+    batch, few = _BATCH, _WORD
     while tries > 0:
         rotation = turn(rng)
         # Off the lattice by a random part of a voxel, so that it leaves no trace.
@@ -259,7 +261,9 @@ def find_room(
             low, high = placed.between(shape.number, rotation)
         if shape.number >= 0 or not lattice.folds(voxels):
             tried = first_room(
-                lattice.taken,
+                lattice.packed,
+                lattice.depth,
+                few,
                 voxels,
                 places,
                 state,
@@ -279,4 +283,5 @@ def find_room(
                 return Room(rotation, centre, shape.voxels(rotation, offset + found, lattice.size))
         tries -= batch
         batch = min(2 * batch, _MOST_AT_ONCE)
+        few = max(few // 2, _FEW)
     return None

@@ -14,7 +14,7 @@ fill, and no other look.
 **Regions.** A body whose centre is to be in a `Region`, a set of voxels, is tried at places there
 only: a small vesicle in a large box costs no more tries than a large one.
 
-**Cost and limits.** One byte for each voxel. Boxes repeat by taking indices modulo the lattice;
+**Cost and limits.** Nine bits for each voxel. Boxes repeat by taking indices modulo the lattice;
 walls are extra layers of taken voxels.
 """
 
@@ -152,6 +152,13 @@ class Lattice:
                 blocked = obstacle.contains(points).reshape(inner[1:])
                 self.taken[i, : inner[1], : inner[2]][blocked] = True
 
+        self.depth = int(self.shape[2])
+        # The same as bits, for `tries`. Rows are longer than the box, so that no word is cut.
+        self.packed = np.zeros((*self.shape[:2], (self.depth - 1) // 64 + 2), np.uint64)
+        for x, layer in enumerate(self.taken):
+            y, z = np.nonzero(layer)
+            self._pack(np.stack([np.full(len(y), x), y, z], axis=1))
+
     def index(self, point: np.ndarray) -> np.ndarray:
         """Return points (..., 3), nm, as fractional voxel indices."""
         return (point - self.start) / self.size
@@ -185,6 +192,12 @@ class Lattice:
     def take(self, voxels: np.ndarray) -> None:
         """Take voxels (n, 3)."""
         self.taken[self.cells(voxels)] = True
+        self._pack(voxels)
+
+    def _pack(self, voxels: np.ndarray) -> None:
+        from .tries import pack
+
+        pack(self.packed, self.depth, voxels)
 
     def folds(self, voxels: np.ndarray) -> bool:
         """Return whether voxels (n, 3), each of them once, are in one another's images."""

@@ -220,7 +220,7 @@ class _Populating:
             shell = self.lattice.covered(sheath.balls, one.model.radii)
             self._membranes.append((sheath, body))
             self._membrane_at[shell] = len(self._membranes)
-            self.lattice.taken |= shell
+            self.lattice.take(np.argwhere(shell))
         self._forget_regions()
 
     def _place_all(self, one: Species) -> None:
@@ -394,7 +394,7 @@ class _Populating:
             return False
         if not self._rigid.free(solid.number, seat.rotation, seat.translation):
             return False
-        lattice.taken[cells] = True
+        lattice.take(voxels)
         self._membrane_at[cells] = 0
         self._rigid.add(solid.number, seat.rotation, seat.translation)
         body = Body(seat.rotation, seat.translation, one.model.positions)

@@ -1,8 +1,16 @@
 """Random places for a body in a box, tried until the first that is free.
 
-A body at a rotation is a list of voxels. At a random shift they are looked up one after the other
-in the lattice of what is taken, and the first that is taken ends the try: 20 to 50 ns each. Where
-all are free, a rigid body's points are compared with those of the bodies around it (see `crowd`).
+A body at a rotation is a list of voxels. They are looked up one after the other in the lattice of
+what is taken, for 64 places in a row along z at once: its rows are bits, and 64 places are a word
+that starts at a random place. The word loses the places where a voxel is taken, and when none is
+left the try ends, after a third of a microsecond. Where a place is free, a rigid body's points are
+compared with those of the bodies around it (see `crowd`).
+
+**Each free place has the same chance.** To take one of those in a word would favour the narrow
+gaps: a place with free neighbours would share its chance with them. So a word of k free places is
+taken with a chance of k in n only, n being no less than k, and is a try in vain otherwise. At first
+n is 64. Where tries fail gaps are small, and n = 8 saves most of them: of the 5 % of free places
+that have more beside them, those with twice as many then have half of their chance.
 """
 
 from __future__ import annotations
@@ -15,6 +23,7 @@ from .crowd import meets, meets_itself
 _LOOK = 64
 """As many tries is a look at the atoms worth, so that small bodies, which voxels tell little of,
 take no longer than others."""
+_ONE, _LAST, _ALL = np.uint64(1), np.uint64(63), np.uint64(2**64 - 1)
 
 
 @njit(cache=True)
@@ -27,6 +36,16 @@ def drawn(points, rotation, size, offset):
             at = rotation[a, 0] * x + rotation[a, 1] * y + rotation[a, 2] * z
             cells[i, a] = int(np.floor(at / size[a] + offset[a] + 0.5))
     return cells
+
+
+@njit(cache=True)
+def pack(packed, depth, cells):
+    """Take voxels (n, 3) in rows of bits along z, which repeat after a depth to the row's end."""
+    n, m, words = packed.shape
+    for i in range(len(cells)):
+        row = packed[cells[i, 0] % n, cells[i, 1] % m]
+        for z in range(cells[i, 2] % depth, 64 * words, depth):
+            row[z >> 6] |= _ONE << np.uint64(z & 63)
 
 
 @njit(cache=True)
@@ -44,7 +63,9 @@ def mark(points, reach, step, filled):
 
 @njit(cache=True)
 def first_room(
-    taken,
+    packed,
+    depth,
+    few,
     cells,
     places,
     state,
@@ -63,8 +84,13 @@ def first_room(
 
     Parameters
     ----------
-    taken : (x, y, z) bool array
-        The lattice.
+    packed : (x, y, w) uint64 array
+        Rows of the lattice, see `pack`.
+    depth : int
+        Its voxels along z.
+    few : int
+        A free place of a word is taken with a chance of one in so many, or of one in as many as are
+        free, where these are more.
     cells : (n, 3) int array
         The body's voxels from the one that its centre is in, those first that tell most.
     places : (p,) int array
@@ -72,7 +98,8 @@ def first_room(
     state : (1,) uint64 array
         Of the random numbers.
     most : int
-        Places that are tried; one whose atoms are looked at in vain counts as 64.
+        Words that are tried, or places where `places` says which; a look at the atoms in vain
+        counts as 64 more.
     start, size : (3,) arrays
         Where the centre is when its voxel is (0, 0, 0), and a voxel's edges, nm.
     low, high : (3,) arrays
@@ -87,50 +114,70 @@ def first_room(
     int
         How many were tried up to that which is free; 0 where none is.
     """
-    flat = taken.ravel()
-    edge = np.array(taken.shape, np.int64)
-    stride = np.array([edge[1] * edge[2], edge[2], 1], np.int64)
-    # Steps along the flat lattice, folded into the box.
+    flat = packed.ravel()
+    n, m, words = packed.shape
+    edge = np.array((n, m, depth), np.int64)
+    stride = np.array((m * words, words, 1), np.int64)
+    # Steps along the flat rows and along z, folded into the box.
     steps = np.empty(cells.shape, np.int64)
     for i in range(len(cells)):
         for a in range(3):
             steps[i, a] = cells[i, a] % edge[a] * stride[a]
     if species >= 0 and meets_itself(solids, crowd, species, rotation):
         return 0
-    last, whole = edge * stride, np.empty(3, np.int64)
+    last = edge * stride
     centre = np.empty(3)
     tried = 0
     while tried < most:
         tried += 1
         if len(places):
             place = places[_below(state, len(places))]
-            for a in range(3):
-                found[a] = place // stride[a] % edge[a]
+            found[0], found[1], found[2] = place // (m * depth), place // depth % m, place % depth
         else:
             for a in range(3):
                 found[a] = _below(state, edge[a])
-        inside = True
-        for a in range(3):
-            centre[a] = start[a] + found[a] * size[a]
-            inside &= low[a] <= centre[a] <= high[a]
-            whole[a] = found[a] * stride[a]
-        if not inside:
-            continue
-        x, y, z = whole
-        free = True
+        x, y, z = found[0] * stride[0], found[1] * stride[1], found[2]
+        free = _ONE if len(places) else _ALL
         for i in range(len(steps)):
             u, v, w = steps[i, 0] + x, steps[i, 1] + y, steps[i, 2] + z
             u -= last[0] if u >= last[0] else 0
             v -= last[1] if v >= last[1] else 0
             w -= last[2] if w >= last[2] else 0
-            if flat[np.uint64(u + v + w)]:
-                free = False
+            at, bit = np.uint64(u + v + (w >> 6)), np.uint64(w & 63)
+            rest = flat[at + _ONE] << _ONE << (_LAST - bit)
+            free &= ~(flat[at] >> bit | rest)
+            if free == 0:
                 break
-        if free:
+        if free == 0:
+            continue
+        if not len(places):
+            chosen = _chosen(state, free, few)
+            if chosen < 0:
+                continue
+            found[2] = (z + chosen) % depth
+        inside = True
+        for a in range(3):
+            centre[a] = start[a] + found[a] * size[a]
+            inside &= low[a] <= centre[a] <= high[a]
+        if inside:
             if species < 0 or not meets(solids, crowd, species, rotation, centre):
                 return tried
             tried += _LOOK
     return 0
+
+
+@njit(cache=True)
+def _chosen(state, free, few):
+    """Return one of the free places of a word, each with a chance of one in `few`, or -1."""
+    count = np.int64(0)
+    for i in range(64):
+        count += np.int64(free >> np.uint64(i) & _ONE)
+    left = _below(state, max(few, count))
+    for i in range(64):
+        left -= np.int64(free >> np.uint64(i) & _ONE)
+        if left < 0:
+            return i
+    return -1
 
 
 @njit(cache=True)

@@ -6,12 +6,16 @@ from dense_scenes import blob
 from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
+from scipy.stats import chisquare
 
 from openmm_cgpack import SHAPE_COVER, coarse_grain, library
 from openmm_cgpack.core import Grid, Obstacle, Periodic, RigidTransforms, Slab
 from openmm_cgpack.packing import Insertion, insert
+from openmm_cgpack.packing.crowd import Placed
+from openmm_cgpack.packing.lattice import Lattice
 from openmm_cgpack.packing.solids import near, solids_of
 from openmm_cgpack.packing.surfaces import atom_points
+from openmm_cgpack.packing.tries import first_room
 
 
 def closest(scene, distance=0.25):
@@ -110,3 +114,42 @@ def test_near_points_are_those_of_a_search_of_all_however_large_and_far():
         assert sorted(map(tuple, pairs[:found].tolist())) == sorted(map(tuple, wanted.tolist()))
         touching += found > 0
     assert 30 < touching < 250
+
+
+def test_every_free_place_has_the_same_chance():
+    """Balls among balls: all free places of one rotation, found one by one, are drawn as often."""
+    rng = np.random.default_rng(1)
+    lattice = Lattice(Periodic(box=(6.0, 7.0, 35.3)), spacing=0.5, obstacle=None)
+    ball = np.argwhere(np.linalg.norm(np.indices((5, 5, 5)) - 2, axis=0) < 2.3) - 2
+    for centre in rng.integers(0, 71, (110, 3)):
+        lattice.take(ball + centre)
+    places = np.argwhere(np.ones(lattice.shape, bool))
+    room = np.array([lattice.free(ball + place) for place in places])
+    free = {tuple(place): 0 for place in places[room].tolist()}
+    placed = Placed([], boundary=Periodic(box=50.0), obstacle=None, distance=0.25)
+    state, found = np.array([1], np.uint64), np.zeros(3, np.int64)
+    none, wide = np.empty(0, np.uint32), np.full(3, np.inf)
+    draws = 20 * len(free)
+    for _ in range(draws):
+        assert first_room(
+            lattice.packed,
+            lattice.depth,
+            64,
+            ball,
+            none,
+            state,
+            10**6,
+            np.zeros(3),
+            lattice.size,
+            -wide,
+            wide,
+            placed.solids,
+            placed.crowd,
+            -1,
+            np.eye(3),
+            found,
+        )
+        free[tuple(found.tolist())] += 1
+    # Free places lie alone and in long rows.
+    assert 100 < len(free) < 2000
+    assert chisquare(list(free.values())).pvalue > 1e-3
