@@ -137,9 +137,10 @@ def tiles(full):
 
 
 @pytest.fixture(scope="module")
-def scenes(counts, tiles):
+def scenes(counts, tiles, full):
     """Return a slab, and the same beside itself: as dense, and everything in it many times."""
-    box = fit_box(counts, fraction=LOOSE, shape=slab(counts))
+    # A few large ones find no room where many find it.
+    box = fit_box(counts, fraction=LOOSE if full else 0.12, shape=slab(counts))
     small = insert(counts, boundary=box, seed=1)
     steps = np.array([(x, y, 0) for x in range(tiles[0]) for y in range(tiles[1])]) * box.box
     steps -= steps.mean(axis=0)

@@ -116,6 +116,8 @@ def _ended_by(error: Exception) -> int:
 def import_module(name: str) -> None:
     """Import a user's module by name or by a path that ends in ``.py``; it registers kinds."""
     sys.path.insert(0, os.getcwd())
+    # Nothing is to be left beside a file of the user's.
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         if name.endswith(".py"):
             stem = regular_file(name).stem
@@ -135,6 +137,7 @@ def import_module(name: str) -> None:
         raise ValueError(f"--import {name}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.pop(0)
+        sys.dont_write_bytecode = writes
 
 
 def _early() -> argparse.ArgumentParser:

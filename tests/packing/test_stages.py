@@ -29,7 +29,7 @@ from openmm_cgpack.packing.checkpoint import FORMAT, FORMAT_VERSION
 from openmm_cgpack.poses import extract_transforms
 
 TWO = [(blob("a"), 8), (blob("b", 2, n=250), 8)]
-FRACTIONS = [0.1, 0.3]
+FRACTIONS = [0.27, 0.3]
 STAGES = [
     "insertion",
     *("compression 1", "clash removal 1"),
