@@ -3,14 +3,15 @@
 A body at a rotation is a list of voxels. They are looked up one after the other in the lattice of
 what is taken, for 64 places in a row along z at once: its rows are bits, and 64 places are a word
 that starts at a random place. The word loses the places where a voxel is taken, and when none is
-left the try ends, after a third of a microsecond. Where a place is free, a rigid body's points are
+left the try ends, after half a microsecond. Where a place is free, a rigid body's points are
 compared with those of the bodies around it (see `crowd`).
 
 **Each free place has the same chance.** To take one of those in a word would favour the narrow
 gaps: a place with free neighbours would share its chance with them. So a word of k free places is
 taken with a chance of k in n only, n being no less than k, and is a try in vain otherwise. At first
-n is 64. Where tries fail gaps are small, and n = 8 saves most of them: of the 5 % of free places
-that have more beside them, those with twice as many then have half of their chance.
+n is 64. Where tries fail gaps are small, and n falls to 8, which saves most of them, or to k where
+that is more. At a fraction of 0.25 that takes a little of the chance of the 1 to 19 % of a species'
+free places that lie among more than eight in a word.
 """
 
 from __future__ import annotations
