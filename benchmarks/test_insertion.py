@@ -70,7 +70,7 @@ class Bentopy:
                 for i, (x, y, z) in enumerate(atoms, start=1)
             ]
             text = "\n".join([model.name, str(len(atoms)), *lines, "10.0 10.0 10.0", ""])
-            (folder / f"{model.name}.gro").write_text(text)
+            (folder / f"{model.name}.gro").write_text(text, encoding="utf-8")
 
     def pack(self, copies, edge, seed):
         """Return the scene that it packs in a box of an edge, nm, and its CPU time, s."""
@@ -80,14 +80,17 @@ class Bentopy:
         )
         (self.folder / "in.bent").write_text(
             f'[ general ]\ntitle "box"\nseed {seed}\n[ space ]\ndimensions {edge},{edge},{edge}\n'
-            f"resolution {VOXEL}\n[ compartments ]\nbox is all\n[ segments ]\n{segments}\n"
+            f"resolution {VOXEL}\n[ compartments ]\nbox is all\n[ segments ]\n{segments}\n",
+            encoding="utf-8",
         )
         names = [str(self.folder / "in.bent"), str(self.folder / "out.json")]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([BENTOPY, *names], check=True, capture_output=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-        return self._scene(json.loads((self.folder / "out.json").read_text()), edge), cpu
+        return self._scene(
+            json.loads((self.folder / "out.json").read_text(encoding="utf-8")), edge
+        ), cpu
 
     def _scene(self, packed, edge):
         """Return what it has packed; it says where the lowest corner of each molecule is."""
