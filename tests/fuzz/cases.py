@@ -8,7 +8,7 @@ from pathlib import Path
 
 from openmm_cgpack.core.settings import hints_of, is_many, nested_in, settings_fields
 
-from .mutations import NUMBERS, TEXTS, VALUES, spoiled, spoiled_value, toml_bytes
+from .mutations import NUMBERS, TEXTS, odd_value, spoiled, spoiled_value, toml_bytes
 
 
 @dataclass
@@ -416,7 +416,7 @@ def _value(each, hint, rng):
         bounds = [each.metadata[b] for b in ("minimum", "above", "maximum", "below")]
         known = [b for b in bounds if b is not None]
         near = [*known, *(b * 1.001 for b in known), *(b * 0.999 for b in known), 1, 2, 3, 10]
-        number = rng.choice(near) if rng.random() < 0.85 else rng.choice(VALUES)
+        number = rng.choice(near) if rng.random() < 0.85 else odd_value(rng)
         if option is int and isinstance(number, float) and number == number and abs(number) < 1e18:
             number = int(number)
         return [number] * rng.choice((1, 2, 3)) if get_origin(option) is tuple else number

@@ -1,6 +1,7 @@
 """Ways to spoil a file: its bytes, its lines, its numbers, the values of its nested tables."""
 
 import bz2
+import copy
 import gzip
 import io
 import json
@@ -162,6 +163,11 @@ def spoiled(name: str, data: bytes, rng: random.Random) -> bytes:
         return spoiled_bytes(data, rng)
 
 
+def odd_value(rng: random.Random) -> object:
+    """Return a value that few expect; a copy, as one put into itself would have no end."""
+    return copy.deepcopy(rng.choice(VALUES))
+
+
 def spoiled_value(value: object, rng: random.Random) -> object:
     """Return nested lists and tables with one of their values replaced, lost or renamed."""
     places: list[tuple[object, object]] = []
@@ -174,7 +180,7 @@ def spoiled_value(value: object, rng: random.Random) -> object:
         places += [(node, key) for key in keys]
         left += [node[key] for key in keys]
     if not places or rng.random() < 0.02:
-        return rng.choice(VALUES)
+        return odd_value(rng)
     node, key = rng.choice(places)
     what = rng.random()
     if what < 0.12:
@@ -186,7 +192,7 @@ def spoiled_value(value: object, rng: random.Random) -> object:
     elif what < 0.3 and isinstance(node[key], list):  # type: ignore[index]
         node[key] = node[key] * rng.choice((2, 300))  # type: ignore[index]
     else:
-        node[key] = rng.choice(VALUES)  # type: ignore[index]
+        node[key] = odd_value(rng)  # type: ignore[index]
     return value
 
 
