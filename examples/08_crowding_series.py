@@ -2,8 +2,8 @@
 The same molecules at several volume fractions
 ==============================================
 
-Sixty molecules of six species in a periodic box, packed to envelope volume fractions of 0.1, 0.3
-and 0.5 in one run, and a slice through their envelopes at each.
+Sixty molecules of six species in a periodic box, packed to envelope volume fractions of 0.1, 0.2
+and 0.33 in one run, and a slice through their envelopes at each.
 """
 
 # %%
@@ -24,7 +24,7 @@ scene = cgp.insert([(model, 10) for model in models], fraction=0.1, seed=1)
 # Each fraction goes on from the one before; the number and kind of molecules never change. Where a
 # fraction cannot be had, the error says how far it went and holds the best state.
 
-packings = cgp.crowding_series(scene, [0.1, 0.3, 0.5], seed=1)
+packings = cgp.crowding_series(scene, [0.1, 0.2, 0.33], seed=1)
 
 # %%
 # The middle slice of each box, at one scale: a colour a species.
