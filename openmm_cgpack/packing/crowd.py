@@ -16,7 +16,7 @@ from numba import njit
 
 from ..core import BallModel, Obstacle
 from ..core.boundary import Boundary
-from .solids import near, solids_of
+from .solids import into_frame, near, solids_of
 from .surfaces import Limits, atom_points
 
 _MOST_CELLS = 200
@@ -214,19 +214,12 @@ def _touch(solids, one, rotation, other, turned, apart, pair):
     far = solids.reach[one] + solids.reach[other]
     if apart[0] ** 2 + apart[1] ** 2 + apart[2] ** 2 >= far**2:
         return False
-    sign = -1.0
+    between = -apart
     if solids.cluster[one + 1] - solids.cluster[one] > (
         solids.cluster[other + 1] - solids.cluster[other]
     ):
         # The one with fewer clusters is moved into the frame of the other.
-        one, other, rotation, turned, sign = other, one, turned, rotation, 1.0
+        one, other, rotation, turned, between = other, one, turned, rotation, apart
     turn, shift = np.empty((3, 3)), np.empty(3)
-    for a in range(3):
-        shift[a] = 0.0
-        for c in range(3):
-            shift[a] += sign * turned[c, a] * apart[c]
-        for b in range(3):
-            turn[a, b] = 0.0
-            for c in range(3):
-                turn[a, b] += turned[c, a] * rotation[c, b]
+    into_frame(rotation, turned, between, turn, shift)
     return near(solids, one, other, turn, shift, 0.0, pair) > 0

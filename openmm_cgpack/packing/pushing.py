@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .solids import near
+from .solids import into_frame, near
 
 _FIRST = 4096
 """Pairs of points for which there is room at first."""
@@ -53,7 +53,8 @@ def list_pairs(
         starts[p] = n
         if stale[p]:
             one, other = bodies[p]
-            between(rotations, translations, one, other, shifts[p], turn, move)
+            apart = translations[one] + shifts[p] - translations[other]
+            into_frame(rotations[one], rotations[other], apart, turn, move)
             got = 0
             if n < len(found):
                 got = near(solids, species[one], species[other], turn, move, skin, found[n:])
@@ -79,39 +80,7 @@ def _twice(found, n):
 
 
 @njit(cache=True)
-def between(rotations, translations, one, other, shift, turn, move):
-    """Fill in the motion from the frame of one body, its image shifted, to that of another."""
-    for a in range(3):
-        move[a] = 0.0
-        for c in range(3):
-            apart = translations[one, c] + shift[c] - translations[other, c]
-            move[a] += rotations[other, c, a] * apart
-        for b in range(3):
-            turn[a, b] = 0.0
-            for c in range(3):
-                turn[a, b] += rotations[other, c, a] * rotations[one, c, b]
-
-
-@njit(cache=True)
-def push(
-    solids,
-    species,
-    rotations,
-    translations,
-    bodies,
-    shifts,
-    live,
-    begin,
-    pairs,
-    allowed,
-    force,
-    torque,
-    contacts,
-    spread,
-    deepest,
-    touching,
-    total,
-):
+def push(solids, species, rotations, translations, bodies, shifts, live, begin, pairs, allowed):
     """Add up the pushes of points that are closer than the sum of their radii.
 
     Each pushes by as much as the two overlap, along the line between them.
@@ -124,19 +93,26 @@ def push(
         The pairs of bodies that are looked at.
     allowed : float
         Overlap that does not count as beyond, nm.
+
+    Returns
+    -------
     force, torque : (n, 3), (n, 3) arrays
-        Added to, nm and nm^2; the torque is about the body's origin.
+        On the bodies, nm and nm^2; the torque is about the body's origin.
     contacts : (n,) array
-        The number of pushes on each body is added.
+        The number of pushes on each.
     spread : (n, 3, 3) array
-        The sum of the outer products of the pushed points, from the body's origin, is added, nm^2.
+        The sum of the outer products of the pushed points, from the body's origin, nm^2.
     deepest : (n,) array
         Of each body's overlaps, nm.
     touching : (l,) bool array
         Which pairs of bodies touch.
     total : (2,) array
-        Half the sums of the squares of all overlaps, and of what is beyond, are added, nm^2.
+        Half the sums of the squares of all overlaps, and of what is beyond, nm^2.
     """
+    n = len(species)
+    force, torque, contacts = np.zeros((n, 3)), np.zeros((n, 3)), np.zeros(n)
+    spread, deepest, total = np.zeros((n, 3, 3)), np.zeros(n), np.zeros(2)
+    touching = np.zeros(len(live), np.bool_)
     turn, move = np.empty((3, 3)), np.empty(3)
     at, lever, line, f = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     torques, spreads = np.empty((2, 3)), np.empty((2, 3, 3))
@@ -145,7 +121,8 @@ def push(
         if begin[p] == begin[p + 1]:
             continue
         one, other = bodies[p]
-        between(rotations, translations, one, other, shifts[p], turn, move)
+        apart = translations[one] + shifts[p] - translations[other]
+        into_frame(rotations[one], rotations[other], apart, turn, move)
         f[:], torques[:], spreads[:] = 0.0, 0.0, 0.0
         count, deep, before = 0, 0.0, -1
         for k in range(begin[p], begin[p + 1]):
@@ -204,3 +181,4 @@ def push(
                                 * spreads[side, c, d]
                                 * rotations[other, b, d]
                             )
+    return force, torque, contacts, spread, deepest, touching, total

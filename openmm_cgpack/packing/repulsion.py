@@ -93,12 +93,9 @@ class Repulsion:
 
     def pushes(self, poses: RigidTransforms, allowed: float) -> Pushes:
         """Return what pushes bodies at some poses; overlaps up to `allowed`, nm, are not beyond."""
-        listed, n = self.listed, len(poses)
+        listed = self.listed
         listed.update(poses)
-        force, torque, contacts = np.zeros((n, 3)), np.zeros((n, 3)), np.zeros(n)
-        spread, deepest, total = np.zeros((n, 3, 3)), np.zeros(n), np.zeros(2)
-        touching = np.zeros(len(listed.live), bool)
-        push(
+        force, torque, contacts, spread, deepest, touching, total = push(
             self.solids,
             self.species,
             poses.rotations,
@@ -109,13 +106,6 @@ class Repulsion:
             listed.begin,
             listed.pairs,
             allowed,
-            force,
-            torque,
-            contacts,
-            spread,
-            deepest,
-            touching,
-            total,
         )
         body, lever, line, depth = self._of_limits(poses)
         np.add.at(force, body, line)

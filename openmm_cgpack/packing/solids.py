@@ -215,6 +215,22 @@ def near(solids, one, other, turn, shift, skin, pairs):
 
 
 @njit(cache=True)
+def into_frame(rotation, turned, apart, turn, shift):
+    """Fill in the motion into the frame of another body, `turned`, of one at a rotation.
+
+    `apart` (3,) is how far the one's origin is from the other's, nm; ``x' = turn x + shift``.
+    """
+    for a in range(3):
+        shift[a] = 0.0
+        for c in range(3):
+            shift[a] += turned[c, a] * apart[c]
+        for b in range(3):
+            turn[a, b] = 0.0
+            for c in range(3):
+                turn[a, b] += turned[c, a] * rotation[c, b]
+
+
+@njit(cache=True)
 def _moved(turn, shift, point, at):
     for a in range(3):
         at[a] = turn[a, 0] * point[0] + turn[a, 1] * point[1] + turn[a, 2] * point[2] + shift[a]
