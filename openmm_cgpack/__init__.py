@@ -79,7 +79,7 @@ from .packing import (
     populate,
 )
 from .poses import extract_transforms
-from .recipe import Recipe, demo_recipe, load_recipe
+from .recipe import Recipe, demo_recipe, load_recipe, recipes
 from .runs import RunFolder, resume, run, simulate
 from .structures import library, load_structure
 
@@ -161,6 +161,7 @@ __all__ = [
     "preset",
     "read_mrc",
     "read_particles",
+    "recipes",
     "render",
     "render_density",
     "render_labels",
