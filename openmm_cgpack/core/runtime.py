@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-STAGES = ("models", "placement", "dynamics", "noise")
+STAGES = ("models", "placement", "dynamics", "noise", "drawing", "split")
 """Stages in the order of their children; append, never reorder: old seeds keep their meaning."""
 
 Advance = Callable[..., None]

@@ -17,6 +17,7 @@ from ..io.files import read_toml, toml_text
 from ..models import Structure
 from ..packing import Dense, Protocol, Pull, Run, Start
 from ..packing.regions import ranks
+from .drawing import refuse_distributions
 
 
 class Files(Settings):
@@ -181,6 +182,7 @@ def recipe_from(
     ``preset`` in ``[imaging]`` names what the rest of that table changes. Relative paths start at
     `folder`. With a `base`, keys that the document does not name keep the base's values.
     """
+    refuse_distributions(document)
     document = dict(document)
     imaging = document.get("imaging")
     if not isinstance(imaging, dict) or "preset" not in imaging:
