@@ -25,6 +25,7 @@ from .protocols import Packing, Protocol, Steps, Stop, Watch
 from .scenes import as_packed, box_fraction
 from .shrinking_box import spans
 from .simulations import Run
+from .squeeze import Squeeze, squeeze_steps
 from .stages import Stages
 
 EASY = 0.25
@@ -61,6 +62,13 @@ class Dense(Protocol):
         below=1,
     )
     insertion: Insertion = setting("how a dilute start is inserted anew", default=Insertion())
+    squeeze: Squeeze = setting("how the box shrinks by atoms", default=Squeeze())
+    squeeze_to: float = setting(
+        "fraction to which rigid molecules are squeezed by their atoms, before all is compressed",
+        default=0.33,
+        minimum=0,
+        below=1,
+    )
     compression: Compression = setting("how the box shrinks", default=Compression())
     clash_removal: ClashRemoval = setting(
         "how atoms are moved apart at the end", default=ClashRemoval()
@@ -202,6 +210,21 @@ def _series_steps(
             if _is_done(stages.packed, protocol, fraction):
                 series.append(stages.packed)
                 continue
+            if _may_be_squeezed(stages.packed, protocol):
+                yield from stages.step(
+                    f"squeeze {number}",
+                    squeeze_steps(
+                        stages.packed,
+                        protocol.squeeze,
+                        fraction=min(fraction, protocol.squeeze_to),
+                        closest=protocol.clash_removal.closest,
+                        seed=child.spawn(1)[0],
+                        stage=f"squeeze {number}",
+                    ),
+                )
+                if _is_done(stages.packed, protocol, fraction):
+                    series.append(stages.packed)
+                    continue
             name = f"compression {number}"
             yield from stages.step(
                 name,
@@ -242,9 +265,14 @@ def _too_dilute(scene: Scene, fraction: float) -> bool:
 
 def _is_done(packed: PackedScene, protocol: Dense, fraction: float) -> bool:
     """Whether nothing is left to do: nothing bends, no force is to act, and all keep apart."""
+    there = abs(box_fraction(packed.scene, packed.boundary) / fraction - 1) < 1e-9
+    return there and _may_be_squeezed(packed, protocol)
+
+
+def _may_be_squeezed(packed: PackedScene, protocol: Dense) -> bool:
+    """Whether nothing bends, no force of the user's is to act, and atoms keep apart."""
     return (
-        abs(box_fraction(packed.scene, packed.boundary) / fraction - 1) < 1e-9
-        and not protocol.forces
+        not protocol.forces
         and all(model.is_rigid for model in packed.scene.species)
         and keeps_distance(packed, protocol.clash_removal.closest)
     )
