@@ -62,13 +62,7 @@ class Dense(Protocol):
         below=1,
     )
     insertion: Insertion = setting("how a dilute start is inserted anew", default=Insertion())
-    squeeze: Squeeze = setting("how the box shrinks by atoms", default=Squeeze())
-    squeeze_to: float = setting(
-        "fraction to which rigid molecules are squeezed by their atoms, before all is compressed",
-        default=0.33,
-        minimum=0,
-        below=1,
-    )
+    squeeze: Squeeze = setting("how rigid molecules give way by their atoms", default=Squeeze())
     compression: Compression = setting("how the box shrinks", default=Compression())
     clash_removal: ClashRemoval = setting(
         "how atoms are moved apart at the end", default=ClashRemoval()
@@ -207,44 +201,40 @@ def _series_steps(
                 lambda: _inserted(scene, protocol.insertion, fractions[0], placement),
             )
         for number, (fraction, child) in enumerate(zip(fractions, dynamics, strict=True), start=1):
-            if _is_done(stages.packed, protocol, fraction):
-                series.append(stages.packed)
-                continue
-            if _may_be_squeezed(stages.packed, protocol):
+            if _can_squeeze(stages.packed, protocol, fraction):
+                name = f"squeeze {number}"
                 yield from stages.step(
-                    f"squeeze {number}",
+                    name,
                     squeeze_steps(
                         stages.packed,
                         protocol.squeeze,
-                        fraction=min(fraction, protocol.squeeze_to),
+                        fraction=fraction,
                         closest=protocol.clash_removal.closest,
                         seed=child.spawn(1)[0],
-                        stage=f"squeeze {number}",
+                        stage=name,
                     ),
                 )
-                if _is_done(stages.packed, protocol, fraction):
-                    series.append(stages.packed)
-                    continue
-            name = f"compression {number}"
-            yield from stages.step(
-                name,
-                compression_steps(
-                    stages.packed,
-                    protocol.compression,
-                    fraction=fraction,
-                    forces=protocol.forces,
-                    run=run,
-                    seed=child,
-                    reporters=reporters,
-                    checkpoint=file,
-                    stage=name,
-                ),
-            )
-            yield from stages.do(
-                f"clash removal {number}",
-                lambda: remove_clashes(stages.packed, protocol.clash_removal),
-            )
-            check_clear(stages.packed, protocol.clash_removal)
+            if not _is_done(stages.packed, protocol, fraction):
+                name = f"compression {number}"
+                yield from stages.step(
+                    name,
+                    compression_steps(
+                        stages.packed,
+                        protocol.compression,
+                        fraction=fraction,
+                        forces=protocol.forces,
+                        run=run,
+                        seed=child,
+                        reporters=reporters,
+                        checkpoint=file,
+                        stage=name,
+                    ),
+                )
+                yield from stages.do(
+                    f"clash removal {number}",
+                    lambda: remove_clashes(stages.packed, protocol.clash_removal),
+                )
+                check_clear(stages.packed, protocol.clash_removal)
             series.append(stages.packed)
     except Stop:
         provenance = {**stages.packed.provenance, "stopped": stages.at}
@@ -263,13 +253,20 @@ def _too_dilute(scene: Scene, fraction: float) -> bool:
     return gains and not scene.fixed.all()
 
 
+def _can_squeeze(packed: PackedScene, protocol: Dense, fraction: float) -> bool:
+    """Whether a scene is below a fraction to which it may be squeezed, and fit for it."""
+    own = box_fraction(packed.scene, packed.boundary)
+    below = own < fraction * (1 - 1e-9) and fraction <= protocol.squeeze.up_to * (1 + 1e-9)
+    return below and _is_clear(packed, protocol)
+
+
 def _is_done(packed: PackedScene, protocol: Dense, fraction: float) -> bool:
-    """Whether nothing is left to do: nothing bends, no force is to act, and all keep apart."""
+    """Whether a scene is at a fraction, and its molecules keep apart."""
     there = abs(box_fraction(packed.scene, packed.boundary) / fraction - 1) < 1e-9
-    return there and _may_be_squeezed(packed, protocol)
+    return there and _is_clear(packed, protocol)
 
 
-def _may_be_squeezed(packed: PackedScene, protocol: Dense) -> bool:
+def _is_clear(packed: PackedScene, protocol: Dense) -> bool:
     """Whether nothing bends, no force of the user's is to act, and atoms keep apart."""
     return (
         not protocol.forces

@@ -83,9 +83,9 @@ class RigidDescent:
         """Return ball centres with the bodies where they are now, (b, 3) nm."""
         return self.bodies.moved(self.packed.positions, self.poses)
 
-    def left(self, allowed: float) -> Pushes:
-        """Return what pushes all bodies by their atoms."""
-        self.atoms.listed.watch(self.moving)
+    def left(self, allowed: float, among: np.ndarray | None = None) -> Pushes:
+        """Return what pushes all bodies by their atoms, or some bodies, (n,) bool, and theirs."""
+        self.atoms.listed.watch(self.moving if among is None else among)
         return self.atoms.pushes(self.poses, allowed)
 
     def resize(self, boundary: Boundary) -> None:
@@ -122,34 +122,41 @@ class RigidDescent:
         """
         repulsion.listed.watch(among)
         last = self.steps + steps
-        speed, spin = np.zeros((2, len(self.poses), 3))
+        rows = np.flatnonzero(among)
+        reach = self.reach[rows]
+        speed, spin = np.zeros((2, len(rows), 3))
         far_at_most = 2 * _FAR if heat else _FAR
         while True:
             pushes = repulsion.pushes(self.poses, allowed)
             clashing = pushes.deepest > allowed
             if not clashing.any() or self.steps >= last:
                 return
-            stiffness, inertia = np.maximum(pushes.contacts, 1.0), pushes.inertia
-            speed = _MEMORY * speed + _PACE * pushes.force / stiffness[:, None]
+            stiffness, inertia = np.maximum(pushes.contacts[rows], 1.0), pushes.inertia[rows]
+            speed = _MEMORY * speed + _PACE * pushes.force[rows] / stiffness[:, None]
             # A body with few contacts on one side would spin about them without the bound.
             scale = np.trace(inertia, axis1=1, axis2=2)[:, None, None]
             firm = inertia + (0.1 * scale + 1.0) * np.eye(3)
-            turn = np.linalg.solve(firm, pushes.torque[:, :, None])[:, :, 0]
+            turn = np.linalg.solve(firm, pushes.torque[rows, :, None])[:, :, 0]
             spin = _MEMORY * spin + _PACE * turn
             if heat:
                 now = heat * _COOLING ** (1 - (last - self.steps) / steps)
                 speed += now * self.rng.standard_normal(speed.shape)
-                spin += 1.5 * now * self.rng.standard_normal(spin.shape) / self.reach[:, None]
-            far = np.linalg.norm(speed, axis=1) + np.linalg.norm(spin, axis=1) * self.reach
+                spin += 1.5 * now * self.rng.standard_normal(spin.shape) / reach[:, None]
+            far = np.linalg.norm(speed, axis=1) + np.linalg.norm(spin, axis=1) * reach
             brake = np.minimum(1.0, far_at_most / np.maximum(far, 1e-12))[:, None]
             speed, spin = speed * brake, spin * brake
-            resting = ~among if heat else ~(among & pushes.around(clashing, 1))
-            speed[resting], spin[resting] = 0, 0
-            self.poses = RigidTransforms(
-                rotations=Rotation.from_rotvec(spin).as_matrix() @ self.poses.rotations,
-                translations=self.poses.translations + speed,
-            )
+            if not heat:
+                resting = ~pushes.around(clashing, 1)[rows]
+                speed[resting], spin[resting] = 0, 0
+            self._move(rows, speed, spin)
             self.steps += 1
+
+    def _move(self, rows: np.ndarray, shifts: np.ndarray, spins: np.ndarray) -> None:
+        """Shift some bodies, (k, 3) nm, and turn them by rotation vectors (k, 3)."""
+        rotations, translations = self.poses.rotations.copy(), self.poses.translations.copy()
+        rotations[rows] = Rotation.from_rotvec(spins).as_matrix() @ rotations[rows]
+        translations[rows] += shifts
+        self.poses = RigidTransforms(rotations=rotations, translations=translations)
 
 
 class Points:

@@ -65,6 +65,13 @@ class Squeeze(Settings):
         minimum=0,
     )
     max_steps: int = setting("most steps in all", default=20_000, minimum=0)
+    up_to: float = setting(
+        "fraction up to which rigid molecules are squeezed by their atoms; to a higher one all is "
+        "compressed by dynamics from the start",
+        default=0.3,
+        minimum=0,
+        below=1,
+    )
 
 
 def squeeze_steps(
@@ -165,20 +172,21 @@ class _Squeezing:
 
     def _clear(self) -> int | None:
         """Let bodies give way; return how often they were shaken, or None where it was in vain."""
-        descent, allowed = self.descent, self.allowed
-        descent.descend(descent.atoms, _TURN, allowed, descent.moving)
-        rings, hot = 1, _HOT
+        descent, allowed, heat = self.descent, self.allowed, self.squeeze.heat
+        left = descent.left(allowed)
+        hot = _HOT
         for shakings in range(_SHAKINGS + 1):
-            left = descent.left(allowed)
             clashing = left.deepest > allowed
             if not clashing.any():
-                return shakings
-            if shakings < _SHAKINGS:
-                among = descent.moving & left.around(clashing, rings)
-                descent.descend(descent.atoms, hot, 0.0, among, heat=self.squeeze.heat)
-                descent.descend(descent.atoms, _TURN, allowed, descent.moving)
-                rings, hot = min(rings + 1, _RINGS), min(2 * hot, _HOTTEST)
-        return None
+                return max(shakings - 1, 0)
+            # Only pairs of those that move can change: no others are looked at again.
+            among = descent.moving & left.around(clashing, min(1 + shakings, _RINGS))
+            if shakings:
+                descent.descend(descent.atoms, hot, 0.0, among, heat=heat)
+                hot = min(2 * hot, _HOTTEST)
+            descent.descend(descent.atoms, _TURN, allowed, among)
+            left = descent.left(allowed, among)
+        return None if (left.deepest > allowed).any() else _SHAKINGS
 
     def packed(self, **provenance: str) -> PackedScene:
         """Return the densest state that was clear."""
