@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..core import PackedScene, PackingError, PlacementError, RigidTransforms, Scene
+from ..core import BallModel, PackedScene, PackingError, PlacementError, RigidTransforms, Scene
 from ..core.boundary import Boundary
 from ..core.runtime import seed_sequence
 from ..core.settings import kind, setting
@@ -40,10 +40,12 @@ class Dense(Protocol):
 
     A start more dilute than the fraction, or than 0.25, is inserted anew by random sequential
     addition, which leaves no atoms too close. A scene of rigid molecules at the fraction whose
-    atoms keep apart is left as it is, unless force terms of your own are to act. Otherwise the box
-    shrinks while everything gives way, and clashes of atoms are removed. Your own force terms act
-    in the compression; insertion and clash removal are geometry, and no force acts in them.
-    A scene whose atoms cannot be cleared of each other has failed; see `ClashRemoval.tolerated`.
+    atoms keep apart is left as it is; up to a fraction of 0.3 its box shrinks while the molecules
+    give way by their atoms (see `Squeeze`). What bends, what your own force terms act on, and what
+    is to be denser is compressed by molecular dynamics of its balls instead, and then clashes of
+    atoms are removed. Your own force terms act in the compression; all else is geometry, and no
+    force acts in it. A scene whose atoms cannot be cleared of each other has failed; see
+    `ClashRemoval.tolerated`.
 
     Examples
     --------
@@ -73,9 +75,11 @@ class Dense(Protocol):
         """The fraction."""
         return self.fraction
 
-    @property
-    def most_steps(self) -> int:
-        """The compression's; those of the clash removal are a few beside them."""
+    def most_steps(self, species: Sequence[BallModel]) -> int:
+        """Return the compression's, 0 where a squeeze will do; clash removal adds a few."""
+        easy = self.fraction is not None and self.fraction <= self.squeeze.up_to
+        if easy and not self.forces and all(model.is_rigid for model in species):
+            return 0
         return self.compression.max_steps
 
     def with_goal(self, fraction: float | None) -> Self:
