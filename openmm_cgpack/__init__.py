@@ -80,7 +80,7 @@ from .packing import (
     populate,
 )
 from .poses import extract_transforms
-from .recipe import Recipe, demo_recipe, load_recipe
+from .recipe import Recipe, demo_recipe, load_recipe, recipes
 from .runs import RunFolder, resume, run, simulate
 from .structures import library, load_structure
 
@@ -164,6 +164,7 @@ __all__ = [
     "preset",
     "read_mrc",
     "read_particles",
+    "recipes",
     "render",
     "render_density",
     "render_labels",
