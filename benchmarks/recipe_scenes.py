@@ -36,7 +36,7 @@ _WIDE = 320.0
 def small(tables: dict[str, Any]) -> dict[str, Any]:
     """Return a drawn scene's tables for a small box: everything smaller, and one of each.
 
-    Of molecules only the last two kinds stay, of membrane proteins the first, and tilts are far apart.
+    Of molecules only the last two kinds stay, of membrane proteins the first; tilts are far apart.
     """
     tables = dict(tables)
     if "box" in tables["start"]:

@@ -14,7 +14,7 @@ from ..core.messages import shown
 from ..core.runtime import stage_seed
 from ..core.tables import to_table
 from ..io.files import read_toml
-from ..recipe import Recipe, distributions_in, drawn, recipe_from
+from ..recipe import Recipe, distributions_in, drawn, find_recipe, recipe_from
 
 SPLITS = ("train", "validation", "test")
 SHARES = (0.8, 0.1, 0.1)
@@ -104,7 +104,8 @@ def plan_of(
     Parameters
     ----------
     recipe : Recipe, mapping or path-like
-        The recipe, its tables, or its file; the latter two may have distributions.
+        The recipe, its tables, or its file or name (`find_recipe`); all but the first may have
+        distributions.
     seed : int, optional
         In place of the recipe's.
     shares : tuple of float, optional
@@ -120,7 +121,8 @@ def plan_of(
     elif isinstance(recipe, Mapping):
         table = dict(recipe)
     else:
-        table, folder = read_toml(recipe), Path(recipe).resolve().parent
+        path = find_recipe(recipe)
+        table, folder = read_toml(path), path.resolve().parent
     table = merged(table, changes or {})
     own = table.get("seed", 0)
     if seed is None:
