@@ -26,6 +26,7 @@ from .core import (
     Volume,
 )
 from .core.settings import Settings, kind, setting
+from .datasets import DatasetFolder, dataset
 from .density import MapSettings, particle_table, render_density, render_labels
 from .draw import plot_molecules, plot_overview, plot_slices
 from .evaluation import match_picks, score_labels
@@ -79,7 +80,7 @@ from .packing import (
     populate,
 )
 from .poses import extract_transforms
-from .recipe import Recipe, demo_recipe, load_recipe
+from .recipe import Recipe, demo_recipe, load_recipe, recipes
 from .runs import RunFolder, resume, run, simulate
 from .structures import library, load_structure
 
@@ -92,6 +93,7 @@ __all__ = [
     "Cell",
     "CentrePull",
     "Cover",
+    "DatasetFolder",
     "Dense",
     "DensityMap",
     "Ellipsoid",
@@ -137,6 +139,7 @@ __all__ = [
     "coarse_grain",
     "create_system",
     "crowding_series",
+    "dataset",
     "demo_recipe",
     "export_run",
     "extract_transforms",
@@ -161,6 +164,7 @@ __all__ = [
     "preset",
     "read_mrc",
     "read_particles",
+    "recipes",
     "render",
     "render_density",
     "render_labels",

@@ -177,8 +177,16 @@ def of_kind(recipe, kind):
     return [entry for entry in recipe.structures if entry.kind == kind]
 
 
-def test_the_paper_s_droplet_is_what_it_says():
+def test_the_paper_s_first_scene_is_what_it_says():
     recipe = demo_recipe("paper")
+    assert len(recipe.structures) == 20
+    assert {entry.count for entry in recipe.structures} == {20}
+    assert {entry.species for entry in recipe.structures} <= set(cgp.library.names)
+    assert recipe.start.extent == 120
+
+
+def test_the_droplet_is_what_it_says():
+    recipe = demo_recipe("droplet")
     molecules = of_kind(recipe, "molecule")
     assert len(molecules) >= 10
     assert 90 <= sum(entry.count for entry in molecules) <= 110
@@ -204,7 +212,9 @@ def test_the_demo_is_a_piece_of_a_cell_from_the_library():
 
 def test_recipes_that_come_along_have_names(tmp_path, capsys):
     assert main(["demo", "cell", "-o", str(tmp_path / "out")]) == 2
-    assert "demo: wanted one of demo, paper, got 'cell'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "one of cytoplasm, czii, demo, droplet, filaments," in said
+    assert 'got "cell"' in said
 
 
 def test_a_run_with_more_instances_than_mrc_holds(tmp_path):
@@ -229,10 +239,10 @@ def test_a_run_with_more_instances_than_mrc_holds(tmp_path):
     np.testing.assert_array_equal(labels.data > 0, mrcfile.read(out / "semantic.mrc") > 0)
 
 
-def test_the_membrane_of_the_paper_s_droplet_has_no_holes_for_its_filaments():
+def test_the_membrane_of_the_droplet_has_no_holes_for_its_filaments():
     """The middle of a mesh is inside its four balls."""
-    (sheet,) = of_kind(demo_recipe("paper"), "membrane")
-    (thread,) = of_kind(demo_recipe("paper"), "filament")
+    (sheet,) = of_kind(demo_recipe("droplet"), "membrane")
+    (thread,) = of_kind(demo_recipe("droplet"), "filament")
     assert sheet.spacing / np.sqrt(2) < 0.9 * sheet.radius
     assert thread.radius < sheet.radius
 

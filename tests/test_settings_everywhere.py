@@ -32,6 +32,7 @@ NEEDS = {
     "MembraneProtein": lambda: {"species": "6cnj"},
     "Molecule": lambda: {"species": "1f1b"},
     "Helix": lambda: {"species": "2zwh", "lattice": "actin"},
+    "Choose": lambda: {"choose": ("a", "b")},
     "Recipe": lambda: {"structures": (openmm_cgpack.models.Molecule(species="1f1b"),)},
 }
 """What a class refuses to be without, by its name."""
@@ -46,7 +47,7 @@ def within(field):
     low, above, high, below = (field.metadata[name] for name in BOUNDS)
     floor = -math.inf if low is None and above is None else low if above is None else above + 1
     ceiling = math.inf if high is None and below is None else high if below is None else below - 1
-    return int(min(max(1, math.ceil(floor)), ceiling))
+    return int(min(math.ceil(max(1, floor)), ceiling))
 
 
 def sample(hint, field):

@@ -13,7 +13,7 @@ from ..core import PackedScene, PackingError, Scene
 from ..models import Cover, coarse_grain
 from ..packing import Pull, Run, pack_scene, place, platform_names
 from ..packing.simulations import load_failures
-from ..recipe import load_recipe
+from ..recipe import find_recipe, first_scene
 from ..runs import STAGES, Simulated
 from ..runs.manifest import package_versions
 from ..runs.size import run_size, size_lines
@@ -38,7 +38,8 @@ def add(commands: Any) -> None:
         "recipe",
         metavar="RECIPE",
         nargs="?",
-        help="tell what its run would take in memory and on disk, in place of the self-test",
+        help="tell what its run, or its first scene, would take in memory and on disk, in place of "
+        "the self-test; a file, or one of cgpack recipes",
     )
     check.set_defaults(action=_check)
 
@@ -55,7 +56,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _say_size(path: str) -> None:
-    made = Simulated(recipe=load_recipe(path))
+    made = Simulated(recipe=first_scene(find_recipe(path)))
     STAGES["models"](made)
     for line in size_lines(run_size(made.recipe, made.models), Path.cwd()):
         say(line)
@@ -100,8 +101,9 @@ def report() -> Iterator[tuple[str, bool]]:
 
 
 def _scene() -> Scene:
-    structures = sorted((library.load(n) for n in library.names), key=lambda s: s.n_atoms)
-    models = [coarse_grain(s, Cover(atoms_per_ball=1000), seed=0) for s in structures[:SPECIES]]
+    entries = sorted(library.entries, key=lambda entry: entry.n_atoms)[:SPECIES]
+    cover = Cover(atoms_per_ball=1000)
+    models = [coarse_grain(library.load(entry.name), cover, seed=0) for entry in entries]
     return place([(model, 1) for model in models], seed=0)
 
 

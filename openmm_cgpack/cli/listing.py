@@ -1,9 +1,10 @@
-"""The commands ``cgpack library`` and ``cgpack kinds``: what there is to choose from."""
+"""What there is to choose from: ``cgpack library``, ``kinds``, ``recipes`` and ``init``."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 from typing import Any
 
 from .console import say
@@ -20,6 +21,15 @@ def add(commands: Any) -> None:
     )
     kinds.add_argument("name", nargs="?", metavar="KIND", help="show the settings of one kind")
     kinds.set_defaults(action=_kinds)
+
+    recipes = commands.add_parser("recipes", help="list the recipes that come with the package")
+    recipes.add_argument("name", nargs="?", metavar="NAME", help="show one of them")
+    recipes.set_defaults(action=_recipes)
+
+    init = commands.add_parser("init", help="write out one of these recipes, to edit")
+    init.add_argument("name", metavar="NAME", help="one of cgpack recipes")
+    init.add_argument("-o", "--out", metavar="FILE", help="NAME.toml when left out")
+    init.set_defaults(action=_init)
 
 
 def _library(options: argparse.Namespace) -> None:
@@ -47,3 +57,21 @@ def _kinds(options: argparse.Namespace) -> None:
         say(f"{family.__name__}: {(family.__doc__ or '').splitlines()[0]}")
         for name, cls in family.kinds.items():
             say(f"  {name:18s} {(cls.__doc__ or '').splitlines()[0]}")
+
+
+def _recipes(options: argparse.Namespace) -> None:
+    from ..recipe import recipes
+
+    say(recipes if options.name is None else recipes.text(options.name).rstrip("\n"))
+
+
+def _init(options: argparse.Namespace) -> None:
+    from ..io.files import write_text
+    from ..recipe import recipes
+
+    text = recipes.text(options.name)
+    out = f"{options.name}.toml" if options.out is None else options.out
+    if os.path.lexists(out):
+        raise FileExistsError(f"{out}: exists; give another file by -o")
+    write_text(out, text)
+    say(f"wrote {out}")

@@ -31,14 +31,14 @@ def add(commands: Any) -> None:
     simulate.set_defaults(action=_simulate)
 
     demo = commands.add_parser(
-        "demo", help="run a recipe that comes along: a small piece of a cell, in a minute"
+        "demo", help="run a recipe that comes along; of itself a small piece of a cell, in a minute"
     )
     demo.add_argument(
         "recipe",
         metavar="NAME",
         nargs="?",
         default="demo",
-        help="which one: demo, or paper, the droplet of Liu et al. 2020; demo when left out",
+        help="one of cgpack recipes, of those for data sets the first scene; demo when left out",
     )
     _add_options(demo)
     demo.set_defaults(action=_demo)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from importlib.resources import as_file, files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ..io.files import read_toml, toml_text
 from ..models import Structure
 from ..packing import Dense, Protocol, Pull, Run, Start
 from ..packing.regions import ranks
+from .drawing import refuse_distributions
 
 
 class Files(Settings):
@@ -160,7 +160,8 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
 
     Examples
     --------
-    >>> demo_recipe().name
+    >>> from openmm_cgpack import recipes
+    >>> load_recipe(recipes.path("demo")).name
     'demo'
     """
     document = read_toml(path)
@@ -181,6 +182,7 @@ def recipe_from(
     ``preset`` in ``[imaging]`` names what the rest of that table changes. Relative paths start at
     `folder`. With a `base`, keys that the document does not name keep the base's values.
     """
+    refuse_distributions(document)
     document = dict(document)
     imaging = document.get("imaging")
     if not isinstance(imaging, dict) or "preset" not in imaging:
@@ -190,33 +192,6 @@ def recipe_from(
     changed = from_table(type(chosen), rest, where="[imaging]", base=chosen, folder=folder)
     recipe = from_table(Recipe, document, folder=folder, base=base)
     return dataclasses.replace(recipe, imaging=changed)
-
-
-def demo_recipe(name: str = "demo") -> Recipe:
-    """Return a recipe that comes with the package, as ``cgpack demo`` runs it.
-
-    Parameters
-    ----------
-    name : {"demo", "paper"}, optional
-        ``"demo"``, a small piece of a cell, or ``"paper"``, a droplet of molecules as the paper
-        has it.
-
-    Raises
-    ------
-    ValueError
-        There is no recipe of that name.
-
-    Examples
-    --------
-    >>> recipe = demo_recipe("paper")
-    >>> recipe.name, sum(entry.count for entry in recipe.structures if entry.kind == "molecule")
-    ('paper', 100)
-    """
-    with as_file(files("openmm_cgpack") / "recipes") as folder:
-        known = sorted(path.stem for path in folder.glob("*.toml"))
-        if name not in known:
-            raise ValueError(f"demo: wanted one of {', '.join(known)}, got {name!r}")
-        return load_recipe(folder / f"{name}.toml")
 
 
 def dump_recipe(recipe: Recipe, *, folder: str | os.PathLike[str] | None = None) -> str:

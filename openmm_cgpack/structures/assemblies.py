@@ -245,10 +245,10 @@ class Turns:
     """An assembly that its file does not describe: chains, turned about an axis along z."""
 
     chains: tuple[str, ...]
-    fold: int
-    """How many copies there are, the chains themselves among them."""
-    x: float
-    y: float
+    fold: int = 1
+    """How many copies there are, the chains themselves among them; 1 chooses them from a file."""
+    x: float = 0.0
+    y: float = 0.0
     """Where the axis is in the file, nm."""
 
     def assembled(self, structure: AtomicStructure) -> AtomicStructure:
