@@ -106,6 +106,7 @@ _HEADS = {
     "recipe": "Recipes",
     "runs": "Runs",
     "export": "Other programs and viewers",
+    "datasets": "Data sets",
     "draw": "Pictures",
 }
 

@@ -26,6 +26,7 @@ from .core import (
     Volume,
 )
 from .core.settings import Settings, kind, setting
+from .datasets import DatasetFolder, dataset
 from .density import MapSettings, particle_table, render_density, render_labels
 from .draw import plot_molecules, plot_overview, plot_slices
 from .evaluation import match_picks, score_labels
@@ -92,6 +93,7 @@ __all__ = [
     "Cell",
     "CentrePull",
     "Cover",
+    "DatasetFolder",
     "Dense",
     "DensityMap",
     "Ellipsoid",
@@ -137,6 +139,7 @@ __all__ = [
     "coarse_grain",
     "create_system",
     "crowding_series",
+    "dataset",
     "demo_recipe",
     "export_run",
     "extract_transforms",

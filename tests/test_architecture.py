@@ -30,12 +30,13 @@ STAGES = (
     "recipe",
     "runs",
     "export",
+    "datasets",
 )
 ALLOWED = {"core": set(), "io": {"core"}} | {
     stage: {"core", "io", *STAGES[:number]} for number, stage in enumerate(STAGES)
 }
 HEAVY = {"openmm", "sklearn", "mdtraj", "gemmi", "matplotlib", "tqdm", "mrcfile"}
-OPTIONAL = {"torch", "monai"}
+OPTIONAL = {"torch", "monai", "dask", "distributed"}
 EXAMPLES_OF_TORCH = {"openmm_cgpack.evaluation.segmentation_network"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -20,6 +20,7 @@ from . import (
     coarse_graining,
     exporting,
     listing,
+    making_datasets,
     rendering,
     scoring,
     simulating,
@@ -43,7 +44,17 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 
-COMMANDS = (simulating, coarse_graining, listing, rendering, auditing, exporting, scoring, checking)
+COMMANDS = (
+    simulating,
+    making_datasets,
+    coarse_graining,
+    listing,
+    rendering,
+    auditing,
+    exporting,
+    scoring,
+    checking,
+)
 """The modules whose ``add`` adds commands, in the order of the help."""
 
 CODES = """\

@@ -83,6 +83,38 @@ def tracked(items: Iterable[Item], name: str, *, show: bool) -> Iterator[Item]:
             advance()
 
 
+_most_threads: int | None = None
+
+
+@contextmanager
+def threads_at_most(number: int) -> Iterator[None]:
+    """Let all that this process does use no more threads than a number, BLAS's included.
+
+    For processes that share a machine, as workers of a cluster; it holds for the whole process.
+
+    Examples
+    --------
+    >>> with threads_at_most(2):
+    ...     all_threads() <= 2
+    True
+    """
+    from threadpoolctl import threadpool_limits
+
+    global _most_threads
+    before, _most_threads = _most_threads, number
+    try:
+        with threadpool_limits(number):
+            yield
+    finally:
+        _most_threads = before
+
+
+def all_threads() -> int:
+    """Return how many threads are used where nothing is said: the cores, or `threads_at_most`."""
+    cores = os.cpu_count() or 1
+    return cores if _most_threads is None else min(cores, _most_threads)
+
+
 def in_threads(
     work: Callable[[Item], Result],
     items: Iterable[Item],
@@ -91,7 +123,7 @@ def in_threads(
     name: str = "",
     show: bool = False,
 ) -> list[Result]:
-    """Return the results of work on each item, in their order; all cores with ``threads=None``.
+    """Return the results of work on each item, in their order; `all_threads` with None.
 
     Examples
     --------
@@ -101,7 +133,7 @@ def in_threads(
     if threads is not None and threads < 1:
         raise ValueError(f"threads: wanted 1 or more, got {threads}")
     items = list(items)
-    pool = ThreadPoolExecutor(threads or os.cpu_count())
+    pool = ThreadPoolExecutor(threads or all_threads())
     try:
         with progress_bar(name, show=show, total=len(items)) as advance:
             results = []

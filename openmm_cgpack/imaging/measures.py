@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import fft
 
+from ..core.runtime import all_threads
 from ..core.tilts import TiltSeries
 from ..core.volume import Volume
 
@@ -188,8 +189,8 @@ def fourier_shell_correlation(
         )
     width = 1 / (min(shape) * voxel) if width is None else width
     n_shells = max(1, round(0.5 / voxel / width))
-    a = fft.rfftn(first.data, workers=-1)
-    b = fft.rfftn(second.data, workers=-1)
+    a = fft.rfftn(first.data, workers=all_threads())
+    b = fft.rfftn(second.data, workers=all_threads())
     ky = fft.fftfreq(shape[1], voxel)[:, None]
     kx = fft.rfftfreq(shape[2], voxel)[None, :]
     # Frequencies of the half spectrum stand for two, but for the first and last plane.

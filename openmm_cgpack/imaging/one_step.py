@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from scipy import fft
 
+from ..core.runtime import all_threads
 from ..core.settings import kind, setting
 from ..core.volume import Volume
 from .measures import SnrDefinition, measured_snr, variance, variance_by
@@ -155,7 +156,7 @@ class OneStep(Imaging):
         check_varies(density)
         if threads is not None and threads < 1:
             raise ValueError(f"threads: wanted 1 or more, got {threads}")
-        with fft.set_workers(-1 if threads is None else threads):
+        with fft.set_workers(threads or all_threads()):
             return self._rendered(density, np.random.default_rng(seed))
 
     def takes(self, shape: Sequence[float], voxel_size: float) -> tuple[float, float]:

@@ -1,0 +1,113 @@
+"""Data sets: scenes that depend on recipe, seed and number alone, and what is said of bad input."""
+
+import csv
+import shutil
+
+import pytest
+from tiny_datasets import content, write_recipe
+
+import openmm_cgpack as cgp
+from openmm_cgpack.cli import main
+from openmm_cgpack.datasets.plan import Plan
+
+
+def table(held):
+    with open(held.path / "scenes.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def fails(capsys, *arguments):
+    """Run the command; return its one line on standard error."""
+    capsys.readouterr()
+    assert main(["dataset", *map(str, arguments)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+def test_the_table_has_what_was_drawn_and_what_came_of_it(made):
+    rows = table(made)
+    assert [row["index"] for row in rows] == ["0", "1", "2"]
+    assert {row["state"] for row in rows} == {"done"}
+    for index, row in enumerate(rows):
+        run = cgp.RunFolder(made.scene(index))
+        recipe = run.recipe()
+        assert recipe.index == index
+        assert recipe.imaging.snr == float(row["imaging.snr"])
+        counts = {entry.label: entry.count for entry in recipe.structures}
+        assert int(row["count.filament"]) == counts["filament"] == int(row["filament.1.count"])
+        assert int(row["count.3hhb"] or 0) == counts.get("3hhb", 0) == int(row["molecule.1.count"])
+        assert float(row["fraction"]) == pytest.approx(
+            run.manifest["packing"]["fraction_end"], abs=1e-5
+        )
+        assert row["split"] == made.plan.split(index)
+    assert len({row["imaging.snr"] for row in rows}) == 3
+
+
+def test_a_scene_is_the_same_alone_and_from_its_own_recipe(made, tmp_path):
+    alone = cgp.dataset(write_recipe(tmp_path), 9, tmp_path / "set", only=2, workers=0)
+    assert content(alone.scene(2)) == content(made.scene(2))
+    assert [row["state"] for row in table(alone)] == ["missing"] * 2 + ["done"] + ["missing"] * 6
+    again = tmp_path / "again"
+    cgp.run(made.scene(2) / "recipe.toml", again)
+    assert content(again) == content(made.scene(2))
+
+
+def test_every_scene_has_a_log(made):
+    for index in range(3):
+        text = made.log(index).read_text()
+        assert "begun 2" in text
+        assert "packing" in text
+
+
+def test_splits_are_exact_in_each_ten_and_do_not_hang_on_n(tmp_path):
+    plan = Plan(table={}, seed=3, folder=tmp_path)
+    names = [plan.split(index) for index in range(40)]
+    for first in range(0, 40, 10):
+        block = names[first : first + 10]
+        assert [block.count(name) for name in ("train", "validation", "test")] == [8, 1, 1]
+    assert names[:10] != names[10:20] or names[10:20] != names[20:30]
+    other = Plan(table={}, seed=4, folder=tmp_path)
+    assert [other.split(index) for index in range(40)] != names
+
+
+def test_resume_makes_what_is_missing_and_nothing_else(made, tmp_path, capsys):
+    moved = tmp_path / "moved"
+    shutil.copytree(made.path, moved)
+    shutil.copy(made.path.parent / "recipe.toml", tmp_path)
+    kept = {p: p.stat().st_mtime_ns for p in (moved / "scenes" / "0000").iterdir()}
+    shutil.rmtree(moved / "scenes" / "0001")
+    assert main(["dataset", "--resume", "-o", str(moved), "-n", "4", "--workers", "0"]) == 0
+    held = cgp.DatasetFolder(moved)
+    assert held.n == 4
+    assert held.indices() == [0, 1, 2, 3]
+    assert content(held.scene(1)) == content(made.scene(1))
+    assert kept == {p: p.stat().st_mtime_ns for p in (moved / "scenes" / "0000").iterdir()}
+    assert "4 of 4 scenes" in capsys.readouterr().out
+
+
+CROWDED = """
+[start]
+boundary = "periodic"
+box = { choose = [5, 30] }
+[pack]
+kind = "cell"
+[[molecule]]
+species = "3hhb"
+atoms_per_ball = 1600
+count = 2
+[density]
+voxel_size = 2.0
+resolution = 6.0
+"""
+
+
+def test_scenes_that_cannot_be_packed_are_told_of_and_the_others_go_on(tmp_path, capsys):
+    recipe, out = write_recipe(tmp_path, CROWDED), tmp_path / "set"
+    assert main(["dataset", str(recipe), "-n", "3", "-o", str(out), "--workers", "0"]) == 1
+    rows = table(cgp.DatasetFolder(out))
+    assert {row["start.box"] for row in rows} == {"5", "30"}
+    for row in rows:
+        assert row["state"] == ("failed" if row["start.box"] == "5" else "done")
+        assert ("no room" in row["error"]) == (row["start.box"] == "5")
