@@ -28,6 +28,8 @@ PROJECT = "copick"
 
 PROJECT_CONFIG = "copick.json"
 
+SUMMARY_PICTURE, SUMMARY_PAGE = "summary.png", "summary.html"
+
 _FORMAT = "openmm_cgpack dataset 1"
 _WANTED = "a data set of openmm_cgpack"
 
@@ -96,6 +98,11 @@ class DatasetFolder:
     def has_table(self) -> bool:
         """Whether ``scenes.csv`` is there: it is not while the folder is begun."""
         return (self.path / TABLE).is_file()
+
+    @property
+    def has_summary(self) -> bool:
+        """Whether there is a page that sums it up."""
+        return (self.path / SUMMARY_PAGE).is_file()
 
     def project_run(self, index: int) -> Path:
         """Return the folder of a scene in the copick project."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
@@ -23,7 +24,10 @@ from .folder import DATASET, SCENES, TABLE, DatasetFolder, write_dataset
 from .one_scene import Outcome
 from .plan import SHARES, Plan, plan_of
 from .scene_table import DONE, FAILED, MISSING, Row, made_row, planned_row, write_rows
+from .summary import write_summary
 from .workers import Workers, make_scenes
+
+_log = logging.getLogger(__name__)
 
 MOST_SCENES = 10**6
 
@@ -129,6 +133,8 @@ def dataset(
             memory = check_room(plan, todo, out, force=force)
         making.make(todo, how, memory=memory, force=force, again=again, progress=progress)
         write_project(making.held, made=making.made)
+        if todo or not making.held.has_summary:
+            write_summary(making.held, making.rows)
     return making.held
 
 
@@ -181,12 +187,15 @@ class _Making:
                     again=again,
                     each=each,
                 )
-        except KeyboardInterrupt:
-            words = f"{len(self.made)} of {self.held.n} scenes are made"
-            place = shell_word(self.held.path)
-            raise KeyboardInterrupt(
-                f"{words}; go on with: cgpack dataset --resume -o {place}"
-            ) from None
+        except (KeyboardInterrupt, SystemExit) as end:
+            words = (
+                f"{len(self.made)} of {self.held.n} scenes are made; go on with: "
+                f"cgpack dataset --resume -o {shell_word(self.held.path)}"
+            )
+            if isinstance(end, KeyboardInterrupt):
+                raise KeyboardInterrupt(words) from None
+            _log.warning("cgpack: note: %s", words)
+            raise
         finally:
             self.write()
 
