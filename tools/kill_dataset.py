@@ -145,6 +145,12 @@ def under_way(out: Path) -> dict[str, int]:
     return busy
 
 
+def table_of(made: Made) -> list[dict[str, str]]:
+    """Return the rows of ``scenes.csv``."""
+    with (made.path / TABLE).open(encoding="utf-8", newline="") as table:
+        return list(csv.DictReader(table))
+
+
 def content(made: Made) -> dict[str, str]:
     """Return the digests of all data of a data set, by file: of what holds times, of the rest."""
     held = {}
@@ -154,8 +160,7 @@ def content(made: Made) -> dict[str, str]:
                 with path.open("rb") as file:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
                 held[path.relative_to(made.path).as_posix()] = digest
-    with (made.path / TABLE).open(encoding="utf-8", newline="") as table:
-        rows = [{**row, "seconds": ""} for row in csv.DictReader(table)]
+    rows = [{**row, "seconds": ""} for row in table_of(made)]
     config = json.loads((made.path / PROJECT_CONFIG).read_text("utf-8"))
     config = {key: value for key, value in config.items() if key not in ("name", "overlay_root")}
     return {**held, TABLE: json.dumps(rows), PROJECT_CONFIG: json.dumps(config)}
@@ -164,8 +169,7 @@ def content(made: Made) -> dict[str, str]:
 def faults(whole: Made, disturbed: Made, scenes: int) -> list[str]:
     """Return what is wrong with a disturbed data set."""
     found = []
-    with (disturbed.path / TABLE).open(encoding="utf-8", newline="") as table:
-        states = [row["state"] for row in csv.DictReader(table)]
+    states = [row["state"] for row in table_of(disturbed)]
     if states != [DONE] * scenes:
         found.append(f"{states.count(DONE)} of {scenes} scenes are there")
     one, other = content(whole), content(disturbed)
@@ -188,8 +192,9 @@ def kill_dataset(options: argparse.Namespace, folder: Path) -> tuple[str, list[s
     if options.scenes:
         whole = make(recipe, folder / "whole", options.scenes, options.workers)
         rows.append(line("left alone", options.scenes, options.workers, whole))
-        of_one = whole.seconds / options.scenes * options.workers
-        there = sorted(draw.randrange(options.scenes - 1) for _ in range(options.kills))
+        of_one = sum(float(row["seconds"]) for row in table_of(whole)) / options.scenes
+        last = max(1, options.scenes - 2 * options.workers)
+        there = sorted(draw.randrange(last) for _ in range(options.kills))
         disturbed = make(
             recipe,
             folder / "disturbed",
@@ -217,8 +222,9 @@ def kill_dataset(options: argparse.Namespace, folder: Path) -> tuple[str, list[s
         scenes = ", ".join(disturbed.killed)
         files = len(content(whole))
         note += (
-            f"Workers were killed at scenes {scenes}. Of {files} files, the table and the project's "
-            f"configuration included, {sum(fault.endswith(DIFFERS) for fault in wrong)} differ. "
+            f"Workers were killed at scenes {scenes}. Of {files} files, the table and the "
+            "project's configuration included, "
+            f"{sum(fault.endswith(DIFFERS) for fault in wrong)} differ. "
         )
     note += f"{os.cpu_count()} cores ({platform.machine()}), recipe `{options.recipe}`."
     print(f"\n{note} Made by `tools/kill_dataset.py`.", file=text)
