@@ -4,6 +4,7 @@ A full run writes the tables that the docs show to docs/tables.
 """
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def record(full: bool, request: pytest.FixtureRequest) -> Callable[[list[dict]],
         print("\n" + text)
         if full:
             TABLES.mkdir(parents=True, exist_ok=True)
-            name = request.node.name.removeprefix("test_")
+            # One of a test with parameters has its own table: test_a[b] writes a_b.md.
+            name = re.sub(r"\W+", "_", request.node.name.removeprefix("test_")).strip("_")
             (TABLES / f"{name}.md").write_text(text, encoding="utf-8")
 
     return show

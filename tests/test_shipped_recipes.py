@@ -6,6 +6,7 @@ import pytest
 
 import openmm_cgpack as cgp
 from openmm_cgpack.cli import main
+from openmm_cgpack.datasets.plan import plan_of
 from openmm_cgpack.io.files import read_toml
 from openmm_cgpack.recipe import drawn, find_recipe, recipe_from, recipes
 from openmm_cgpack.structures import library
@@ -41,6 +42,15 @@ def test_a_file_counts_for_more_than_a_name(tmp_path, monkeypatch):
     assert find_recipe("paper") == recipes.path("paper")
     (tmp_path / "paper").write_text("")
     assert find_recipe("paper").resolve() == tmp_path / "paper"
+
+
+def test_a_data_set_is_made_of_a_name():
+    """Drawn as from the file."""
+    plan = plan_of("shrec", seed=5)
+    assert plan.seed == 5
+    assert plan.table == {**read_toml(recipes.path("shrec")), "seed": 5}
+    with pytest.raises(FileNotFoundError):
+        plan_of("shreck", seed=5)
 
 
 def test_check_knows_their_names(capsys):

@@ -19,7 +19,10 @@ def add(commands: Any) -> None:
         "dataset", help="make many scenes of a recipe in which values may be distributions"
     )
     make.add_argument(
-        "recipe", metavar="RECIPE", nargs="?", help="a TOML file; with --resume it may be left out"
+        "recipe",
+        metavar="RECIPE",
+        nargs="?",
+        help="a TOML file, or one of cgpack recipes; with --resume it may be left out",
     )
     make.add_argument("-n", type=int, metavar="N", help="how many scenes")
     make.add_argument("-o", "--out", required=True, metavar="DIR", help="the folder to make")

@@ -68,8 +68,8 @@ def dataset(
     Parameters
     ----------
     recipe : Recipe, mapping or path-like, or None
-        The recipe, its tables, or its TOML file, where any value may be a distribution; with
-        `resume` it may be left out.
+        The recipe, its tables, its TOML file, or the name of one that comes along, where any value
+        may be a distribution; with `resume` it may be left out.
     n : int or None
         How many scenes; with `resume` it may be left out, or be more than before.
     out : path-like

@@ -146,7 +146,8 @@ def plan_of(
     Parameters
     ----------
     recipe : Recipe, mapping or path-like
-        The recipe, its tables, or its file; the latter two may have distributions.
+        The recipe, its tables, or its file or name (`find_recipe`); all but the first may have
+        distributions.
     seed : int, optional
         In place of the recipe's.
     shares : tuple of float, optional

@@ -91,6 +91,12 @@ class Repulsion:
         self.at: RigidTransforms | None = None
         """Where walls and obstacle were last looked at."""
 
+    def resize(self, boundary: Boundary, factors: np.ndarray) -> None:
+        """Give the box other edges, by factors (3,) of which the places scale."""
+        self.listed.resize(boundary, factors)
+        self.limits.resize(boundary)
+        self.at = None
+
     def pushes(self, poses: RigidTransforms, allowed: float) -> Pushes:
         """Return what pushes bodies at some poses; overlaps up to `allowed`, nm, are not beyond."""
         listed = self.listed

@@ -111,11 +111,12 @@ def _of_balls(
     if not recipe.start.shape.bounded:
         bonds = sum(len(model.bonds) * count for model, count in made)
     sizes = [_times(balls, _OF_A_BALL), _times(bonds, _OF_A_BOND)]
-    if recipe.pack.most_steps:
+    steps = recipe.pack.most_steps([model for model, _ in made])
+    if steps:
         sizes.append(_times(balls, _OF_A_PARTICLE))
     memory, disk = map(sum, zip(*sizes, strict=True))
     yield Part("balls and bonds", "count", memory, disk)
-    frames = 2 + recipe.pack.most_steps / recipe.files.frame_interval
+    frames = 2 + steps / recipe.files.frame_interval
     yield Part(
         "frames of the trajectory", "[files] frame_interval", *_times(balls * frames, _OF_A_FRAME)
     )
