@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.messages import path_from_text, path_text, said_of
+from ..export.copick import RUNS
 from ..io.files import read_toml, toml_text, write_text
 from ..io.inputs import read_table
 from ..runs.folder import MANIFEST, RunFolder
@@ -21,6 +22,13 @@ DATASET = "dataset.toml"
 TABLE = "scenes.csv"
 SCENES = "scenes"
 """Folder of the runs, a folder and a log each."""
+
+PROJECT = "copick"
+"""Folder of the copick project of all runs, whose configuration is beside it."""
+
+PROJECT_CONFIG = "copick.json"
+
+SUMMARY_PICTURE, SUMMARY_PAGE = "summary.png", "summary.html"
 
 _FORMAT = "openmm_cgpack dataset 1"
 _WANTED = "a data set of openmm_cgpack"
@@ -90,6 +98,19 @@ class DatasetFolder:
     def has_table(self) -> bool:
         """Whether ``scenes.csv`` is there: it is not while the folder is begun."""
         return (self.path / TABLE).is_file()
+
+    @property
+    def has_summary(self) -> bool:
+        """Whether there is a page that sums it up."""
+        return (self.path / SUMMARY_PAGE).is_file()
+
+    def project_run(self, index: int) -> Path:
+        """Return the folder of a scene in the copick project."""
+        return self.path / PROJECT / RUNS / scene_name(index)
+
+    def is_made(self, index: int) -> bool:
+        """Return whether all of a scene is there."""
+        return (self.scene(index) / MANIFEST).is_file() and self.project_run(index).is_dir()
 
     def rows(self) -> list[dict[str, str]]:
         """Return the rows of ``scenes.csv``: texts by the names of columns."""

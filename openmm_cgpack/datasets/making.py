@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
@@ -17,15 +18,22 @@ from ..io.shared_folders import HOME, locked
 from ..packing.simulations import asked_platform
 from ..recipe import Recipe
 from ..runs import STAGES, Simulated
-from ..runs.folder import MANIFEST
-from ..runs.size import in_words, run_size
+from ..runs.size import MAPS, in_words, run_size
+from .copick_project import write_project
 from .folder import DATASET, SCENES, TABLE, DatasetFolder, write_dataset
 from .one_scene import Outcome
 from .plan import SHARES, Plan, plan_of
 from .scene_table import DONE, FAILED, MISSING, Row, made_row, planned_row, write_rows
+from .summary import write_summary
 from .workers import Workers, make_scenes
 
+_log = logging.getLogger(__name__)
+
 MOST_SCENES = 10**6
+
+_PROJECT = 0.7
+"""What the copick project takes on disk, as part of maps and masks: the tomogram again, with its
+smaller copies, and masks that are packed; measured."""
 
 _LOOKED_AT = 3
 """Scenes whose sizes are worked out before any is made: the first, the last, and one between."""
@@ -124,6 +132,9 @@ def dataset(
         if resume:
             memory = check_room(plan, todo, out, force=force)
         making.make(todo, how, memory=memory, force=force, again=again, progress=progress)
+        write_project(making.held, made=making.made)
+        if todo or not making.held.has_summary:
+            write_summary(making.held, making.rows)
     return making.held
 
 
@@ -136,7 +147,7 @@ class _Making:
         before = {row["index"]: row for row in held.rows()} if held.has_table else {}
         for index, row in enumerate(rows):
             old = before.get(str(index), {})
-            if (held.scene(index) / MANIFEST).is_file():
+            if held.is_made(index):
                 self._note(Outcome(index, DONE))
             elif old.get("state") in (FAILED, MISSING):
                 self.rows[index] = row | {name: old[name] for name in ("state", "error")}
@@ -176,14 +187,22 @@ class _Making:
                     again=again,
                     each=each,
                 )
-        except KeyboardInterrupt:
-            words = f"{self._number(DONE)} of {self.held.n} scenes are made"
-            place = shell_word(self.held.path)
-            raise KeyboardInterrupt(
-                f"{words}; go on with: cgpack dataset --resume -o {place}"
-            ) from None
+        except (KeyboardInterrupt, SystemExit) as end:
+            words = (
+                f"{len(self.made)} of {self.held.n} scenes are made; go on with: "
+                f"cgpack dataset --resume -o {shell_word(self.held.path)}"
+            )
+            if isinstance(end, KeyboardInterrupt):
+                raise KeyboardInterrupt(words) from None
+            _log.warning("cgpack: note: %s", words)
+            raise
         finally:
             self.write()
+
+    @property
+    def made(self) -> list[int]:
+        """Numbers of the scenes that are made."""
+        return [index for index, row in enumerate(self.rows) if row["state"] == DONE]
 
     def write(self) -> None:
         """Write ``scenes.csv``."""
@@ -303,7 +322,9 @@ def _sizes(plan: Plan, indices: Sequence[int]) -> list[tuple[float, float]]:
         made = Simulated(recipe=plan.scene(index)[0])
         STAGES["models"](made)
         parts = run_size(made.recipe, made.models)
-        sizes.append((sum(part.memory for part in parts), sum(part.disk for part in parts)))
+        maps = sum(part.disk for part in parts if part.what == MAPS)
+        disk = sum(part.disk for part in parts) + _PROJECT * maps
+        sizes.append((sum(part.memory for part in parts), disk))
     return sizes
 
 

@@ -20,6 +20,7 @@ from ..core.runtime import threads_at_most
 from ..runs import resume, run
 from ..runs.folder import MANIFEST, RECIPE
 from ..runs.work import work_folder
+from .copick_project import add_to_project
 from .folder import DatasetFolder
 from .scene_table import DONE, FAILED, MISSING
 
@@ -66,6 +67,8 @@ def make_scene(path: str, index: int, *, force: bool = False, again: bool = Fals
                     resume(out, force=force)
                 elif again or not (out / MANIFEST).is_file():
                     run(recipe, out, force=force or again)
+                if again or not held.is_made(index):
+                    add_to_project(held, index)
         except (PackingError, PlacementError) as error:
             return _ended(index, FAILED, error)
         except Exception as error:

@@ -10,6 +10,7 @@ from .formats import Export, Format, PointFormat, export_run, export_truth
 from .html import Html, scene_plot
 from .imod import Imod
 from .napari import Napari
+from .nnunet import NnUnet
 from .omezarr import OmeZarr
 from .portal import Portal
 from .relion5 import Relion5
@@ -27,6 +28,7 @@ __all__ = [
     "Html",
     "Imod",
     "Napari",
+    "NnUnet",
     "OmeZarr",
     "PointFormat",
     "Portal",

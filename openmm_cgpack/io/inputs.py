@@ -23,6 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
+
 from ..core.messages import said_of
 
 MOST_TEXT = 2**27
@@ -118,6 +120,13 @@ def open_unpacked(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             raise ValueError(f"{path}: the {name} file is truncated") from None
         except (OSError, zlib.error) as error:
             raise ValueError(f"{path}: the {name} file is corrupt: {error}") from None
+
+
+def mapped(
+    path: str | os.PathLike[str], dtype: np.dtype, shape: tuple[int, ...], start: int
+) -> np.ndarray:
+    """Return the numbers of a plain file from a byte on, read when they are asked for."""
+    return np.asarray(np.memmap(path, dtype, "r", start, shape))
 
 
 def read_bytes(path: str | os.PathLike[str], *, most: int = MOST_TEXT) -> bytes:

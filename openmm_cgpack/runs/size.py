@@ -16,6 +16,8 @@ from ..core.runtime import available_memory
 from ..recipe import Recipe
 from .pipeline import Simulated
 
+MAPS = "maps and masks"
+
 _LOOSEST = 0.1
 """Volume fraction that a scene without a box is taken to end at, at the least."""
 
@@ -86,7 +88,7 @@ def map_size(recipe: Recipe, shape: Sequence[float]) -> list[Part]:
     voxels = math.prod(shape)
     memory, disk = recipe.imaging.takes(shape, recipe.density.voxel_size)
     return [
-        Part("maps and masks", "[density] voxel_size", *_times(voxels, _OF_A_VOXEL)),
+        Part(MAPS, "[density] voxel_size", *_times(voxels, _OF_A_VOXEL)),
         Part("tomogram", "[density] voxel_size, [imaging]", memory, disk),
         Part("pictures", "", *_OF_PICTURES),
     ]
