@@ -6,9 +6,10 @@ A user's own format is a class of its own module, see `Format`.
 from .chimerax import ChimeraX
 from .copick import Copick
 from .dynamo import Dynamo
-from .formats import Export, Format, PointFormat, export_run, export_truth
+from .formats import Export, Format, PointFormat, export_run, export_runs, export_truth
 from .html import Html, scene_plot
 from .imod import Imod
+from .kaggle import Kaggle
 from .napari import Napari
 from .omezarr import OmeZarr
 from .portal import Portal
@@ -26,6 +27,7 @@ __all__ = [
     "GroundTruth",
     "Html",
     "Imod",
+    "Kaggle",
     "Napari",
     "OmeZarr",
     "PointFormat",
@@ -33,6 +35,7 @@ __all__ = [
     "Relion5",
     "Shrec",
     "export_run",
+    "export_runs",
     "export_truth",
     "ground_truth",
     "load_truth",
