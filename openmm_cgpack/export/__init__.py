@@ -11,6 +11,7 @@ from .html import Html, scene_plot
 from .imod import Imod
 from .kaggle import Kaggle
 from .napari import Napari
+from .nnunet import NnUnet
 from .omezarr import OmeZarr
 from .portal import Portal
 from .relion5 import Relion5
@@ -29,6 +30,7 @@ __all__ = [
     "Imod",
     "Kaggle",
     "Napari",
+    "NnUnet",
     "OmeZarr",
     "PointFormat",
     "Portal",
