@@ -22,7 +22,7 @@ from ..export.copick import (
 from ..io.files import atomic_folder, write_text
 from ..io.inputs import read_json
 from ..runs.folder import RunFolder
-from .folder import PROJECT, PROJECT_CONFIG, DatasetFolder, scene_name
+from .folder import PROJECT, PROJECT_CONFIG, DatasetFolder, tomogram_name
 from .plan import Plan
 
 TARGETS = 0.5
@@ -90,7 +90,7 @@ def _objects(plan: Plan) -> tuple[dict[str, str], dict[str, int]]:
 
 
 def _truth(held: DatasetFolder, index: int) -> GroundTruth:
-    truth = load_truth(held.scene(index), name=scene_name(index))
+    truth = load_truth(held.scene(index), name=tomogram_name(index))
     maps = {name: volume for name, volume in truth.maps.items() if name == _TOMOGRAM}
     return replace(truth, maps=maps)
 

@@ -21,7 +21,7 @@ from ..runs import STAGES, Simulated
 from ..runs.size import MAPS, in_words, run_size
 from .copick_project import write_project
 from .folder import DATASET, SCENES, TABLE, DatasetFolder, write_dataset
-from .one_scene import Outcome
+from .one_scene import Outcome, Task
 from .plan import SHARES, Plan, plan_of
 from .scene_table import DONE, FAILED, MISSING, Row, made_row, planned_row, write_rows
 from .summary import write_summary
@@ -56,6 +56,7 @@ def dataset(
     slurm: str | os.PathLike[str] | None = None,
     shares: tuple[float, float, float] = SHARES,
     changes: Mapping[str, Any] | None = None,
+    imports: Sequence[str] = (),
     progress: bool = False,
 ) -> DatasetFolder:
     """Make scenes of a recipe with distributions, each with values of its own, in one folder.
@@ -92,6 +93,9 @@ def dataset(
         Parts of the scenes for training, validation and test, in tenths.
     changes : mapping, optional
         Tables that replace values of the recipe's.
+    imports : sequence of str, optional
+        Modules of one's own that register kinds, by name or by a path that ends in ``.py``: every
+        worker imports them first.
     progress : bool, optional
         Whether to show a progress bar on standard error.
 
@@ -116,6 +120,8 @@ def dataset(
         workers=workers, scheduler=scheduler, slurm=None if slurm is None else Path(slurm)
     )
     out = Path(out)
+    task = Task(imports=tuple(imports), force=force, again=force and only is not None)
+    task.import_modules()
     plan, n = _asked(recipe, n, out, seed=seed, resume=resume, shares=shares, changes=changes)
     chosen = _chosen(only, n)
     with within("" if recipe is None or isinstance(recipe, Recipe | Mapping) else str(recipe)):
@@ -126,12 +132,11 @@ def dataset(
     with _alone(out):
         write_dataset(out, plan, n)
         making = _Making(DatasetFolder(out), rows)
-        again = force and only is not None
         states = (MISSING,) if only is None else (MISSING, FAILED)
-        todo = [index for index in chosen if again or making.rows[index]["state"] in states]
+        todo = [index for index in chosen if task.again or making.rows[index]["state"] in states]
         if resume:
             memory = check_room(plan, todo, out, force=force)
-        making.make(todo, how, memory=memory, force=force, again=again, progress=progress)
+        making.make(todo, how, task, memory=memory, progress=progress)
         write_project(making.held, made=making.made)
         if todo or not making.held.has_summary:
             write_summary(making.held, making.rows)
@@ -157,10 +162,9 @@ class _Making:
         self,
         todo: list[int],
         how: Workers,
+        task: Task,
         *,
         memory: float,
-        force: bool,
-        again: bool,
         progress: bool,
     ) -> None:
         """Make scenes; KeyboardInterrupt says how to go on."""
@@ -181,10 +185,9 @@ class _Making:
                     self.held.path,
                     todo,
                     how,
+                    task,
                     recipe=recipe,
                     memory=memory,
-                    force=force,
-                    again=again,
                     each=each,
                 )
         except (KeyboardInterrupt, SystemExit) as end:

@@ -18,7 +18,7 @@ from ..core.tables import from_table, to_table
 from ..io.files import read_toml
 from ..models import Structure
 from ..recipe import Recipe, distributions_in, drawn, find_recipe, recipe_from
-from ..recipe.distributions import distribution_of
+from ..recipe.distributions import Distribution, distribution_of
 from ..recipe.drawing import AMOUNTS, undistributed
 
 SPLITS = ("train", "validation", "test")
@@ -177,16 +177,19 @@ def plan_of(
 
 
 def merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested tables with values replaced by those of others.
+    """Return nested tables with values, or distributions of them, replaced by those of others.
 
     Examples
     --------
-    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}})
-    {'a': {'b': 3, 'c': 2}}
+    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"b": {"poisson": 3}}})
+    {'a': {'b': {'poisson': 3}, 'c': 2}}
     """
     result = dict(table)
     for name, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(result.get(name), Mapping)
+        both = all(
+            isinstance(held, Mapping) and not held.keys() & Distribution.kinds.keys()
+            for held in (value, result.get(name))
+        )
         result[name] = merged(result[name], value) if both else value
     return result
 

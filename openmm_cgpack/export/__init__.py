@@ -6,9 +6,10 @@ A user's own format is a class of its own module, see `Format`.
 from .chimerax import ChimeraX
 from .copick import Copick
 from .dynamo import Dynamo
-from .formats import Export, Format, PointFormat, export_run, export_truth
+from .formats import Export, Format, PointFormat, export_run, export_runs, export_truth
 from .html import Html, scene_plot
 from .imod import Imod
+from .kaggle import Kaggle
 from .napari import Napari
 from .nnunet import NnUnet
 from .omezarr import OmeZarr
@@ -27,6 +28,7 @@ __all__ = [
     "GroundTruth",
     "Html",
     "Imod",
+    "Kaggle",
     "Napari",
     "NnUnet",
     "OmeZarr",
@@ -35,6 +37,7 @@ __all__ = [
     "Relion5",
     "Shrec",
     "export_run",
+    "export_runs",
     "export_truth",
     "ground_truth",
     "load_truth",

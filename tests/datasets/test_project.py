@@ -18,7 +18,7 @@ LABELS = {"filament": 2, "3hhb": 1}
 def test_copick_reads_every_scene_and_the_targets_are_where_the_picks_are(made):
     copick = pytest.importorskip("copick")
     root = copick.from_file(str(made.path / "copick.json"))
-    assert sorted(run.name for run in root.runs) == ["0000", "0001", "0002"]
+    assert sorted(run.name for run in root.runs) == ["scene-0000", "scene-0001", "scene-0002"]
     assert {entry.name: entry.label for entry in root.pickable_objects} == LABELS
     for index, run in enumerate(sorted(root.runs, key=lambda run: run.name)):
         folder = cgp.RunFolder(made.scene(index))
@@ -60,15 +60,19 @@ def test_a_data_set_that_was_moved_is_gone_on_with_and_what_was_added_stays(made
     shutil.copytree(made.path, moved)
     path = moved / "copick.json"
     config = json.loads(path.read_text())
-    mine = {"name": "mine", "is_particle": True, "label": 9}
-    config["pickable_objects"].append(mine)
+    added = {"name": "mine", "is_particle": True, "label": 9}
+    config["pickable_objects"].append(added)
     path.write_text(json.dumps({**config, "description": "my own"}))
     assert main(["dataset", "--resume", "-o", str(moved), "--quiet", "--workers", "0"]) == 0
     after = json.loads(path.read_text())
     assert after["pickable_objects"] == config["pickable_objects"]
     assert after["description"] == "my own"
     assert after["overlay_root"] == f"local://{moved / 'copick'}"
-    (moved / "copick" / "ExperimentRuns" / "0001" / "Picks" / "me_1_mine.json").write_text("{}")
+    (moved / "copick" / "ExperimentRuns" / "scene-0001" / "Picks" / "me_1_mine.json").write_text(
+        "{}"
+    )
     words = ["dataset", "--resume", "-o", str(moved), "--only", "1", "--force", "--workers", "0"]
     assert main(words) == 1
-    assert (moved / "copick" / "ExperimentRuns" / "0001" / "Picks" / "me_1_mine.json").exists()
+    assert (
+        moved / "copick" / "ExperimentRuns" / "scene-0001" / "Picks" / "me_1_mine.json"
+    ).exists()
