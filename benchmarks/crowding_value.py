@@ -418,6 +418,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where tomograms, models and scores are kept")
     parser.add_argument("--size", choices=PLANS, default="standard")
     parser.add_argument("--workers", type=int, default=2, help="processes of a thread each")
+    parser.add_argument("--seed", type=int, help="train with this seed alone, beside others")
     parser.add_argument("--scenes", action="store_true", help="make the tomograms alone")
     parser.add_argument("--report", action="store_true", help="of what is trained so far alone")
     parser.add_argument("--docs", action="store_true", help="write the docs' tables and figure")
@@ -427,6 +428,8 @@ def main() -> None:
     for name in ("scenes", "models"):
         (given.folder / name).mkdir(parents=True, exist_ok=True)
     scenes, models = list(plan.scenes()), list(plan.models())
+    if given.seed is not None:
+        models = [model for model in models if model.seed == given.seed]
     print(
         f"{len(scenes)} tomograms of {' x '.join(f'{edge:g}' for edge in plan.box)} nm at "
         f"{plan.voxel_size:g} nm, {len(models)} trainings of {plan.training.max_epochs} epochs of "
