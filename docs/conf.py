@@ -80,7 +80,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "ignore_pattern": "report.py|common",
     # Without PyTorch the example that trains a network is shown but not run.
-    "filename_pattern": r"/\d\d_" if find_spec("torch") else r"/(?!07_)\d\d_",
+    "filename_pattern": r"/\d\d_" if find_spec("monai") else r"/(?!07_)\d\d_",
     "image_scrapers": ("matplotlib", "figures"),
     "ignore_repr_types": "matplotlib|list",
     "download_all_examples": False,

@@ -4,7 +4,7 @@ Segmentation by a fully convolutional network
 
 The paper's section 4.2: a 3D encoder-decoder network with skip connections learns from generated
 tomograms which voxel belongs to what, and is scored on tomograms that it has not seen. Needs the
-extra ``openmm_cgpack[torch]``.
+extra ``openmm_cgpack[monai]``.
 """
 
 # %%
@@ -75,7 +75,9 @@ print(f"{len(training) - 1} to train on, 1 to stop by, {len(held_out)} held out"
 
 # On a machine that does other work too, several threads wait for each other: one is faster.
 torch.set_num_threads(1)
-short = ev.Training(network=ev.Network(width=8), steps=12, max_epochs=8, patience=8)
+short = ev.Training(
+    network=ev.Network(width=8), cubes=ev.RandomCubes(per_epoch=48), max_epochs=8, patience=8
+)
 trained = ev.train_fcn(
     training[1:],
     ev.SMALL if settings.full else short,
@@ -100,7 +102,7 @@ section = Section(
 )
 epochs = [epoch.number for epoch in trained.history]
 colours = species_colours(2)
-figure, (panel,) = charts((6.0, 3.2), x="epoch", y="cross entropy")
+figure, (panel,) = charts((6.0, 3.2), x="epoch", y="loss")
 panel.plot(epochs, [e.loss for e in trained.history], color=colours[0], label="training")
 panel.plot(
     epochs, [e.validation_loss for e in trained.history], color=colours[1], label="validation"

@@ -26,7 +26,7 @@ from .core import (
     Volume,
 )
 from .core.settings import Settings, kind, setting
-from .datasets import DatasetFolder, dataset
+from .datasets import DatasetFolder, LabelledTomograms, dataset
 from .density import MapSettings, particle_table, render_density, render_labels
 from .draw import plot_molecules, plot_overview, plot_slices
 from .evaluation import match_picks, score_labels
@@ -101,6 +101,7 @@ __all__ = [
     "FrameReporter",
     "Helix",
     "LabelVolume",
+    "LabelledTomograms",
     "MapSettings",
     "Membrane",
     "MembraneProtein",

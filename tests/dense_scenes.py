@@ -3,6 +3,10 @@
 import numpy as np
 
 from openmm_cgpack.core import AtomicStructure, BallModel
+from openmm_cgpack.packing import Squeeze
+
+BY_DYNAMICS = Squeeze(up_to=0.0)
+"""Rigid molecules are compressed by dynamics at any fraction."""
 
 
 def blob(name="blob", seed=1, n=400, shape=(1.3, 0.8, 0.8)):

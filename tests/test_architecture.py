@@ -36,7 +36,7 @@ ALLOWED = {"core": set(), "io": {"core"}} | {
     stage: {"core", "io", *STAGES[:number]} for number, stage in enumerate(STAGES)
 }
 HEAVY = {"openmm", "sklearn", "mdtraj", "gemmi", "matplotlib", "tqdm", "mrcfile"}
-OPTIONAL = {"torch", "dask", "distributed"}
+OPTIONAL = {"torch", "monai", "dask", "distributed"}
 EXAMPLES_OF_TORCH = {"openmm_cgpack.evaluation.segmentation_network"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -226,6 +226,6 @@ def test_examples_of_docstrings_run(module, tmp_path, monkeypatch):
             raise
         pytest.skip(f"{error.name} is not installed")
     if module in EXAMPLES_OF_TORCH:
-        pytest.importorskip("torch")
+        pytest.importorskip("monai")
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     assert doctest.testmod(loaded, optionflags=flags).failed == 0

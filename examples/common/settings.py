@@ -61,9 +61,9 @@ def run_experiment(number: int, settings: Settings) -> Section:
         with contextlib.redirect_stdout(io.StringIO()):
             return runpy.run_path(str(path))["section"]
     except ModuleNotFoundError as error:
-        if error.name != "torch":
+        if error.name not in ("torch", "monai"):
             raise
         title = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").splitlines()[0]
-        return Section(number=number, title=title, skipped="torch is not installed")
+        return Section(number=number, title=title, skipped=f"{error.name} is not installed")
     finally:
         _given.pop()

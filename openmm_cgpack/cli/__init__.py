@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import os
 import sys
 import traceback
@@ -13,7 +11,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..core import PackingError, PlacementError
 from ..core.messages import is_no_text, shown
-from ..io.inputs import regular_file
+from ..io.inputs import load_module
 from . import (
     auditing,
     checking,
@@ -89,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return int(end.code or 0)
         try:
             for name in early.imports:
-                import_module(name)
+                load_module(name, where="--import ")
             options = _parser().parse_args(arguments)
             with messages(quiet=getattr(options, "quiet", False)):
                 return int(options.action(options) or 0)
@@ -122,33 +120,6 @@ def _ended_by(error: Exception) -> int:
         return FAILED
     complain(error)
     return BAD_INPUT
-
-
-def import_module(name: str) -> None:
-    """Import a user's module by name or by a path that ends in ``.py``; it registers kinds."""
-    sys.path.insert(0, os.getcwd())
-    # Nothing is to be left beside a file of the user's.
-    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        if name.endswith(".py"):
-            stem = regular_file(name).stem
-            other = getattr(sys.modules.get(stem), "__file__", None)
-            if stem in sys.modules and (other is None or not os.path.samefile(other, name)):
-                raise ValueError(f"there is another module {stem}; wanted a name of its own")
-            spec = importlib.util.spec_from_file_location(stem, name)
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            # Under its name, so that types and pickles find it.
-            sys.modules[stem] = module
-            spec.loader.exec_module(module)
-        else:
-            importlib.import_module(name)
-    except (Exception, SystemExit) as error:
-        raise ValueError(f"--import {name}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.pop(0)
-        sys.dont_write_bytecode = writes
 
 
 def _early() -> argparse.ArgumentParser:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 from typing import Any
 
+from ..datasets import DatasetFolder
+from ..datasets.folder import DATASET
+from ..datasets.plan import SPLITS
 from ..export import Export, Format, export_run, view
 from .console import say, tell
 from .options import add_settings, from_options, kinds_from_options
@@ -12,9 +17,14 @@ from .options import add_settings, from_options, kinds_from_options
 
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
-    export = commands.add_parser("export", help="write a run's truth for other programs")
-    _add_run_and_formats(export, Format.kinds, "all that are no viewers")
+    export = commands.add_parser(
+        "export", help="write the truth of a run, or of a data set's scenes, for other programs"
+    )
+    _add_run_and_formats(
+        export, Format.kinds, "all that are no viewers, of a run,", what="a run or of a data set"
+    )
     export.add_argument("--to", metavar="FOLDER", help="where to write; else into OUT")
+    export.add_argument("--split", choices=SPLITS, help="of a data set: the scenes of this split")
     add_settings(export, Export)
     add_settings(export, Format, kind_option=None)
     export.set_defaults(action=_export)
@@ -25,8 +35,10 @@ def add(commands: Any) -> None:
     show.set_defaults(action=_view)
 
 
-def _add_run_and_formats(parser: argparse.ArgumentParser, names: Any, default: str) -> None:
-    parser.add_argument("out", metavar="OUT", help="the folder of a run")
+def _add_run_and_formats(
+    parser: argparse.ArgumentParser, names: Any, default: str, *, what: str = "a run"
+) -> None:
+    parser.add_argument("out", metavar="OUT", help=f"the folder of {what}")
     parser.add_argument(
         "--format",
         action="append",
@@ -41,10 +53,25 @@ def _add_run_and_formats(parser: argparse.ArgumentParser, names: Any, default: s
 
 def _export(options: argparse.Namespace) -> None:
     formats = kinds_from_options(Format, options, options.formats or ())
+    settings = from_options(Export, options)
+    if (Path(options.out) / DATASET).is_file():
+        held = DatasetFolder(options.out)
+        written = held.export(
+            formats,
+            settings,
+            split=options.split,
+            folder=options.to,
+            force=options.force,
+            progress=sys.stderr.isatty(),
+        )
+        _print(written)
+        return
+    if options.split is not None:
+        raise ValueError("--split: means nothing for a run, only for a data set")
     written = export_run(
         options.out,
         formats or None,
-        from_options(Export, options),
+        settings,
         folder=options.to,
         force=options.force,
         tell=tell,

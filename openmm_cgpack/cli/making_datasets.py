@@ -71,6 +71,7 @@ def _make(options: argparse.Namespace) -> int:
         slurm=how.slurm,
         shares=tuple(options.shares),
         changes=changes(options),
+        imports=options.imports,
         progress=not options.quiet and sys.stderr.isatty(),
     )
     rows = held.rows()

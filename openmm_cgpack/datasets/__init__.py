@@ -2,6 +2,7 @@
 
 from .folder import DatasetFolder
 from .making import dataset
+from .tomograms import LabelledTomograms
 from .workers import Workers
 
-__all__ = ["DatasetFolder", "Workers", "dataset"]
+__all__ = ["DatasetFolder", "LabelledTomograms", "Workers", "dataset"]

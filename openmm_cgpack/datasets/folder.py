@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ..core.messages import path_from_text, path_text, said_of
+from ..export import Export, Format, export_runs
+from ..export.copick import RUNS
+from ..export.formats import EVERYTHING, format_named
 from ..io.files import read_toml, toml_text, write_text
 from ..io.inputs import read_table
 from ..runs.folder import MANIFEST, RunFolder
@@ -21,6 +24,13 @@ DATASET = "dataset.toml"
 TABLE = "scenes.csv"
 SCENES = "scenes"
 """Folder of the runs, a folder and a log each."""
+
+PROJECT = "copick"
+"""Folder of the copick project of all runs, whose configuration is beside it."""
+
+PROJECT_CONFIG = "copick.json"
+
+SUMMARY_PICTURE, SUMMARY_PAGE = "summary.png", "summary.html"
 
 _FORMAT = "openmm_cgpack dataset 1"
 _WANTED = "a data set of openmm_cgpack"
@@ -91,6 +101,19 @@ class DatasetFolder:
         """Whether ``scenes.csv`` is there: it is not while the folder is begun."""
         return (self.path / TABLE).is_file()
 
+    @property
+    def has_summary(self) -> bool:
+        """Whether there is a page that sums it up."""
+        return (self.path / SUMMARY_PAGE).is_file()
+
+    def project_run(self, index: int) -> Path:
+        """Return the folder of a scene in the copick project."""
+        return self.path / PROJECT / RUNS / tomogram_name(index)
+
+    def is_made(self, index: int) -> bool:
+        """Return whether all of a scene is there."""
+        return (self.scene(index) / MANIFEST).is_file() and self.project_run(index).is_dir()
+
     def rows(self) -> list[dict[str, str]]:
         """Return the rows of ``scenes.csv``: texts by the names of columns."""
         return [row for _, row in read_table(self.path / TABLE).rows]
@@ -111,13 +134,66 @@ class DatasetFolder:
             if (self.scene(index) / MANIFEST).is_file() and split in (None, self.plan.split(index))
         ]
 
+    def export(
+        self,
+        formats: Iterable[str | Format],
+        settings: Export = EVERYTHING,
+        *,
+        split: str | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        force: bool = False,
+        progress: bool = False,
+    ) -> dict[str, Path]:
+        """Write the ground truth of the scenes that are made for other programs.
+
+        Parameters
+        ----------
+        formats : iterable of str or Format
+            Which ones; the copick project is there without.
+        settings : Export, optional
+            What of each scene; see `export_runs`.
+        split : str, optional
+            That of the scenes; all of them when left out.
+        folder : path-like, optional
+            Where to write, one folder for each format; by default that of the data set.
+        force, progress : bool, optional
+            See `export_runs`.
+
+        Returns
+        -------
+        dict
+            Where the files of each format are.
+        """
+        chosen = [format_named(one) for one in formats]
+        if not chosen:
+            raise ValueError("format: wanted at least one, for a data set")
+        if folder is None and PROJECT in {one.kind for one in chosen}:
+            raise FileExistsError(
+                f"{self.path / PROJECT_CONFIG}: is the copick project; give another folder for one "
+                "more"
+            )
+        runs = {tomogram_name(index): self.scene(index) for index in self.indices(split)}
+        place = self.path if folder is None else folder
+        return export_runs(runs, chosen, settings, folder=place, force=force, progress=progress)
+
     def runs(self, split: str | None = None) -> list[RunFolder]:
         """Return the runs of the scenes that are made, all or those of a split."""
         return [RunFolder(self.scene(index)) for index in self.indices(split)]
 
 
+def tomogram_name(index: int) -> str:
+    """Return the name of a scene's tomogram, which no reader takes for a number.
+
+    Examples
+    --------
+    >>> tomogram_name(17)
+    'scene-0017'
+    """
+    return f"scene-{scene_name(index)}"
+
+
 def scene_name(index: int) -> str:
-    """Return the name of a scene, of its run's folder and its tomogram.
+    """Return the name of the folder of a scene's run.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
@@ -17,15 +18,22 @@ from ..io.shared_folders import HOME, locked
 from ..packing.simulations import asked_platform
 from ..recipe import Recipe
 from ..runs import STAGES, Simulated
-from ..runs.folder import MANIFEST
-from ..runs.size import in_words, run_size
+from ..runs.size import MAPS, in_words, run_size
+from .copick_project import write_project
 from .folder import DATASET, SCENES, TABLE, DatasetFolder, write_dataset
-from .one_scene import Outcome
+from .one_scene import Outcome, Task
 from .plan import SHARES, Plan, plan_of
 from .scene_table import DONE, FAILED, MISSING, Row, made_row, planned_row, write_rows
+from .summary import write_summary
 from .workers import Workers, make_scenes
 
+_log = logging.getLogger(__name__)
+
 MOST_SCENES = 10**6
+
+_PROJECT = 0.7
+"""What the copick project takes on disk, as part of maps and masks: the tomogram again, with its
+smaller copies, and masks that are packed; measured."""
 
 _LOOKED_AT = 3
 """Scenes whose sizes are worked out before any is made: the first, the last, and one between."""
@@ -48,6 +56,7 @@ def dataset(
     slurm: str | os.PathLike[str] | None = None,
     shares: tuple[float, float, float] = SHARES,
     changes: Mapping[str, Any] | None = None,
+    imports: Sequence[str] = (),
     progress: bool = False,
 ) -> DatasetFolder:
     """Make scenes of a recipe with distributions, each with values of its own, in one folder.
@@ -84,6 +93,9 @@ def dataset(
         Parts of the scenes for training, validation and test, in tenths.
     changes : mapping, optional
         Tables that replace values of the recipe's.
+    imports : sequence of str, optional
+        Modules of one's own that register kinds, by name or by a path that ends in ``.py``: every
+        worker imports them first.
     progress : bool, optional
         Whether to show a progress bar on standard error.
 
@@ -108,6 +120,8 @@ def dataset(
         workers=workers, scheduler=scheduler, slurm=None if slurm is None else Path(slurm)
     )
     out = Path(out)
+    task = Task(imports=tuple(imports), force=force, again=force and only is not None)
+    task.import_modules()
     plan, n = _asked(recipe, n, out, seed=seed, resume=resume, shares=shares, changes=changes)
     chosen = _chosen(only, n)
     with within("" if recipe is None or isinstance(recipe, Recipe | Mapping) else str(recipe)):
@@ -118,12 +132,14 @@ def dataset(
     with _alone(out):
         write_dataset(out, plan, n)
         making = _Making(DatasetFolder(out), rows)
-        again = force and only is not None
         states = (MISSING,) if only is None else (MISSING, FAILED)
-        todo = [index for index in chosen if again or making.rows[index]["state"] in states]
+        todo = [index for index in chosen if task.again or making.rows[index]["state"] in states]
         if resume:
             memory = check_room(plan, todo, out, force=force)
-        making.make(todo, how, memory=memory, force=force, again=again, progress=progress)
+        making.make(todo, how, task, memory=memory, progress=progress)
+        write_project(making.held, made=making.made)
+        if todo or not making.held.has_summary:
+            write_summary(making.held, making.rows)
     return making.held
 
 
@@ -136,7 +152,7 @@ class _Making:
         before = {row["index"]: row for row in held.rows()} if held.has_table else {}
         for index, row in enumerate(rows):
             old = before.get(str(index), {})
-            if (held.scene(index) / MANIFEST).is_file():
+            if held.is_made(index):
                 self._note(Outcome(index, DONE))
             elif old.get("state") in (FAILED, MISSING):
                 self.rows[index] = row | {name: old[name] for name in ("state", "error")}
@@ -146,10 +162,9 @@ class _Making:
         self,
         todo: list[int],
         how: Workers,
+        task: Task,
         *,
         memory: float,
-        force: bool,
-        again: bool,
         progress: bool,
     ) -> None:
         """Make scenes; KeyboardInterrupt says how to go on."""
@@ -170,20 +185,27 @@ class _Making:
                     self.held.path,
                     todo,
                     how,
+                    task,
                     recipe=recipe,
                     memory=memory,
-                    force=force,
-                    again=again,
                     each=each,
                 )
-        except KeyboardInterrupt:
-            words = f"{self._number(DONE)} of {self.held.n} scenes are made"
-            place = shell_word(self.held.path)
-            raise KeyboardInterrupt(
-                f"{words}; go on with: cgpack dataset --resume -o {place}"
-            ) from None
+        except (KeyboardInterrupt, SystemExit) as end:
+            words = (
+                f"{len(self.made)} of {self.held.n} scenes are made; go on with: "
+                f"cgpack dataset --resume -o {shell_word(self.held.path)}"
+            )
+            if isinstance(end, KeyboardInterrupt):
+                raise KeyboardInterrupt(words) from None
+            _log.warning("cgpack: note: %s", words)
+            raise
         finally:
             self.write()
+
+    @property
+    def made(self) -> list[int]:
+        """Numbers of the scenes that are made."""
+        return [index for index, row in enumerate(self.rows) if row["state"] == DONE]
 
     def write(self) -> None:
         """Write ``scenes.csv``."""
@@ -303,7 +325,9 @@ def _sizes(plan: Plan, indices: Sequence[int]) -> list[tuple[float, float]]:
         made = Simulated(recipe=plan.scene(index)[0])
         STAGES["models"](made)
         parts = run_size(made.recipe, made.models)
-        sizes.append((sum(part.memory for part in parts), sum(part.disk for part in parts)))
+        maps = sum(part.disk for part in parts if part.what == MAPS)
+        disk = sum(part.disk for part in parts) + _PROJECT * maps
+        sizes.append((sum(part.memory for part in parts), disk))
     return sizes
 
 

@@ -17,9 +17,11 @@ from typing import NamedTuple
 from ..core import PackingError, PlacementError
 from ..core.messages import PACKAGE, one_line, printable
 from ..core.runtime import threads_at_most
+from ..io.inputs import load_module
 from ..runs import resume, run
 from ..runs.folder import MANIFEST, RECIPE
 from ..runs.work import work_folder
+from .copick_project import add_to_project
 from .folder import DatasetFolder
 from .scene_table import DONE, FAILED, MISSING
 
@@ -37,7 +39,30 @@ class Outcome(NamedTuple):
     error: str = ""
 
 
-def make_scene(path: str, index: int, *, force: bool = False, again: bool = False) -> Outcome:
+class Task(NamedTuple):
+    """What is to be done at each scene, the same for all.
+
+    Parameters
+    ----------
+    imports : tuple of str
+        Modules of the user's own that register kinds.
+    force : bool
+        Whether a scene is begun where it takes more memory or disk than there is.
+    again : bool
+        Whether it is made again where it is there, or begun.
+    """
+
+    imports: tuple[str, ...] = ()
+    force: bool = False
+    again: bool = False
+
+    def import_modules(self) -> None:
+        """Import the user's modules; ValueError where one cannot be."""
+        for name in self.imports:
+            load_module(name)
+
+
+def make_scene(path: str, index: int, task: Task) -> Outcome:
     """Make a scene, or go on with it where a worker was lost at it.
 
     Parameters
@@ -46,10 +71,8 @@ def make_scene(path: str, index: int, *, force: bool = False, again: bool = Fals
         The folder of the data set.
     index : int
         Number of the scene.
-    force : bool, optional
-        Whether it is begun where it takes more memory or disk than there is.
-    again : bool, optional
-        Whether it is made again where it is there, or begun.
+    task : Task
+        What is to be done.
 
     Returns
     -------
@@ -59,13 +82,16 @@ def make_scene(path: str, index: int, *, force: bool = False, again: bool = Fals
     held = DatasetFolder(path)
     with _ALONE, _log_of(held.log(index)):
         try:
+            task.import_modules()
             recipe, _ = held.plan.scene(index)
             with threads_at_most(recipe.run.threads or 1):
                 out = held.scene(index)
-                if (work_folder(out) / RECIPE).is_file() and not again:
-                    resume(out, force=force)
-                elif again or not (out / MANIFEST).is_file():
-                    run(recipe, out, force=force or again)
+                if (work_folder(out) / RECIPE).is_file() and not task.again:
+                    resume(out, force=task.force)
+                elif task.again or not (out / MANIFEST).is_file():
+                    run(recipe, out, force=task.force or task.again)
+                if task.again or not held.is_made(index):
+                    add_to_project(held, index)
         except (PackingError, PlacementError) as error:
             return _ended(index, FAILED, error)
         except Exception as error:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,12 @@ import numpy as np
 
 from ..core.messages import shown
 from ..core.runtime import stage_seed
-from ..core.tables import to_table
+from ..core.tables import from_table, to_table
 from ..io.files import read_toml
+from ..models import Structure
 from ..recipe import Recipe, distributions_in, drawn, find_recipe, recipe_from
+from ..recipe.distributions import Distribution, distribution_of
+from ..recipe.drawing import AMOUNTS, undistributed
 
 SPLITS = ("train", "validation", "test")
 SHARES = (0.8, 0.1, 0.1)
@@ -22,6 +27,9 @@ SHARES = (0.8, 0.1, 0.1)
 
 _BLOCK = 10
 """Scenes in which the shares are exact: they are tenths."""
+
+_NAMING = ("name", "species", "pdb", "id")
+"""Keys of a structure's table from which its name follows."""
 
 _HOUSE = {"files": {"overview": False}, "run": {"threads": 1}}
 """What scenes have where the recipe says nothing: a data set has pictures of its own, and workers
@@ -75,6 +83,24 @@ class Plan:
             where = f"scene {index}: " if self.varies else ""
             raise type(error)(f"{where}{error}") from None
 
+    @cached_property
+    def species(self) -> tuple[str, ...]:
+        """Names of all species that scenes may have, in the order of the recipe.
+
+        Their numbers in the data set, from 1, are the same in every scene, whatever else is there.
+        """
+        found: dict[str, None] = {}
+        for kind, cls in Structure.kinds.items():
+            entries = self.table.get(kind, [])
+            for number, entry in enumerate(entries, start=1):
+                for chosen in _alternatives(entry):
+                    where = f"[[{kind}]] number {number}"
+                    plain = _without_amounts(undistributed(chosen))
+                    settings = from_table(cls, plain, where=where, folder=self.folder)
+                    assert isinstance(settings, Structure)
+                    found[settings.label] = None
+        return tuple(found)
+
     @property
     def varies(self) -> bool:
         """Whether there is a distribution in it."""
@@ -90,6 +116,22 @@ class Plan:
         block, place = divmod(index, _BLOCK)
         rng = np.random.default_rng(stage_seed(self.seed, "split", block))
         return str(rng.permutation(names)[place])
+
+
+def _alternatives(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a structure's table with each of the names that may be drawn for it."""
+    choices = {}
+    for key in _NAMING:
+        distribution = distribution_of(entry.get(key))
+        if distribution is not None:
+            choices[key] = distribution.choices
+    for values in product(*choices.values()):
+        yield {**entry, **dict(zip(choices, values, strict=True))}
+
+
+def _without_amounts(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a structure's table without how many there are: 0 may have been drawn."""
+    return {key: value for key, value in entry.items() if key not in AMOUNTS}
 
 
 def plan_of(
@@ -121,8 +163,8 @@ def plan_of(
     elif isinstance(recipe, Mapping):
         table = dict(recipe)
     else:
-        path = find_recipe(recipe)
-        table, folder = read_toml(path), path.resolve().parent
+        file = find_recipe(recipe)
+        table, folder = read_toml(file), file.resolve().parent
     table = merged(table, changes or {})
     own = table.get("seed", 0)
     if seed is None:
@@ -135,16 +177,19 @@ def plan_of(
 
 
 def merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested tables with values replaced by those of others.
+    """Return nested tables with values, or distributions of them, replaced by those of others.
 
     Examples
     --------
-    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}})
-    {'a': {'b': 3, 'c': 2}}
+    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"b": {"poisson": 3}}})
+    {'a': {'b': {'poisson': 3}, 'c': 2}}
     """
     result = dict(table)
     for name, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(result.get(name), Mapping)
+        both = all(
+            isinstance(held, Mapping) and not held.keys() & Distribution.kinds.keys()
+            for held in (value, result.get(name))
+        )
         result[name] = merged(result[name], value) if both else value
     return result
 

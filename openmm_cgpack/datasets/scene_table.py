@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +50,17 @@ def made_row(row: Row, folder: Path) -> Row:
     return row | made | counts
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Write the table, whole: columns of counts come before those of drawn values."""
-    rows = sorted(rows, key=lambda row: row["index"])
+def columns(rows: Iterable[Row]) -> list[str]:
+    """Return the names of the columns: those of counts come before those of drawn values."""
     found = dict.fromkeys(key for row in rows for key in row if key not in _FIRST)
     counts = sorted(key for key in found if key.startswith(COUNT))
-    names = [*_FIRST, *counts, *(key for key in found if key not in counts)]
+    return [*_FIRST, *counts, *(key for key in found if key not in counts)]
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write the table, whole."""
     text = io.StringIO()
-    table = csv.DictWriter(text, names, lineterminator="\n")
+    table = csv.DictWriter(text, columns(rows), lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
     write_text(path, text.getvalue())

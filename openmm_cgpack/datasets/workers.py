@@ -18,7 +18,7 @@ from ..io.files import read_toml
 from ..io.inputs import read_text
 from ..packing.simulations import choose_platform
 from ..recipe import Recipe
-from .one_scene import Outcome, make_scene
+from .one_scene import Outcome, Task, make_scene
 from .scene_table import MISSING
 
 if TYPE_CHECKING:
@@ -75,11 +75,10 @@ def make_scenes(
     path: Path,
     indices: Sequence[int],
     how: Workers,
+    task: Task,
     *,
     recipe: Recipe,
     memory: float,
-    force: bool,
-    again: bool,
     each: Each,
 ) -> None:
     """Make scenes of a data set; `each` is called with what came of every one.
@@ -92,19 +91,19 @@ def make_scenes(
         Numbers of the scenes.
     how : Workers
         Who makes them.
+    task : Task
+        What is to be done at each.
     recipe : Recipe
         One of theirs, for its platform and threads.
     memory : float
         What the largest takes, bytes.
-    force, again : bool
-        See `make_scene`.
     each : callable
         Takes an `Outcome`.
     """
     elsewhere = how.scheduler is not None or how.slurm is not None
     if how.workers == 0 or (len(indices) == 1 and not elsewhere) or not _has_dask(elsewhere):
         for index in indices:
-            each(make_scene(str(path), index, force=force, again=again))
+            each(make_scene(str(path), index, task))
         return
     with _client(how, len(indices), recipe, memory) as client:
         from distributed import as_completed
@@ -114,8 +113,7 @@ def make_scenes(
                 make_scene,
                 str(path.resolve()),
                 index,
-                force=force,
-                again=again,
+                task,
                 key=f"{path.name}-{index}-{os.getpid()}",
                 pure=False,
             ): index

@@ -3,15 +3,14 @@
 from ..core.particles import Picks
 from .dog_picker import DogPicker
 from .matching_rules import ASSIGNMENTS, CziiRule, MatchingRule, PaperRule, ShrecRule
-from .network_training import (
-    LARGE,
-    SMALL,
-    Epoch,
+from .network_training import LARGE, SMALL, Epoch, Trained, Training, train_fcn
+from .patches import (
+    Cubes,
+    GridCubes,
     LabelledTomogram,
-    Trained,
-    Training,
+    Patches,
+    RandomCubes,
     split_tomograms,
-    train_fcn,
 )
 from .pick_scores import (
     PickScores,
@@ -28,6 +27,7 @@ from .picking_curves import (
     PickingCase,
     best_points,
     picking_curve,
+    picks_of_labels,
     random_picks,
 )
 from .segmentation_network import FcnModel, Network, load_model, new_model, predict, save_model
@@ -38,18 +38,22 @@ __all__ = [
     "LARGE",
     "PAPER_PICKERS",
     "SMALL",
+    "Cubes",
     "CurvePoint",
     "CziiRule",
     "DogPicker",
     "Epoch",
     "FcnModel",
+    "GridCubes",
     "LabelledTomogram",
     "MatchingRule",
     "Network",
     "PaperRule",
+    "Patches",
     "PickScores",
     "PickingCase",
     "Picks",
+    "RandomCubes",
     "SegmentationScores",
     "Segmenter",
     "ShrecRule",
@@ -63,6 +67,7 @@ __all__ = [
     "match_picks",
     "new_model",
     "picking_curve",
+    "picks_of_labels",
     "pool_scores",
     "predict",
     "random_picks",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
+from monai.networks.blocks import Convolution
 from torch import nn
 
 
@@ -49,11 +52,10 @@ class EncoderDecoder(nn.Module):
 
 
 def _block(before: int, after: int, convolutions: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for number in range(convolutions):
-        layers += [
-            nn.Conv3d(before if number == 0 else after, after, 3, padding=1, bias=False),
-            nn.BatchNorm3d(after),
-            nn.ReLU(inplace=True),
-        ]
-    return nn.Sequential(*layers)
+    widths = [before, *[after] * convolutions]
+    return nn.Sequential(
+        *(
+            Convolution(3, one, other, act="RELU", norm="BATCH", bias=False)
+            for one, other in pairwise(widths)
+        )
+    )

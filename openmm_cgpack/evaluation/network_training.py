@@ -1,4 +1,4 @@
-"""Labelled tomograms, how they are split, and training the segmentation network on them."""
+"""Training the segmentation network on labelled tomograms."""
 
 from __future__ import annotations
 
@@ -15,29 +15,21 @@ import numpy as np
 from ..core.runtime import progress_bar
 from ..core.settings import Settings, setting
 from ..core.tables import to_table
-from ..core.volume import LabelVolume, Volume
+from .patches import Cubes, LabelledTomogram, Patches, RandomCubes, class_names, class_weights
 from .segmentation_network import (
-    TILE,
     FcnModel,
     Network,
+    logits_of,
     new_model,
     read_saved,
+    require_monai,
     require_torch,
-    standardised,
     state_of,
-    tile_logits,
     write_saved,
 )
 from .segmentation_scores import SegmentationScores, confusion_matrix
 
 _log = logging.getLogger(__name__)
-
-TURNS = ((), (0, 1), (0, 2), (1, 2))
-"""Axes to flip for the turns by 180° about the axes, which leave a symmetric wedge as it is."""
-
-
-HELD_OUT = 0.1
-"""Share that is held out, as in the paper."""
 
 
 class Training(Settings):
@@ -45,19 +37,16 @@ class Training(Settings):
 
     Examples
     --------
-    >>> Training(network=Network(width=8), max_epochs=10).patch
+    >>> Training(network=Network(width=8), max_epochs=10).cubes.edge
     32
     """
 
     network: Network = setting("size of the network", default=Network())
-    patch: int = setting(
-        "edge of the cubes; a multiple of 2 to the power of the network's depth",
-        unit="voxels",
-        default=32,
-        minimum=1,
+    cubes: Cubes = setting(
+        "what it is shown; edges are a multiple of 2 to the power of the network's depth",
+        default=RandomCubes(),
     )
     batch: int = setting("cubes per step", default=4, minimum=1)
-    steps: int = setting("steps per epoch", default=24, minimum=1)
     max_epochs: int = setting("most epochs", default=60, minimum=1)
     patience: int = setting(
         "epochs without a lower loss that end the training; a third of them halves the rate",
@@ -65,13 +54,6 @@ class Training(Settings):
         minimum=1,
     )
     learning_rate: float = setting("learning rate at the start", default=4e-3, above=0)
-    focus: float = setting(
-        "share of the cubes that are put around a voxel of a class other than background, all "
-        "classes alike; the others are put anywhere",
-        default=0.7,
-        minimum=0,
-        maximum=1,
-    )
     balance: float = setting(
         "classes weigh in the loss as their frequency to the power of minus this: 0 weighs all "
         "voxels alike, 1 all classes",
@@ -81,8 +63,10 @@ class Training(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.patch % self.network.stride:
-            raise ValueError(f"patch: wanted a multiple of {self.network.stride}, got {self.patch}")
+        if self.cubes.edge % self.network.stride:
+            raise ValueError(
+                f"cubes: edge: wanted a multiple of {self.network.stride}, got {self.cubes.edge}"
+            )
 
 
 SMALL = Training()
@@ -90,79 +74,13 @@ SMALL = Training()
 
 LARGE = Training(
     network=Network(width=32, depth=3, convolutions=2),
-    patch=64,
+    cubes=RandomCubes(edge=64, per_epoch=1600),
     batch=8,
-    steps=200,
     max_epochs=150,
     patience=24,
     learning_rate=1e-3,
 )
 """For a GPU of 16 GB or more."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LabelledTomogram:
-    """A tomogram and the class of every voxel, both on the same voxels."""
-
-    volume: Volume
-    labels: LabelVolume
-
-    def __post_init__(self) -> None:
-        if self.volume.data.shape != self.labels.data.shape:
-            raise ValueError(
-                f"labels: wanted the tomogram's shape {self.volume.data.shape}, "
-                f"got {self.labels.data.shape}"
-            )
-        if int(self.labels.data.max()) > len(self.labels.names):
-            raise ValueError(
-                f"labels: wanted a name for each class, got {len(self.labels.names)} names "
-                f"and label {int(self.labels.data.max())}"
-            )
-
-
-def split_tomograms(
-    tomograms: Sequence[LabelledTomogram], *, share: float = HELD_OUT, seed: int
-) -> tuple[tuple[LabelledTomogram, ...], tuple[LabelledTomogram, ...]]:
-    """Set whole tomograms aside, at random.
-
-    Cubes cut from one tomogram share molecules and noise across their faces; whole tomograms
-    share nothing but the species. So nothing of what is set aside is ever seen in training.
-
-    Parameters
-    ----------
-    tomograms : sequence of LabelledTomogram
-        At least two.
-    share : float, optional
-        Share that is set aside, at least one and not all.
-    seed : int
-        Chooses them.
-
-    Returns
-    -------
-    training, held_out : tuples of LabelledTomogram
-
-    Examples
-    --------
-    >>> volume = Volume(data=np.zeros((4, 4, 4)), voxel_size=1.0, origin=(0, 0, 0))
-    >>> labels = LabelVolume(
-    ...     data=np.zeros((4, 4, 4), int), voxel_size=1.0, origin=(0, 0, 0), names=("1f1b",)
-    ... )
-    >>> tomograms = [LabelledTomogram(volume=volume, labels=labels) for _ in range(10)]
-    >>> training, held_out = split_tomograms(tomograms, share=0.2, seed=1)
-    >>> len(training), len(held_out)
-    (8, 2)
-    """
-    n = len(tomograms)
-    if n < 2:
-        raise ValueError(f"tomograms: wanted at least 2, got {n}")
-    if not 0 < share < 1:
-        raise ValueError(f"share: wanted a number between 0 and 1, got {share:g}")
-    k = min(max(1, round(share * n)), n - 1)
-    aside = set(np.random.default_rng(seed).permutation(n)[:k].tolist())
-    return (
-        tuple(t for i, t in enumerate(tomograms) if i not in aside),
-        tuple(t for i, t in enumerate(tomograms) if i in aside),
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,10 +134,10 @@ def train_fcn(
 ) -> Trained:
     """Train the network on tomograms whose every voxel is known.
 
-    Cubes are drawn from the tomograms, each standardised, and turned by 180° about the axes; the
-    loss is the cross entropy. It ends early when the loss on the validation tomograms no longer
-    falls: so they do not count as held out, and what the model is scored on in the end has to be
-    in neither list.
+    Each epoch shows it the cubes of `Training.cubes`, of standardised tomograms. The loss is
+    MONAI's ``DiceCELoss``: the cross entropy plus the Dice loss. It ends early when the loss on
+    the validation tomograms no longer falls: so they do not count as held out, and what the model
+    is scored on in the end has to be in neither list.
 
     Parameters
     ----------
@@ -257,15 +175,18 @@ def train_fcn(
     >>> score_labels(predicted, held_out[0].labels).pixel_accuracy  # doctest: +SKIP
     """
     torch = require_torch()
-    names = _names([*tomograms, *validation])
-    cubes = _Cubes(tomograms, training)
+    names = class_names([*tomograms, *validation])
+    patches = Patches(tomograms, training.cubes, seed=seed)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     model = new_model(names, training.network, seed=seed)
     module = model.module.to(device)
     if device != "cpu":
         module.to(memory_format=torch.contiguous_format)
-    loss = torch.nn.CrossEntropyLoss(weight=torch.from_numpy(cubes.class_weights).to(device))
+    weights = torch.from_numpy(class_weights(tomograms, balance=training.balance)).to(device)
+    loss = require_monai("losses").DiceCELoss(
+        softmax=True, to_onehot_y=True, include_background=False, batch=True, weight=weights
+    )
     optimiser = torch.optim.Adam(module.parameters(), lr=training.learning_rate)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimiser, factor=0.5, patience=max(1, training.patience // 3)
@@ -281,19 +202,26 @@ def train_fcn(
         best_state, best, lowest = held["best_network"], held["best"], held["lowest"]
         history = [Epoch(**epoch) for epoch in held["history"]]
         _log.info("%s: going on after epoch %d", checkpoint, len(history))
-    total = training.max_epochs * training.steps
-    with progress_bar("training", show=progress, total=total, unit="step") as advance:
-        advance(len(history) * training.steps)
+    steps = -(-len(patches) // training.batch)
+    with progress_bar(
+        "training", show=progress, total=training.max_epochs * steps, unit="step"
+    ) as advance:
+        advance(len(history) * steps)
         while len(history) < training.max_epochs and len(history) - best < training.patience:
             number = len(history) + 1
             # A generator for each epoch: none has to be kept in the checkpoint.
-            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
+            patches.set_epoch(number)
+            shuffled = torch.utils.data.DataLoader(
+                patches,
+                batch_size=training.batch,
+                shuffle=True,
+                generator=torch.Generator().manual_seed(seed + number),
+            )
             module.train()
             losses = []
-            for _ in range(training.steps):
-                data, labels = (torch.from_numpy(a).to(device) for a in cubes.draw(rng))
+            for batch in shuffled:
                 optimiser.zero_grad(set_to_none=True)
-                value = loss(module(data), labels)
+                value = loss(module(batch["image"].to(device)), batch["label"].to(device))
                 value.backward()
                 optimiser.step()
                 losses.append(float(value.detach()))
@@ -329,65 +257,6 @@ def train_fcn(
     )
 
 
-def class_weights(labels: Sequence[LabelVolume], n_classes: int, *, balance: float) -> np.ndarray:
-    """Return the weight of each class in the loss, (c,) float32; see `Training.balance`.
-
-    Their mean over all voxels is 1; classes without voxels have 0.
-    """
-    counts = sum(np.bincount(held.data.ravel(), minlength=n_classes) for held in labels)
-    share = np.asarray(counts) / np.sum(counts)
-    there = share > 0
-    weights = np.zeros(n_classes)
-    weights[there] = share[there] ** -balance
-    return (weights / (weights * share).sum()).astype(np.float32)
-
-
-class _Cubes:
-    """Cubes of labelled tomograms, drawn at random."""
-
-    def __init__(self, tomograms: Sequence[LabelledTomogram], training: Training) -> None:
-        self.training = training
-        for held in tomograms:
-            if min(held.volume.data.shape) < training.patch:
-                raise ValueError(
-                    f"patch: wanted at most the tomograms' shortest edge, "
-                    f"{min(held.volume.data.shape)} voxels, got {training.patch}"
-                )
-        self.data = [standardised(held.volume.data) for held in tomograms]
-        self.labels = [held.labels.data.astype(np.int64) for held in tomograms]
-        c = len(tomograms[0].labels.names) + 1
-        self.class_weights = class_weights(
-            [held.labels for held in tomograms], c, balance=training.balance
-        )
-        # Voxels of each class, over all tomograms one after the other.
-        self.starts = np.cumsum([0, *(a.size for a in self.labels)])
-        flat = np.concatenate([a.ravel() for a in self.labels])
-        by_class = [np.flatnonzero(flat == k) for k in range(1, c)]
-        self.voxels = [v for v in by_class if len(v)]
-
-    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return a batch: data (b, 1, p, p, p) float32 and labels (b, p, p, p) int64."""
-        pairs = [self._one(rng) for _ in range(self.training.batch)]
-        return np.stack([a for a, _ in pairs])[:, None], np.stack([b for _, b in pairs])
-
-    def _one(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        patch = self.training.patch
-        if self.voxels and rng.random() < self.training.focus:
-            voxel = rng.choice(self.voxels[rng.integers(len(self.voxels))])
-            which = int(np.searchsorted(self.starts, voxel, side="right")) - 1
-            shape = np.array(self.labels[which].shape)
-            centre = np.unravel_index(voxel - self.starts[which], shape)
-            corner = np.array(centre) - rng.integers(patch, size=3)
-            corner = corner.clip(0, shape - patch)
-        else:
-            which = int(rng.integers(len(self.labels)))
-            corner = rng.integers(np.array(self.labels[which].shape) - patch + 1)
-        where = tuple(slice(a, a + patch) for a in corner)
-        turn = TURNS[rng.integers(len(TURNS))]
-        data, labels = (np.flip(held[which][where], turn) for held in (self.data, self.labels))
-        return data, labels
-
-
 def _measure(
     model: FcnModel,
     validation: Sequence[LabelledTomogram],
@@ -396,41 +265,32 @@ def _measure(
     training_loss: float,
 ) -> Epoch:
     """Return an epoch's record, with the loss and scores on whole validation tomograms."""
-    torch = require_torch()
-    total, weight = 0.0, 0.0
-    c = len(model.names) + 1
-    confusion = np.zeros((c, c), np.int64)
-    for held in validation:
-        for where, logits in tile_logits(model, standardised(held.volume.data), tile=TILE):
-            truth = held.labels.data[where].astype(np.int64)
-            there = torch.from_numpy(truth).to(logits.device)
-            voxels = float(loss.weight[there].sum())
-            if voxels > 0:
-                total += float(loss(logits[None], there[None])) * voxels
-                weight += voxels
-            found = logits.argmax(dim=0).cpu().numpy()
-            confusion += confusion_matrix(truth, found, n_classes=c)
     nan = float("nan")
-    scores = SegmentationScores(confusion=confusion) if len(validation) else None
+    if not validation:
+        return Epoch(
+            number=number,
+            loss=training_loss,
+            validation_loss=nan,
+            pixel_accuracy=nan,
+            mean_dice=nan,
+        )
+    torch = require_torch()
+    losses, confusions = [], []
+    for held in validation:
+        logits, truth = logits_of(model, held.standardised()), held.truth()
+        with torch.inference_mode():
+            classes = torch.from_numpy(truth)[None, None].to(logits.device)
+            losses.append(float(loss(logits[None], classes)))
+        found = logits.argmax(dim=0).cpu().numpy()
+        confusions.append(confusion_matrix(truth, found, n_classes=len(model.names) + 1))
+    scores = SegmentationScores(confusion=np.sum(confusions, axis=0))
     return Epoch(
         number=number,
         loss=training_loss,
-        validation_loss=total / weight if weight else nan,
-        pixel_accuracy=scores.pixel_accuracy if scores else nan,
-        mean_dice=scores.mean_dice if scores else nan,
+        validation_loss=float(np.mean(losses)),
+        pixel_accuracy=scores.pixel_accuracy,
+        mean_dice=scores.mean_dice,
     )
-
-
-def _names(tomograms: Sequence[LabelledTomogram]) -> tuple[str, ...]:
-    if not tomograms:
-        raise ValueError("training: wanted at least one tomogram, got none")
-    names = tomograms[0].labels.names
-    for held in tomograms:
-        if held.labels.names != names:
-            raise ValueError(
-                f"labels: wanted the same classes in all, got {names} and {held.labels.names}"
-            )
-    return names
 
 
 def _read_checkpoint(
@@ -451,4 +311,11 @@ def _read_checkpoint(
 
 
 def _flat(table: dict[str, Any]) -> dict[str, Any]:
-    return {**table["network"], **{key: v for key, v in table.items() if key != "network"}}
+    """Return the values of nested tables by their dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{inner}": held for inner, held in _flat(value).items()}
+        else:
+            flat[key] = value
+    return flat

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.messages import said_of
-from ..core.runtime import tracked
 from ..core.settings import Settings, setting
 from ..core.tables import from_table, to_table
 from ..core.volume import LabelVolume, Volume
@@ -21,11 +19,14 @@ from ..io.files import atomic_path
 if TYPE_CHECKING:
     import torch
 
-FORMAT = 2
+FORMAT = 3
 """Version of the files of models."""
 
-TILE = 96
-"""Edge of the part of a tile that is kept, voxels."""
+WINDOW = 96
+"""Edge of the window that slides over a tomogram, voxels."""
+
+OVERLAP = 0.25
+"""Share of a window that neighbours overlap; what lies near its faces weighs less."""
 
 
 class Network(Settings):
@@ -46,15 +47,6 @@ class Network(Settings):
     def stride(self) -> int:
         """Voxels along the edge of one cell at the coarsest resolution."""
         return 2**self.depth
-
-    @property
-    def halo(self) -> int:
-        """How many voxels away from a voxel its class can depend on, up to a whole `stride`."""
-        # Convolutions reach one cell of their level, once down and once up except at the bottom;
-        # cells are aligned to the grid, which adds less than one of the coarsest.
-        cells = 2 * (self.stride - 1) + self.stride
-        reach = self.convolutions * cells + self.stride - 1
-        return -(-reach // self.stride) * self.stride
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,6 +83,7 @@ def new_model(names: tuple[str, ...], network: Network, *, seed: int) -> FcnMode
     ('1f1b',)
     """
     torch = require_torch()
+    require_monai("networks")
     from .encoder_decoder import EncoderDecoder
 
     # torch draws weights from its global generator, whose state is restored.
@@ -108,13 +101,12 @@ def new_model(names: tuple[str, ...], network: Network, *, seed: int) -> FcnMode
 
 
 def predict(
-    model: FcnModel, volume: Volume, *, tile: int = TILE, progress: bool = False
+    model: FcnModel, volume: Volume, *, window: int = WINDOW, progress: bool = False
 ) -> LabelVolume:
     """Return the class of every voxel of a tomogram.
 
-    The volume is standardised and processed in tiles, each read with all the voxels around it on
-    which its classes can depend: there are no seams, and the tile's size changes only the memory
-    needed. It runs on the network's device.
+    The volume is standardised; a window slides over it, as MONAI's ``sliding_window_inference``
+    has it. It runs on the network's device.
 
     Parameters
     ----------
@@ -122,8 +114,8 @@ def predict(
         The model.
     volume : Volume
         The tomogram.
-    tile : int, optional
-        Edge of the part of a tile that is kept, voxels: a multiple of the network's stride.
+    window : int, optional
+        Edge of the window, voxels: a multiple of the network's stride.
     progress : bool, optional
         Whether to show a progress bar.
 
@@ -139,10 +131,8 @@ def predict(
     >>> predict(model, volume).data.shape
     (8, 8, 8)
     """
-    data = standardised(volume.data)
-    labels = np.empty(data.shape, np.uint16)
-    for where, logits in tile_logits(model, data, tile=tile, progress=progress):
-        labels[where] = logits.argmax(dim=0).cpu().numpy()
+    logits = logits_of(model, standardised(volume.data), window=window, progress=progress)
+    labels = logits.argmax(dim=0).cpu().numpy().astype(np.uint16)
     return LabelVolume(
         data=labels, voxel_size=volume.voxel_size, origin=volume.origin, names=model.names
     )
@@ -155,38 +145,31 @@ def standardised(data: np.ndarray) -> np.ndarray:
     return (centred / spread if spread > 0 else centred).astype(np.float32)
 
 
-def tile_logits(
-    model: FcnModel, data: np.ndarray, *, tile: int, progress: bool = False
-) -> Iterator[tuple[tuple[slice, ...], torch.Tensor]]:
-    """Yield parts of a volume that fill it, and a network's output (c, z, y, x) for each.
-
-    `data` is standardised; `tile` is the edge of a part, voxels.
-    """
+def logits_of(
+    model: FcnModel, data: np.ndarray, *, window: int = WINDOW, progress: bool = False
+) -> torch.Tensor:
+    """Return a network's output (c, z, y, x) for standardised data (z, y, x); see `predict`."""
     torch = require_torch()
-    module, stride, halo = model.module, model.network.stride, model.network.halo
-    if tile < 1 or tile % stride:
-        raise ValueError(f"tile: wanted a positive multiple of {stride}, got {tile}")
-    device = next(module.parameters()).device
-    shape = data.shape
-    # Whole cells only: what is added beyond the last voxel repeats it.
-    padded = np.pad(data, [(0, -n % stride) for n in shape], mode="edge")
-    corners = itertools.product(*(range(0, n, tile) for n in shape))
+    module, stride = model.module, model.network.stride
+    if window < 1 or window % stride:
+        raise ValueError(f"window: wanted a positive multiple of {stride}, got {window}")
+    # No larger than the volume, in whole cells of the coarsest resolution.
+    edges = [min(window, -(-n // stride) * stride) for n in data.shape]
+    image = torch.from_numpy(np.ascontiguousarray(data))[None, None]
     was_training = module.training
     module.eval()
     try:
-        for corner in tracked(corners, "tiles", show=progress):
-            read = tuple(
-                slice(max(0, a - halo), min(n, a + tile + halo))
-                for a, n in zip(corner, padded.shape, strict=True)
-            )
-            where = tuple(slice(a, min(n, a + tile)) for a, n in zip(corner, shape, strict=True))
-            keep = tuple(
-                slice(w.start - r.start, w.stop - r.start) for w, r in zip(where, read, strict=True)
-            )
-            block = torch.from_numpy(np.ascontiguousarray(padded[read]))[None, None]
-            with torch.inference_mode():
-                logits = module(block.to(device))[0]
-            yield where, logits[:, *keep]
+        with torch.inference_mode():
+            return require_monai("inferers").sliding_window_inference(
+                image.to(next(module.parameters()).device),
+                edges,
+                sw_batch_size=1,
+                predictor=module,
+                overlap=OVERLAP,
+                mode="gaussian",
+                padding_mode="replicate",
+                progress=progress,
+            )[0]
     finally:
         module.train(was_training)
 
@@ -244,10 +227,19 @@ def read_saved(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def require_torch() -> Any:
     """Return the module torch, or raise ImportError that says how to install it."""
+    return _required("torch", "torch")
+
+
+def require_monai(part: str) -> Any:
+    """Return a part of MONAI, or raise ImportError that says how to install it."""
+    require_torch()
+    return _required(f"monai.{part}", "monai")
+
+
+def _required(module: str, extra: str) -> Any:
     try:
-        import torch
+        return import_module(module)
     except ImportError:
         raise ImportError(
-            "torch is not installed; it comes with: pip install openmm_cgpack[torch]"
+            f"{extra} is not installed; it comes with: pip install openmm_cgpack[{extra}]"
         ) from None
-    return torch

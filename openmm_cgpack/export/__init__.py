@@ -6,10 +6,12 @@ A user's own format is a class of its own module, see `Format`.
 from .chimerax import ChimeraX
 from .copick import Copick
 from .dynamo import Dynamo
-from .formats import Export, Format, PointFormat, export_run, export_truth
+from .formats import Export, Format, PointFormat, export_run, export_runs, export_truth
 from .html import Html, scene_plot
 from .imod import Imod
+from .kaggle import Kaggle
 from .napari import Napari
+from .nnunet import NnUnet
 from .omezarr import OmeZarr
 from .portal import Portal
 from .relion5 import Relion5
@@ -26,13 +28,16 @@ __all__ = [
     "GroundTruth",
     "Html",
     "Imod",
+    "Kaggle",
     "Napari",
+    "NnUnet",
     "OmeZarr",
     "PointFormat",
     "Portal",
     "Relion5",
     "Shrec",
     "export_run",
+    "export_runs",
     "export_truth",
     "ground_truth",
     "load_truth",

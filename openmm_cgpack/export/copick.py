@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..core.geometry import Line
 from ..core.messages import said_of
 from ..core.names import unique_names
 from ..core.palette import species_bytes, species_colours
-from ..core.settings import kind
+from ..core.settings import kind, setting
 from ..core.tilts import TiltSeries
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import LabelVolume
@@ -39,6 +40,11 @@ SESSION = "0"
 MULTILABEL = "all"
 """Name of the segmentation of all species."""
 
+TARGETS = "targets"
+"""Name of that of spheres at picks."""
+
+RUNS = "ExperimentRuns"
+
 
 @kind("copick")
 class Copick(PointFormat):
@@ -60,6 +66,14 @@ class Copick(PointFormat):
     not know are added to it: a species is the object that names it in ``metadata``, or that has its
     name.
     """
+
+    targets: float | None = setting(
+        "radius of the spheres at picks in a further segmentation, `targets`, as part of the "
+        "object's; left out, there is none",
+        default=None,
+        above=0,
+        maximum=1,
+    )
 
     names_runs = True
     merged = (CONFIG,)
@@ -88,11 +102,46 @@ class Copick(PointFormat):
     ) -> None:
         """Write a run; `names` are those of its species' objects in the configuration."""
         labels = {entry["name"]: _label(entry) for entry in config["pickable_objects"]}
-        root = folder / "ExperimentRuns" / truth.name
-        _write_volumes(root, truth, names, [labels[names[species]] for species in truth.species])
-        for species, name in names.items():
-            self._write_objects(root, truth, species, name)
-        (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        self.write_run(
+            folder / RUNS / truth.name, truth, names, {key: labels[names[key]] for key in names}
+        )
+        (folder / CONFIG).write_text(config_text(config), encoding="utf-8")
+
+    def write_run(
+        self, root: Path, truth: GroundTruth, names: dict[str, str], labels: dict[str, int]
+    ) -> None:
+        """Write the folder of a run, without the project's configuration.
+
+        Parameters
+        ----------
+        root : pathlib.Path
+            The folder, as ``PROJECT/ExperimentRuns/NAME``.
+        truth : GroundTruth
+            What is known.
+        names, labels : dict
+            Name and label of each species' object in the project, by species.
+        """
+        numbers = [labels[species] for species in truth.species]
+        _write_volumes(root, truth, {key: names[key] for key in truth.species}, numbers)
+        if self.targets is not None:
+            self._write_targets(root, truth, numbers)
+        for species in truth.species:
+            self._write_objects(root, truth, species, names[species])
+
+    def _write_targets(self, root: Path, truth: GroundTruth, labels: list[int]) -> None:
+        """Write a segmentation of spheres at picks; where two overlap, the later one's."""
+        assert self.targets is not None
+        size = truth.grid.voxel_size
+        spheres = np.zeros(truth.grid.shape, _smallest_type(labels))
+        for species, label in zip(truth.species, labels, strict=True):
+            if truth.kind(species) == "membrane":
+                continue
+            # No smaller than half a voxel's diagonal: one voxel's centre at least is inside.
+            radius = max(self.targets * _radius(truth, species) / size, math.sqrt(3) / 2)
+            for _, place, _ in self.points(truth, species):
+                _draw_sphere(spheres, place / size, radius, label)
+        file = f"{_stem(truth)}_{TARGETS}-multilabel.zarr"
+        write_ome_zarr(root / "Segmentations" / file, _like(truth.semantic, spheres))
 
     def _write_objects(self, root: Path, truth: GroundTruth, species: str, name: str) -> None:
         head = {
@@ -131,30 +180,47 @@ class Copick(PointFormat):
 def _config(truth: GroundTruth, place: Path) -> dict[str, Any]:
     """Return the configuration of a project of one run, which is to be at a place."""
     colours = species_bytes(len(truth.species))
-    objects = []
-    for label, (species, name) in enumerate(truth.file_names.items(), start=1):
-        kind = truth.kind(species)
-        mine = truth.particles.species == species
-        radius = float(truth.particles.radius[mine].max(initial=0.0))
-        metadata: dict[str, Any] = {"species": species, "kind": kind}
-        if kind == "filament":
-            polar = truth.monomers_of(species) is not None
-            metadata["copick"] = {"filament": {"polar": polar}}
-            numbers = truth.particles.instance[mine].tolist()
-            radius = max(truth.lines[i].radius for i in numbers if i in truth.lines)
-        objects.append(
-            {
-                "name": name,
-                "is_particle": kind != "membrane",
-                "label": label,
-                "color": [*colours[label - 1], 255],
-                "radius": round(radius * ANGSTROM_PER_NM, 3) or None,
-                "metadata": metadata,
-            }
-        )
+    objects = [
+        pickable_object(truth, species, name=name, label=label, colour=colours[label - 1])
+        for label, (species, name) in enumerate(truth.file_names.items(), start=1)
+    ]
+    return project_config(truth.name, objects, place)
+
+
+def pickable_object(
+    truth: GroundTruth, species: str, *, name: str, label: int, colour: Sequence[int]
+) -> dict[str, Any]:
+    """Return what a configuration says of a species, by a run that has it.
+
+    Parameters
+    ----------
+    truth : GroundTruth
+        What is known of the run.
+    species : str
+        Name of the species.
+    name, label, colour : str, int, sequence of int
+        Those of the object; the colour is red, green and blue, 0 to 255.
+    """
+    kind = truth.kind(species)
+    metadata: dict[str, Any] = {"species": species, "kind": kind}
+    if kind == "filament":
+        polar = truth.monomers_of(species) is not None
+        metadata["copick"] = {"filament": {"polar": polar}}
+    return {
+        "name": name,
+        "is_particle": kind != "membrane",
+        "label": label,
+        "color": [*colour, 255],
+        "radius": round(_radius(truth, species) * ANGSTROM_PER_NM, 3) or None,
+        "metadata": metadata,
+    }
+
+
+def project_config(name: str, objects: list[dict[str, Any]], place: Path) -> dict[str, Any]:
+    """Return the configuration of a project, whose runs are in a folder."""
     return {
         "config_type": "filesystem",
-        "name": truth.name,
+        "name": name,
         "description": "Simulated by openmm_cgpack; everything in it is known.",
         "version": "1.0.0",
         "pickable_objects": objects,
@@ -163,6 +229,20 @@ def _config(truth: GroundTruth, place: Path) -> dict[str, Any]:
         "overlay_root": f"local://{place.resolve()}",
         "overlay_fs_args": {"auto_mkdir": True},
     }
+
+
+def config_text(config: dict[str, Any]) -> str:
+    """Return a configuration as its file has it."""
+    return json.dumps(config, indent=1) + "\n"
+
+
+def _radius(truth: GroundTruth, species: str) -> float:
+    """Return the radius of a species' largest instance, of a filament that of its tube, nm."""
+    mine = truth.particles.species == species
+    if truth.kind(species) == "filament":
+        numbers = truth.particles.instance[mine].tolist()
+        return max(truth.lines[i].radius for i in numbers if i in truth.lines)
+    return float(truth.particles.radius[mine].max(initial=0.0))
 
 
 def _joined(
@@ -227,10 +307,9 @@ def _write_volumes(
     names = unique_names(truth.maps)
     for name, volume in truth.maps.items():
         write_ome_zarr(tomograms / f"{names[name]}.zarr", volume)
-    stem = f"{spacing}_{USER}_{SESSION}"
+    stem = _stem(truth)
     everything = segmentations / f"{stem}_{MULTILABEL}-multilabel.zarr"
-    numbers = np.array([0, *labels])
-    numbers = numbers.astype(np.uint16 if numbers.max() <= MOST_LABELS else np.uint32)
+    numbers = np.array([0, *labels], _smallest_type(labels))
     write_ome_zarr(everything, _like(truth.semantic, numbers[truth.semantic.data]))
     for label, name in enumerate(objects.values(), start=1):
         mine = truth.semantic.data == label
@@ -239,6 +318,26 @@ def _write_volumes(
         write_ome_zarr(segmentations / file, binary, dtype="uint8")
         instances = np.where(mine, truth.instances.data, 0).astype(truth.instances.data.dtype)
         write_ome_zarr(instance_segmentations / file, _like(truth.instances, instances))
+
+
+def _stem(truth: GroundTruth) -> str:
+    """Return what the names of segmentations begin with."""
+    return f"{truth.grid.voxel_size * ANGSTROM_PER_NM:.3f}_{USER}_{SESSION}"
+
+
+def _smallest_type(labels: Sequence[int]) -> type[np.unsignedinteger]:
+    return np.uint16 if max(labels, default=0) <= MOST_LABELS else np.uint32
+
+
+def _draw_sphere(labels: np.ndarray, centre: np.ndarray, radius: float, label: int) -> None:
+    """Give the voxels of a sphere a label; its centre (x, y, z) and radius are in voxels."""
+    middle, shape = centre[::-1], np.array(labels.shape)
+    low = np.clip(np.floor(middle - radius).astype(int), 0, shape)
+    high = np.clip(np.ceil(middle + radius).astype(int) + 1, 0, shape)
+    axes = [np.arange(a, b) - c for a, b, c in zip(low, high, middle, strict=True)]
+    z, y, x = np.ix_(*axes)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    labels[box][z**2 + y**2 + x**2 <= radius**2] = label
 
 
 def _like(volume: LabelVolume, data: np.ndarray) -> LabelVolume:

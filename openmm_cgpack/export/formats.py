@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core.messages import path_text
 from ..core.names import checked_file_name, checked_name
+from ..core.runtime import tracked
 from ..core.settings import Settings, kind_named, setting
 from ..core.tilts import TiltSeries
 from ..io.shared_folders import SharedFolder, sharing
@@ -265,13 +266,7 @@ def export_run(
     """
     chosen = None if formats is None else [format_named(one) for one in formats]
     run = RunFolder(out)
-    truth = load_truth(out, name=settings.name).without_hidden(settings.min_visible)
-    identity = truth.digest
-    if settings.render is not None:
-        tomogram = run.file(run.name_in(settings.render, TOMOGRAM))
-        key = path_text(tomogram.relative_to(run.path).with_suffix("").as_posix())
-        truth = dataclasses.replace(truth, tomogram_name=key)
-    tilts = run.tilts(settings.render)
+    truth, tilts, identity = _known(run, settings)
     return _export(
         truth,
         run.path if folder is None else Path(folder),
@@ -282,6 +277,71 @@ def export_run(
         identity=identity,
         source=run.path,
     )
+
+
+def export_runs(
+    runs: Mapping[str, str | os.PathLike[str]],
+    formats: Iterable[str | Format],
+    settings: Export = EVERYTHING,
+    *,
+    folder: str | os.PathLike[str],
+    force: bool = False,
+    progress: bool = False,
+) -> dict[str, Path]:
+    """Write the ground truth of several runs side by side, one folder for each format.
+
+    Formats that have the run's name in their files' hold all runs in one project; of others each
+    run has a folder of its name.
+
+    Parameters
+    ----------
+    runs : mapping of str to path-like
+        The folders of the runs by the names that tomograms are to have.
+    formats, settings, force
+        See `export_run`; the settings have no name.
+    folder : path-like
+        Where to write.
+    progress : bool, optional
+        Whether to show a progress bar on standard error.
+
+    Returns
+    -------
+    dict
+        Where the files of each format are.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError, FileExistsError
+        As of `export_run`; the runs before the one that it is about are written.
+    """
+    chosen = [format_named(one) for one in formats]
+    if settings.name is not None:
+        raise ValueError("name: means nothing with several runs, which have theirs")
+    places = {one.kind: Path(folder) / one.kind for one in chosen}
+    for name, out in tracked(runs.items(), "export", show=progress):
+        run = RunFolder(out)
+        truth, tilts, identity = _known(run, dataclasses.replace(settings, name=name))
+        for one in chosen:
+            one.check(truth, tilts)
+        into = [(one, _place_of(one, places[one.kind], name)) for one in chosen]
+        _save(into, truth, tilts, force=force, identity=identity, source=run.path)
+    return places
+
+
+def _place_of(one: Format, place: Path, name: str) -> Path:
+    """Return where a run is written of several in a format's folder."""
+    return place if one.names_runs else place / name
+
+
+def _known(run: RunFolder, settings: Export) -> tuple[GroundTruth, TiltSeries | None, str]:
+    """Return what of a run is exported, and what tells it from others of its name."""
+    truth = load_truth(run.path, name=settings.name).without_hidden(settings.min_visible)
+    identity = truth.digest
+    if settings.render is not None:
+        tomogram = run.file(run.name_in(settings.render, TOMOGRAM))
+        key = path_text(tomogram.relative_to(run.path).with_suffix("").as_posix())
+        truth = dataclasses.replace(truth, tomogram_name=key)
+    return truth, run.tilts(settings.render), identity
 
 
 def export_truth(

@@ -12,16 +12,21 @@ import codecs
 import csv
 import glob
 import gzip
+import importlib
+import importlib.util
 import io
 import json
 import os
 import stat
+import sys
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
 
 from ..core.messages import said_of
 
@@ -118,6 +123,13 @@ def open_unpacked(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             raise ValueError(f"{path}: the {name} file is truncated") from None
         except (OSError, zlib.error) as error:
             raise ValueError(f"{path}: the {name} file is corrupt: {error}") from None
+
+
+def mapped(
+    path: str | os.PathLike[str], dtype: np.dtype, shape: tuple[int, ...], start: int
+) -> np.ndarray:
+    """Return the numbers of a plain file from a byte on, read when they are asked for."""
+    return np.asarray(np.memmap(path, dtype, "r", start, shape))
 
 
 def read_bytes(path: str | os.PathLike[str], *, most: int = MOST_TEXT) -> bytes:
@@ -245,3 +257,36 @@ def read_json(path: str | os.PathLike[str], *, wanted: str) -> dict[str, Any]:
     if not isinstance(held, dict):
         raise ValueError(f"{path}: wanted {wanted}, got {type(held).__name__} at the top")
     return held
+
+
+def load_module(name: str, *, where: str = "") -> None:
+    """Import a user's module by name or by a path that ends in ``.py``; it registers kinds.
+
+    Raises
+    ------
+    ValueError
+        It cannot be imported; the message begins with `where` and the name.
+    """
+    sys.path.insert(0, os.getcwd())
+    # Nothing is to be left beside a file of the user's.
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        if name.endswith(".py"):
+            stem = regular_file(name).stem
+            other = getattr(sys.modules.get(stem), "__file__", None)
+            if stem in sys.modules and (other is None or not os.path.samefile(other, name)):
+                raise ValueError(f"there is another module {stem}; wanted a name of its own")
+            spec = importlib.util.spec_from_file_location(stem, name)
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            # Under its name, so that types and pickles find it.
+            sys.modules[stem] = module
+            spec.loader.exec_module(module)
+        else:
+            importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{where}{name}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.pop(0)
+        sys.dont_write_bytecode = writes

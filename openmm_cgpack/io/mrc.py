@@ -14,7 +14,7 @@ from ..core.messages import said_of
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid, LabelVolume, Volume
 from .files import atomic_path
-from .inputs import open_unpacked
+from .inputs import mapped, open_unpacked
 
 LABEL = "openmm_cgpack"
 """What the file's first text label says; mrcfile's own has the time in it, which no file needs."""
@@ -122,6 +122,23 @@ def read_mrc(path: str | os.PathLike[str]) -> Volume | LabelVolume:
     ('LabelVolume', (4, 6, 8), 1.5)
     """
     return as_volume(path, read_mrc_data(path))
+
+
+def map_mrc(path: str | os.PathLike[str]) -> Volume | LabelVolume:
+    """Read a volume as `read_mrc` does, but leave its numbers on the disk until they are asked for.
+
+    Those of a file that is compressed, or stored in another order than the machine's, are read.
+    """
+    with open_unpacked(path) as file:
+        header = _read_header(path, file)
+    shape, dtype = _stored(header)
+    start = header.dtype.itemsize + int(header["nsymbt"])
+    whole = start + math.prod(shape) * dtype.itemsize == Path(path).stat().st_size
+    if not whole or not dtype.isnative or _axes(header) != [1, 2, 3]:
+        return read_mrc(path)
+    grid = _grid(path, header)
+    data = mapped(path, dtype, shape, start)
+    return as_volume(path, HeldVolume(data, grid.voxel_size, grid.origin))
 
 
 def as_volume(path: str | os.PathLike[str], held: HeldVolume) -> Volume | LabelVolume:
@@ -239,12 +256,7 @@ def _makes_sense(header: Any) -> bool:
 
 def _read_numbers(path: str | os.PathLike[str], file: BinaryIO, header: Any) -> np.ndarray:
     """Return the numbers after the header, (sections, rows, columns), in the machine's order."""
-    shape = tuple(int(header[f"n{axis}"]) for axis in "zyx")
-    dtype = np.dtype(_MODES[int(header["mode"])]).newbyteorder(header.dtype["mode"].byteorder)
-    stamp, flags = header["extra2"].tobytes()[40:44], header["extra2"].tobytes()[44:48]
-    imod, flag = (np.frombuffer(word, header.dtype["mode"])[0] for word in (stamp, flags))
-    if dtype == np.int8 and imod == _IMOD and not flag & _SIGNED_BYTES:
-        dtype = np.dtype(np.uint8)
+    shape, dtype = _stored(header)
     between = int(header["nsymbt"])
     announced = between + math.prod(shape) * dtype.itemsize
     on_disk = Path(path).stat().st_size
@@ -266,6 +278,16 @@ def _read_numbers(path: str | os.PathLike[str], file: BinaryIO, header: Any) -> 
             f"got {what}"
         )
     return data.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _stored(header: Any) -> tuple[tuple[int, ...], np.dtype]:
+    """Return the shape and the type of the numbers after a header."""
+    dtype = np.dtype(_MODES[int(header["mode"])]).newbyteorder(header.dtype["mode"].byteorder)
+    stamp, flags = header["extra2"].tobytes()[40:44], header["extra2"].tobytes()[44:48]
+    imod, flag = (np.frombuffer(word, header.dtype["mode"])[0] for word in (stamp, flags))
+    if dtype == np.int8 and imod == _IMOD and not flag & _SIGNED_BYTES:
+        dtype = np.dtype(np.uint8)
+    return tuple(int(header[f"n{axis}"]) for axis in "zyx"), dtype
 
 
 def _axes(header: Any) -> list[int]:

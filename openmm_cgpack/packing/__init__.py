@@ -21,6 +21,7 @@ from .scenes import (
 )
 from .settling import Settling
 from .simulations import Run, choose_platform, platform_names
+from .squeeze import Squeeze
 from .system import create_system, to_topology
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Pull",
     "Run",
     "Settling",
+    "Squeeze",
     "Start",
     "Stop",
     "as_packed",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core import PackedScene, PackingError, Scene
+from ..core import BallModel, PackedScene, PackingError, Scene
 from ..core.boundary import Boundary
 from ..core.runtime import seed_sequence
 from ..core.settings import kind, setting
@@ -48,9 +48,8 @@ class Cell(Protocol):
         "how atoms are moved apart at the end", default=ClashRemoval()
     )
 
-    @property
-    def most_steps(self) -> int:
-        """Those of the dynamics; those of the clash removal are a few beside them."""
+    def most_steps(self, species: Sequence[BallModel]) -> int:
+        """Return those of the dynamics; those of the clash removal are a few beside them."""
         return self.settling.steps + 2 * self.settling.patience
 
     def check(self, boundary: Boundary) -> None:

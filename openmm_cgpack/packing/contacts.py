@@ -97,6 +97,12 @@ class ContactList:
         self.watched = some & self.moving
         self.live = np.flatnonzero(self.watched[self.bodies].any(axis=1))
 
+    def resize(self, boundary: Boundary, factors: np.ndarray) -> None:
+        """Give the box other edges, by factors (3,); images move with them."""
+        self.boundary, self.shifts = boundary, self.shifts * factors
+        if self.centres is not None:
+            self.centres = self.centres * factors
+
     def update(self, poses: RigidTransforms) -> None:
         """Compare again the bodies that have moved too far."""
         centres, source = poses.translations, np.arange(len(self.bodies))

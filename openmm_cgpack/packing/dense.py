@@ -10,27 +10,26 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..core import PackedScene, PackingError, PlacementError, RigidTransforms, Scene
+from ..core import BallModel, PackedScene, PackingError, PlacementError, RigidTransforms, Scene
 from ..core.boundary import Boundary
 from ..core.runtime import seed_sequence
 from ..core.settings import kind, setting
 from ..core.tables import to_table
 from ..models import SHAPE_COVER, Cover
-from .addition import Insertion, insert, keeps_distance
+from .addition import EASY, Insertion, insert_easily, keeps_distance
 from .checkpoint import Checkpoint
 from .clashes import ClashRemoval, check_clear, remove_clashes
 from .compression import Compression, check_bounded, compression_steps
-from .counts import checked_fraction, fit_box
+from .counts import checked_fraction
 from .protocols import Packing, Protocol, Steps, Stop, Watch
 from .scenes import as_packed, box_fraction
 from .shrinking_box import spans
 from .simulations import Run
+from .squeeze import Squeeze, squeeze_steps
 from .stages import Stages
 
-EASY = 0.25
-"""Fraction up to which insertion is fast."""
-_LESS = 0.9
-"""How much lower is tried where there was no room."""
+_DILUTE = 0.75
+"""A start below so much of what is easy is inserted anew."""
 
 
 @kind("dense")
@@ -39,10 +38,12 @@ class Dense(Protocol):
 
     A start more dilute than the fraction, or than 0.25, is inserted anew by random sequential
     addition, which leaves no atoms too close. A scene of rigid molecules at the fraction whose
-    atoms keep apart is left as it is, unless force terms of your own are to act. Otherwise the box
-    shrinks while everything gives way, and clashes of atoms are removed. Your own force terms act
-    in the compression; insertion and clash removal are geometry, and no force acts in them.
-    A scene whose atoms cannot be cleared of each other has failed; see `ClashRemoval.tolerated`.
+    atoms keep apart is left as it is; up to a fraction of 0.3 its box shrinks while the molecules
+    give way by their atoms (see `Squeeze`). What bends, what your own force terms act on, and what
+    is to be denser is compressed by molecular dynamics of its balls instead, and then clashes of
+    atoms are removed. Your own force terms act in the compression; all else is geometry, and no
+    force acts in it. A scene whose atoms cannot be cleared of each other has failed; see
+    `ClashRemoval.tolerated`.
 
     Examples
     --------
@@ -61,6 +62,7 @@ class Dense(Protocol):
         below=1,
     )
     insertion: Insertion = setting("how a dilute start is inserted anew", default=Insertion())
+    squeeze: Squeeze = setting("how rigid molecules give way by their atoms", default=Squeeze())
     compression: Compression = setting("how the box shrinks", default=Compression())
     clash_removal: ClashRemoval = setting(
         "how atoms are moved apart at the end", default=ClashRemoval()
@@ -71,9 +73,11 @@ class Dense(Protocol):
         """The fraction."""
         return self.fraction
 
-    @property
-    def most_steps(self) -> int:
-        """The compression's; those of the clash removal are a few beside them."""
+    def most_steps(self, species: Sequence[BallModel]) -> int:
+        """Return the compression's, 0 where a squeeze will do; clash removal adds a few."""
+        easy = self.fraction is not None and self.fraction <= self.squeeze.up_to
+        if easy and not self.forces and all(model.is_rigid for model in species):
+            return 0
         return self.compression.max_steps
 
     def with_goal(self, fraction: float | None) -> Self:
@@ -199,29 +203,40 @@ def _series_steps(
                 lambda: _inserted(scene, protocol.insertion, fractions[0], placement),
             )
         for number, (fraction, child) in enumerate(zip(fractions, dynamics, strict=True), start=1):
-            if _is_done(stages.packed, protocol, fraction):
-                series.append(stages.packed)
-                continue
-            name = f"compression {number}"
-            yield from stages.step(
-                name,
-                compression_steps(
-                    stages.packed,
-                    protocol.compression,
-                    fraction=fraction,
-                    forces=protocol.forces,
-                    run=run,
-                    seed=child,
-                    reporters=reporters,
-                    checkpoint=file,
-                    stage=name,
-                ),
-            )
-            yield from stages.do(
-                f"clash removal {number}",
-                lambda: remove_clashes(stages.packed, protocol.clash_removal),
-            )
-            check_clear(stages.packed, protocol.clash_removal)
+            if _can_squeeze(stages.packed, protocol, fraction):
+                name = f"squeeze {number}"
+                yield from stages.step(
+                    name,
+                    squeeze_steps(
+                        stages.packed,
+                        protocol.squeeze,
+                        fraction=fraction,
+                        closest=protocol.clash_removal.closest,
+                        seed=child.spawn(1)[0],
+                        stage=name,
+                    ),
+                )
+            if not _is_done(stages.packed, protocol, fraction):
+                name = f"compression {number}"
+                yield from stages.step(
+                    name,
+                    compression_steps(
+                        stages.packed,
+                        protocol.compression,
+                        fraction=fraction,
+                        forces=protocol.forces,
+                        run=run,
+                        seed=child,
+                        reporters=reporters,
+                        checkpoint=file,
+                        stage=name,
+                    ),
+                )
+                yield from stages.do(
+                    f"clash removal {number}",
+                    lambda: remove_clashes(stages.packed, protocol.clash_removal),
+                )
+                check_clear(stages.packed, protocol.clash_removal)
             series.append(stages.packed)
     except Stop:
         provenance = {**stages.packed.provenance, "stopped": stages.at}
@@ -236,15 +251,27 @@ def _series_steps(
 
 def _too_dilute(scene: Scene, fraction: float) -> bool:
     """Whether inserting a scene anew brings it nearer to a fraction, and it may be moved."""
-    gains = box_fraction(scene, scene.boundary) <= 0.9 * min(fraction, EASY)
+    gains = box_fraction(scene, scene.boundary) <= _DILUTE * min(fraction, EASY)
     return gains and not scene.fixed.all()
 
 
+def _can_squeeze(packed: PackedScene, protocol: Dense, fraction: float) -> bool:
+    """Whether a scene is below a fraction to which it may be squeezed, and fit for it."""
+    own = box_fraction(packed.scene, packed.boundary)
+    below = own < fraction * (1 - 1e-9) and fraction <= protocol.squeeze.up_to * (1 + 1e-9)
+    return below and _is_clear(packed, protocol)
+
+
 def _is_done(packed: PackedScene, protocol: Dense, fraction: float) -> bool:
-    """Whether nothing is left to do: nothing bends, no force is to act, and all keep apart."""
+    """Whether a scene is at a fraction, and its molecules keep apart."""
+    there = abs(box_fraction(packed.scene, packed.boundary) / fraction - 1) < 1e-9
+    return there and _is_clear(packed, protocol)
+
+
+def _is_clear(packed: PackedScene, protocol: Dense) -> bool:
+    """Whether nothing bends, no force of the user's is to act, and atoms keep apart."""
     return (
-        abs(box_fraction(packed.scene, packed.boundary) / fraction - 1) < 1e-9
-        and not protocol.forces
+        not protocol.forces
         and all(model.is_rigid for model in packed.scene.species)
         and keeps_distance(packed, protocol.clash_removal.closest)
     )
@@ -254,8 +281,6 @@ def _inserted(
     scene: Scene, insertion: Insertion, fraction: float, seed: np.random.SeedSequence
 ) -> PackedScene:
     """Return the scene inserted anew at an easy fraction, or as it is where there is no room."""
-    goal = min(fraction, EASY)
-    now = box_fraction(scene, scene.boundary)
     counts = [
         (model, int((scene.species_index[~scene.fixed] == s).sum()))
         for s, model in enumerate(scene.species)
@@ -264,31 +289,24 @@ def _inserted(
         (model, scene.transforms[np.flatnonzero(scene.fixed & (scene.species_index == s))])
         for s, model in enumerate(scene.species)
     ]
-    while goal > now:
-        boundary = fit_box(
-            scene.volume,
-            fraction=goal,
+    try:
+        inserted = insert_easily(
+            counts,
+            insertion,
+            fraction=fraction,
             shape=scene.boundary,
             obstacle=scene.obstacle,
+            poses=poses,
             least=np.minimum(spans(scene, scene.positions), scene.boundary.box),
+            loosest=box_fraction(scene, scene.boundary),
+            seed=seed,
         )
-        try:
-            inserted = insert(
-                counts,
-                insertion,
-                boundary=boundary,
-                obstacle=scene.obstacle,
-                poses=poses,
-                fixed=True,
-                seed=seed,
-            )
-        except PlacementError:
-            goal *= _LESS
-            continue
-        packed = as_packed(_in_order(scene, inserted))
-        record = {"settings": to_table(insertion), "fraction": round(goal, 6)}
-        return dataclasses.replace(packed, provenance=packed.provenance | {"insertion": record})
-    return as_packed(scene)
+    except PlacementError:
+        return as_packed(scene)
+    packed = as_packed(_in_order(scene, inserted))
+    reached = box_fraction(packed.scene, packed.boundary)
+    record = {"settings": to_table(insertion), "fraction": round(reached, 6)}
+    return dataclasses.replace(packed, provenance=packed.provenance | {"insertion": record})
 
 
 def _in_order(scene: Scene, inserted: Scene) -> Scene:

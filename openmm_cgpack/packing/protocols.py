@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
-from ..core import PackedScene, PackingError, Scene
+from ..core import BallModel, PackedScene, PackingError, Scene
 from ..core.boundary import Boundary
 from ..core.runtime import progress_bar
 from ..core.settings import Settings, setting
@@ -116,9 +116,8 @@ class Protocol(Settings, family=True):
         """Envelope volume fraction that it packs to; None where it aims at none."""
         return None
 
-    @property
-    def most_steps(self) -> int:
-        """Steps after which it ends at the latest; 0 where it takes none, or does not say."""
+    def most_steps(self, species: Sequence[BallModel]) -> int:
+        """Return after how many steps it ends at the latest; 0 where it takes none, or unknown."""
         return 0
 
     def with_goal(self, fraction: float | None) -> Self:

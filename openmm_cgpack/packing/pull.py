@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import PackedScene, Scene
+from ..core import BallModel, PackedScene, Scene
 from ..core.boundary import Boundary
 from ..core.settings import kind, setting
 from ..forces import (
@@ -80,9 +80,8 @@ class Pull(Protocol):
         minimum=1,
     )
 
-    @property
-    def most_steps(self) -> int:
-        """Those of the pull, and of the relaxation."""
+    def most_steps(self, species: Sequence[BallModel]) -> int:
+        """Return those of the pull, and of the relaxation."""
         return self.max_steps + (RELAX_BONDS if self.relax_steps is None else self.relax_steps)
 
     @property

@@ -67,10 +67,14 @@ class Limits:
     """Walls and obstacle of a scene; `reach` is the largest radius that will be asked for, nm."""
 
     def __init__(self, boundary: Boundary, obstacle: Obstacle | None, reach: float) -> None:
-        self.boundary = boundary
-        self.top = np.where(boundary.walls, np.array(boundary.box) / 2, np.inf)
+        self.resize(boundary)
         self.obstacle = None if obstacle is None else _ObstacleMap(obstacle, reach)
         self.exist = self.obstacle is not None or bool(boundary.walls.any())
+
+    def resize(self, boundary: Boundary) -> None:
+        """Give the box other edges."""
+        self.boundary = boundary
+        self.top = np.where(boundary.walls, np.array(boundary.box) / 2, np.inf)
 
     def depth(self, places: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return how deep balls stand in a wall or the obstacle, and the way out, (p,), (p, 3).

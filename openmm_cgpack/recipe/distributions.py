@@ -40,6 +40,11 @@ class Distribution(Settings, family=True):
         """Return a value as a recipe has it: a number, a text, or a list of them."""
         raise NotImplementedError
 
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """All that may be drawn, one by one, where that is a list; none elsewhere."""
+        return ()
+
     def without(self, taken: Collection[str]) -> Distribution:
         """Return the same for what must be none of some names, as species of other tables."""
         return self
@@ -185,6 +190,11 @@ class Choose(Distribution):
         if isinstance(self.choose, tuple):
             return {}
         return {"weights": "of several; they are all as likely"}
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """All that may be drawn, one by one."""
+        return self.choose if isinstance(self.choose, tuple) else self._names
 
     @property
     def _names(self) -> tuple[str, ...]:

@@ -77,6 +77,17 @@ def drawn(table: Mapping[str, Any], seed: int, index: int) -> tuple[dict[str, An
     return {**_without_left_out(plain), "seed": seed, "index": index}, draw.values
 
 
+def undistributed(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with something that may be drawn in place of every distribution in it.
+
+    Examples
+    --------
+    >>> undistributed({"count": {"choose": [3]}, "name": "a"})
+    {'count': 3, 'name': 'a'}
+    """
+    return _Draw(0, 0, taken=set()).value("", table)
+
+
 def first_distribution(table: Mapping[str, Any]) -> str | None:
     """Return the dotted key of the first distribution in a recipe's tables; None without any.
 

@@ -16,6 +16,8 @@ from ..core.runtime import available_memory
 from ..recipe import Recipe
 from .pipeline import Simulated
 
+MAPS = "maps and masks"
+
 _LOOSEST = 0.1
 """Volume fraction that a scene without a box is taken to end at, at the least."""
 
@@ -86,7 +88,7 @@ def map_size(recipe: Recipe, shape: Sequence[float]) -> list[Part]:
     voxels = math.prod(shape)
     memory, disk = recipe.imaging.takes(shape, recipe.density.voxel_size)
     return [
-        Part("maps and masks", "[density] voxel_size", *_times(voxels, _OF_A_VOXEL)),
+        Part(MAPS, "[density] voxel_size", *_times(voxels, _OF_A_VOXEL)),
         Part("tomogram", "[density] voxel_size, [imaging]", memory, disk),
         Part("pictures", "", *_OF_PICTURES),
     ]
@@ -109,11 +111,12 @@ def _of_balls(
     if not recipe.start.shape.bounded:
         bonds = sum(len(model.bonds) * count for model, count in made)
     sizes = [_times(balls, _OF_A_BALL), _times(bonds, _OF_A_BOND)]
-    if recipe.pack.most_steps:
+    steps = recipe.pack.most_steps([model for model, _ in made])
+    if steps:
         sizes.append(_times(balls, _OF_A_PARTICLE))
     memory, disk = map(sum, zip(*sizes, strict=True))
     yield Part("balls and bonds", "count", memory, disk)
-    frames = 2 + recipe.pack.most_steps / recipe.files.frame_interval
+    frames = 2 + steps / recipe.files.frame_interval
     yield Part(
         "frames of the trajectory", "[files] frame_interval", *_times(balls * frames, _OF_A_FRAME)
     )

@@ -4,7 +4,7 @@ import csv
 import shutil
 
 import pytest
-from tiny_datasets import content, write_recipe
+from tiny_datasets import RECIPE, content, write_recipe
 
 import openmm_cgpack as cgp
 from openmm_cgpack.cli import main
@@ -111,3 +111,53 @@ def test_scenes_that_cannot_be_packed_are_told_of_and_the_others_go_on(tmp_path,
     for row in rows:
         assert row["state"] == ("failed" if row["start.box"] == "5" else "done")
         assert ("no room" in row["error"]) == (row["start.box"] == "5")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-n", "0"], "n: wanted a number of scenes from 1 to 1000000, got 0"),
+        (["-n", "3", "--only", "3"], "only: wanted scenes from 0 to 2, got 3"),
+        ([], "wanted a recipe and how many scenes"),
+        (["-n", "2", "--seed", "-1"], "seed: wanted a whole number"),
+        (["-n", "2", "--shares", "0.5", "0.3", "0.1"], "shares: wanted numbers that add up to 1"),
+        (["-n", "2", "--shares", "0.75", "0.15", "0.1"], "shares: wanted 3 tenths"),
+        (["-n", "2", "--set", "imaging.snr={uniform=[2, 1]}"], "imaging.snr: uniform: wanted the"),
+        (["-n", "9", "--set", "imaging.snr={normal=[0, 1]}"], "[imaging]: snr: wanted a number >"),
+        (["-n", "2", "--set", "imaging.snr={uniforn=[1, 2]}"], "[imaging]: snr: wanted a number"),
+        (["-n", "2", "--set", "density.voxel_size=0.001"], "disk: 2 scenes take about"),
+        (["-n", "2", "--scheduler", "tcp://here:1", "--workers", "2"], "workers: means nothing"),
+        (["-n", "2", "--slurm", "queue.toml"], "workers: wanted how many jobs"),
+    ],
+)
+def test_bad_input_is_one_line_before_anything_is_made(tmp_path, capsys, words, said):
+    line = fails(capsys, write_recipe(tmp_path), "-o", tmp_path / "set", *words)
+    assert said in line
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(made, tmp_path, capsys):
+    recipe = write_recipe(tmp_path)
+    assert "--resume makes what is missing" in fails(capsys, recipe, "-n", 3, "-o", made.path)
+    (tmp_path / "mine").mkdir()
+    line = fails(capsys, recipe, "-n", 3, "-o", tmp_path / "mine")
+    assert "exists, and is no data set" in line
+    assert "no such file; wanted a data set" in fails(capsys, "--resume", "-o", tmp_path / "mine")
+    other = write_recipe(tmp_path, RECIPE.replace("0.5, 2", "0.5, 3"))
+    line = fails(capsys, other, "-n", 3, "-o", made.path, "--resume")
+    assert "is a data set of another recipe" in line
+    line = fails(capsys, "--resume", "-o", made.path, "-n", 2)
+    assert "n: wanted 3 scenes" in line
+    line = fails(capsys, "--resume", "-o", made.path, "--seed", 2)
+    assert "it takes no seed" in line
+
+
+def test_a_recipe_without_distributions_is_fine(tmp_path):
+    plain = "[[filament]]\nn_balls = 4\n" + RECIPE[RECIPE.index("[pack]") : RECIPE.index("[imag")]
+    held = cgp.dataset(write_recipe(tmp_path, plain), 2, tmp_path / "set", workers=0, seed=8)
+    assert [row["state"] for row in table(held)] == ["done", "done"]
+    first, second = (cgp.RunFolder(held.scene(index)) for index in range(2))
+    assert first.recipe().seed == 8
+    assert (first.tomogram().data.shape != second.tomogram().data.shape) or (
+        first.tomogram().data != second.tomogram().data
+    ).any()

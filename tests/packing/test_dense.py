@@ -5,7 +5,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from dense_scenes import blob
+from dense_scenes import BY_DYNAMICS, blob
 from helpers import PLATFORMS
 from scipy.spatial.distance import cdist
 
@@ -135,7 +135,8 @@ def test_compression_reaches_the_fraction_and_keeps_bodies(start, platform):
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_pack_scene_ends_at_the_fraction_with_no_atom_in_another(platform):
     scene = place(TWO, boundary=Periodic(box=20.0), seed=1)
-    packed = pack_scene(scene, Dense(fraction=0.3), run=Run(platform=platform), seed=1)
+    protocol = Dense(fraction=0.3, squeeze=BY_DYNAMICS)
+    packed = pack_scene(scene, protocol, run=Run(platform=platform), seed=1)
     assert packed.provenance["platform"] == platform
     assert packed.scene.n_instances == 24
     assert packed.scene.species_index.tolist() == scene.species_index.tolist()
@@ -162,8 +163,9 @@ def test_clash_removal_keeps_bodies_and_says_what_it_left(start):
 
 def test_atoms_left_in_each_other_are_a_failure_unless_they_are_tolerated(start):
     left = ClashRemoval(max_steps=0, distance=0.9, closest=0.85)
+    protocol = Dense(fraction=0.3, squeeze=BY_DYNAMICS, clash_removal=left)
     with pytest.raises(PackingError, match=r"atoms of \d+ instances are within 0\.85 nm") as caught:
-        pack_scene(start, Dense(fraction=0.3, clash_removal=left), run=Run(platform="CPU"), seed=1)
+        pack_scene(start, protocol, run=Run(platform="CPU"), seed=1)
     best = caught.value.best
     record = best.provenance["clash_removal"]
     assert box_fraction(best.scene, best.boundary) == pytest.approx(0.3)
@@ -215,7 +217,8 @@ def test_a_box_too_small_for_its_balls_is_a_fraction_not_reached():
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_series_has_the_same_molecules_at_each_fraction(platform):
     scene = place(TWO, boundary=Periodic(box=25.0), seed=1)
-    series = crowding_series(scene, [0.1, 0.2, 0.3], run=Run(platform=platform), seed=1)
+    protocol = Dense(squeeze=BY_DYNAMICS)
+    series = crowding_series(scene, [0.1, 0.2, 0.3], protocol, run=Run(platform=platform), seed=1)
     assert [box_fraction(p.scene, p.boundary) for p in series] == pytest.approx([0.1, 0.2, 0.3])
     assert len({p.scene.species_index.tobytes() for p in series}) == 1
     with pytest.raises(ValueError, match="rising"):
@@ -261,6 +264,7 @@ def test_what_insertion_reaches_is_not_touched_again(start):
 def test_settings_reach_their_stages(start):
     protocol = Dense(
         fraction=0.3,
+        squeeze=BY_DYNAMICS,
         compression=Compression(gap=0.0, block=10),
         clash_removal=ClashRemoval(max_steps=0, tolerated=1.0),
     )
@@ -275,7 +279,8 @@ def test_settings_reach_their_stages(start):
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_slab_keeps_everything_between_its_walls(platform):
     scene = insert(TWO, boundary=fit_box(TWO, fraction=0.1, shape=Slab(box=(3, 3, 1))), seed=1)
-    packed = pack_scene(scene, Dense(fraction=0.3), run=Run(platform=platform), seed=1)
+    protocol = Dense(fraction=0.3, squeeze=BY_DYNAMICS)
+    packed = pack_scene(scene, protocol, run=Run(platform=platform), seed=1)
     assert isinstance(packed.boundary, Slab)
     height = packed.boundary.box[2]
     highest = max(np.abs(points[:, 2]).max() for points in atoms(packed))
@@ -297,7 +302,8 @@ def test_fixed_instances_and_the_obstacle_are_respected(platform):
         seed=1,
     )
     assert scene.fixed.sum() == 1
-    dense = pack_scene(scene, Dense(fraction=0.25), run=Run(platform=platform), seed=1)
+    protocol = Dense(fraction=0.25, squeeze=BY_DYNAMICS)
+    dense = pack_scene(scene, protocol, run=Run(platform=platform), seed=1)
     # Inserted to the precision of voxels, cleared to that of atoms.
     for packed, slack in ((as_packed(scene), 0.87), (dense, 0.2)):
         poses = extract_transforms(packed)

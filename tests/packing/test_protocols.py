@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import openmm
 import pytest
-from dense_scenes import blob
+from dense_scenes import BY_DYNAMICS, blob
 from helpers import body
 
 from openmm_cgpack.core import Open, PackedScene, Periodic
@@ -65,7 +65,7 @@ def boxed():
 
 
 SHORT = Pull(max_steps=300, relax_steps=100, block=50)
-DENSE = Dense(fraction=0.3)
+DENSE = Dense(fraction=0.3, squeeze=BY_DYNAMICS)
 
 
 def cases(loose, boxed):
@@ -140,7 +140,12 @@ def test_a_rule_stops_every_protocol(loose, boxed):
 
 def test_a_series_that_is_stopped_has_what_there_is(boxed):
     series = crowding_series(
-        boxed, [0.1, 0.2, 0.3], run=CPU, seed=1, watch=lambda b: b.stage == "clash removal 2"
+        boxed,
+        [0.1, 0.2, 0.3],
+        Dense(squeeze=BY_DYNAMICS),
+        run=CPU,
+        seed=1,
+        watch=lambda b: b.stage == "clash removal 2",
     )
     assert [packed.provenance.get("stopped") for packed in series] == [None, "clash removal 2"]
 
@@ -260,6 +265,7 @@ def test_a_protocol_that_does_not_repeat_breaks_the_contract():
         Dense(
             fraction=0.25,
             insertion=Insertion(spacing=0.4),
+            squeeze=BY_DYNAMICS,
             compression=Compression(gap=-0.1, block=5),
             clash_removal=ClashRemoval(distance=0.3),
             forces=(Spring(k=2.0, species="a", point=(0, 0, 1)),),

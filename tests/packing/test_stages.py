@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from dense_scenes import blob
+from dense_scenes import BY_DYNAMICS, blob
 from limits import no_room_beyond
 
 from openmm_cgpack.core import PackingError, Periodic, RigidTransforms
@@ -37,7 +37,7 @@ STAGES = [
 ]
 REFERENCE, CPU = Run(platform="Reference"), Run(platform="CPU", threads=1)
 RUNS = [REFERENCE, CPU]
-OFTEN = Dense(compression=Compression(checkpoint_every=20))
+OFTEN = Dense(squeeze=BY_DYNAMICS, compression=Compression(checkpoint_every=20))
 
 
 class Cut(Exception):
