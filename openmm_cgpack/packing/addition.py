@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 _BATCH, _MOST_AT_ONCE = 256, 2048
 """Words of places that are tried at one rotation: few at first, and more where few are free."""
+EASY = 0.25
+"""Fraction up to which insertion is fast."""
+_LESS = 0.9
+"""How much lower is tried where there was no room."""
+_LOOSEST = 0.05
+"""Where that has none either, there is none."""
 _WORD, _FEW = 64, 8
 """Of how many places each is tried: all in a word at first, and fewer where few are free."""
 
@@ -120,6 +126,62 @@ def insert(
     inserting = _Inserting(instances, insertion, boundary, obstacle)
     inserting.fill(np.random.default_rng(seed))
     return instances.scene(boundary, obstacle, fixed=fixed)
+
+
+def insert_easily(
+    counts: Sequence[tuple[BallModel, int]],
+    insertion: Insertion,
+    *,
+    fraction: float,
+    shape: Boundary,
+    obstacle: Obstacle | None = None,
+    poses: Sequence[tuple[BallModel, RigidTransforms]] = (),
+    least: Sequence[float] | np.ndarray = (0.0, 0.0, 0.0),
+    loosest: float = _LOOSEST,
+    seed: int | np.random.SeedSequence,
+) -> Scene:
+    """Insert to a fraction as far as that is easy, or to a lower one where there is no room.
+
+    Parameters
+    ----------
+    counts, insertion, obstacle, poses, seed
+        See `insert`; given poses are fixed.
+    fraction : float
+        Envelope volume fraction that is wanted; what is above 0.25 is not tried.
+    shape : Boundary
+        Kind of the box, and the ratios of its edges.
+    least : (3,) array, optional
+        Shortest edges, nm.
+    loosest : float, optional
+        Fraction below which nothing is tried.
+
+    Returns
+    -------
+    Scene
+
+    Raises
+    ------
+    PlacementError
+        There was no room at any of the fractions.
+    """
+    volume = Instances(counts, poses).volume
+    goal = min(fraction, EASY)
+    while True:
+        box = fit_box(volume, fraction=goal, shape=shape, obstacle=obstacle, least=least)
+        try:
+            return insert(
+                counts,
+                insertion,
+                boundary=box,
+                obstacle=obstacle,
+                poses=poses,
+                fixed=True,
+                seed=seed,
+            )
+        except PlacementError:
+            goal *= _LESS
+            if goal <= loosest:
+                raise
 
 
 def keeps_distance(packed: PackedScene, distance: float) -> bool:

@@ -16,11 +16,11 @@ from ..core.runtime import seed_sequence
 from ..core.settings import kind, setting
 from ..core.tables import to_table
 from ..models import SHAPE_COVER, Cover
-from .addition import Insertion, insert, keeps_distance
+from .addition import EASY, Insertion, insert_easily, keeps_distance
 from .checkpoint import Checkpoint
 from .clashes import ClashRemoval, check_clear, remove_clashes
 from .compression import Compression, check_bounded, compression_steps
-from .counts import checked_fraction, fit_box
+from .counts import checked_fraction
 from .protocols import Packing, Protocol, Steps, Stop, Watch
 from .scenes import as_packed, box_fraction
 from .shrinking_box import spans
@@ -28,10 +28,8 @@ from .simulations import Run
 from .squeeze import Squeeze, squeeze_steps
 from .stages import Stages
 
-EASY = 0.25
-"""Fraction up to which insertion is fast."""
-_LESS = 0.9
-"""How much lower is tried where there was no room."""
+_DILUTE = 0.75
+"""A start below so much of what is easy is inserted anew."""
 
 
 @kind("dense")
@@ -253,7 +251,7 @@ def _series_steps(
 
 def _too_dilute(scene: Scene, fraction: float) -> bool:
     """Whether inserting a scene anew brings it nearer to a fraction, and it may be moved."""
-    gains = box_fraction(scene, scene.boundary) <= 0.9 * min(fraction, EASY)
+    gains = box_fraction(scene, scene.boundary) <= _DILUTE * min(fraction, EASY)
     return gains and not scene.fixed.all()
 
 
@@ -283,8 +281,6 @@ def _inserted(
     scene: Scene, insertion: Insertion, fraction: float, seed: np.random.SeedSequence
 ) -> PackedScene:
     """Return the scene inserted anew at an easy fraction, or as it is where there is no room."""
-    goal = min(fraction, EASY)
-    now = box_fraction(scene, scene.boundary)
     counts = [
         (model, int((scene.species_index[~scene.fixed] == s).sum()))
         for s, model in enumerate(scene.species)
@@ -293,31 +289,24 @@ def _inserted(
         (model, scene.transforms[np.flatnonzero(scene.fixed & (scene.species_index == s))])
         for s, model in enumerate(scene.species)
     ]
-    while goal > now:
-        boundary = fit_box(
-            scene.volume,
-            fraction=goal,
+    try:
+        inserted = insert_easily(
+            counts,
+            insertion,
+            fraction=fraction,
             shape=scene.boundary,
             obstacle=scene.obstacle,
+            poses=poses,
             least=np.minimum(spans(scene, scene.positions), scene.boundary.box),
+            loosest=box_fraction(scene, scene.boundary),
+            seed=seed,
         )
-        try:
-            inserted = insert(
-                counts,
-                insertion,
-                boundary=boundary,
-                obstacle=scene.obstacle,
-                poses=poses,
-                fixed=True,
-                seed=seed,
-            )
-        except PlacementError:
-            goal *= _LESS
-            continue
-        packed = as_packed(_in_order(scene, inserted))
-        record = {"settings": to_table(insertion), "fraction": round(goal, 6)}
-        return dataclasses.replace(packed, provenance=packed.provenance | {"insertion": record})
-    return as_packed(scene)
+    except PlacementError:
+        return as_packed(scene)
+    packed = as_packed(_in_order(scene, inserted))
+    reached = box_fraction(packed.scene, packed.boundary)
+    record = {"settings": to_table(insertion), "fraction": round(reached, 6)}
+    return dataclasses.replace(packed, provenance=packed.provenance | {"insertion": record})
 
 
 def _in_order(scene: Scene, inserted: Scene) -> Scene:

@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 from ..core import BallModel, Obstacle, Open, PlacementError, RigidTransforms, Scene
 from ..core.boundary import Boundary
 from ..core.settings import Settings, setting
-from .addition import Insertion, insert
+from .addition import Insertion, insert, insert_easily
 from .counts import Instances, check_fraction, fit_box, fit_counts
 from .surfaces import Limits
 
@@ -27,8 +27,6 @@ _GROWTH = 1.1
 _LARGEST_GROWTH = 10.0
 _DISPERSED_FRACTION = 0.15
 _ROUNDING = 1e-9
-_EASY = 0.24
-"""Fraction up to which insertion is fast, and from which on packing keeps the start."""
 
 
 class Placement(Settings):
@@ -316,7 +314,7 @@ class Start(Placement):
             fraction = volume / box.volume
         assert fraction is not None
         if shrinks:
-            fraction = min(fraction, _EASY)
+            return insert_easily(models, self.insertion, fraction=fraction, shape=box, seed=seed)
         boundary = fit_box(volume, fraction=fraction, shape=box)
         return insert(models, self.insertion, boundary=boundary, seed=seed)
 

@@ -1,10 +1,11 @@
 """How rigid bodies push each other apart: forces at their points, summed up for each body.
 
 Two points that are closer than they may be push each other apart along the line between them, by as
-much as they are too deep: the gradient of ``depth^2 / 2``. Walls and the obstacle push in the same
-way. The pushes on a body add up to a force and a torque about its origin, and its contacts to a
-stiffness: the number of its pushes resists a shift, their moment of inertia a turn. Force over
-stiffness is a step of the right size for a body with one contact as for one with hundreds.
+much as they are too deep: the gradient of ``depth^2 / 2``. Walls and the obstacle push as each
+point's mirror image in them would. The pushes on a body add up to a force and a torque about its
+origin, and its contacts to a stiffness: the number of its pushes resists a shift, their moment of
+inertia a turn. Force over stiffness is a step of the right size for a body with one contact as for
+one with hundreds.
 """
 
 from __future__ import annotations
@@ -116,10 +117,12 @@ class Repulsion:
         body, lever, line, depth = self._of_limits(poses)
         np.add.at(force, body, line)
         np.add.at(torque, body, np.cross(lever, line))
-        np.add.at(contacts, body, 1.0)
-        np.add.at(spread, body, lever[:, :, None] * lever[:, None])
+        # An image comes nearer twice as fast.
+        np.add.at(contacts, body, 2.0)
+        np.add.at(spread, body, 2 * lever[:, :, None] * lever[:, None])
         np.maximum.at(deepest, body, depth)
-        total += (depth**2).sum() / 2, (np.maximum(depth - allowed, 0.0) ** 2).sum() / 2
+        # Of an overlap with an image of its own half the energy is the body's.
+        total += (depth**2).sum() / 4, (np.maximum(depth - allowed, 0.0) ** 2).sum() / 4
         pairs = listed.bodies[listed.live[touching]]
         return Pushes(
             force=force,
@@ -162,7 +165,8 @@ class Repulsion:
         body, points = (rows[watched] for rows in self.outer)
         lever, place = _placed(body, points[:, :3], poses)
         depth, normal = self.limits.depth(place, points[:, 3])
-        hit = depth > 0
+        # A wall is as near as half the way to the point's mirror image.
+        depth, hit = 2 * depth, depth > 0
         return body[hit], lever[hit], (depth[:, None] * normal)[hit], depth[hit]
 
     def _near_limits(self, poses: RigidTransforms) -> tuple[np.ndarray, np.ndarray]:

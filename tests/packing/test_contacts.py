@@ -146,10 +146,11 @@ def test_walls_are_listed_before_a_body_reaches_them():
         for height in (4.0 - reach - clear, 4.0 - reach - clear + moved):
             poses = RigidTransforms(rotations=upright[None], translations=[[0, 0, height]])
             found = repulsion.pushes(poses, 0.03)
-        upwards = solids.points @ upright[2] + solids.radii
-        assert found.deepest[0] == pytest.approx(upwards.max() + height - 4.0)
-        assert found.deepest[0] > 0.1
-        assert repulsion.too_close(poses, 0.03) == (upwards + height - 4.0 > 0.03).sum()
+        # A wall is half the way to the mirror image.
+        depth = 2 * (solids.points @ upright[2] + solids.radii + height - 4.0)
+        assert found.deepest[0] == pytest.approx(depth.max())
+        assert found.deepest[0] > 0.2
+        assert repulsion.too_close(poses, 0.03) == (depth > 0.03).sum()
 
 
 def test_pairs_of_bodies_that_never_move_are_left_out(solids, rng):
@@ -215,9 +216,10 @@ def test_pushes_are_the_gradient_of_the_overlaps_across_images_too(solids, rng):
                 total += (deep**2).sum() / 4
                 counts[a] += len(deep)
                 deepest[a] = max(deepest[a], deep.max(initial=0.0))
-        wall = np.abs(mine[:, 2]) + sizes - 2.0
-        total += (wall[wall > 0] ** 2).sum() / 2
-        counts[a] += (wall > 0).sum()
+        # Of each point and its mirror image in the wall.
+        wall = 2 * (np.abs(mine[:, 2]) + sizes - 2.0)
+        total += (wall[wall > 0] ** 2).sum() / 4
+        counts[a] += 2 * (wall > 0).sum()
         deepest[a] = max(deepest[a], wall.max())
     assert found.energy == pytest.approx(total)
     np.testing.assert_allclose(found.contacts, counts)

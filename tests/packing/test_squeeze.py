@@ -21,6 +21,7 @@ from openmm_cgpack.packing import (
     pack_scene,
     place,
 )
+from openmm_cgpack.packing.addition import keeps_distance
 from openmm_cgpack.packing.squeeze import squeeze_steps
 from openmm_cgpack.poses import extract_transforms
 
@@ -93,14 +94,16 @@ def test_walls_obstacle_and_fixed_instances_hold(clear):
     scene = insert(
         TWO, boundary=wide, obstacle=obstacle, poses=[(TWO[0][0], pose)], fixed=True, seed=1
     )
+    assert keeps_distance(as_packed(scene), 0.25)
     packed, _ = squeezed(as_packed(scene), fraction=0.25)
+    assert keeps_distance(packed, 0.25)
     poses = extract_transforms(packed).transforms
     np.testing.assert_allclose(poses.translations[-1], [4.5, 0, 0], atol=1e-9)
     assert closest(packed) >= 0.25
     height = packed.boundary.box[2]
     for i in range(packed.scene.n_instances):
         atoms = poses[i].apply(packed.scene.model(i).structure.positions)[0]
-        assert np.abs(atoms[:, 2]).max() < height / 2
+        assert np.abs(atoms[:, 2]).max() <= height / 2 - 0.125
         if i < packed.scene.n_instances - 1:
             # The obstacle is one of voxels of 0.25 nm.
             assert np.linalg.norm(packed.boundary.wrap(atoms), axis=1).min() > 2.5 - 0.25
