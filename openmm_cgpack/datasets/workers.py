@@ -198,8 +198,21 @@ def _slurm(how: Workers, scenes: int, recipe: Recipe, memory: float) -> Any:
     from dask_jobqueue import SLURMCluster
 
     settings = read_slurm(how.slurm)
-    # A job is one worker, which makes one scene at a time.
-    cluster = SLURMCluster(**{"processes": 1, "nthreads": 1, **settings})
+    # A job is one worker that makes one scene at a time, on as many cores as its threads want.
+    cores = settings.pop("cores", recipe.run.threads or 1)
+    try:
+        cluster = SLURMCluster(
+            **{
+                "job_cpu": cores,
+                "scheduler_options": {"dashboard_address": ":0"},
+                "silence_logs": "error",
+                **settings,
+                "cores": 1,
+                "processes": 1,
+            }
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{how.slurm}: {error}") from None
     cluster.scale(jobs=min(how.workers or 1, scenes))
     return cluster
 
