@@ -37,9 +37,9 @@ class Results:
     def __init__(self, held: dict) -> None:
         self.held, self.models = held, held["models"]
         self.fractions = [float(name) for name in held["reached"]]
-        alone = [model for model in self.models if model["train"] != "mixed"]
-        self.trained = list(dict.fromkeys(model["train"] for model in alone))
-        self.n = alone[0]["n"]
+        self.n = held["n"]
+        alone = [model["train"] for model in self.models if model["n"] == self.n]
+        self.trained = list(dict.fromkeys(alone))
         self.curve = sorted({m["n"] for m in self.models if m["train"] == "mixed"})
 
     def values(self, train: str, n: int, crowd: str, fraction: float, score: Score) -> list[float]:
@@ -94,7 +94,7 @@ def tables(held: dict) -> str:
     def over_fractions(score: Score, crowd: str) -> list[list[str]]:
         return [
             [train, *_texts(*results.over_fractions(train, results.n, crowd, score))]
-            for train in [*results.trained, "mixed"]
+            for train in results.trained
         ]
 
     parts = []
@@ -104,7 +104,7 @@ def tables(held: dict) -> str:
             parts.append(f"**{title}**, {crowd} neighbours\n\n{_markdown(head, rows)}")
     rows = []
     for crowd in ("known", "new"):
-        for train in [*results.trained, "mixed"]:
+        for train in results.trained:
             score = results.over_fractions(train, results.n, crowd, f_of("any"))
             rows.append([f"network of {train}, {crowd}", *_texts(*score)])
         for name, words in (("targets", "DoG, best width"), ("random", "at random")):
@@ -116,7 +116,7 @@ def tables(held: dict) -> str:
         rows.append([words, *(f"{value:.2f}" for value in f)])
     parts.append(f"**F, whatever the species**\n\n{_markdown(['', *head[1:]], rows)}")
     rows = []
-    for train in [*results.trained, "mixed"]:
+    for train in results.trained:
         for number, name in enumerate(NAMES):
             score = results.over_fractions(
                 train, results.n, "known", lambda test, number=number: test["dice"][number]
@@ -154,7 +154,7 @@ def figure_of(held: dict) -> Figure:
     figure = blank_figure((11.0, 3.6))
     figure.set_layout_engine("tight")
     panels = figure.subplots(1, 3)
-    lines = list(zip([*results.trained, "mixed"], COLOURS, strict=False))
+    lines = list(zip(results.trained, COLOURS, strict=False))
     for panel, score in zip(panels, (mean_dice, f_of("species")), strict=False):
         for train, colour in lines:
             for crowd, style in (("known", "-"), ("new", "--")):
@@ -169,7 +169,7 @@ def figure_of(held: dict) -> Figure:
                     markersize=3.5,
                     capsize=2,
                     linewidth=1.3,
-                    label=f"trained at {train}" if crowd == "known" else None,
+                    label=f"trained {_at(train)}" if crowd == "known" else None,
                 )
     panels[1].plot(
         results.fractions, results.dog("known", "targets"), color=INK, label="DoG, any species"
@@ -197,8 +197,8 @@ def figure_of(held: dict) -> Figure:
     across = ("fraction of the test", "fraction of the test", "tomograms to train on, mixed")
     for panel, up, x in zip(panels, names, across, strict=True):
         dress_axes(panel, across=x, up=up)
-        panel.set_ylim(0, 1)
-    panels[0].legend(frameon=False, fontsize=7.5, loc="lower left")
+        panel.set_ylim(0, 0.8)
+    panels[0].legend(frameon=False, fontsize=7.5, loc="upper right")
     panels[1].legend(
         *[list(part)[len(lines) :] for part in _entries(panels[1])],
         frameon=False,
@@ -207,6 +207,11 @@ def figure_of(held: dict) -> Figure:
     )
     panels[2].legend(frameon=False, fontsize=7.5, loc="lower right")
     return figure
+
+
+def _at(train: str) -> str:
+    """Return at which fractions a network was trained, as words."""
+    return "at all three" if train == "mixed" else f"at {train}"
 
 
 def _entries(panel) -> tuple[list, list]:

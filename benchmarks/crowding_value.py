@@ -95,7 +95,8 @@ class Plan:
         for seed in self.seeds:
             for fraction in self.fractions:
                 yield Model(f"{fraction:.2f}", self.n, seed)
-            for n in sorted({self.n, *self.curve}):
+            # What is compared with the others first.
+            for n in dict.fromkeys((self.n, *self.curve)):
                 yield Model(MIXED, n, seed)
 
 
@@ -397,6 +398,7 @@ def results(folder: Path, plan: Plan) -> dict:
         "voxel_size_nm": plan.voxel_size,
         "scenes": len(scenes),
         "tests": plan.tests,
+        "n": plan.n,
         "targets": max(1, round(TARGET_SHARE * np.prod(plan.box) / volume_of(TARGETS))),
         "steps": training.max_epochs * -(-training.cubes.number(()) // training.batch),
         "minutes": {

@@ -1,14 +1,18 @@
 """What the experiment on crowding is made of; the experiment itself takes most of an hour."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
+from crowding_report import Results, tables
 from crowding_value import (
     CROWDS,
+    DOCS,
     MIXED,
     PLANS,
     TARGETS,
+    Model,
     Scene,
     inner_counts,
     load_scene,
@@ -82,3 +86,10 @@ def test_pooling_adds_up():
     (entry,) = pooled([one, two])
     assert entry["any"] == [2, 4, 6]
     assert entry["dice"] == [round(6 / 7, 4)]
+
+
+def test_the_docs_tables_are_those_of_the_results():
+    held = json.loads((DOCS / "tables" / "crowding_value.json").read_text(encoding="utf-8"))
+    assert tables(held) == (DOCS / "tables" / "crowding_value.md").read_text(encoding="utf-8")
+    results = Results(held)
+    assert Model(MIXED, results.n, 1).n in results.curve
