@@ -24,6 +24,7 @@ from openmm_cgpack.packing import (
     ClashRemoval,
     Compression,
     Dense,
+    Insertion,
     Placement,
     Run,
     Start,
@@ -93,12 +94,11 @@ def test_insertion_says_when_there_is_no_room():
     with pytest.raises(PlacementError, match=r"no room: \d+ of 24 instances fit into") as caught:
         insert(TWO, fraction=0.8, seed=1)
     assert 0.1 < caught.value.fraction < 0.8
-    # Where a slab has none up to what is easy, it begins as full as it can.
-    flat = [(blob("a", shape=(3.5, 0.5, 3.5)), 20)]
-    full = fit_box(flat, fraction=0.3, shape=Slab(box=(2, 2, 1)))
+    # A start in a box of its own is as full as it can.
+    few, slab = Insertion(tries=300), fit_box(TWO, fraction=0.25, shape=Slab(box=(2, 2, 1)))
     with pytest.raises(PlacementError):
-        insert(flat, boundary=fit_box(flat, fraction=0.25, shape=full), seed=1)
-    begun = Start(boundary="slab", box=full.box).scene(flat, fraction=0.3, seed=1)
+        insert(TWO, few, boundary=slab, seed=1)
+    begun = Start(boundary="slab", insertion=few).scene(TWO, fraction=0.3, seed=1)
     assert 0.05 < box_fraction(begun, begun.boundary) < 0.25
 
 
