@@ -9,7 +9,7 @@ from openmm_cgpack.core.settings import all_settings, settings_fields
 from openmm_cgpack.recipe import Distribution, drawn, recipe_from
 from openmm_cgpack.recipe.distributions import distribution_of
 
-MANY = 2500
+MANY = 800
 
 
 def many(table):
@@ -19,34 +19,34 @@ def many(table):
 
 def test_moments_are_those_of_the_distributions():
     values = many({"uniform": [2, 5]})
-    assert values.mean() == pytest.approx(3.5, abs=0.05)
-    assert values.std() == pytest.approx(3 / np.sqrt(12), rel=0.03)
-    assert 2 <= values.min() < 2.02
-    assert 4.98 < values.max() <= 5
-    assert np.log(many({"log_uniform": [1, 100]})).mean() == pytest.approx(np.log(10), abs=0.07)
+    assert values.mean() == pytest.approx(3.5, abs=0.1)
+    assert values.std() == pytest.approx(3 / np.sqrt(12), rel=0.06)
+    assert 2 <= values.min() < 2.05
+    assert 4.95 < values.max() <= 5
+    assert np.log(many({"log_uniform": [1, 100]})).mean() == pytest.approx(np.log(10), abs=0.15)
     values = many({"normal": [3, 0.5]})
-    assert values.mean() == pytest.approx(3, abs=0.03)
-    assert values.std() == pytest.approx(0.5, rel=0.05)
+    assert values.mean() == pytest.approx(3, abs=0.06)
+    assert values.std() == pytest.approx(0.5, rel=0.1)
     values = many({"poisson": 20})
-    assert values.mean() == pytest.approx(20, abs=0.3)
-    assert values.var() == pytest.approx(20, rel=0.1)
+    assert values.mean() == pytest.approx(20, abs=0.5)
+    assert values.var() == pytest.approx(20, rel=0.15)
     assert values.dtype.kind == "i"
 
 
 def test_ends_are_kept_and_shared_out():
     values, numbers = np.unique(many({"integers": [-1, 1]}), return_counts=True)
     assert values.tolist() == [-1, 0, 1]
-    assert np.abs(numbers / MANY - 1 / 3).max() < 0.03
+    assert np.abs(numbers / MANY - 1 / 3).max() < 0.06
     values = many({"normal": [0, 1], "min": 0})
     assert values.min() >= 0
     # The half normal distribution has this mean.
-    assert values.mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.03)
+    assert values.mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.07)
     values, numbers = np.unique(many({"poisson": 1, "max": 1}), return_counts=True)
     assert values.tolist() == [0, 1]
-    assert numbers[0] / MANY == pytest.approx(0.5, abs=0.03)
+    assert numbers[0] / MANY == pytest.approx(0.5, abs=0.06)
     values, numbers = np.unique(many({"choose": ["a", "b"], "weights": [1, 3]}), return_counts=True)
     assert values.tolist() == ["a", "b"]
-    assert numbers[1] / MANY == pytest.approx(0.75, abs=0.03)
+    assert numbers[1] / MANY == pytest.approx(0.75, abs=0.06)
 
 
 SCENE = {

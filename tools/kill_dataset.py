@@ -110,7 +110,7 @@ def make(
     draw = random.Random(scenes)
     for there, later in moments:
         while process.poll() is None and (len(finished(out)) < there or not under_way(out)):
-            time.sleep(0.05)
+            time.sleep(0.1)
         time.sleep(later)
         while process.poll() is None:
             if busy := under_way(out):
@@ -119,7 +119,7 @@ def make(
                     os.kill(pid, signal.SIGKILL)
                     killed.append(scene)
                     break
-            time.sleep(0.05)
+            time.sleep(0.1)
     code = process.wait()
     if code:
         raise SystemExit(f"{out}: exit code {code}")

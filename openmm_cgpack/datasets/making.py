@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.messages import shell_word, shown, within
-from ..core.runtime import available_memory, progress_bar
+from ..core.runtime import available_memory, progress_bar, tracked
 from ..io.shared_folders import HOME, locked
 from ..packing.simulations import asked_platform
 from ..recipe import Recipe
@@ -25,7 +25,7 @@ from .one_scene import Outcome, Task
 from .plan import SHARES, Plan, plan_of
 from .scene_table import DONE, FAILED, MISSING, Row, made_row, planned_row, write_rows
 from .summary import write_summary
-from .workers import Workers, make_scenes
+from .workers import Workers, check_workers, make_scenes
 
 _log = logging.getLogger(__name__)
 
@@ -124,8 +124,9 @@ def dataset(
     task.import_modules()
     plan, n = _asked(recipe, n, out, seed=seed, resume=resume, shares=shares, changes=changes)
     chosen = _chosen(only, n)
+    check_workers(how)
     with within("" if recipe is None or isinstance(recipe, Recipe | Mapping) else str(recipe)):
-        rows = [planned_row(plan, index) for index in range(n)]
+        rows = [planned_row(plan, k) for k in tracked(range(n), "recipes", show=progress)]
     if not resume:
         memory = check_room(plan, chosen, out, force=force)
         (out / SCENES).mkdir(parents=True)

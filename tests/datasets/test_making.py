@@ -2,13 +2,14 @@
 
 import csv
 import shutil
+from pathlib import Path
 
 import pytest
 from tiny_datasets import RECIPE, content, write_recipe
 
 import openmm_cgpack as cgp
 from openmm_cgpack.cli import main
-from openmm_cgpack.datasets.plan import Plan
+from openmm_cgpack.datasets.plan import Plan, plan_of
 
 
 def table(held):
@@ -161,3 +162,14 @@ def test_a_recipe_without_distributions_is_fine(tmp_path):
     assert (first.tomogram().data.shape != second.tomogram().data.shape) or (
         first.tomogram().data != second.tomogram().data
     ).any()
+
+
+def test_the_recipe_in_the_docs_is_good(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "datasets.md"
+    text = page.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    plan = plan_of(write_recipe(tmp_path, text))
+    drawn = [plan.scene(index) for index in range(8)]
+    assert len({recipe.start.box for recipe, _ in drawn}) == 8
+    with_vesicle = ["vesicle" in [e.label for e in recipe.structures] for recipe, _ in drawn]
+    assert 0 < sum(with_vesicle) < 8
+    assert len(plan.species) > 20
