@@ -171,9 +171,10 @@ class Repulsion:
             )
             kept = ~far[self.outer[0]]
             anew = self._near_limits(poses, far & listed.moving)
-            self.outer = tuple(
+            bodies, points = (
                 np.concatenate([old[kept], new]) for old, new in zip(self.outer, anew, strict=True)
             )
+            self.outer = bodies, points
         watched = listed.watched[self.outer[0]]
         body, points = (rows[watched] for rows in self.outer)
         lever, place = _placed(body, points[:, :3], poses)
