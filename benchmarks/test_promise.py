@@ -4,6 +4,8 @@ import time
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
+from scipy.spatial import ConvexHull
 from test_dense import contacts, full_structures, shared_folder
 
 from openmm_cgpack import (
@@ -74,6 +76,51 @@ def test_promise(models, full, record):
                 assert float(found["atoms < 2.5 Å, %"]) == 0
         note = f"{drawn} of {len(models)} species, seeds from {FIRST}, one thread."
         record(rows, note=note)
+
+
+@pytest.mark.slow
+def test_promise_room(models, full, record):
+    """What room molecules keep from others, beside their envelopes."""
+    names, volumes = [], []
+    for model in models:
+        atoms = model.structure.positions
+        names.append(model.name)
+        volumes.append((model.volume, room_of(atoms), ConvexHull(atoms).volume))
+        assert volumes[-1][1] > model.volume
+    rows = [
+        {
+            "structure": name,
+            "envelope, nm³": f"{envelope:.0f}",
+            "room kept": f"{room / envelope:.2f}",
+            "convex hull": f"{hull / envelope:.2f}",
+        }
+        for name, (envelope, room, hull) in zip(
+            [*names, "all, one of each"], [*volumes, np.sum(volumes, axis=0)], strict=True
+        )
+    ]
+    record(
+        rows,
+        note=f"Room that a sphere of {PROBE:g} nm cannot use, and hull, over the envelope.",
+    )
+
+
+PROBE = 1.0
+"""Radius of a sphere that is rolled around molecules, smaller than any other molecule, nm."""
+
+VOXEL = 0.4
+
+
+def room_of(atoms):
+    """Return the volume, nm^3, that a sphere cannot reach which keeps 0.25 nm from all atoms.
+
+    Of atoms (n, 3) in nm, of which each has half of that distance: their closing by the sphere.
+    """
+    edge = int(np.ceil((0.125 + 2 * PROBE) / VOXEL)) + 1
+    index = np.floor((atoms - atoms.min(axis=0)) / VOXEL).astype(int) + edge
+    empty = np.ones(index.max(axis=0) + edge + 1, bool)
+    empty[tuple(index.T)] = False
+    within = distance_transform_edt(empty) * VOXEL <= 0.125 + PROBE
+    return (distance_transform_edt(within) * VOXEL > PROBE).sum() * VOXEL**3
 
 
 def pack_draw(models, drawn, n, fraction, seed):
