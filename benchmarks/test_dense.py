@@ -1,6 +1,5 @@
 """Dense packing to a volume fraction: what is left too close, and what it costs."""
 
-import resource
 import time
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from openmm_cgpack import (
     pack_scene,
 )
 from openmm_cgpack.auditing import atom_contacts
-from openmm_cgpack.packing import Packing, box_fraction, compress, remove_clashes
+from openmm_cgpack.packing import Packing, box_fraction
 from openmm_cgpack.structures import Reading
 
 FULL = (
@@ -192,42 +191,6 @@ def test_dense_fractions(models, full, record):
     assert reached[0] == pytest.approx(1, rel=0.005)
     molecules = sum(count for _, count in counts)
     record(rows, note=f"{molecules} molecules of {len(models)} species, 2 threads.")
-
-
-@pytest.mark.slow
-def test_dense_scaling(models, full, record):
-    """Cost a molecule at 0.30 by both envelopes, beside the insertion stage alone."""
-    volume = sum(model.volume for model in models)
-    larger = sum(map(voxel_envelope, models)) / volume if full else 1.0
-    rows = []
-    # Insertion alone gets to 0.28 by whole voxels, and hardly beyond 0.25 by the envelope itself.
-    for easy, fraction in ((0.28 / larger, 0.3 / larger), (0.25, 0.3)) if full else ((0.25, 0.3),):
-        for copies in (10, 50, 160) if full else (2, 4):
-            counts = [(model, copies) for model in models]
-            n = copies * len(models)
-            scene, inserting = timed(lambda c=counts, f=easy: insert(c, fraction=f, seed=1))
-            packed, compressing = timed(
-                lambda s=scene, f=fraction: compress(s, fraction=f, seed=1, run=Run(platform="CPU"))
-            )
-            packed, removing = timed(lambda p=packed: remove_clashes(p))
-            whole = inserting + compressing + removing
-            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-            rows.append(
-                {
-                    "molecules": n,
-                    "fraction": f"{fraction:.3f}",
-                    "by whole voxels": f"{larger * fraction:.3f}",
-                    "`insert`, s": f"{inserting:.1f}",
-                    "to": f"{easy:.3f}",
-                    "`compress`, s": f"{compressing:.1f}",
-                    "`remove_clashes`, s": f"{removing:.1f}",
-                    "ms a molecule": f"{1000 * whole / n:.0f}",
-                    "whole over `insert`": f"{whole / inserting:.1f}",
-                    "peak memory, GiB": f"{memory:.2f}",
-                    **contacts(packed),
-                }
-            )
-    record(rows, note=f"{len(models)} species in equal copies, 2 threads.")
 
 
 @pytest.mark.slow

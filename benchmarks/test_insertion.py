@@ -4,6 +4,7 @@ bentopy 1.0.1 is another program for random sequential addition, compiled, by vo
 `bentopy-pack` is looked for on the PATH, or where BENTOPY says; without it there are no rows of it.
 """
 
+import dataclasses
 import json
 import os
 import resource
@@ -18,12 +19,16 @@ from test_dense import FULL, SMALL, full_structures
 
 from openmm_cgpack import (
     SHAPE_COVER,
+    Dense,
     PlacementError,
     RigidTransforms,
+    Run,
     Scene,
     coarse_grain,
+    extract_transforms,
     insert,
     library,
+    pack_scene,
 )
 from openmm_cgpack.auditing import atom_contacts
 from openmm_cgpack.core import Periodic
@@ -171,9 +176,24 @@ def test_insertion(models, full, record, tmp_path):
                     "reached": reached,
                 }
             rows.append(made)
+            if full and made["atoms < 2.5 Å"] != 0:
+                rows.append(dense_row(counts, fraction, seed, asked))
             if bentopy is not None:
                 rows.append(row("bentopy", fraction, *bentopy.pack(copies, edge, seed), asked))
     record(rows, note=f"{asked} molecules of {len(models)} species, seeds 1 and 2, one thread.")
+
+
+def dense_row(counts, fraction, seed, asked):
+    """Return a row of dense packing, which goes on where insertion ends."""
+    begin = time.process_time()
+    start = insert(counts, fraction=0.1, seed=seed)
+    packed = pack_scene(
+        start, Dense(fraction=fraction), run=Run(platform="CPU", threads=1), seed=seed
+    )
+    seconds = time.process_time() - begin
+    poses = extract_transforms(packed).transforms
+    scene = dataclasses.replace(packed.scene, transforms=poses, boundary=packed.boundary)
+    return row("`pack_scene`, `Dense`", fraction, scene, seconds, asked)
 
 
 def placed_before(error):

@@ -4,6 +4,8 @@ import time
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
+from scipy.spatial import ConvexHull
 from test_dense import contacts, full_structures, shared_folder
 
 from openmm_cgpack import (
@@ -20,13 +22,11 @@ from openmm_cgpack.packing import box_fraction
 
 SMALL = ("3hhb", "2bo9", "1f1b", "3qm1", "3h84")
 
-PLAN = {
-    20: {0.25: 10, 0.30: 10, 0.33: 10, 0.40: 10},
-    100: {0.25: 10, 0.30: 10, 0.33: 10, 0.40: 3},
-    1000: {0.30: 2, 0.33: 2},
-    3000: {0.33: 1},
-}
-"""Of how many molecules which fractions are asked for, and how many draws of them."""
+PLAN = (
+    *((20, 0.30, 10), (20, 0.33, 10), (100, 0.30, 10), (100, 0.33, 10)),
+    *((1000, 0.30, 1), (1000, 0.33, 1), (3000, 0.33, 1), (100, 0.40, 2)),
+)
+"""How many molecules, to which fraction, and how many draws."""
 
 FIRST = 1001
 """The first draw's seed: none of these were looked at before."""
@@ -45,37 +45,82 @@ def models(full):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", PLAN)
-def test_promise(n, models, full, record):
+def test_promise(models, full, record):
     """Draws of 20 species in equal copies, from a dilute start to their end."""
-    plan, drawn = (PLAN[n], 20) if full else ({0.3: 1, 0.33: 1}, 4)
+    drawn = 20 if full else 4
     rows = []
-    for fraction, draws in plan.items():
-        ends = [
-            pack_draw(models, drawn, n if full else 12, fraction, seed)
-            for seed in range(FIRST, FIRST + draws)
-        ]
+    for n, fraction, draws in PLAN if full else ((12, 0.3, 1), (12, 0.33, 1)):
+        ends = [pack_draw(models, drawn, n, fraction, seed) for seed in range(FIRST, FIRST + draws)]
+        left = {
+            what: max(found[what] for *_, found in ends)
+            for what in ("atoms < 2.5 Å, %", "< 1.5 Å, %")
+            if full
+        }
+        seconds = [taken for _, taken, _ in ends]
+        errors = [error for error, *_ in ends if error is not None]
         rows.append(
             {
+                "molecules": n,
                 "fraction": f"{fraction:.2f}",
                 "draws": draws,
-                "reached": sum(error is None for error, *_ in ends),
-                "`PackingError`": sum(error is not None for error, *_ in ends),
-                "atoms < 2.5 Å, %, most of any": max(left["atoms < 2.5 Å, %"] for *_, left in ends)
-                if full
-                else "",
-                "< 1.5 Å, %": max(left["< 1.5 Å, %"] for *_, left in ends) if full else "",
-                "CPU s, median": f"{np.median([seconds for _, seconds, _ in ends]):.0f}",
-                "most": f"{max(seconds for _, seconds, _ in ends):.0f}",
+                "`PackingError`": len(errors),
+                **{f"{what}, the most": share for what, share in left.items()},
+                "CPU s, median": f"{np.median(seconds):.0f}",
+                "CPU s, the most": f"{max(seconds):.0f}",
             }
         )
-        print(rows[-1], [error for error, *_ in ends if error is not None], flush=True)
-        for error, _, left in ends:
+        print(errors)
+        for error, _, found in ends:
             # Whoever did not reach it says so.
             if full and fraction <= 0.33 and error is None:
-                assert float(left["atoms < 2.5 Å, %"]) == 0
-    note = f"{n} molecules of {drawn} of {len(models)} species, seeds from {FIRST}, one thread."
-    record(rows, note=note)
+                assert float(found["atoms < 2.5 Å, %"]) == 0
+        note = f"{drawn} of {len(models)} species, seeds from {FIRST}, one thread."
+        record(rows, note=note)
+
+
+@pytest.mark.slow
+def test_promise_room(models, full, record):
+    """What room molecules keep from others, beside their envelopes."""
+    names, volumes = [], []
+    for model in models:
+        atoms = model.structure.positions
+        names.append(model.name)
+        volumes.append((model.volume, room_of(atoms), ConvexHull(atoms).volume))
+        assert volumes[-1][1] > model.volume
+    rows = [
+        {
+            "structure": name,
+            "envelope, nm³": f"{envelope:.0f}",
+            "room kept": f"{room / envelope:.2f}",
+            "convex hull": f"{hull / envelope:.2f}",
+        }
+        for name, (envelope, room, hull) in zip(
+            [*names, "all, one of each"], [*volumes, np.sum(volumes, axis=0)], strict=True
+        )
+    ]
+    record(
+        rows,
+        note=f"Room that a sphere of {PROBE:g} nm cannot use, and hull, over the envelope.",
+    )
+
+
+PROBE = 1.0
+"""Radius of a sphere that is rolled around molecules, smaller than any other molecule, nm."""
+
+VOXEL = 0.4
+
+
+def room_of(atoms):
+    """Return the volume, nm^3, that a sphere cannot reach which keeps 0.25 nm from all atoms.
+
+    Of atoms (n, 3) in nm, of which each has half of that distance: their closing by the sphere.
+    """
+    edge = int(np.ceil((0.125 + 2 * PROBE) / VOXEL)) + 1
+    index = np.floor((atoms - atoms.min(axis=0)) / VOXEL).astype(int) + edge
+    empty = np.ones(index.max(axis=0) + edge + 1, bool)
+    empty[tuple(index.T)] = False
+    within = distance_transform_edt(empty) * VOXEL <= 0.125 + PROBE
+    return (distance_transform_edt(within) * VOXEL > PROBE).sum() * VOXEL**3
 
 
 def pack_draw(models, drawn, n, fraction, seed):

@@ -38,6 +38,7 @@ def test_recipe(name, full, record, tmp_path):
     packed, manifest = run.packed(), run.manifest
     save_figure(IMAGES / f"recipe_{name}.png", picture(run), dpi=75)
     counts = np.bincount(packed.scene.species_index, minlength=len(packed.scene.species))
+    gone = crossings(packed)
     size = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
     shape = " x ".join(str(n) for n in manifest["density"]["shape_zyx"][::-1])
     rows = {
@@ -45,7 +46,7 @@ def test_recipe(name, full, record, tmp_path):
         "kinds": int((counts > 0).sum()),
         "fewest and most of a kind": f"{counts.min()}, {counts.max()}",
         "part of the volume": f"{manifest['packing']['fraction_end']:.4f}",
-        "gone through membranes": crossings(packed).total,
+        "gone through membranes": 0 if gone is None else gone.total,
         "voxels": f"{shape} of {manifest['density']['voxel_size_nm']:.3g} nm",
         "SNR in the tomogram": f"{manifest['tomogram']['snr_measured']:.3g}",
         "processor time, s": f"{seconds:.0f}",

@@ -220,6 +220,8 @@ def _lines(path: str | os.PathLike[str]) -> list[str]:
 class PlacementError(RuntimeError):
     """The molecules could not be placed without overlaps in the room given.
 
+    Its `fraction` is the envelope volume fraction to which a box was filled; 0 where none was.
+
     Examples
     --------
     >>> from openmm_cgpack import Filament, Periodic, place
@@ -229,6 +231,10 @@ class PlacementError(RuntimeError):
     ...     print(error)
     no room: ... of 50 instances fit into 40 x 40 x 40 nm without overlaps; ...
     """
+
+    def __init__(self, message: str, *, fraction: float = 0.0) -> None:
+        super().__init__(message)
+        self.fraction = fraction
 
 
 class PackingError(RuntimeError):

@@ -25,7 +25,7 @@ from .one_scene import Outcome, Task
 from .plan import SHARES, Plan, plan_of
 from .scene_table import DONE, FAILED, MISSING, Row, made_row, planned_row, write_rows
 from .summary import write_summary
-from .workers import Workers, make_scenes
+from .workers import Workers, check_workers, make_scenes
 
 _log = logging.getLogger(__name__)
 
@@ -124,6 +124,7 @@ def dataset(
     task.import_modules()
     plan, n = _asked(recipe, n, out, seed=seed, resume=resume, shares=shares, changes=changes)
     chosen = _chosen(only, n)
+    check_workers(how)
     with within("" if recipe is None or isinstance(recipe, Recipe | Mapping) else str(recipe)):
         rows = [planned_row(plan, k) for k in tracked(range(n), "recipes", show=progress)]
     if not resume:

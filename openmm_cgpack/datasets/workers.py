@@ -32,6 +32,9 @@ LOSSES = 10
 PROGRAM = 500 * 2**20
 """Memory that a worker takes before there is a scene, bytes; measured."""
 
+_PATIENCE = 10
+"""Seconds that a scheduler may take to answer."""
+
 _OF_GPUS = ("CUDA", "HIP", "OpenCL")
 
 
@@ -69,6 +72,29 @@ class Workers(Settings):
 
 
 Each = Callable[[Outcome], None]
+
+
+def check_workers(how: Workers) -> None:
+    """Raise ValueError where workers of elsewhere cannot be had: before there is anything."""
+    if how.scheduler is None and how.slurm is None:
+        return
+    if not _has_dask(wanted=True):
+        return
+    if how.slurm is not None:
+        read_slurm(how.slurm)
+        if find_spec("dask_jobqueue") is None:
+            raise ValueError("slurm: wanted dask-jobqueue, which is not installed: pip install it")
+        return
+    _connected(str(how.scheduler)).close()
+
+
+def _connected(address: str) -> Client:
+    from distributed import Client
+
+    try:
+        return Client(address, timeout=_PATIENCE)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"scheduler: {address}: {error}") from None
 
 
 def make_scenes(
@@ -135,6 +161,7 @@ def _outcome(future: Future, index: int) -> Outcome:
 
 
 def _has_dask(wanted: bool) -> bool:
+    """Return whether Dask is there; where it is `wanted` and is not, raise ValueError."""
     if find_spec("distributed") is not None:
         return True
     hint = "pip install 'openmm_cgpack[cluster]'"
@@ -151,11 +178,7 @@ def _client(how: Workers, scenes: int, recipe: Recipe, memory: float) -> Iterato
     from distributed import Client
 
     if how.scheduler is not None:
-        try:
-            client = Client(how.scheduler, timeout=10)
-        except (OSError, ValueError) as error:
-            raise ValueError(f"scheduler: {how.scheduler}: {error}") from None
-        with client:
+        with _connected(how.scheduler) as client:
             yield client
         return
     with dask.config.set({"distributed.scheduler.allowed-failures": LOSSES}):
@@ -193,8 +216,6 @@ def _local(how: Workers, scenes: int, recipe: Recipe, memory: float) -> Any:
 
 def _slurm(how: Workers, scenes: int, recipe: Recipe, memory: float) -> Any:
     assert how.slurm is not None
-    if find_spec("dask_jobqueue") is None:
-        raise ValueError("slurm: wanted dask-jobqueue, which is not installed: pip install it")
     from dask_jobqueue import SLURMCluster
 
     settings = read_slurm(how.slurm)

@@ -29,8 +29,8 @@ _BATCH, _MOST_AT_ONCE = 256, 2048
 """Words of places that are tried at one rotation: few at first, and more where few are free."""
 EASY = 0.25
 """Fraction up to which insertion is fast."""
-_LESS = 0.9
-"""How much lower is tried where there was no room."""
+_SURE, _LOWER = 0.96, (0.8, 0.9)
+"""How much less than was filled is tried where there was no room, in bounds of what was tried."""
 _LOOSEST = 0.05
 """Where that has none either, there is none."""
 _WORD, _FEW = 64, 8
@@ -178,8 +178,8 @@ def insert_easily(
                 fixed=True,
                 seed=seed,
             )
-        except PlacementError:
-            goal *= _LESS
+        except PlacementError as error:
+            goal *= float(np.clip(_SURE * error.fraction / goal, *_LOWER))
             if goal <= loosest:
                 raise
 
@@ -257,11 +257,13 @@ class _Inserting:
             room = find_room(shape, lattice, rng, placed, tries=self.insertion.tries)
             if room is None:
                 edges = " x ".join(f"{edge:.4g}" for edge in self.boundary.box)
+                fraction = filled / self.boundary.volume
                 raise PlacementError(
                     f"no room: {done} of {instances.n_free} instances fit into {edges} nm, to "
-                    f"an envelope volume fraction of {filled / self.boundary.volume:.3f}; "
+                    f"an envelope volume fraction of {fraction:.3f}; "
                     f"{instances.model(i).name} found no place in {self.insertion.tries} tries; "
-                    "give a larger box, or insert at a lower fraction and compress"
+                    "give a larger box, or insert at a lower fraction and compress",
+                    fraction=fraction,
                 )
             centre = self.boundary.wrap(room.centre)
             lattice.take(room.voxels)

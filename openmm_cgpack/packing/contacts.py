@@ -16,8 +16,9 @@ nearly all of what was found in one step still holds in the next.
 How far a body's points can have moved is bounded by its shift plus its turn times its reach. So no
 two points ever touch without being listed.
 
-**The data.** `bodies` are the pairs of bodies, and `begin` says where in `pairs` the points of each
-are: two int32 numbers for each pair of points, and nothing that moves with the bodies.
+**The data.** `bodies` are the pairs of bodies; `begin` and `end` say where in `pairs` the points of
+each are: two int32 numbers for each pair of points, and nothing that moves with the bodies. New
+lists are put behind the old ones, so that a few cost what they are, however large the scene.
 
 **Cost and limits.** A step in which nothing has moved far costs nothing here. Bodies that rest can
 be left out (`ContactList.watch`); what is known of their pairs is kept. Bodies are rigid: what
@@ -88,7 +89,8 @@ class ContactList:
         # Of each pair of bodies: how it stood when it was compared, and what it had to spare.
         self.turn, self.move = np.empty((0, 3, 3)), np.empty((0, 3))
         self.spare = np.empty(0)
-        self.begin, self.pairs = np.zeros(1, np.int64), np.empty((0, 2), np.int32)
+        self.begin, self.end = np.zeros((2, 0), np.int64)
+        self.pairs, self.used = np.empty((0, 2), np.int32), 0
         self.compared = 0
         """How often two bodies have been compared."""
 
@@ -105,24 +107,21 @@ class ContactList:
 
     def update(self, poses: RigidTransforms) -> None:
         """Compare again the bodies that have moved too far."""
-        centres, source = poses.translations, np.arange(len(self.bodies))
-        found_anew = self.centres is None or (
-            np.linalg.norm(centres - self.centres, axis=1).max(initial=0.0)
-            > (_MARGIN - self.skin) / 2
-        )
-        if found_anew:
-            source = self._find(poses)
+        gone = 0.0
+        if self.centres is not None:
+            gone = np.linalg.norm(poses.translations - self.centres, axis=1).max(initial=0.0)
+        if self.centres is None or gone > (_MARGIN - self.skin) / 2:
+            self._find(poses)
         live = self.live
         turn, move = self._relative(poses, live)
         moved = _farthest(
             turn - self.turn[live], move - self.move[live], self.reach[self.bodies[live, 0]]
         )
         far = moved > self.skin + self.spare[live]
-        if not (far.any() or found_anew):
+        if not far.any():
             return
-        stale = np.zeros(len(self.bodies), bool)
-        stale[live[far]] = True
-        self.begin, self.pairs = list_pairs(
+        stale = live[far]
+        self.pairs, self.used = list_pairs(
             self.solids,
             self.species,
             poses.rotations,
@@ -130,16 +129,17 @@ class ContactList:
             self.bodies,
             self.shifts,
             stale,
-            source,
             self.begin,
+            self.end,
             self.pairs,
+            self.used,
             self.skin,
         )
         self.turn[stale], self.move[stale], self.spare[stale] = turn[far], move[far], 0.0
-        self.compared += int(far.sum())
+        self.compared += len(stale)
 
-    def _find(self, poses: RigidTransforms) -> np.ndarray:
-        """Find the pairs of bodies that may meet; return which of those before they were, or -1."""
+    def _find(self, poses: RigidTransforms) -> None:
+        """Find the pairs of bodies that may meet; what is known of those before is kept."""
         centres = poses.translations
         *pair, shift = close_pairs(self.boundary, centres, self.reach + _MARGIN / 2)
         bodies = np.stack(pair, axis=1)
@@ -154,16 +154,17 @@ class ContactList:
         shifts = np.where(larger[:, None], -shifts, shifts)
         row = _rows_of(self._keys(bodies, shifts), self._keys(self.bodies, self.shifts))
         old = row >= 0
-        before = self.turn, self.move, self.spare
+        before = self.turn, self.move, self.spare, self.begin, self.end
         self.centres, self.bodies, self.shifts = centres, bodies, shifts
         self.turn, self.move = self._relative(poses, np.arange(len(bodies)))
         # Spheres that are apart have that to spare; other new pairs are compared in any case.
         gap = np.linalg.norm(self.move, axis=1) - self.reach[bodies].sum(axis=1) - self.skin
         self.spare = np.where(gap > 0, gap, -np.inf)
-        for now, then in zip((self.turn, self.move, self.spare), before, strict=True):
+        self.begin, self.end = np.zeros((2, len(bodies)), np.int64)
+        after = self.turn, self.move, self.spare, self.begin, self.end
+        for now, then in zip(after, before, strict=True):
             now[old] = then[row[old]]
         self.watch(self.watched)
-        return row
 
     def _keys(self, bodies: np.ndarray, shifts: np.ndarray) -> np.ndarray:
         """Return what tells pairs apart, (k, 5) int: two bodies, and how many boxes between."""

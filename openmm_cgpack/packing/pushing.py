@@ -12,12 +12,12 @@ from numba import njit
 from .solids import into_frame, near
 
 _FIRST = 4096
-"""Pairs of points for which there is room at first."""
+"""Pairs of points for which there is room at least."""
 
 
 @njit(cache=True)
 def list_pairs(
-    solids, species, rotations, translations, bodies, shifts, stale, source, begin, pairs, skin
+    solids, species, rotations, translations, bodies, shifts, stale, begin, end, pairs, used, skin
 ):
     """List the points of pairs of bodies that touch, or come within a skin of it.
 
@@ -30,64 +30,64 @@ def list_pairs(
         The bodies' poses, nm.
     bodies, shifts : (k, 2) int array, (k, 3) array
         Pairs of bodies, and what is added to the first to get its image near the second, nm.
-    stale : (k,) bool array
+    stale : (s,) int array
         Those that are to be compared.
-    source : (k,) int array
-        Where in the old lists the others are, -1 where they have no points close.
-    begin, pairs : (m + 1,) int array, (p, 2) int array
-        The old lists: where each begins in the pairs of points, numbered as in the solids.
+    begin, end : (k,) int arrays
+        Where the list of each begins and ends in the pairs of points; changed in place.
+    pairs : (p, 2) int array
+        Pairs of points, numbered as in the solids; new lists are put behind the old ones.
+    used : int
+        How many of its rows are taken.
     skin : float
         By how much more than the sum of the radii two points may be apart, nm.
 
     Returns
     -------
-    begin, pairs
-        The new lists.
+    pairs, used
+        The same, in a new array where it was too small.
     """
-    k = len(bodies)
-    starts = np.empty(k + 1, np.int64)
-    found = np.empty((max(_FIRST, len(pairs)), 2), np.int32)
     turn, move = np.empty((3, 3)), np.empty(3)
-    n = 0
-    for p in range(k):
-        starts[p] = n
-        if stale[p]:
-            one, other = bodies[p]
-            apart = translations[one] + shifts[p] - translations[other]
-            into_frame(rotations[one], rotations[other], apart, turn, move)
-            got = 0
-            if n < len(found):
-                got = near(solids, species[one], species[other], turn, move, skin, found[n:])
-            while n + got == len(found):
-                found = _twice(found, n)
-                got = near(solids, species[one], species[other], turn, move, skin, found[n:])
-            n += got
-        elif source[p] >= 0:
-            first, last = begin[source[p]], begin[source[p] + 1]
-            while n + last - first > len(found):
-                found = _twice(found, n)
-            found[n : n + last - first] = pairs[first:last]
-            n += last - first
-    starts[k] = n
-    return starts, found[:n].copy()
+    for p in stale:
+        one, other = bodies[p]
+        apart = translations[one] + shifts[p] - translations[other]
+        into_frame(rotations[one], rotations[other], apart, turn, move)
+        end[p] = begin[p]
+        got, room = 0, len(pairs) - used
+        if room > 0:
+            got = near(solids, species[one], species[other], turn, move, skin, pairs[used:])
+        while got == room:
+            pairs, used = _with_room(begin, end, pairs, room)
+            room = len(pairs) - used
+            got = near(solids, species[one], species[other], turn, move, skin, pairs[used:])
+        begin[p], end[p] = used, used + got
+        used += got
+    return pairs, used
 
 
 @njit(cache=True)
-def _twice(found, n):
-    more = np.empty((2 * len(found), 2), np.int32)
-    more[:n] = found[:n]
-    return more
+def _with_room(begin, end, pairs, room):
+    """Return lists one after the other, with as much behind them, and more than some room."""
+    more = np.empty((2 * ((end - begin).sum() + room) + _FIRST, 2), np.int32)
+    used = 0
+    for p in range(len(begin)):
+        count = end[p] - begin[p]
+        more[used : used + count] = pairs[begin[p] : end[p]]
+        begin[p], end[p] = used, used + count
+        used += count
+    return more, used
 
 
 @njit(cache=True)
-def push(solids, species, rotations, translations, bodies, shifts, live, begin, pairs, allowed):
+def push(
+    solids, species, rotations, translations, bodies, shifts, live, begin, end, pairs, allowed
+):
     """Add up the pushes of points that are closer than the sum of their radii.
 
     Each pushes by as much as the two overlap, along the line between them.
 
     Parameters
     ----------
-    solids, species, rotations, translations, bodies, shifts, begin, pairs
+    solids, species, rotations, translations, bodies, shifts, begin, end, pairs
         As for `list_pairs`.
     live : (l,) int array
         The pairs of bodies that are looked at.
@@ -118,14 +118,14 @@ def push(solids, species, rotations, translations, bodies, shifts, live, begin, 
     torques, spreads = np.empty((2, 3)), np.empty((2, 3, 3))
     for q in range(len(live)):
         p = live[q]
-        if begin[p] == begin[p + 1]:
+        if begin[p] == end[p]:
             continue
         one, other = bodies[p]
         apart = translations[one] + shifts[p] - translations[other]
         into_frame(rotations[one], rotations[other], apart, turn, move)
         f[:], torques[:], spreads[:] = 0.0, 0.0, 0.0
         count, deep, before = 0, 0.0, -1
-        for k in range(begin[p], begin[p + 1]):
+        for k in range(begin[p], end[p]):
             i, j = pairs[k]
             if i != before:
                 before = i

@@ -111,6 +111,7 @@ class Repulsion:
             listed.shifts,
             listed.live,
             listed.begin,
+            listed.end,
             listed.pairs,
             allowed,
         )
@@ -139,9 +140,9 @@ class Repulsion:
         """Return how many points of bodies have an overlap deeper than allowed, nm."""
         listed, solids = self.listed, self.solids
         clashing = self.pushes(poses, allowed).deepest > allowed
-        counts = np.diff(listed.begin) * clashing[listed.bodies].all(axis=1)
+        counts = (listed.end - listed.begin) * clashing[listed.bodies].all(axis=1)
         rows = np.repeat(np.arange(len(counts)), counts)
-        starts = np.repeat(listed.begin[:-1] - (np.cumsum(counts) - counts), counts)
+        starts = np.repeat(listed.begin - (np.cumsum(counts) - counts), counts)
         points = listed.pairs[starts + np.arange(len(rows))]
         bodies = listed.bodies[rows]
         one, other = (
@@ -158,9 +159,22 @@ class Repulsion:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return body, lever, push and depth of points in a wall or the obstacle."""
         listed = self.listed
-        if self.at is None or moved_by(poses, self.at, listed.reach).max() > listed.skin:
+        if self.at is None:
             self.at = poses
-            self.outer = self._near_limits(poses)
+            self.outer = self._near_limits(poses, listed.moving)
+        far = moved_by(poses, self.at, listed.reach) > listed.skin
+        if far.any():
+            some = far[:, None]
+            self.at = RigidTransforms(
+                rotations=np.where(some[:, None], poses.rotations, self.at.rotations),
+                translations=np.where(some, poses.translations, self.at.translations),
+            )
+            kept = ~far[self.outer[0]]
+            anew = self._near_limits(poses, far & listed.moving)
+            bodies, points = (
+                np.concatenate([old[kept], new]) for old, new in zip(self.outer, anew, strict=True)
+            )
+            self.outer = bodies, points
         watched = listed.watched[self.outer[0]]
         body, points = (rows[watched] for rows in self.outer)
         lever, place = _placed(body, points[:, :3], poses)
@@ -169,12 +183,14 @@ class Repulsion:
         depth, hit = 2 * depth, depth > 0
         return body[hit], lever[hit], (depth[:, None] * normal)[hit], depth[hit]
 
-    def _near_limits(self, poses: RigidTransforms) -> tuple[np.ndarray, np.ndarray]:
-        """Return the points within a skin of a wall or the obstacle: bodies, points and radii."""
+    def _near_limits(
+        self, poses: RigidTransforms, some: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the points of some bodies within a skin of a wall or the obstacle, and whose."""
         limits, listed, solids = self.limits, self.listed, self.solids
         skin = listed.skin
         bodies, rows = [np.empty(0, np.int64)], [np.empty((0, 4))]
-        for b in np.flatnonzero(listed.moving).tolist() if limits.exist else ():
+        for b in np.flatnonzero(some).tolist() if limits.exist else ():
             farthest = np.abs(poses.translations[b]) + listed.reach[b] + skin
             if limits.obstacle is None and (farthest < limits.top).all():
                 continue

@@ -57,7 +57,7 @@ def listed_touching(contacts, poses):
     """Return the pairs of a list that touch, in the same form."""
     solids, found = contacts.solids, []
     for p in contacts.live.tolist():
-        points = contacts.pairs[contacts.begin[p] : contacts.begin[p + 1]]
+        points = contacts.pairs[contacts.begin[p] : contacts.end[p]]
         one, other = contacts.bodies[p].tolist()
         placed = [
             solids.points[points[:, side]] @ poses.rotations[body].T + poses.translations[body]

@@ -24,8 +24,10 @@ from openmm_cgpack.packing import (
     ClashRemoval,
     Compression,
     Dense,
+    Insertion,
     Placement,
     Run,
+    Start,
     as_packed,
     box_fraction,
     compress,
@@ -89,8 +91,15 @@ def test_insertion_repeats(start):
 
 
 def test_insertion_says_when_there_is_no_room():
-    with pytest.raises(PlacementError, match=r"no room: \d+ of 24 instances fit into"):
+    with pytest.raises(PlacementError, match=r"no room: \d+ of 24 instances fit into") as caught:
         insert(TWO, fraction=0.8, seed=1)
+    assert 0.1 < caught.value.fraction < 0.8
+    # A start in a box of its own is as full as it can.
+    few, slab = Insertion(tries=300), fit_box(TWO, fraction=0.25, shape=Slab(box=(2, 2, 1)))
+    with pytest.raises(PlacementError):
+        insert(TWO, few, boundary=slab, seed=1)
+    begun = Start(boundary="slab", insertion=few).scene(TWO, fraction=0.3, seed=1)
+    assert 0.05 < box_fraction(begun, begun.boundary) < 0.25
 
 
 def test_contradictions_show_the_arithmetic():
