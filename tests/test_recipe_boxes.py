@@ -169,7 +169,8 @@ def test_a_series_is_a_folder_of_runs_of_the_same_molecules(recipe_of, tmp_path)
 
 
 def test_a_series_that_was_cut_off_goes_on(recipe_of, tmp_path):
-    recipe = recipe_of(SERIES, fractions="[0.1, 0.2]")
+    series = SERIES.replace('"dense"', '"dense"\nsqueeze = { up_to = 0 }')
+    recipe = recipe_of(series, fractions="[0.1, 0.2]")
     finished = []
 
     def note(block):
