@@ -243,7 +243,7 @@ def test_later_tables_may_be_set_by_command(tmp_path, capsys):
 
 
 def test_a_packing_that_fails_keeps_its_best_state(tmp_path, caplog):
-    text = DENSE.format(platform="CPU").replace("fraction = 0.3", "fraction = 0.9")
+    text = DENSE.format(platform="CPU", up_to=0).replace("fraction = 0.3", "fraction = 0.9")
     recipe, out = (
         written(tmp_path, text + "[pack.compression]\nmax_steps = 300\n"),
         tmp_path / "out",
