@@ -157,39 +157,20 @@ def figure_of(held: dict) -> Figure:
     lines = list(zip(results.trained, COLOURS, strict=False))
     for panel, score in zip(panels, (mean_dice, f_of("species")), strict=False):
         for train, colour in lines:
-            for crowd, style in (("known", "-"), ("new", "--")):
-                mean, error = results.over_fractions(train, results.n, crowd, score)
-                panel.errorbar(
-                    results.fractions,
-                    mean,
-                    error,
-                    color=colour,
-                    linestyle=style,
-                    marker="o" if crowd == "known" else "s",
-                    markersize=3.5,
-                    capsize=2,
-                    linewidth=1.3,
-                    label=f"trained {_at(train)}" if crowd == "known" else None,
-                )
+            for crowd in ("known", "new"):
+                scores = results.over_fractions(train, results.n, crowd, score)
+                label = f"trained {_at(train)}" if crowd == "known" else None
+                _line(panel, results.fractions, *scores, crowd=crowd, color=colour, label=label)
     panels[1].plot(
         results.fractions, results.dog("known", "targets"), color=INK, label="DoG, any species"
     )
     panels[1].plot(results.fractions, results.dog("new", "targets"), color=INK, linestyle="--")
     random = results.dog("known", "random")
     panels[1].plot(results.fractions, random, color=GREY, linestyle=":", label="at random")
-    for crowd, style in (("known", "-"), ("new", "--")):
-        mean, error = results.over_n(crowd, f_of("species"))
-        panels[2].errorbar(
-            results.curve,
-            mean,
-            error,
-            color=GREEN,
-            linestyle=style,
-            marker="o" if crowd == "known" else "s",
-            markersize=3.5,
-            capsize=2,
-            label=f"{crowd} neighbours",
-        )
+    for crowd in ("known", "new"):
+        scores = results.over_n(crowd, f_of("species"))
+        label = f"{crowd} neighbours"
+        _line(panels[2], results.curve, *scores, crowd=crowd, color=GREEN, label=label)
     panels[2].set_xscale("log")
     panels[2].set_xticks(results.curve, [str(n) for n in results.curve])
     panels[2].minorticks_off()
@@ -207,6 +188,22 @@ def figure_of(held: dict) -> Figure:
     )
     panels[2].legend(frameon=False, fontsize=7.5, loc="lower right")
     return figure
+
+
+def _line(panel, x, mean, error, *, crowd: str, color: str, label: str | None) -> None:
+    """Draw means with their errors, whole among known neighbours and dashed among new ones."""
+    panel.errorbar(
+        x,
+        mean,
+        error,
+        color=color,
+        linestyle="-" if crowd == "known" else "--",
+        marker="o" if crowd == "known" else "s",
+        markersize=3.5,
+        capsize=2,
+        linewidth=1.3,
+        label=label,
+    )
 
 
 def _at(train: str) -> str:

@@ -247,6 +247,15 @@ def load_scene(folder: Path, scene: Scene) -> tuple[ev.LabelledTomogram, cgp.Par
     return tomogram, cgp.read_particles(place / "particles.csv")
 
 
+def load_tests(
+    folder: Path, plan: Plan
+) -> Iterator[tuple[Scene, ev.LabelledTomogram, cgp.ParticleTable]]:
+    """Yield the scenes that are tested on, and what was made of them."""
+    for scene in plan.scenes():
+        if scene.part == "test":
+            yield scene, *load_scene(folder, scene)
+
+
 def inner_counts(
     picks: ev.Picks, truth: cgp.ParticleTable, rule: ev.MatchingRule, volume: cgp.Volume
 ) -> np.ndarray:
@@ -288,10 +297,7 @@ def train_and_score(folder: Path, plan: Plan, model: Model) -> dict[str, float]:
         trained_at = time.process_time()
         volumes = {name: SMALLEST * ball_model(name).volume for name in TARGETS}
         rows = []
-        for scene in plan.scenes():
-            if scene.part != "test":
-                continue
-            tomogram, particles = load_scene(folder, scene)
+        for scene, tomogram, particles in load_tests(folder, plan):
             truth = ev.select_particles(particles, species=TARGETS)
             found = ev.predict(trained.model, tomogram.volume)
             picks = ev.picks_of_labels(found, min_volume=volumes)
@@ -326,10 +332,7 @@ def train_and_score(folder: Path, plan: Plan, model: Model) -> dict[str, float]:
 def score_dog(folder: Path, plan: Plan) -> list[dict]:
     """Score DoG, given how many targets there are, and as many picks at random."""
     rows = []
-    for scene in plan.scenes():
-        if scene.part != "test":
-            continue
-        tomogram, particles = load_scene(folder, scene)
+    for scene, tomogram, particles in load_tests(folder, plan):
         truth = ev.select_particles(particles, species=TARGETS)
         chance = ev.random_picks(
             truth,

@@ -154,7 +154,7 @@ def meets(solids, crowd, species, rotation, centre):
     rotation, centre : (3, 3), (3,) arrays
         Pose of the body frame, nm.
     """
-    pair = np.empty((1, 2), np.int64)
+    pair = np.empty((1, 2), np.int32)
     ends = np.empty((3, 2), np.int64)
     far = solids.reach[species] + crowd.reach[0]
     for a in range(3):
@@ -188,7 +188,7 @@ def meets_itself(solids, crowd, species, rotation):
     for a in range(3):
         if crowd.repeat[a] > 0.0:
             n[a] = int(2 * solids.reach[species] / crowd.repeat[a])
-    apart, pair = np.empty(3), np.empty((1, 2), np.int64)
+    apart, pair = np.empty(3), np.empty((1, 2), np.int32)
     for i in range(-n[0], n[0] + 1):
         for j in range(-n[1], n[1] + 1):
             for k in range(-n[2], n[2] + 1):

@@ -6,7 +6,7 @@ be hooked.
 
 **The idea.** From a scene whose atoms keep apart, as insertion leaves it, the box shrinks by a
 little, and bodies go down the gradient of their overlaps (see `rigid_descent`) until they keep
-apart again. Atoms begin to push each other at 0.4 nm, well before they are too close: hard shells
+apart again. Atoms begin to push each other a good margin before they are too close: hard shells
 as rough as molecules would lock like gears, soft ones move aside. Where that does not suffice, the
 bodies around those that are too close are shaken, for longer and farther around each time.
 
@@ -48,10 +48,11 @@ _FAILURES = 4
 class Squeeze(Settings):
     """Shrinking a box while rigid bodies give way by their atoms."""
 
-    distance: float = setting(
-        "distance at which atoms of different molecules begin to push each other",
+    margin: float = setting(
+        "by how much farther apart than they must be atoms of different molecules begin to push "
+        "each other",
         unit="nm",
-        default=0.4,
+        default=0.15,
         above=0,
     )
     strain: float = setting(
@@ -133,8 +134,8 @@ class _Squeezing:
         self, packed: PackedScene, squeeze: Squeeze, closest: float, rng: np.random.Generator
     ) -> None:
         self.start, self.squeeze = packed, squeeze
-        self.descent = RigidDescent(packed, squeeze.distance, rng)
-        self.allowed = squeeze.distance - closest
+        self.descent = RigidDescent(packed, closest + squeeze.margin, rng)
+        self.allowed = squeeze.margin
         self.best = packed.boundary, self.descent.poses
         self.least = np.minimum(spans(packed.scene, packed.positions), packed.boundary.box)
 

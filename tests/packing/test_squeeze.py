@@ -10,7 +10,9 @@ from scipy.spatial import cKDTree
 from openmm_cgpack.core import Grid, Obstacle, Periodic, RigidTransforms, Slab
 from openmm_cgpack.models import Filament
 from openmm_cgpack.packing import (
+    ClashRemoval,
     Dense,
+    Insertion,
     Run,
     Squeeze,
     as_packed,
@@ -135,6 +137,17 @@ def test_dense_packing_squeezes_rigid_molecules_as_far_as_it_is_told():
         packed = pack_scene(some, protocol, run=Run(platform="CPU"), seed=1)
         assert "compression" in packed.provenance
         assert box_fraction(packed.scene, packed.boundary) == pytest.approx(0.28)
+
+
+def test_molecules_may_be_asked_to_keep_farther_apart():
+    far = ClashRemoval(distance=0.5, closest=0.5)
+    protocol = Dense(insertion=Insertion(distance=0.5), clash_removal=far)
+    scene = place(TWO, boundary=Periodic(box=25.0), seed=1)
+    packed = crowding_series(scene, [0.15, 0.22], protocol, seed=1)[-1]
+    assert box_fraction(packed.scene, packed.boundary) == pytest.approx(0.22)
+    assert "squeeze" in packed.provenance
+    assert "compression" not in packed.provenance
+    assert closest(packed) >= 0.5
 
 
 def test_a_squeeze_that_is_stopped_has_what_there_is():
