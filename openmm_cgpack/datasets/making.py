@@ -7,14 +7,13 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..core.messages import shell_word, shown, within
 from ..core.runtime import available_memory, progress_bar, tracked
-from ..io.shared_folders import HOME, locked
+from ..io.shared_folders import alone
 from ..packing.simulations import asked_platform
 from ..recipe import Recipe
 from ..runs import STAGES, Simulated
@@ -130,7 +129,7 @@ def dataset(
     if not resume:
         memory = check_room(plan, chosen, out, force=force)
         (out / SCENES).mkdir(parents=True)
-    with _alone(out):
+    with alone(out, "data set"):
         write_dataset(out, plan, n)
         making = _Making(DatasetFolder(out), rows)
         states = (MISSING,) if only is None else (MISSING, FAILED)
@@ -330,14 +329,3 @@ def _sizes(plan: Plan, indices: Sequence[int]) -> list[tuple[float, float]]:
         disk = sum(part.disk for part in parts) + _PROJECT * maps
         sizes.append((sum(part.memory for part in parts), disk))
     return sizes
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Keep other processes from a data set; the lock goes with the process."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(out / HOME / "lock", wait=False))
-        except BlockingIOError:
-            raise FileExistsError(f"{out}: another process is at this data set") from None
-        yield

@@ -16,7 +16,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -277,6 +277,17 @@ def sharing(
                 with suppress(OSError):
                     for folder in (path / HOME, *absent):
                         folder.rmdir()
+
+
+@contextmanager
+def alone(folder: Path, what: str) -> Iterator[None]:
+    """Keep other processes from a folder, or raise FileExistsError that says what they are at."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder / HOME / _LOCK, wait=False))
+        except BlockingIOError:
+            raise FileExistsError(f"{folder}: another process is at this {what}") from None
+        yield
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from ..core import PackingError
 from ..core.messages import said_of, shell_word
 from ..io.files import write_text
 from ..io.scenes import save_packed
-from ..io.shared_folders import HOME, digest, locked, records_of, things
+from ..io.shared_folders import HOME, alone, digest, records_of, things
 from ..recipe import Recipe, dump_recipe, load_recipe
 from .folder import BEST, CHECKPOINT, MANIFEST, RECIPE, RENDERS, SCENE, read_manifest
 
@@ -207,7 +207,7 @@ def begun(
     if not resume:
         _check_work(work)
     text = dump_recipe(recipe, folder=work)
-    with _alone(work):
+    with alone(work, "run"):
         if not resume:
             check_free(out, force=force)
             # Without a recipe it is what is left of a run that had just begun, or just ended.
@@ -277,14 +277,3 @@ def _clear(work: Path, *, half_written: bool = False) -> None:
     for path in work.iterdir():
         if _of_a_run(path.name, half_written=half_written):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-
-
-@contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Keep other processes from an unfinished run; the lock goes with the process."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(work / HOME / "lock", wait=False))
-        except BlockingIOError:
-            raise FileExistsError(f"{work}: another process is at this run") from None
-        yield

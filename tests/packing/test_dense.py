@@ -5,9 +5,8 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from dense_scenes import BY_DYNAMICS, blob
+from dense_scenes import BY_DYNAMICS, atoms, blob, closest_atoms
 from helpers import PLATFORMS
-from scipy.spatial.distance import cdist
 
 from openmm_cgpack.core import (
     Grid,
@@ -44,30 +43,6 @@ from openmm_cgpack.packing.clashes import check_clear
 from openmm_cgpack.poses import extract_transforms
 
 TWO = [(blob("a"), 12), (blob("b", 2, n=250), 12)]
-
-
-def atoms(packed):
-    """Return each body's atoms in the scene."""
-    transforms = extract_transforms(packed).transforms
-    return [
-        transforms[i].apply(packed.scene.model(i).structure.positions)[0]
-        for i in range(packed.scene.n_instances)
-    ]
-
-
-def closest_atoms(packed):
-    """Return the least distance of two bodies' atoms, by brute force over all images."""
-    boundary = packed.boundary
-    bodies = atoms(packed)
-    steps = [(-1, 0, 1) if periodic else (0,) for periodic in boundary.periodic]
-    images = np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, 3) * boundary.box
-    least = np.inf
-    for i, one in enumerate(bodies):
-        for other in bodies[i + 1 :]:
-            for image in images:
-                if np.linalg.norm(one.mean(0) + image - other.mean(0)) < 8:
-                    least = min(least, cdist(one + image, other).min())
-    return least
 
 
 @pytest.fixture(scope="module")

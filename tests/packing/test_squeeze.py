@@ -4,8 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from dense_scenes import blob
-from scipy.spatial import cKDTree
+from dense_scenes import atoms, blob, closest_atoms
 
 from openmm_cgpack.core import Grid, Obstacle, Periodic, RigidTransforms, Slab
 from openmm_cgpack.models import Filament
@@ -28,22 +27,6 @@ from openmm_cgpack.packing.squeeze import squeeze_steps
 from openmm_cgpack.poses import extract_transforms
 
 TWO = [(blob("a"), 20), (blob("b", 2, n=250), 20)]
-
-
-def closest(packed):
-    """Return the least distance of atoms of two bodies up to 1 nm, all images included."""
-    transforms = extract_transforms(packed).transforms
-    scene, boundary = packed.scene, packed.boundary
-    bodies = [
-        transforms[i].apply(scene.model(i).structure.positions)[0] for i in range(scene.n_instances)
-    ]
-    places, owner = np.concatenate(bodies), np.repeat(range(len(bodies)), [len(b) for b in bodies])
-    period = np.where(boundary.periodic, boundary.box, 1e3)
-    tree = cKDTree((places + period / 2) % period, boxsize=period)
-    one, other = tree.query_pairs(1.0, output_type="ndarray").T
-    others = owner[one] != owner[other]
-    apart = tree.data[one[others]] - tree.data[other[others]]
-    return np.linalg.norm(apart - period * np.rint(apart / period), axis=1).min(initial=1.0)
 
 
 def squeezed(packed, settings=Squeeze(), *, fraction, seed=1):
@@ -72,7 +55,7 @@ def test_a_squeeze_reaches_the_fraction_and_atoms_keep_apart(clear):
     assert np.all(np.diff(reached) > 0)
     assert box_fraction(packed.scene, packed.boundary) == pytest.approx(0.3)
     assert packed.provenance["squeeze"]["fraction"] == pytest.approx(0.3)
-    assert closest(packed) >= 0.25
+    assert closest_atoms(packed) >= 0.25
     assert extract_transforms(packed).rms.max() < 1e-9
     again, _ = squeezed(clear, fraction=0.3)
     np.testing.assert_array_equal(again.positions, packed.positions)
@@ -82,7 +65,7 @@ def test_a_jam_ends_with_the_densest_state_that_was_clear(clear):
     packed, reached = squeezed(clear, Squeeze(max_steps=150), fraction=0.9)
     assert 0.25 < box_fraction(packed.scene, packed.boundary) < 0.9
     assert box_fraction(packed.scene, packed.boundary) == pytest.approx(reached[-1])
-    assert closest(packed) >= 0.25
+    assert closest_atoms(packed) >= 0.25
     at_once, reached = squeezed(clear, Squeeze(max_steps=0), fraction=0.6)
     assert reached == []
     np.testing.assert_allclose(at_once.positions, clear.positions, atol=1e-9)
@@ -101,14 +84,13 @@ def test_walls_obstacle_and_fixed_instances_hold(clear):
     assert keeps_distance(packed, 0.25)
     poses = extract_transforms(packed).transforms
     np.testing.assert_allclose(poses.translations[-1], [4.5, 0, 0], atol=1e-9)
-    assert closest(packed) >= 0.25
+    assert closest_atoms(packed) >= 0.25
     height = packed.boundary.box[2]
-    for i in range(packed.scene.n_instances):
-        atoms = poses[i].apply(packed.scene.model(i).structure.positions)[0]
-        assert np.abs(atoms[:, 2]).max() <= height / 2 - 0.125
-        if i < packed.scene.n_instances - 1:
-            # The obstacle is one of voxels of 0.25 nm.
-            assert np.linalg.norm(packed.boundary.wrap(atoms), axis=1).min() > 2.5 - 0.25
+    for body in atoms(packed):
+        assert np.abs(body[:, 2]).max() <= height / 2 - 0.125
+    for body in atoms(packed)[:-1]:
+        # The obstacle is one of voxels of 0.25 nm.
+        assert np.linalg.norm(packed.boundary.wrap(body), axis=1).min() > 2.5 - 0.25
 
 
 def test_dense_packing_squeezes_rigid_molecules_as_far_as_it_is_told():
@@ -120,7 +102,7 @@ def test_dense_packing_squeezes_rigid_molecules_as_far_as_it_is_told():
     assert list(dict.fromkeys(seen)) == ["insertion", "squeeze 1"]
     assert not {"platform", "compression", "clash_removal"} & set(packed.provenance)
     assert packed.scene.species_index.tolist() == scene.species_index.tolist()
-    assert closest(packed) >= 0.25
+    assert closest_atoms(packed) >= 0.25
     series = crowding_series(scene, [0.2, 0.28], seed=1)
     assert [box_fraction(p.scene, p.boundary) for p in series] == pytest.approx([0.2, 0.28])
     # Beyond its bound, with what bends, and where it jams, dynamics take over.
@@ -147,7 +129,7 @@ def test_molecules_may_be_asked_to_keep_farther_apart():
     assert box_fraction(packed.scene, packed.boundary) == pytest.approx(0.22)
     assert "squeeze" in packed.provenance
     assert "compression" not in packed.provenance
-    assert closest(packed) >= 0.5
+    assert closest_atoms(packed) >= 0.5
 
 
 def test_a_squeeze_that_is_stopped_has_what_there_is():
@@ -157,7 +139,7 @@ def test_a_squeeze_that_is_stopped_has_what_there_is():
     )
     assert packed.provenance["stopped"] == "squeeze 1"
     assert 0.255 < box_fraction(packed.scene, packed.boundary) < 0.29
-    assert closest(packed) >= 0.25
+    assert closest_atoms(packed) >= 0.25
 
 
 def test_the_most_steps_are_those_of_dynamics():
