@@ -14,7 +14,9 @@ from setuptools import setup
 HERE = Path(__file__).parent
 
 # A link or a picture of Markdown whose target is neither on the web nor on the page itself.
-_INTO_REPOSITORY = re.compile(r"(?P<picture>!?)\[(?P<text>[^\]]*)\]\((?![a-z]+:|#)(?P<path>[^)]+)\)")
+_INTO_REPOSITORY = re.compile(
+    r"(?P<picture>!?)\[(?P<text>[^\]]*)\]\((?![a-z]+:|#)(?P<path>[^)]+)\)"
+)
 
 
 def index_text(readme: str, *, source: str | None, version: str) -> str:
