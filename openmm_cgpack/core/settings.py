@@ -131,6 +131,9 @@ class Settings:
     kind: ClassVar[str] = ""
     """Name under which a class is registered in its family."""
 
+    through: ClassVar[tuple[str, ...]] = ()
+    """Fields whose own keys tables may hold in their place, one of a name among all of these."""
+
     def __init_subclass__(cls, *, family: bool = False) -> None:
         super().__init_subclass__()
         cls.kind = ""
