@@ -147,7 +147,7 @@ def reached(cls: type[Settings]) -> dict[str, str]:
     'transfer'
     """
     own = {field.name for field in settings_fields(cls)}
-    keys = {}
+    keys: dict[str, str] = {}
     for name in cls.through:
         inner = nested_in(hints_of(cls)[name])
         assert inner is not None

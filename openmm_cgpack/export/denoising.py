@@ -70,7 +70,7 @@ class Denoising(Format):
         self.check(truth)
         assert truth.halves is not None
         assert truth.tomogram is not None
-        config = {name: [] for name in LISTS} | NEW | held
+        config: dict[str, Any] = {name: [] for name in LISTS} | NEW | held
         write_mrc(folder / f"{truth.name}_Vol.mrc", truth.tomogram)
         for name, mark, half in zip(LISTS, MARKS, truth.halves, strict=True):
             file = f"{truth.name}{mark}_Vol.mrc"
