@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Literal, get_args, get_origin
 
 import pytest
-from settings_pages import file_tables, settings_of, settings_page
+from settings_pages import REFERENCE, reference_pages, settings_of
 
 import openmm_cgpack
 from openmm_cgpack.core.reference import settings_table
@@ -84,8 +84,19 @@ def make(cls):
 
 
 @pytest.fixture(scope="module")
-def page():
-    return settings_page(openmm_cgpack)
+def pages():
+    return reference_pages()
+
+
+@pytest.fixture(scope="module")
+def page(pages):
+    return pages["settings.md"]
+
+
+@pytest.mark.parametrize("name", ["recipe_keys.md", "settings.md"])
+def test_the_reference_in_the_repository_is_what_the_code_makes(name, pages):
+    held = (REFERENCE / name).read_text(encoding="utf-8")
+    assert held == pages[name], "run: python docs/settings_pages.py"
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=named)
@@ -204,8 +215,8 @@ def test_unknown_keys_are_refused(cls):
         from_table(cls, {**to_table(make(cls)), "no_such_key": 1})
 
 
-def test_tables_of_a_recipe_are_all_listed():
-    text = file_tables(openmm_cgpack.Recipe)
+def test_tables_of_a_recipe_are_all_listed(pages):
+    text = pages["recipe_keys.md"]
     value = to_table(make(openmm_cgpack.Recipe))
     for name, held in value.items():
         if isinstance(held, dict):

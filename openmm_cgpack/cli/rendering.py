@@ -13,7 +13,11 @@ from .simulating import changes, snr_line
 
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
-    render = commands.add_parser("render", help="make another tomogram of a run's scene")
+    render = commands.add_parser(
+        "render",
+        examples=("cgpack render out --imaging noisy.toml",),
+        help="make another tomogram of a run's scene",
+    )
     render.add_argument("out", metavar="OUT", help="the folder of a run")
     render.add_argument(
         "--imaging",

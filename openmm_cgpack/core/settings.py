@@ -45,7 +45,7 @@ from .units import strip
 _WORDS = {str: "text", Path: "a path", bool: "true or false", int: "a whole number"}
 _WORDS |= {float: "a number"}
 RANGES = {
-    "nm": (1e-5, 1e6),
+    "nm": (1e-5, 1e7),  # microtubules bend over 5 mm
     "Da": (1e-6, 1e12),
     "Da/nm³": (1e-6, 1e6),
     "kJ/mol": (1e-9, 1e12),
