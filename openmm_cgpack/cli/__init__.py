@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return PIPE_CLOSED
         except KeyboardInterrupt as interruption:
-            complain(f"interrupted; {interruption or 'nothing was written'}")
+            complain(f"interrupted; {str(interruption) or 'nothing was written'}")
             return INTERRUPTED
         except Exception as error:
             if early.traceback:
