@@ -289,7 +289,7 @@ def range_of(field: dataclasses.Field[Any], *, whole: bool = False) -> tuple[flo
     Examples
     --------
     >>> range_of(setting("", unit="nm", above=0)), range_of(setting("", maximum=4), whole=True)
-    ((1e-05, 1000000.0), (1, 4))
+    ((1e-05, 10000000.0), (1, 4))
     """
     smallest, largest = (1, MOST) if whole else RANGES.get(field.metadata["unit"], _RANGE)
     own = [
