@@ -89,6 +89,9 @@ def file_tables(cls: type[Settings], name: str = "Top of the file") -> str:
     """
     parts = [f"## {name}", "", settings_table(cls), ""]
     within = name.strip("`[]").partition("]")[0] + "." if name.startswith("`[") else ""
+    if cls.through:
+        deeper = " and ".join(f"`[{within}{field}]`" for field in cls.through)
+        parts += [f"Keys of {deeper} may stand here, too.", ""]
     for field in settings_fields(cls):
         nested = nested_in(hints_of(cls)[field.name])
         if nested is None:

@@ -18,7 +18,7 @@ from openmm_cgpack.core.settings import (
     options_of,
     settings_fields,
 )
-from openmm_cgpack.core.tables import from_table, to_table
+from openmm_cgpack.core.tables import from_table, reached, to_table
 from openmm_cgpack.io.files import toml_text
 
 CLASSES = settings_of(openmm_cgpack)
@@ -225,3 +225,18 @@ def test_tables_of_a_recipe_are_all_listed(pages):
             assert f"## `[[{name}]]`" in text
         else:
             assert f"| `{name}` |" in text
+
+
+@pytest.mark.parametrize("cls", [cls for cls in CLASSES if cls.through], ids=named)
+def test_a_key_that_may_stand_higher_has_its_name_alone(cls):
+    fields = [field.name for field in settings_fields(cls)]
+    keys = [key for name in cls.through for key in everything_of(nested_in(hints_of(cls)[name]))]
+    assert len(set(keys)) == len(keys)
+    assert reached(cls).keys() == set(keys) - set(fields)
+
+
+def everything_of(cls):
+    own = [field.name for field in settings_fields(cls)]
+    return own + [
+        key for name in cls.through for key in everything_of(nested_in(hints_of(cls)[name]))
+    ]
