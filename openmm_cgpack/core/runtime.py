@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -215,6 +217,41 @@ def _lines(path: str | os.PathLike[str]) -> list[str]:
         return Path(path).read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
+
+
+class MissingExtra(ImportError, ValueError):
+    """A package is not installed that only a part of this one needs."""
+
+
+def missing_extra(module: str, extra: str) -> str | None:
+    """Return how to install a package that an extra brings; None where it is installed."""
+    package = module.partition(".")[0]
+    if find_spec(package) is not None:
+        return None
+    return f"wanted {package}, which is not installed: pip install 'openmm_cgpack[{extra}]'"
+
+
+def require(module: str, extra: str) -> Any:
+    """Return a module of a package that an extra brings.
+
+    Functions that need one ask for it first, so that nobody waits for an error.
+
+    Raises
+    ------
+    MissingExtra
+        It is not installed; the message says how to install it.
+
+    Examples
+    --------
+    >>> try:
+    ...     require("no_such_package", "viz")
+    ... except MissingExtra as error:
+    ...     print(error)
+    wanted no_such_package, which is not installed: pip install 'openmm_cgpack[viz]'
+    """
+    if why := missing_extra(module, extra):
+        raise MissingExtra(why)
+    return import_module(module)
 
 
 class PlacementError(RuntimeError):

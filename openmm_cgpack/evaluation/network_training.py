@@ -174,7 +174,7 @@ def train_fcn(
     >>> predicted = predict(trained.model, held_out[0].volume)  # doctest: +SKIP
     >>> score_labels(predicted, held_out[0].labels).pixel_accuracy  # doctest: +SKIP
     """
-    torch = require_torch()
+    losses_of, torch = require_monai("losses"), require_torch()
     names = class_names([*tomograms, *validation])
     patches = Patches(tomograms, training.cubes, seed=seed)
     if device is None:
@@ -184,7 +184,7 @@ def train_fcn(
     if device != "cpu":
         module.to(memory_format=torch.contiguous_format)
     weights = torch.from_numpy(class_weights(tomograms, balance=training.balance)).to(device)
-    loss = require_monai("losses").DiceCELoss(
+    loss = losses_of.DiceCELoss(
         softmax=True, to_onehot_y=True, include_background=False, batch=True, weight=weights
     )
     optimiser = torch.optim.Adam(module.parameters(), lr=training.learning_rate)

@@ -8,9 +8,9 @@ from dataclasses import replace
 from functools import cached_property
 from html import escape
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 
+from ..core.runtime import MissingExtra, missing_extra
 from ..core.scene import PackedScene
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
@@ -23,21 +23,8 @@ from .k3d_plot import scene_plot
 from .shown import Shown, shown_of_packed, shown_of_truth
 from .truth import GroundTruth
 
-_NEEDED = {"k3d": "k3d", "skimage": "scikit-image"}
-"""What a view is made with, by the name that is imported."""
-
 _HEIGHT = 620
 """Height of a view in a notebook, pixels."""
-
-
-def why_not() -> str | None:
-    """Return which extra a view lacks, as words; None where all is there."""
-    missing = [name for module, name in _NEEDED.items() if find_spec(module) is None]
-    if not missing:
-        return None
-    verb = "is" if len(missing) == 1 else "are"
-    wanted = " and ".join(missing)
-    return f"wanted {wanted}, which {verb} not installed: pip install 'openmm_cgpack[viz]'"
 
 
 @kind("html")
@@ -45,10 +32,11 @@ class Html(Format):
     """A page that shows everything in a browser and needs no network."""
 
     opens = "view.html"
+    package = ("k3d", "viz")
 
-    def refuses(self, truth: GroundTruth, tilts: TiltSeries | None = None) -> str | None:
-        """Refuse where what draws the page is not installed."""
-        return why_not() or super().refuses(truth, tilts)
+    def lacks(self) -> str | None:
+        """Return how to install what draws the page; None where it is there."""
+        return super().lacks() or missing_extra("skimage", "viz")
 
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Write ``view.html``, which needs nothing else."""
@@ -133,7 +121,7 @@ def view(
 
     Raises
     ------
-    ImportError
+    MissingExtra
         The extra ``viz`` is not installed.
     ValueError
         The volumes stand on different grids.
@@ -147,8 +135,8 @@ def view(
     >>> packed.view().save("view.html")  # doctest: +SKIP
     PosixPath('view.html')
     """
-    if why := why_not():
-        raise ImportError(f"view: {why}")
+    if why := Html().lacks():
+        raise MissingExtra(f"view: {why}")
     if isinstance(shown, PackedScene):
         packed, name = shown, "packed scene"
     else:
