@@ -7,7 +7,6 @@ import re
 from dataclasses import replace
 from functools import cached_property
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 
 from ..core.runtime import MissingExtra, missing_extra
@@ -16,12 +15,16 @@ from ..core.settings import kind
 from ..core.tilts import TiltSeries
 from ..core.volume import LabelVolume, Volume
 from ..io.files import write_text
+from ..io.inputs import read_text
 from ..io.volumes import mask_file
 from ..runs.folder import DENSITY, SEMANTIC, TOMOGRAM, RunFolder
 from .formats import Format
 from .k3d_plot import scene_plot
 from .shown import Shown, shown_of_packed, shown_of_truth
 from .truth import GroundTruth
+
+_CONTROLS = Path(__file__).parent / "page" / "controls"
+"""The panel's program and its looks."""
 
 _HEIGHT = 620
 """Height of a view in a notebook, pixels."""
@@ -80,10 +83,7 @@ class View:
     @cached_property
     def page(self) -> str:
         """The page, as text."""
-        folder = files(__package__) / "page"
-        script, style = (
-            (folder / name).read_bytes().decode("utf-8") for name in ("controls.js", "controls.css")
-        )
+        script, style = (read_text(_CONTROLS.with_suffix(suffix)) for suffix in (".js", ".css"))
         page = scene_plot(self.shown).get_snapshot(additional_js_code=script)
         head = f"<title>{escape(self.shown.name)}</title>\n<style>\n{style}</style>"
         return re.sub("<title>.*?</title>", lambda _: head, page, count=1)
