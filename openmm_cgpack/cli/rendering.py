@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ def _render(options: argparse.Namespace) -> None:
         options.imaging,
         name=options.name,
         force=options.force,
-        progress=not options.quiet and sys.stderr.isatty(),
+        progress=not options.quiet,
     )
     if not options.quiet:
         name = render_name(options.imaging, options.name)

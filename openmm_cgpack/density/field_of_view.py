@@ -160,7 +160,7 @@ def visibility(
     settings: MapSettings = _SETTINGS,
     *,
     grid: Grid | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Visibility:
     """Return which part of each object is in the field of view, and how far its edge is.
 
@@ -177,7 +177,7 @@ def visibility(
         In place of the settings' grid. Its box reaches half a voxel beyond the centres of the
         outermost voxels.
     progress : bool, optional
-        Whether to show a progress bar.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Examples
     --------

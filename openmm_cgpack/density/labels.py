@@ -56,7 +56,7 @@ def render_labels(
     settings: MapSettings = _SETTINGS,
     *,
     grid: Grid | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Labels:
     """Return the masks of everything in a packed scene.
 
@@ -76,7 +76,7 @@ def render_labels(
     grid : Grid, optional
         Where to draw, in place of the settings' grid.
     progress : bool, optional
-        Whether to show a progress bar.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Examples
     --------

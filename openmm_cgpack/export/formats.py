@@ -286,7 +286,7 @@ def export_runs(
     *,
     folder: str | os.PathLike[str],
     force: bool = False,
-    progress: bool = False,
+    progress: bool = True,
 ) -> dict[str, Path]:
     """Write the ground truth of several runs side by side, one folder for each format.
 
@@ -302,7 +302,7 @@ def export_runs(
     folder : path-like
         Where to write.
     progress : bool, optional
-        Whether to show a progress bar on standard error.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core.messages import path_from_text, said_of, within
 from ..core.names import checked_file_name, name_of_file
-from ..core.runtime import stage_seed
+from ..core.runtime import progress_bar, stage_seed
 from ..core.tables import check_names, to_table
 from ..imaging import Imaging, render
 from ..io.files import atomic_folder, read_toml, toml_text, write_text
@@ -54,7 +54,7 @@ def run(
     force: bool = False,
     hook: Hook | None = None,
     watch: Watch | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Run a recipe and write everything into a folder.
 
@@ -79,7 +79,7 @@ def run(
     hook, watch : callable, optional
         See `simulate`; `hook` is called once more when the files are written, as ``"files"``.
     progress : bool, optional
-        Whether to show progress bars on standard error.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def resume(
     force: bool = False,
     hook: Hook | None = None,
     watch: Watch | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Go on with a run that did not come to its end; return what ``manifest.json`` holds.
 
@@ -206,7 +206,7 @@ def _run(
 
 def _write(made: Simulated, folder: Path, final: Path, hook: Hook | None) -> dict[str, Any]:
     """Write a run's files and its manifest; return the latter."""
-    with timed(made.seconds, "files"):
+    with timed(made.seconds, "files"), progress_bar("files", show=made.progress):
         write_outputs(made, folder, final=final)
     if hook is not None:
         hook("files", made)
@@ -219,7 +219,7 @@ def render_again(
     *,
     name: str | None = None,
     force: bool = False,
-    progress: bool = False,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Make another tomogram of a run's density, on the same grid and so with the same masks.
 
@@ -240,7 +240,7 @@ def render_again(
         there is begun all the same, with a warning; files in it that the manifest does not list,
         or that were changed, forbid it.
     progress : bool, optional
-        Whether to show progress bars on standard error.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Raises
     ------
