@@ -3,7 +3,7 @@
 from openmm_cgpack import coarse_grain, library, place
 from openmm_cgpack.packing import Placement
 
-# Stand-ins for the types whose entries the library lacks are those of docs/library.md.
+# Stand-ins for the types whose entries the library lacks are those of docs/reference/library.md.
 TYPES = (
     "3h84",
     "1bxr",

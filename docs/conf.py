@@ -16,9 +16,7 @@ import numpydoc.docscrape_sphinx
 import openmm_cgpack
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
-from settings_pages import file_tables, settings_page
+sys.path.insert(0, str(HERE))  # where the gallery finds `figures`
 
 
 class _Compiled(jinja2.BytecodeCache):
@@ -50,7 +48,6 @@ extensions = [
 exclude_patterns = [
     "_build",
     "tables/*",
-    "api/recipe.md",
     "gallery/*.ipynb",
     "gallery/*.py",
     "gallery/*.zip",
@@ -114,7 +111,6 @@ _HEADS = {
 def _api_page() -> str:
     """Return the list of all public names, by the folder that they come from."""
     lines = ["API reference", "=============", ""]
-    lines += [".. toctree::", "   :maxdepth: 1", "", "   settings", ""]
     top = {name: getattr(openmm_cgpack, name) for name in openmm_cgpack.__all__}
     for folder in _folders():
         here = [n for n, value in top.items() if _folder(value) == folder]
@@ -157,6 +153,4 @@ def _folder(value: object) -> str:
 
 # Written when the configuration is read: autosummary looks for its pages before any event.
 (HERE / "api").mkdir(exist_ok=True)
-(HERE / "api" / "settings.md").write_text(settings_page(openmm_cgpack), encoding="utf-8")
-(HERE / "api" / "recipe.md").write_text(file_tables(openmm_cgpack.Recipe), encoding="utf-8")
 (HERE / "api" / "index.rst").write_text(_api_page(), encoding="utf-8")

@@ -1,4 +1,9 @@
-"""Pages with every settings class of the package, made from the classes themselves."""
+"""Pages with every settings class of the package, made from the classes themselves.
+
+    python docs/settings_pages.py
+
+writes them anew, beside the pages that are written by hand.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from inspect import isabstract
+from pathlib import Path
 from types import ModuleType
 
 from openmm_cgpack.core.reference import settings_table
@@ -18,6 +24,19 @@ from openmm_cgpack.core.settings import (
     nested_in,
     settings_fields,
 )
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def reference_pages() -> dict[str, str]:
+    """Return the text of each page that is made from the code, by its name in docs/reference."""
+    import openmm_cgpack
+
+    keys = "# Keys of a recipe\n\nEvery table of a [recipe](recipe.md), and the tables in it.\n\n"
+    return {
+        "recipe_keys.md": keys + file_tables(openmm_cgpack.Recipe),
+        "settings.md": settings_page(openmm_cgpack),
+    }
 
 
 def settings_page(package: ModuleType) -> str:
@@ -70,12 +89,17 @@ def file_tables(cls: type[Settings], name: str = "Top of the file") -> str:
     """
     parts = [f"## {name}", "", settings_table(cls), ""]
     within = name.strip("`[]").partition("]")[0] + "." if name.startswith("`[") else ""
+    if cls.through:
+        deeper = " and ".join(f"`[{within}{field}]`" for field in cls.through)
+        parts += [f"Keys of {deeper} may stand here, too.", ""]
     for field in settings_fields(cls):
         nested = nested_in(hints_of(cls)[field.name])
         if nested is None:
             continue
         form = "`[[{}]]`" if is_many(hints_of(cls)[field.name]) else "`[{}]`"
-        for member in nested.kinds.values() if "kinds" in vars(nested) else [nested]:
+        kinds = nested.kinds.values() if "kinds" in vars(nested) else [nested]
+        # Kinds that somebody added while this process ran are not the package's.
+        for member in (k for k in kinds if _package(k) == _package(nested)):
             if field.metadata["by_kind"]:
                 head = form.format(f"{within}{member.kind}")
             else:
@@ -106,7 +130,11 @@ def modules_of(package: ModuleType) -> Iterator[str]:
 
 
 def _inside(cls: type[Settings], package: ModuleType) -> bool:
-    return cls.__module__.startswith(f"{package.__name__}.")
+    return _package(cls) == package.__name__
+
+
+def _package(cls: type[Settings]) -> str:
+    return cls.__module__.split(".")[0]
 
 
 def _can_be_made(cls: type[Settings]) -> bool:
@@ -120,3 +148,8 @@ def _folder(cls: type[Settings]) -> str:
 
 def _family(cls: type[Settings]) -> str:
     return family_of(cls).__name__ if any("kinds" in vars(c) for c in cls.__mro__) else ""
+
+
+if __name__ == "__main__":
+    for page, text in reference_pages().items():
+        (REFERENCE / page).write_text(text, encoding="utf-8")

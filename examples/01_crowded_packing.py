@@ -147,7 +147,7 @@ section.add_finding(
     paper="The relative position of the balls in a macromolecule is hard to change.",
     here=f"Held by constraints here, all {n} bodies kept their shape within {bent:.1g} nm, and "
     f"{int(poses.mirrored.sum())} turned into their mirror image. (By bonds alone some do: "
-    "docs/forces.md.)",
+    "docs/explanation/forces.md.)",
     verdict=judge(bent < 1e-3, not poses.mirrored.any()),
 )
 

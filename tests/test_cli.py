@@ -262,6 +262,8 @@ def test_an_interrupted_command_leaves_nothing(tmp_path, recipe, number, code):
             process.kill()
     assert process.returncode == code
     assert "Traceback" not in err
+    if number == signal.SIGINT:
+        assert "interrupted; nothing was written" in err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["recipe.toml"]
 
 

@@ -28,7 +28,7 @@ from openmm_cgpack.io.tilts import load_tilts
 from openmm_cgpack.models import Filament, Molecule
 from openmm_cgpack.recipe import Files, Recipe, load_recipe
 from openmm_cgpack.runs import RunFolder, render_again, run
-from openmm_cgpack.runs.running import load_imaging
+from openmm_cgpack.runs.rendering import load_imaging
 
 TILTS = from_table(
     Imaging,
@@ -122,12 +122,47 @@ def test_a_render_changes_only_what_its_file_names(finished, tmp_path):
     out = finished[0]
     file = toml(tmp_path / "closer.toml", "[imaging.microscope.transfer]\ndefocus_um = 2\n")
     render_again(out, file)
-    again, seed = load_imaging(out / "renders" / "closer" / "imaging.toml", small())
+    again, seed, _ = load_imaging(out / "renders" / "closer" / "imaging.toml", small())
     assert seed == 3
     assert again.microscope.transfer.defocus_um == 2
     changed = dataclasses.replace(again.microscope.transfer, defocus_um=4.0)
     microscope = dataclasses.replace(again.microscope, transfer=changed)
     assert dataclasses.replace(again, microscope=microscope) == TILTS
+
+
+def test_a_key_of_a_deeper_table_alone_changes_that_and_nothing_else(finished):
+    """Gold, halves and all else stay the run's; so do they without a heading, and by a mapping."""
+    recipe = small(imaging=dataclasses.replace(TILTS, snr=0.5))
+    wanted, seed, dropped = load_imaging({"defocus_um": 3}, recipe)
+    assert (seed, dropped) == (3, [])
+    assert wanted.microscope.transfer.defocus_um == 3
+    back = {"microscope": {"transfer": {"defocus_um": 4.0}}}
+    assert load_imaging({"imaging": back}, small(imaging=wanted)).imaging == recipe.imaging
+    paper = small()
+    assert load_imaging({"imaging": {"defocus_um": 3}}, paper).imaging.transfer.defocus_um == 3
+    both = {"defocus_um": 3, "microscope": {"transfer": {"defocus_um": 3}}}
+    with pytest.raises(ValueError, match="defocus_um: stands here and in "):
+        load_imaging(both, recipe)
+
+
+def test_what_is_no_longer_the_runs_is_said(finished, tmp_path, caplog):
+    """A preset, or another kind, is begun from: not a word is lost of what the run had."""
+    recipe = small(imaging=dataclasses.replace(TILTS, snr=0.5, snr_definition="projection"))
+    asked = {"preset": "titan_krios_k3", "tilt_step_deg": 20.0, "gold": {"count": 3}}
+    wanted, _, dropped = load_imaging(asked, recipe)
+    assert (wanted.snr, wanted.gold.count) == (None, 3)
+    assert dropped == [
+        "gold.diameter = 4",
+        "snr = 0.5",
+        'snr_definition = "projection"',
+        'halves = "tilts"',
+    ]
+    assert load_imaging({"kind": "tilt_series", "snr": 0.1}, recipe).dropped == []
+    out = finished[0]
+    render_again(out, {"kind": "one_step"}, name="other-kind")
+    (note,) = (record.getMessage() for record in caplog.records if "note" in record.getMessage())
+    assert note.startswith("cgpack: note: [imaging]: no longer the run's gold.count = 2")
+    assert 'halves = "tilts"' in note
 
 
 def test_one_manifest_names_all_renders(finished, tmp_path):
@@ -148,7 +183,7 @@ def test_one_manifest_names_all_renders(finished, tmp_path):
         if name != "manifest.json":
             assert (out / name).read_bytes() == content
     # What made a render makes it again.
-    again, seed = load_imaging(out / "renders" / "noiseless" / "imaging.toml", small())
+    again, seed, _ = load_imaging(out / "renders" / "noiseless" / "imaging.toml", small())
     assert seed == 9
     assert again.microscope.scheme.tilt_step_deg == 30
 
@@ -176,6 +211,7 @@ def test_a_render_is_not_overwritten_unasked(finished, tmp_path):
             "[imaging.microscope.scheme]\ntilt_min_deg = 70\n",
             "[imaging.microscope.scheme]: tilt_min",
         ),
+        ("[imaging]\nsnr = 1\n[pack]\nkind = 1\n", 'unknown key "pack"'),
         ("[imaging\n", "not a TOML file"),
     ],
 )
@@ -194,6 +230,20 @@ def test_the_command(capsys, finished, tmp_path):
     assert "tomogram   tilt_series, no noise" in capsys.readouterr().out
     assert main(["render", str(tmp_path), "--imaging", str(file)]) == 2
     assert "manifest.json: no such file; wanted a run's folder" in capsys.readouterr().err
+
+
+def test_the_command_takes_keys_in_place_of_a_file(capsys, finished):
+    out = finished[0]
+    set_one = ["render", str(out), "--set", "defocus_um=2", "--set", "snr=0.7"]
+    assert main([*set_one, "--name", "keys"]) == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["renders"]["keys"]["tomogram"]["snr_measured"] == pytest.approx(0.7, rel=1e-3)
+    assert {"even.mrc", "odd.mrc"} <= set(manifest["renders"]["keys"]["files"])
+    capsys.readouterr()
+    assert main(set_one) == 2
+    assert "--name: is missing" in capsys.readouterr().err
+    assert main(["render", str(out)]) == 2
+    assert "render: wanted --imaging TOML, or --set KEY=VALUE" in capsys.readouterr().err
 
 
 def test_the_folder_reads_what_the_run_wrote(finished, tmp_path):

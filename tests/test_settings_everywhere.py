@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Literal, get_args, get_origin
 
 import pytest
-from settings_pages import file_tables, settings_of, settings_page
+from settings_pages import REFERENCE, reference_pages, settings_of
 
 import openmm_cgpack
 from openmm_cgpack.core.reference import settings_table
@@ -18,7 +18,7 @@ from openmm_cgpack.core.settings import (
     options_of,
     settings_fields,
 )
-from openmm_cgpack.core.tables import from_table, to_table
+from openmm_cgpack.core.tables import from_table, reached, to_table
 from openmm_cgpack.io.files import toml_text
 
 CLASSES = settings_of(openmm_cgpack)
@@ -84,8 +84,19 @@ def make(cls):
 
 
 @pytest.fixture(scope="module")
-def page():
-    return settings_page(openmm_cgpack)
+def pages():
+    return reference_pages()
+
+
+@pytest.fixture(scope="module")
+def page(pages):
+    return pages["settings.md"]
+
+
+@pytest.mark.parametrize("name", ["recipe_keys.md", "settings.md"])
+def test_the_reference_in_the_repository_is_what_the_code_makes(name, pages):
+    held = (REFERENCE / name).read_text(encoding="utf-8")
+    assert held == pages[name], "run: python docs/settings_pages.py"
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=named)
@@ -204,8 +215,8 @@ def test_unknown_keys_are_refused(cls):
         from_table(cls, {**to_table(make(cls)), "no_such_key": 1})
 
 
-def test_tables_of_a_recipe_are_all_listed():
-    text = file_tables(openmm_cgpack.Recipe)
+def test_tables_of_a_recipe_are_all_listed(pages):
+    text = pages["recipe_keys.md"]
     value = to_table(make(openmm_cgpack.Recipe))
     for name, held in value.items():
         if isinstance(held, dict):
@@ -214,3 +225,18 @@ def test_tables_of_a_recipe_are_all_listed():
             assert f"## `[[{name}]]`" in text
         else:
             assert f"| `{name}` |" in text
+
+
+@pytest.mark.parametrize("cls", [cls for cls in CLASSES if cls.through], ids=named)
+def test_a_key_that_may_stand_higher_has_its_name_alone(cls):
+    fields = [field.name for field in settings_fields(cls)]
+    keys = [key for name in cls.through for key in everything_of(nested_in(hints_of(cls)[name]))]
+    assert len(set(keys)) == len(keys)
+    assert reached(cls).keys() == set(keys) - set(fields)
+
+
+def everything_of(cls):
+    own = [field.name for field in settings_fields(cls)]
+    return own + [
+        key for name in cls.through for key in everything_of(nested_in(hints_of(cls)[name]))
+    ]

@@ -36,7 +36,10 @@ from openmm_cgpack.structures.assemblies import Turns
 from openmm_cgpack.structures.species import DATA, FORMAT, INDEX, read_points
 
 ATOMS_PER_POINT = 6
-"""1.2 MB for the shipped species, 3 % error of a map at 1 nm; docs/library.md has other choices."""
+"""1.2 MB for the shipped species, 3 % error of a map at 1 nm.
+
+docs/reference/library.md has other choices.
+"""
 ATOMS_PER_BALL = 5000
 SPECIES = "species.toml"
 
@@ -107,7 +110,7 @@ def library_table(library: Library) -> str:
     Returns
     -------
     str
-        The table of docs/library.md.
+        The table of docs/reference/library.md.
     """
     head = (
         "name",

@@ -56,7 +56,7 @@ PAPER_TYPES = tuple(
     PaperType(pdb_id=pdb_id, molecule=molecule, species=species, pei_radius=radius)
     for pdb_id, molecule, species, radius in _ROWS
 )
-"""The 20 types of the paper, from Pei et al. 2016, in the order of docs/library.md."""
+"""The 20 types of the paper, from Pei et al. 2016, in the order of docs/reference/library.md."""
 
 
 def paper_types(*pdb_ids: str) -> tuple[PaperType, ...]:

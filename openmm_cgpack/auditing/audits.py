@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import PackedScene
 from ..core.arrays import noun
-from ..core.runtime import progress_bar, progress_shown
+from ..core.progress import progress_bar, progress_shown
 from ..core.settings import Settings, setting
 from ..poses import extract_transforms
 from .composition import SpeciesCount, species_counts, species_masses

@@ -12,7 +12,7 @@ from ..core import AtomicStructure, Boundary, RigidTransforms, Scene
 from ..core.arrays import freeze, noun
 from ..core.boundary import close_pairs
 from ..core.display import described
-from ..core.runtime import tracked
+from ..core.progress import tracked
 from ..packing import overlaps
 from ..poses import structure_poses
 

@@ -10,7 +10,7 @@ from scipy.spatial import ConvexHull
 
 from ..core import Boundary, Obstacle, RigidTransforms, Scene
 from ..core.display import described
-from ..core.runtime import tracked
+from ..core.progress import tracked
 from ..density import painter_of
 from ..poses import structure_poses
 from .shapes import Mask, body_mask, deformable_cells

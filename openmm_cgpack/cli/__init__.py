@@ -55,6 +55,13 @@ COMMANDS = (
 )
 """The modules whose ``add`` adds commands, in the order of the help."""
 
+EXAMPLES = (
+    "cgpack demo -o out                    a small piece of a cell, in a minute",
+    "cgpack init cytoplasm -o mine.toml    a recipe to edit",
+    "cgpack simulate mine.toml -o mine     its tomogram, labels and particles",
+    "cgpack simulate --help                what a command takes",
+)
+
 CODES = """\
 exit codes: 0 all is well; 1 a packing or placement failed, or the program has a fault, which it
 says; 2 something given is not good; 130 or 143 interrupted. Errors are one line."""
@@ -88,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             for name in early.imports:
                 load_module(name, where="--import ")
-            options = _parser().parse_args(arguments)
+            options = command_parser().parse_args(arguments)
             with messages(quiet=getattr(options, "quiet", False)):
                 return int(options.action(options) or 0)
         except BrokenPipeError:
@@ -96,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return PIPE_CLOSED
         except KeyboardInterrupt as interruption:
-            complain(f"interrupted; {interruption or 'nothing was written'}")
+            complain(f"interrupted; {str(interruption) or 'nothing was written'}")
             return INTERRUPTED
         except Exception as error:
             if early.traceback:
@@ -138,11 +145,13 @@ def _early() -> argparse.ArgumentParser:
     return early
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command, with the kinds that are registered by now."""
     parser = Parser(
         prog="cgpack",
         parents=[_early()],
         description="Pack molecules, filaments and membranes into labelled cryo-ET tomograms.",
+        examples=EXAMPLES,
         epilog=CODES,
     )
     parser.add_argument("--version", action="version", version=f"cgpack {__version__}")

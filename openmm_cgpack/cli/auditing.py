@@ -21,7 +21,9 @@ from .options import add_settings, from_options
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
     command = commands.add_parser(
-        "audit", help="measure a run: counts, density, atoms in each other, order"
+        "audit",
+        examples=("cgpack audit out", "cgpack audit out --no-files --voxel-size 0.3"),
+        help="measure a run: counts, density, atoms in each other, order",
     )
     command.add_argument("out", metavar="OUT", help="the folder of a run, or a packed scene's .npz")
     command.add_argument("--to", metavar="FOLDER", help="where to write; else beside the scene")

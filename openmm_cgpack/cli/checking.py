@@ -32,7 +32,9 @@ POSITION_TOLERANCE = 1e-4
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
     check = commands.add_parser(
-        "check", help="versions, platforms and a tiny self-test, or the size of a recipe's run"
+        "check",
+        examples=("cgpack check", "cgpack check cytoplasm"),
+        help="versions, platforms and a tiny self-test, or the size of a recipe's run",
     )
     check.add_argument(
         "recipe",

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
-    grain = commands.add_parser("coarse-grain", help="show the ball model of a structure")
+    grain = commands.add_parser(
+        "coarse-grain",
+        examples=(
+            "cgpack coarse-grain 3hhb",
+            "cgpack coarse-grain mine.pdb -o mine.bild",
+            "cgpack coarse-grain channel.pdb --membrane channel.png",
+        ),
+        help="show the ball model of a structure",
+    )
     grain.add_argument("file", metavar="FILE", help="a PDB or mmCIF file, or a library species")
     grain.add_argument("-o", "--out", metavar="MODEL", help="write the balls: .bild or .cmm")
     grain.add_argument(

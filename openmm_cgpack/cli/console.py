@@ -10,7 +10,7 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
@@ -34,7 +34,14 @@ def complain(error: BaseException | str) -> None:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, as those of the commands are."""
+    """A parser whose errors are one line and whose help ends in examples, as those of commands."""
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        shown = "\n".join(["examples:", *(f"  {example}" for example in examples)])
+        parts = [shown if examples else "", kwargs.pop("epilog", None) or ""]
+        kwargs["epilog"] = "\n\n".join(filter(None, parts))
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, **kwargs)
 
     def error(self, message: str) -> NoReturn:
         """End the process with a message and the exit code for bad input."""

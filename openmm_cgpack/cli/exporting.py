@@ -17,7 +17,12 @@ from .options import add_settings, from_options, kinds_from_options
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
     export = commands.add_parser(
-        "export", help="write the truth of a run, or of a data set's scenes, for other programs"
+        "export",
+        examples=(
+            "cgpack export out --format relion5 --format copick --to project",
+            "cgpack export crowded --split train --format nnunet",
+        ),
+        help="write the truth of a run, or of a data set's scenes, for other programs",
     )
     _add_run_and_formats(
         export, Format.kinds, "all that are no viewers, of a run,", what="a run or of a data set"
@@ -29,7 +34,11 @@ def add(commands: Any) -> None:
     export.set_defaults(action=_export)
 
     viewers = [name for name, kind in Format.kinds.items() if kind.opens]
-    show = commands.add_parser("view", help="write a page and scripts that show a run")
+    show = commands.add_parser(
+        "view",
+        examples=("cgpack view out", "cgpack view out --format napari"),
+        help="write a page and scripts that show a run",
+    )
     _add_run_and_formats(show, viewers, "all that can be written")
     show.set_defaults(action=_view)
 

@@ -12,21 +12,35 @@ from .console import say
 
 def add(commands: Any) -> None:
     """Add the commands to the parser's."""
-    library = commands.add_parser("library", help="list the species that come with the package")
+    library = commands.add_parser(
+        "library",
+        examples=("cgpack library", "cgpack library 3hhb"),
+        help="list the species that come with the package",
+    )
     library.add_argument("name", nargs="?", metavar="NAME", help="tell more of one species")
     library.set_defaults(action=_library)
 
     kinds = commands.add_parser(
-        "kinds", help="list the kinds of structures, forces, protocols, stages, formats"
+        "kinds",
+        examples=("cgpack kinds", "cgpack kinds vesicle"),
+        help="list the kinds of structures, forces, protocols, stages, formats",
     )
     kinds.add_argument("name", nargs="?", metavar="KIND", help="show the settings of one kind")
     kinds.set_defaults(action=_kinds)
 
-    recipes = commands.add_parser("recipes", help="list the recipes that come with the package")
+    recipes = commands.add_parser(
+        "recipes",
+        examples=("cgpack recipes", "cgpack recipes shrec"),
+        help="list the recipes that come with the package",
+    )
     recipes.add_argument("name", nargs="?", metavar="NAME", help="show one of them")
     recipes.set_defaults(action=_recipes)
 
-    init = commands.add_parser("init", help="write out one of these recipes, to edit")
+    init = commands.add_parser(
+        "init",
+        examples=("cgpack init shrec -o mine.toml",),
+        help="write out one of these recipes, to edit",
+    )
     init.add_argument("name", metavar="NAME", help="one of cgpack recipes")
     init.add_argument("-o", "--out", metavar="FILE", help="NAME.toml when left out")
     init.set_defaults(action=_init)

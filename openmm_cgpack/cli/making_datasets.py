@@ -15,7 +15,12 @@ from .simulating import add_changes, changes
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
     make = commands.add_parser(
-        "dataset", help="make many scenes of a recipe in which values may be distributions"
+        "dataset",
+        examples=(
+            "cgpack dataset cytoplasm -n 200 -o crowded --workers 8",
+            "cgpack dataset --resume -o crowded",
+        ),
+        help="make many scenes of a recipe in which values may be distributions",
     )
     make.add_argument(
         "recipe",

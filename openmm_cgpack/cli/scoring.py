@@ -35,10 +35,21 @@ _MARK = "openmm_cgpack_sha256"
 
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
-    score = commands.add_parser("score", help="compare picks or labels with the truth")
+    score = commands.add_parser(
+        "score",
+        examples=("cgpack score picks mine.star out", "cgpack score labels predicted.mrc out"),
+        help="compare picks or labels with the truth",
+    )
     kinds = score.add_subparsers(title="what to compare", metavar="WHAT", required=True)
 
-    picks = kinds.add_parser("picks", help="positions of particles")
+    picks = kinds.add_parser(
+        "picks",
+        examples=(
+            "cgpack score picks mine.star out",
+            "cgpack score picks mine.star out --rule czii --reach 0.6 --without membrane",
+        ),
+        help="positions of particles",
+    )
     picks.add_argument("picks", metavar="PICKS", help="a CSV, a STAR, copick picks or their folder")
     picks.add_argument(
         "truth", metavar="TRUTH", help="a run's folder, its particles.csv, or copick picks"
@@ -59,7 +70,11 @@ def add(commands: Any) -> None:
     picks.add_argument("--best", type=int, metavar="N", help="only the N picks of highest score")
     picks.set_defaults(action=_score_picks)
 
-    labels = kinds.add_parser("labels", help="segmentations")
+    labels = kinds.add_parser(
+        "labels",
+        examples=("cgpack score labels predicted.mrc out --json scores.json",),
+        help="segmentations",
+    )
     labels.add_argument("labels", metavar="LABELS", help="predicted classes: MRC or OME-Zarr")
     labels.add_argument("truth", metavar="TRUTH", help="true classes, or a run's folder")
     labels.add_argument("--names", metavar="A,B,...", help="names of the classes from 1 on")

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the commands to the parser's."""
-    simulate = commands.add_parser("simulate", help="run a recipe, from structures to tomogram")
+    simulate = commands.add_parser(
+        "simulate",
+        examples=(
+            "cgpack simulate crowd.toml -o crowd",
+            "cgpack simulate crowd.toml -o crowd --set imaging.snr=0.1 --set seed=2",
+            "cgpack simulate --resume crowd",
+        ),
+        help="run a recipe, from structures to tomogram",
+    )
     simulate.add_argument(
         "recipe", metavar="RECIPE", nargs="?", help="a TOML file; see the recipe reference"
     )
@@ -30,7 +38,9 @@ def add(commands: Any) -> None:
     simulate.set_defaults(action=_simulate)
 
     demo = commands.add_parser(
-        "demo", help="run a recipe that comes along; of itself a small piece of a cell, in a minute"
+        "demo",
+        examples=("cgpack demo -o out", "cgpack demo filaments -o filaments"),
+        help="run a recipe that comes along; of itself a small piece of a cell, in a minute",
     )
     demo.add_argument(
         "recipe",

@@ -12,6 +12,7 @@ import numpy as np
 from .arrays import freeze, noun
 from .display import Rows, described, short
 from .names import checked_name, checked_text
+from .runtime import require
 from .transforms import to_zyz
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Table:
 
         Raises
         ------
-        ImportError
+        MissingExtra
             pandas is not installed; the message says how to.
 
         Examples
@@ -102,10 +103,7 @@ class Table:
         >>> list(picks.to_pandas().columns)
         ['x', 'y', 'z', 'scores']
         """
-        try:
-            from pandas import DataFrame
-        except ImportError:
-            raise ImportError("pandas is not installed: pip install pandas") from None
+        frames = require("pandas", "pandas")
         columns: dict[str, Any] = {}
         for column in fields(self):  # type: ignore[arg-type]
             held = getattr(self, column.name)
@@ -117,7 +115,7 @@ class Table:
             names = "xyz" if held.ndim == 2 else ("alpha", "beta", "gamma")
             values = held if held.ndim == 2 else to_zyz(held)
             columns |= dict(zip(names, values.T, strict=True))
-        return DataFrame(columns)
+        return frames.DataFrame(columns)
 
 
 @noun

@@ -1,21 +1,20 @@
-"""What all long work shares: seeds, progress bars, threads, and the errors of what failed."""
+"""What all long work shares: seeds, threads, memory, and the errors of what failed."""
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from .messages import printable
+from .progress import progress_bar
 
 if TYPE_CHECKING:
     from .scene import PackedScene
@@ -25,12 +24,6 @@ Result = TypeVar("Result")
 
 STAGES = ("models", "placement", "dynamics", "noise", "drawing", "split")
 """Stages in the order of their children; append, never reorder: old seeds keep their meaning."""
-
-_QUIET = 1.0
-"""What takes less shows no progress, s."""
-
-Advance = Callable[..., None]
-"""Moves a bar on, by some units (1 when left out), with a ``note`` of words beside it."""
 
 
 def stage_seed(seed: int, stage: str, index: int = 0) -> np.random.SeedSequence:
@@ -52,98 +45,6 @@ def integer_seed(sequence: np.random.SeedSequence) -> int:
 def seed_sequence(seed: int | np.random.SeedSequence) -> np.random.SeedSequence:
     """Return a seed as a sequence; one that is a sequence already as it is."""
     return seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-
-
-_shown: ContextVar[bool] = ContextVar("_shown", default=True)
-
-
-@contextmanager
-def progress_shown(show: bool) -> Iterator[None]:
-    """Let what is called show progress bars, or none: who is told not to is told for all inside.
-
-    Examples
-    --------
-    >>> with progress_shown(False), progress_bar("packing", total=3) as advance:
-    ...     advance(2, note="radius of gyration 12.1 nm")
-    """
-    token = _shown.set(_shown.get() and show)
-    try:
-        yield
-    finally:
-        _shown.reset(token)
-
-
-@contextmanager
-def progress_bar(
-    name: str, *, show: bool = True, total: int | None = None, unit: str = "it"
-) -> Iterator[Advance]:
-    """Yield ``advance(units=1, note="")``, which moves a progress bar on where somebody sees it.
-
-    That is in a terminal and in a notebook, from a second on, where neither `show` nor an outer
-    `progress_shown` says no. Without a total it tells the time.
-
-    Examples
-    --------
-    >>> with progress_bar("packing", show=False, total=3) as advance:
-    ...     advance(2, note="radius of gyration 12.1 nm")
-    """
-    if not (show and _shown.get() and (_in_notebook() or sys.stderr.isatty())):
-        yield lambda units=1, note="": None
-        return
-    form = "{desc}: {elapsed}{postfix}" if total is None else None
-    # `delay` leaves the first look to the ticking, and what is quicker is never shown.
-    with _tqdm()(
-        desc=printable(name), total=total, unit=unit, leave=False, delay=_QUIET, bar_format=form
-    ) as bar:
-
-        def advance(units: int = 1, note: str = "") -> None:
-            if note:
-                bar.set_postfix_str(printable(note), refresh=False)
-            bar.update(units)
-
-        with _ticking(bar):
-            yield advance
-
-
-@contextmanager
-def _ticking(bar: Any) -> Iterator[None]:
-    """Draw a bar anew every second, the first time after one: what is at one long item lives."""
-    over = threading.Event()
-
-    def tick() -> None:
-        while not over.wait(_QUIET):
-            bar.refresh()
-
-    thread = threading.Thread(target=tick, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-def _in_notebook() -> bool:
-    ipython = sys.modules.get("IPython")
-    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
-
-
-def _tqdm() -> Any:
-    """Return the bars for where we are: widgets in a notebook that has them, else text."""
-    with warnings.catch_warnings():
-        # Without ipywidgets a notebook has bars of text, which is no news.
-        warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm
-    return tqdm
-
-
-def tracked(items: Iterable[Item], name: str, *, show: bool = True) -> Iterator[Item]:
-    """Yield items, with a progress bar over them where it is to be shown."""
-    items = list(items)
-    with progress_bar(name, show=show, total=len(items)) as advance:
-        for item in items:
-            yield item
-            advance()
 
 
 _most_threads: int | None = None
@@ -278,6 +179,41 @@ def _lines(path: str | os.PathLike[str]) -> list[str]:
         return Path(path).read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
+
+
+class MissingExtra(ImportError, ValueError):
+    """A package is not installed that only a part of this one needs."""
+
+
+def missing_extra(module: str, extra: str) -> str | None:
+    """Return how to install a package that an extra brings; None where it is installed."""
+    package = module.partition(".")[0]
+    if find_spec(package) is not None:
+        return None
+    return f"wanted {package}, which is not installed: pip install 'openmm_cgpack[{extra}]'"
+
+
+def require(module: str, extra: str) -> Any:
+    """Return a module of a package that an extra brings.
+
+    Functions that need one ask for it first, so that nobody waits for an error.
+
+    Raises
+    ------
+    MissingExtra
+        It is not installed; the message says how to install it.
+
+    Examples
+    --------
+    >>> try:
+    ...     require("no_such_package", "viz")
+    ... except MissingExtra as error:
+    ...     print(error)
+    wanted no_such_package, which is not installed: pip install 'openmm_cgpack[viz]'
+    """
+    if why := missing_extra(module, extra):
+        raise MissingExtra(why)
+    return import_module(module)
 
 
 class PlacementError(RuntimeError):

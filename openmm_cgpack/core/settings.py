@@ -46,7 +46,7 @@ from .units import strip
 _WORDS = {str: "text", Path: "a path", bool: "true or false", int: "a whole number"}
 _WORDS |= {float: "a number"}
 RANGES = {
-    "nm": (1e-5, 1e6),
+    "nm": (1e-5, 1e7),  # microtubules bend over 5 mm
     "Da": (1e-6, 1e12),
     "Da/nm³": (1e-6, 1e6),
     "kJ/mol": (1e-9, 1e12),
@@ -132,6 +132,9 @@ class Settings:
 
     kind: ClassVar[str] = ""
     """Name under which a class is registered in its family."""
+
+    through: ClassVar[tuple[str, ...]] = ()
+    """Fields whose own keys tables may hold in their place, one of a name among all of these."""
 
     def __init_subclass__(cls, *, family: bool = False) -> None:
         super().__init_subclass__()
@@ -305,7 +308,7 @@ def range_of(field: dataclasses.Field[Any], *, whole: bool = False) -> tuple[flo
     Examples
     --------
     >>> range_of(setting("", unit="nm", above=0)), range_of(setting("", maximum=4), whole=True)
-    ((1e-05, 1000000.0), (1, 4))
+    ((1e-05, 10000000.0), (1, 4))
     """
     smallest, largest = (1, MOST) if whole else RANGES.get(field.metadata["unit"], _RANGE)
     own = [

@@ -103,6 +103,7 @@ def from_table(
         raise TypeError(f"{where}: wanted a table, got {shown(table)}")
     table = dict(table)
     chosen = _class_of(cls, table, where, base)
+    _let_through(chosen, table, where)
     if base is not None and type(base) is not chosen:
         base = None
     hints = hints_of(chosen)
@@ -134,6 +135,37 @@ def from_table(
                 raise ValueError(_at(where, f"{name}: is missing"))
     with within(where):
         return chosen(**values) if base is None else dataclasses.replace(base, **values)  # type: ignore[type-var]
+
+
+def reached(cls: type[Settings]) -> dict[str, str]:
+    """Return the keys that stand deeper and may be given in a class' own table, and in what.
+
+    Examples
+    --------
+    >>> from openmm_cgpack.imaging import OneStep
+    >>> reached(OneStep)["defocus_um"]
+    'transfer'
+    """
+    own = {field.name for field in settings_fields(cls)}
+    keys: dict[str, str] = {}
+    for name in cls.through:
+        inner = nested_in(hints_of(cls)[name])
+        assert inner is not None
+        deeper = [*(field.name for field in settings_fields(inner)), *reached(inner)]
+        keys |= {key: name for key in deeper if key not in own}
+    return keys
+
+
+def _let_through(cls: type[Settings], table: dict[str, Any], where: str) -> None:
+    """Move keys of deeper tables that stand in this one to where they belong."""
+    keys = reached(cls)
+    for key in [key for key in table if key in keys]:
+        inner = table.get(keys[key], {})
+        if not isinstance(inner, Mapping):
+            continue
+        if key in inner:
+            raise ValueError(_at(where, f"{key}: stands here and in {keys[key]}; give it once"))
+        table[keys[key]] = {**inner, key: table.pop(key)}
 
 
 def _class_of(

@@ -21,7 +21,7 @@ from ..export.copick import (
 )
 from ..io.files import atomic_folder, write_text
 from ..io.inputs import read_json
-from ..runs.folder import RunFolder
+from ..runs.folder import HALVES, TOMOGRAM, RunFolder
 from .folder import PROJECT, PROJECT_CONFIG, DatasetFolder, tomogram_name
 from .plan import Plan
 
@@ -29,14 +29,15 @@ TARGETS = 0.5
 """Radius of the spheres that are drawn at picks as targets, as part of the object's: that within
 which the score of CZII's challenge takes a pick for right."""
 
-_TOMOGRAM = "tomogram"
+_MAPS = tuple(Path(name).stem for name in (TOMOGRAM, *HALVES))
+"""The maps that it has, where they are made."""
 
 
 def add_to_project(held: DatasetFolder, index: int) -> None:
     """Write the run of a scene that is made, whole or not at all.
 
     The labels of objects are the numbers of the species in the data set; segmentations, picks and
-    targets are those of `Copick`. Of the maps it has the tomogram.
+    targets are those of `Copick`. Of the maps it has the tomogram and its halves.
     """
     truth = _truth(held, index)
     target = held.project_run(index)
@@ -91,13 +92,13 @@ def _objects(plan: Plan) -> tuple[dict[str, str], dict[str, int]]:
 
 def _truth(held: DatasetFolder, index: int) -> GroundTruth:
     truth = load_truth(held.scene(index), name=tomogram_name(index))
-    maps = {name: volume for name, volume in truth.maps.items() if name == _TOMOGRAM}
+    maps = {name: volume for name, volume in truth.maps.items() if name in _MAPS}
     return replace(truth, maps=maps)
 
 
 def _foreign(folder: Path) -> Iterator[Path]:
     """Yield the files of a run that somebody added, as picks of their own."""
-    mine = (f"{USER}_{SESSION}_", f"_{USER}_{SESSION}_", f"{_TOMOGRAM}.zarr")
+    mine = (f"{USER}_{SESSION}_", f"_{USER}_{SESSION}_", *(f"{name}.zarr" for name in _MAPS))
     for kind in sorted(folder.iterdir()):
         for path in sorted(kind.iterdir()) if kind.is_dir() else [kind]:
             if not any(mark in path.name for mark in mine):

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.messages import shell_word, shown, within
-from ..core.runtime import available_memory, progress_bar, tracked
+from ..core.progress import progress_bar, tracked
+from ..core.runtime import available_memory
 from ..io.shared_folders import alone
 from ..packing.simulations import asked_platform
 from ..recipe import Recipe
@@ -118,12 +119,12 @@ def dataset(
     how = Workers(
         workers=workers, scheduler=scheduler, slurm=None if slurm is None else Path(slurm)
     )
+    check_workers(how)
     out = Path(out)
     task = Task(imports=tuple(imports), force=force, again=force and only is not None)
     task.import_modules()
     plan, n = _asked(recipe, n, out, seed=seed, resume=resume, shares=shares, changes=changes)
     chosen = _chosen(only, n)
-    check_workers(how)
     with within("" if recipe is None or isinstance(recipe, Recipe | Mapping) else str(recipe)):
         rows = [planned_row(plan, k) for k in tracked(range(n), "recipes", show=progress)]
     if not resume:

@@ -8,11 +8,10 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.runtime import available_memory
+from ..core.runtime import MissingExtra, available_memory, missing_extra
 from ..core.settings import Settings, setting
 from ..io.files import read_toml
 from ..io.inputs import read_text
@@ -78,12 +77,12 @@ def check_workers(how: Workers) -> None:
     """Raise ValueError where workers of elsewhere cannot be had: before there is anything."""
     if how.scheduler is None and how.slurm is None:
         return
-    if not _has_dask(wanted=True):
-        return
+    where = "scheduler" if how.slurm is None else "slurm"
+    for module in ("distributed", "dask_jobqueue")[: 1 if how.slurm is None else 2]:
+        if why := missing_extra(module, "cluster"):
+            raise MissingExtra(f"{where}: {why}")
     if how.slurm is not None:
         read_slurm(how.slurm)
-        if find_spec("dask_jobqueue") is None:
-            raise ValueError("slurm: wanted dask-jobqueue, which is not installed: pip install it")
         return
     _connected(str(how.scheduler)).close()
 
@@ -127,7 +126,7 @@ def make_scenes(
         Takes an `Outcome`.
     """
     elsewhere = how.scheduler is not None or how.slurm is not None
-    if how.workers == 0 or (len(indices) == 1 and not elsewhere) or not _has_dask(elsewhere):
+    if how.workers == 0 or (len(indices) == 1 and not elsewhere) or not _has_dask():
         for index in indices:
             each(make_scene(str(path), index, task))
         return
@@ -160,15 +159,12 @@ def _outcome(future: Future, index: int) -> Outcome:
     return Outcome(index, MISSING, f"{type(error).__name__}: {error}")
 
 
-def _has_dask(wanted: bool) -> bool:
-    """Return whether Dask is there; where it is `wanted` and is not, raise ValueError."""
-    if find_spec("distributed") is not None:
-        return True
-    hint = "pip install 'openmm_cgpack[cluster]'"
-    if wanted:
-        raise ValueError(f"wanted Dask, which is not installed: {hint}")
-    _log.warning("cgpack: note: scenes are made one by one; for several at once: %s", hint)
-    return False
+def _has_dask() -> bool:
+    """Return whether Dask is there; say so where it is not."""
+    why = missing_extra("distributed", "cluster")
+    if why is not None:
+        _log.warning("cgpack: note: scenes are made one by one; for several at once %s", why)
+    return why is None
 
 
 @contextmanager

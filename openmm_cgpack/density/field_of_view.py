@@ -9,7 +9,7 @@ import numpy as np
 from ..core.arrays import freeze, noun
 from ..core.geometry import Line
 from ..core.particles import MonomerTable, ParticleTable
-from ..core.runtime import tracked
+from ..core.progress import tracked
 from ..core.scene import PackedScene
 from ..core.volume import Grid, gaussian_sigma
 from ..poses import extract_transforms

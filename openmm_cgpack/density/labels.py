@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.arrays import noun
 from ..core.model import BallModel
-from ..core.runtime import tracked
+from ..core.progress import tracked
 from ..core.scene import PackedScene
 from ..core.volume import Grid, LabelVolume, gaussian_sigma
 from .maps import MapSettings, image_boxes

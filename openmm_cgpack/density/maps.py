@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..core.runtime import tracked
+from ..core.progress import tracked
 from ..core.scene import PackedScene
 from ..core.settings import Settings, setting
 from ..core.structure import AtomicStructure

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.display import described
-from ..core.runtime import progress_bar
+from ..core.progress import progress_bar
 from ..core.settings import Settings, setting
 from ..core.tables import to_table
 from .patches import Cubes, LabelledTomogram, Patches, RandomCubes, class_names, class_weights
@@ -178,7 +178,7 @@ def train_fcn(
     >>> predicted = predict(trained.model, held_out[0].volume)  # doctest: +SKIP
     >>> score_labels(predicted, held_out[0].labels).pixel_accuracy  # doctest: +SKIP
     """
-    torch = require_torch()
+    losses_of, torch = require_monai("losses"), require_torch()
     names = class_names([*tomograms, *validation])
     patches = Patches(tomograms, training.cubes, seed=seed)
     if device is None:
@@ -188,7 +188,7 @@ def train_fcn(
     if device != "cpu":
         module.to(memory_format=torch.contiguous_format)
     weights = torch.from_numpy(class_weights(tomograms, balance=training.balance)).to(device)
-    loss = require_monai("losses").DiceCELoss(
+    loss = losses_of.DiceCELoss(
         softmax=True, to_onehot_y=True, include_background=False, batch=True, weight=weights
     )
     optimiser = torch.optim.Adam(module.parameters(), lr=training.learning_rate)

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.boundary import Boundary, Open, Periodic
 from ..core.display import described
 from ..core.particles import ParticleTable, Picks
-from ..core.runtime import tracked
+from ..core.progress import tracked
 from ..core.volume import LabelVolume, Volume
 from .dog_picker import DogPicker
 from .matching_rules import MatchingRule, PaperRule

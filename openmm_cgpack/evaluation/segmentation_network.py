@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from ..core.display import described
 from ..core.messages import said_of
+from ..core.runtime import require
 from ..core.settings import Settings, setting
 from ..core.tables import from_table, to_table
 from ..core.volume import LabelVolume, Volume
@@ -84,8 +84,8 @@ def new_model(names: tuple[str, ...], network: Network, *, seed: int) -> FcnMode
     >>> new_model(("1f1b",), Network(width=4), seed=1).names
     ('1f1b',)
     """
-    torch = require_torch()
     require_monai("networks")
+    torch = require_torch()
     from .encoder_decoder import EncoderDecoder
 
     # torch draws weights from its global generator, whose state is restored.
@@ -228,20 +228,10 @@ def read_saved(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def require_torch() -> Any:
-    """Return the module torch, or raise ImportError that says how to install it."""
-    return _required("torch", "torch")
+    """Return the module torch; MissingExtra says how to install it."""
+    return require("torch", "torch")
 
 
 def require_monai(part: str) -> Any:
-    """Return a part of MONAI, or raise ImportError that says how to install it."""
-    require_torch()
-    return _required(f"monai.{part}", "monai")
-
-
-def _required(module: str, extra: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError:
-        raise ImportError(
-            f"{extra} is not installed; it comes with: pip install openmm_cgpack[{extra}]"
-        ) from None
+    """Return a part of MONAI; MissingExtra says how to install it, before torch is imported."""
+    return require(f"monai.{part}", "monai")

@@ -5,6 +5,7 @@ A user's own format is a class of its own module, see `Format`.
 
 from .chimerax import ChimeraX
 from .copick import Copick
+from .denoising import Denoising
 from .dynamo import Dynamo
 from .formats import Export, Format, PointFormat, export_run, export_runs, export_truth
 from .html import Html, scene_plot
@@ -22,6 +23,7 @@ from .viewing import view
 __all__ = [
     "ChimeraX",
     "Copick",
+    "Denoising",
     "Dynamo",
     "Export",
     "Format",

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..core.messages import path_text
 from ..core.names import checked_file_name, checked_name
-from ..core.runtime import tracked
+from ..core.progress import tracked
+from ..core.runtime import MissingExtra, missing_extra
 from ..core.settings import Settings, kind_named, setting
 from ..core.tilts import TiltSeries
 from ..io.shared_folders import SharedFolder, sharing
@@ -45,6 +46,9 @@ class Format(Settings, family=True):
 
     opens: ClassVar[str] = ""
     """Of a viewer: its file that a user opens. `view` writes viewers into the folder of a run."""
+
+    package: ClassVar[tuple[str, str] | None] = None
+    """A package that it needs, and the extra that brings it."""
 
     names_runs: ClassVar[bool] = False
     """Whether its files have the run's name in theirs, so that several runs lie side by side.
@@ -92,6 +96,8 @@ class Format(Settings, family=True):
 
     def refuses(self, truth: GroundTruth, tilts: TiltSeries | None = None) -> str | None:
         """Return what the format wants and does not get, as words; None where all is well."""
+        if why := self.lacks():
+            return why
         if self.needs_tilts and tilts is None:
             return "wanted a tilt series, got none"
         return None
@@ -135,6 +141,10 @@ class Format(Settings, family=True):
         """
         self.check(truth, tilts)
         return _save([(self, Path(folder))], truth, tilts, force=force)[0]
+
+    def lacks(self) -> str | None:
+        """Return how to install the package that it needs; None where it is there."""
+        return None if self.package is None else missing_extra(*self.package)
 
     def check(self, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Raise ValueError where the format `refuses` a truth."""
@@ -264,7 +274,7 @@ def export_run(
     >>> export_run("scenes/0", ["copick", Shrec()])  # doctest: +SKIP
     {'copick': PosixPath('scenes/0/copick'), 'shrec': PosixPath('scenes/0/shrec')}
     """
-    chosen = None if formats is None else [format_named(one) for one in formats]
+    chosen = None if formats is None else formats_that_run(formats)
     run = RunFolder(out)
     truth, tilts, identity = _known(run, settings)
     return _export(
@@ -314,7 +324,7 @@ def export_runs(
     ValueError, FileNotFoundError, FileExistsError
         As of `export_run`; the runs before the one that it is about are written.
     """
-    chosen = [format_named(one) for one in formats]
+    chosen = formats_that_run(formats)
     if settings.name is not None:
         raise ValueError("name: means nothing with several runs, which have theirs")
     places = {one.kind: Path(folder) / one.kind for one in chosen}
@@ -450,6 +460,15 @@ def _save(
 def format_named(one: str | Format) -> Format:
     """Return a format as it is, or the one of a name with its defaults."""
     return one if isinstance(one, Format) else kind_named(Format, one, where="format")()
+
+
+def formats_that_run(formats: Iterable[str | Format]) -> list[Format]:
+    """Return formats by name or value: before any work an error where a package is missing."""
+    chosen = [format_named(one) for one in formats]
+    for one in chosen:
+        if why := one.lacks():
+            raise MissingExtra(f"{one.kind}: {why}")
+    return chosen
 
 
 def chosen_formats(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +28,7 @@ class Html(Format):
     """A page that shows everything in a browser and needs no network."""
 
     opens = "view.html"
-
-    def refuses(self, truth: GroundTruth, tilts: TiltSeries | None = None) -> str | None:
-        """Refuse where k3d is not installed, whose page it is."""
-        if find_spec("k3d") is None:
-            return "wanted k3d, which is not installed: pip install 'openmm_cgpack[viz]'"
-        return super().refuses(truth, tilts)
+    package = ("k3d", "viz")
 
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Write ``view.html``, which needs nothing else."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,17 +47,16 @@ class NnUnet(Format):
     )
     part: Literal["train", "test"] = setting("what the tomogram is for", default="train")
 
+    package = ("nibabel", "nnunet")
     names_runs = True
     merged = (DATASET,)
 
     def refuses(self, truth: GroundTruth, tilts: TiltSeries | None = None) -> str | None:
-        """Refuse a truth without a tomogram or membrane, and to write where nibabel is missing."""
+        """Refuse a truth without a tomogram or membrane."""
         if truth.tomogram is None:
             return "wanted a tomogram, got none"
         if self.labels == "membranes" and not self._membranes(truth):
             return 'wanted a membrane, got none; labels = "species" labels what there is'
-        if find_spec("nibabel") is None:
-            return "nibabel is not installed; it comes with: pip install openmm_cgpack[nnunet]"
         return super().refuses(truth, tilts)
 
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:

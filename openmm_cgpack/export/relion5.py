@@ -50,9 +50,12 @@ class Relion5(PointFormat):
     places along it, or its monomers, with RELION's helical columns. Without a tilt series,
     ``tomograms.star`` names none.
 
+    Two halves of the tomogram that share no noise are ``rlnTomoReconstructedTomogramHalf1`` and
+    ``Half2``, which RELION's denoising learns from.
+
     A project's species keep the numbers that they were given first, and a run of another pixel or
-    microscope gets an optics group of its own. Runs with and without a tilt series have different
-    columns and go into different projects.
+    microscope gets an optics group of its own. Runs with and without a tilt series, or halves, have
+    different columns and go into different projects.
     """
 
     names_runs = True
@@ -123,6 +126,8 @@ class Relion5(PointFormat):
         if truth.tomogram is not None:
             (folder / "tomograms").mkdir()
             write_mrc(folder / "tomograms" / f"{truth.name}.mrc", truth.tomogram)
+            for number, half in enumerate(truth.halves or (), start=1):
+                write_mrc(folder / "tomograms" / f"{truth.name}_half{number}.mrc", half)
         _write_tomograms(folder, truth, tilts, names)
         if tilts is not None:
             _write_tilts(folder, truth.name, tilts)
@@ -303,6 +308,9 @@ def _write_tomograms(
     columns |= {f"rlnTomoSize{axis}": [n] for axis, n in zip("XYZ", sizes.tolist(), strict=True)}
     if truth.tomogram is not None:
         columns["rlnTomoReconstructedTomogram"] = [f"tomograms/{truth.name}.mrc"]
+        for number, _ in enumerate(truth.halves or (), start=1):
+            file = f"tomograms/{truth.name}_half{number}.mrc"
+            columns[f"rlnTomoReconstructedTomogramHalf{number}"] = [file]
     write_star(folder / "tomograms.star", {"global": columns})
 
 

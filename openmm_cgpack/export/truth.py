@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -27,7 +28,7 @@ from ..density import (
     particle_table,
     visibility,
 )
-from ..runs.folder import INSTANCES, SEMANTIC, RunFolder
+from ..runs.folder import HALVES, INSTANCES, SEMANTIC, RunFolder
 
 _Any = TypeVar("_Any", Volume, LabelVolume)
 
@@ -97,6 +98,13 @@ class GroundTruth:
     def tomogram(self) -> Volume | None:
         """The tomogram of formats that hold one; None where there is none."""
         return self.maps.get(self.tomogram_name)
+
+    @property
+    def halves(self) -> tuple[Volume, Volume] | None:
+        """The two tomograms beside that one which share no noise; None where there are none."""
+        place = self.tomogram_name.rpartition("tomogram")[0]
+        even, odd = (self.maps.get(f"{place}{Path(name).stem}") for name in HALVES)
+        return None if even is None or odd is None else (even, odd)
 
     @property
     def species(self) -> tuple[str, ...]:

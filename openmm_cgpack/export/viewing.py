@@ -12,7 +12,7 @@ from ..io.balls_and_meshes import write_obj
 from ..io.shared_folders import sharing
 from ..io.volumes import write_mask
 from ..runs.folder import INSTANCES, PARTICLES, SEMANTIC
-from .formats import Format, chosen_formats
+from .formats import Format, chosen_formats, formats_that_run
 from .truth import GroundTruth, load_truth
 
 SURFACES = "surfaces"
@@ -58,6 +58,7 @@ def view(
     PosixPath('scenes/0/view.html')
     """
     out = Path(out)
+    formats = None if formats is None else formats_that_run(formats)
     truth = load_truth(out)
     written = {}
     chosen = chosen_formats(formats, truth, None, viewers=True)

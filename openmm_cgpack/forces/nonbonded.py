@@ -30,8 +30,8 @@ class SwitchedLennardJones(ForceTerm):
 
     ``Rmin`` of a pair is the sum of the two radii. Bonded pairs are left out, and so are pairs
     within a rigid body. The switch is OpenMM's quintic between `switch` and `cutoff`; the paper
-    only says that the force "drops evenly" there. It names no epsilon either: docs/forces.md has
-    the table behind the default.
+    only says that the force "drops evenly" there. It names no epsilon either: the table behind the
+    default is in docs/explanation/forces.md.
 
     The form ``"custom"`` stays cheap for bodies of many balls. ``"standard"`` is about four times
     faster on the CPU platform, but every pair within a body is an exception, so it is for models

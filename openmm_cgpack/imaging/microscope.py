@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -176,6 +176,8 @@ class Microscope(Settings):
     stages: tuple[Stage, ...] = setting(
         "stages of one's own, each after all else that acts on the same", default=()
     )
+
+    through: ClassVar[tuple[str, ...]] = ("transfer", "scheme")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy import fft
@@ -12,6 +12,7 @@ from scipy import fft
 from ..core.runtime import all_threads
 from ..core.settings import kind, setting
 from ..core.volume import Volume
+from .acquisition import child
 from .measures import SnrDefinition, measured_snr, variance, variance_by
 from .optics import ContrastTransfer
 from .rendering import Imaging, Rendered, check_signal, check_varies
@@ -29,6 +30,9 @@ from .stages import (
 )
 
 _ROUNDING = 1e-9
+
+_OTHER_HALF = 1
+"""Number of the seed's child that the halves' difference is drawn from."""
 
 
 def sampled_by_tilts(kz: np.ndarray, kx: np.ndarray, tilt_max_deg: float) -> np.ndarray:
@@ -128,6 +132,13 @@ class OneStep(Imaging):
         default=16.0,
         minimum=0,
     )
+    halves: Literal["none", "dose"] = setting(
+        "two more tomograms that share no noise, as of half of the dose each; the tomogram is "
+        "their mean",
+        default="none",
+    )
+
+    through: ClassVar[tuple[str, ...]] = ("transfer",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -141,7 +152,7 @@ class OneStep(Imaging):
     def meaningless(self) -> dict[str, str]:
         """Return what means nothing beside the other values."""
         silent = self.snr is None and not self.stages
-        return {"snr_definition": "without noise"} if silent else {}
+        return dict.fromkeys(("snr_definition", "halves"), "without noise") if silent else {}
 
     def __call__(
         self,
@@ -157,12 +168,14 @@ class OneStep(Imaging):
         if threads is not None and threads < 1:
             raise ValueError(f"threads: wanted 1 or more, got {threads}")
         with fft.set_workers(threads or all_threads()):
-            return self._rendered(density, np.random.default_rng(seed))
+            return self._rendered(density, seed)
 
     def takes(self, shape: Sequence[float], voxel_size: float) -> tuple[float, float]:
         """Return the bytes of memory and of files: transforms of the frame, and three maps."""
-        frame = 2 * self.padding / voxel_size
-        return 28 * math.prod(n + frame for n in shape), 4 * math.prod(shape)
+        frame, voxels = 2 * self.padding / voxel_size, math.prod(shape)
+        halves = 0 if self.halves == "none" else 2
+        memory = 28 * math.prod(n + frame for n in shape) + 4 * halves * voxels
+        return memory, 4 * (1 + halves) * voxels
 
     def gains(self, density: Volume) -> tuple[float, float]:
         """Return what the stages leave of white noise, as `measure_snr` wants it for ``"pei2016"``.
@@ -213,8 +226,9 @@ class OneStep(Imaging):
         exposure = Exposure(pixel_size=density.voxel_size, voltage_kv=self.voltage_kv)
         return run_stages(data, exposure, stages, rng)
 
-    def _rendered(self, density: Volume, rng: np.random.Generator) -> Rendered:
+    def _rendered(self, density: Volume, seed: int | np.random.SeedSequence) -> Rendered:
         stages, definition = self._all_stages(), self.snr_definition
+        rng = np.random.default_rng(seed)
         padded, inner = _padded(density, self.padding)
         data = np.ascontiguousarray(self._run(padded, density, stages)[inner])
         check_signal(data)
@@ -222,6 +236,7 @@ class OneStep(Imaging):
         if self.snr is None and not self.stages:
             return Rendered(imaging=self, tomogram=signal, signal=signal)
         gains = self.gains(density) if definition == "pei2016" else None
+        scale = np.float32(1)
         if self.snr is None:
             noisy = self._run(padded, density, stages, rng)[inner].copy()
         else:
@@ -233,11 +248,18 @@ class OneStep(Imaging):
             noisy = data.copy()
             for plane, grain in zip(noisy, noise, strict=True):
                 plane += scale * grain
+        halves: tuple[Volume, ...] = ()
+        if self.halves == "dose":
+            # With noises a and b of one strength, a + b and a - b share none.
+            other = np.random.default_rng(child(seed, _OTHER_HALF))
+            apart = scale * self._run(np.zeros_like(padded), density, stages, other)[inner]
+            halves = tuple(_on_grid_of(density, noisy + sign * apart) for sign in (1, -1))
         tomogram = _on_grid_of(density, noisy)
         return Rendered(
             imaging=self,
             tomogram=tomogram,
             signal=signal,
+            halves=halves,
             snr=measured_snr(tomogram, signal, gains=gains),
         )
 

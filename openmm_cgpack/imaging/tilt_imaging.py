@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -67,6 +67,8 @@ class TiltImaging(Imaging):
         "half of every tilt's dose, which then is the whole tilt series",
         default="none",
     )
+
+    through: ClassVar[tuple[str, ...]] = ("microscope",)
 
     def __post_init__(self) -> None:
         super().__post_init__()

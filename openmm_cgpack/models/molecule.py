@@ -8,7 +8,7 @@ from typing import Literal, Self
 import numpy as np
 
 from ..core.model import BallModel
-from ..core.runtime import progress_bar
+from ..core.progress import progress_bar
 from ..core.settings import kind, setting
 from ..core.structure import AtomicStructure
 from ..structures.envelope import ATOM_RADIUS, envelope_volume

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from ..core import BallModel, Obstacle, PackedScene, PlacementError, RigidTransforms, Scene
 from ..core.boundary import Boundary
-from ..core.runtime import progress_shown, tracked
+from ..core.progress import progress_shown, tracked
 from ..core.settings import Settings, setting
 from ..poses import extract_transforms
 from .counts import Instances, check_fraction, fit_box

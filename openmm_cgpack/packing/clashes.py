@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core import PackedScene, PackingError
-from ..core.runtime import progress_bar
+from ..core.progress import progress_bar
 from ..core.settings import Settings, setting
 from ..core.tables import to_table
 from .rigid_descent import RigidDescent

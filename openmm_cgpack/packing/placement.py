@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from ..core import BallModel, Obstacle, Open, PlacementError, RigidTransforms, Scene
 from ..core.boundary import Boundary
-from ..core.runtime import progress_shown, tracked
+from ..core.progress import progress_shown, tracked
 from ..core.settings import Settings, setting
 from .addition import Insertion, insert, insert_easily
 from .counts import Instances, check_fraction, fit_box, fit_counts

@@ -15,7 +15,8 @@ import numpy as np
 from ..core import BallModel, Obstacle, PlacementError, Scene
 from ..core.boundary import Boundary
 from ..core.messages import within
-from ..core.runtime import progress_bar, progress_shown, seed_sequence, tracked
+from ..core.progress import progress_bar, progress_shown, tracked
+from ..core.runtime import seed_sequence
 from ..core.scene import Links
 from ..models import SHAPE_COVER, Cover, Group, Structure, Where
 from ..models.structure import NoSeat, names

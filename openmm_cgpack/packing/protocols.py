@@ -14,7 +14,7 @@ import numpy as np
 from ..core import BallModel, PackedScene, PackingError, Scene
 from ..core.boundary import Boundary
 from ..core.display import described
-from ..core.runtime import progress_bar, progress_shown
+from ..core.progress import progress_bar, progress_shown
 from ..core.settings import Settings, setting
 from ..forces import ForceTerm
 from ..models import PAPER_COVER, Cover

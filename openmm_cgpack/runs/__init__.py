@@ -2,7 +2,8 @@
 
 from .folder import RunFolder
 from .pipeline import STAGES, Simulated, simulate, simulate_series
-from .running import render_again, resume, run
+from .rendering import render_again
+from .running import resume, run
 from .work import load_unfinished
 
 __all__ = [

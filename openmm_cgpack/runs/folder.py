@@ -220,7 +220,9 @@ class RunFolder:
 
         One whose name other programs cannot be told is left out, and a note in the log says so.
         """
-        files = [*sorted(self.path.glob("*.mrc")), *self.path.glob(f"{RENDERS}/*/{TOMOGRAM}")]
+        files = sorted(self.path.glob("*.mrc"))
+        for name in (TOMOGRAM, *HALVES):
+            files += self.path.glob(f"{RENDERS}/*/{name}")
         maps = {}
         shape = self.labels(INSTANCES).data.shape
         for path in files:

@@ -16,7 +16,8 @@ import numpy as np
 from ..core import BallModel, PackedScene, ParticleTable, Scene, Volume
 from ..core.display import Rows, described, short
 from ..core.messages import within
-from ..core.runtime import progress_shown, stage_seed
+from ..core.progress import progress_shown
+from ..core.runtime import stage_seed
 from ..density import Labels, particle_table, render_density, render_labels
 from ..imaging import Rendered, render
 from ..io.scenes import load_scene, save_scene

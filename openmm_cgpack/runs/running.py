@@ -1,40 +1,29 @@
-"""A recipe run into a folder, a run that was cut off gone on with, another tomogram of a run."""
+"""A recipe run into a folder, and a run that was cut off gone on with."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..core.messages import path_from_text, said_of, within
-from ..core.names import checked_file_name, name_of_file
-from ..core.runtime import progress_bar, stage_seed
-from ..core.tables import check_names, to_table
-from ..imaging import Imaging, render
-from ..io.files import atomic_folder, read_toml, toml_text, write_text
-from ..io.shared_folders import HOME, locked
+from ..core.messages import within
+from ..core.progress import progress_bar
 from ..packing.protocols import Watch
 from ..packing.simulations import asked_platform
-from ..recipe import Recipe, dump_recipe, load_recipe, recipe_from
-from .folder import IMAGING, MANIFEST, RECIPE, RENDERS, RunFolder, read_manifest
+from ..recipe import Recipe, dump_recipe, load_recipe
+from .folder import RECIPE, read_manifest
 from .manifest import (
     describe,
     describe_series,
-    describe_tomogram,
-    file_list,
     write_manifest,
 )
-from .outputs import write_outputs, write_rendered
+from .outputs import write_outputs
 from .pipeline import Hook, Simulated, simulate, simulate_series, timed
-from .size import check_size, check_stage, map_size
+from .size import check_stage
 from .work import (
     begun,
     check_free,
-    foreign_files,
     forget,
     load_unfinished,
     place_of,
@@ -211,95 +200,3 @@ def _write(made: Simulated, folder: Path, final: Path, hook: Hook | None) -> dic
     if hook is not None:
         hook("files", made)
     return write_manifest(folder, describe(made))
-
-
-def render_again(
-    out: str | os.PathLike[str],
-    imaging: str | os.PathLike[str],
-    *,
-    name: str | None = None,
-    force: bool = False,
-    progress: bool = True,
-) -> dict[str, Any]:
-    """Make another tomogram of a run's density, on the same grid and so with the same masks.
-
-    The new files are in ``OUT/renders/NAME``, with ``imaging.toml``, which makes them again, and
-    the run's manifest names them all under ``"renders"``; what it says of this one is returned.
-
-    Parameters
-    ----------
-    out : path-like
-        The folder of a run.
-    imaging : path-like
-        A TOML file with ``[imaging]``, which changes only what it names of the run's own, and
-        at the top, where wanted, a ``seed`` for the noise.
-    name : str, optional
-        Name of the render; by default that of the file.
-    force : bool, optional
-        Whether a render of the same name is replaced, and one that takes more memory or disk than
-        there is begun all the same, with a warning; files in it that the manifest does not list,
-        or that were changed, forbid it.
-    progress : bool, optional
-        Whether to show a progress bar in a terminal or notebook, from a second on.
-
-    Raises
-    ------
-    FileExistsError
-        There is a render of that name, and it may not be replaced.
-    FileNotFoundError, ValueError, TypeError
-        `out` lacks a file of a run, or a file is not good.
-    """
-    run_folder, imaging = RunFolder(out), Path(imaging)
-    name = render_name(imaging, name)
-    target = run_folder.path / RENDERS / path_from_text(name)
-    if os.path.lexists(target) and not force:
-        raise FileExistsError(f"{target}: exists; give another name, or --force to replace it")
-    if target.parent.is_symlink():
-        raise FileExistsError(f"{target.parent}: is a link; nothing is written through it")
-    recipe = run_folder.recipe()
-    wanted, seed = load_imaging(imaging, recipe)
-    if run_folder.grid is not None:
-        again = dataclasses.replace(recipe, imaging=wanted)
-        check_size(map_size(again, run_folder.grid.shape), target, force=force)
-    start = time.perf_counter()
-    target.parent.mkdir(exist_ok=True)
-    foreign = partial(foreign_files, run_folder.path)
-    with atomic_folder(target, foreign=foreign) as folder:
-        rendered = render(
-            run_folder.density(),
-            wanted,
-            seed=stage_seed(seed, "noise", recipe.index),
-            progress=progress,
-        )
-        write_rendered(folder, rendered)
-        write_text(folder / IMAGING, toml_text({"seed": seed, "imaging": to_table(wanted)}))
-    record = {
-        "seed": seed,
-        "tomogram": describe_tomogram(wanted, rendered),
-        "seconds": time.perf_counter() - start,
-        "files": file_list(target),
-    }
-    with locked(run_folder.path / HOME / "lock", wait=True):
-        # Read anew: another render may have been written meanwhile.
-        manifest = read_manifest(run_folder.path)
-        with said_of(run_folder.path / MANIFEST, "the manifest of a run"):
-            manifest.setdefault(RENDERS, {})[name] = record
-        text = json.dumps(manifest, indent=1, allow_nan=False)
-        write_text(run_folder.path / MANIFEST, text + "\n")
-    return record
-
-
-def render_name(imaging: str | os.PathLike[str], name: str | None) -> str:
-    """Return the name of a render: that of the file of its imaging, where none is given."""
-    return checked_file_name(name_of_file(Path(imaging).stem) if name is None else name)
-
-
-def load_imaging(path: Path, recipe: Recipe) -> tuple[Imaging, int]:
-    """Return how a file for `render_again` changes a recipe's imaging, and its seed."""
-    document = read_toml(path)
-    try:
-        check_names(document, ["seed", "imaging"], "")
-        changed = recipe_from(document, base=recipe)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{path}: {error}") from None
-    return changed.imaging, changed.seed

@@ -6,7 +6,8 @@ from contextlib import redirect_stderr
 
 import pytest
 
-from openmm_cgpack.core.runtime import in_threads, progress_bar, progress_shown, tracked
+from openmm_cgpack.core.progress import progress_bar, progress_shown, tracked
+from openmm_cgpack.core.runtime import in_threads
 
 
 class Terminal(io.StringIO):

@@ -165,7 +165,7 @@ def test_a_recipe_without_distributions_is_fine(tmp_path):
 
 
 def test_the_recipe_in_the_docs_is_good(tmp_path):
-    page = Path(__file__).parents[2] / "docs" / "datasets.md"
+    page = Path(__file__).parents[2] / "docs" / "how_to" / "datasets.md"
     text = page.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
     plan = plan_of(write_recipe(tmp_path, text))
     drawn = [plan.scene(index) for index in range(8)]

@@ -13,8 +13,8 @@ from openmm_cgpack.io.shared_folders import things
 from openmm_cgpack.io.star import read_star
 from openmm_cgpack.io.zarr_images import read_ome_zarr
 
-ELSEWHERE = ("html", "census", "nnunet")
-"""Formats with tests of their own; the last one wants a membrane in each run."""
+ELSEWHERE = ("html", "census", "nnunet", "denoising")
+"""Formats with tests of their own; the last two want a membrane, and halves, in each run."""
 KINDS = sorted(name for name in Format.kinds if name not in ELSEWHERE)
 
 

@@ -107,7 +107,7 @@ def test_viewers_bring_what_is_not_beside_them(tmp_path):
 
 
 def test_unknown_formats_and_folders(run, tmp_path):
-    with pytest.raises(ValueError, match=r"format: wanted one of .*copick, dynamo"):
+    with pytest.raises(ValueError, match=r"format: wanted one of .*copick, denoising, dynamo"):
         export_run(run, ["relion3"])
     with pytest.raises(FileNotFoundError, match="wanted a run's folder"):
         export_run(tmp_path)

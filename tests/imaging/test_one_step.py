@@ -210,3 +210,17 @@ def test_a_wedge_may_be_left_out(lumps):
     )
     np.testing.assert_allclose(none, all_tilts, atol=1e-5 * np.abs(none).max())
     assert to_table(OneStep(wedge=None))["wedge"] is False
+
+
+def test_halves_share_no_noise_and_their_mean_is_the_tomogram(lumps):
+    """Each has twice the variance of noise that the tomogram has, which is the one without them."""
+    rendered = render(lumps, OneStep(snr=0.5, halves="dose"), seed=3)
+    whole, (one, two) = rendered.tomogram.data, (half.data for half in rendered.halves)
+    np.testing.assert_array_equal(whole, one_step(lumps, snr=0.5, seed=3).data)
+    np.testing.assert_allclose((one + two) / 2, whole, atol=1e-5 * np.abs(whole).max())
+    noises = [half - rendered.signal.data for half in (one, two)]
+    assert abs(np.corrcoef(*(noise.ravel() for noise in noises))[0, 1]) < 0.03
+    ratio = [noise.var() / (whole - rendered.signal.data).var() for noise in noises]
+    np.testing.assert_allclose(ratio, 2, rtol=0.1)
+    with pytest.raises(ValueError, match="halves: means nothing without noise"):
+        OneStep(snr=None, halves="dose")

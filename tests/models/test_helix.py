@@ -104,6 +104,13 @@ def test_a_microtubule_has_a_seam_and_else_one_lattice(monomer):
     assert np.linalg.norm(lattice.arm) == pytest.approx(11.2)
 
 
+def test_a_microtubule_is_as_stiff_as_measured():
+    # 5.2 mm: Gittes et al. 1993, J. Cell Biol. 120, 923.
+    given = Helix(lattice="microtubule", length=100.0, persistence_length=5.2e6)
+    model, default = given.build(), Helix(lattice="microtubule", length=100.0).build()
+    assert model.angle_k / default.angle_k == pytest.approx(5.2e6 / 5e6)
+
+
 @pytest.mark.parametrize("shape", ["arc", "thermal"])
 def test_twist_and_handedness_stay_along_a_bend(monomer, shape):
     helix = left_handed(monomer, persistence_length=2000.0)

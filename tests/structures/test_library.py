@@ -181,7 +181,7 @@ def test_points_against_the_full_atoms(shared, name):
 
 
 def test_documented_table_is_the_librarys():
-    docs = Path(__file__).parents[2] / "docs" / "library.md"
+    docs = Path(__file__).parents[2] / "docs" / "reference" / "library.md"
     from build_library import library_table
 
     assert library_table(library) in docs.read_text(encoding="utf-8")
