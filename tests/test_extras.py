@@ -29,8 +29,12 @@ def labelled():
 
 CALLS = {
     ("viz", "k3d"): [
-        lambda: export.view(NOWHERE, ["html"]),
+        lambda: export.write_viewers(NOWHERE, ["html"]),
+        lambda: cgp.view(NOWHERE),
         lambda: export.export_run(NOWHERE, ["relion5", "html"]),
+    ],
+    ("viz", "skimage"): [
+        lambda: cgp.view(NOWHERE),
     ],
     ("nnunet", "nibabel"): [
         lambda: export.export_run(NOWHERE, ["copick", "nnunet"]),
