@@ -67,17 +67,17 @@ def front_picture(run: RunFolder) -> Figure:
 
     figure = blank_figure(_INCHES)
     panels = (
-        ((0.0, 0.1, 0.68, 0.865), "", show_picture, scene, width),
+        ((0.005, 0.1, 0.68, 0.865), "the scene, cut open", show_picture, scene, width),
         (
             (0.69, 0.545, 0.305, 0.42),
-            "its tomogram",
+            f"its tomogram there, {_THICK:g} nm thick",
             show_image,
             gaussian_filter(slab, _BLUR / voxel),
             across,
         ),
         (
             (0.69, 0.09, 0.305, 0.42),
-            "its labels",
+            "its labels there",
             show_labels,
             label_picture(labels, packed, colours),
             across,
