@@ -47,6 +47,9 @@ CALLS = {
     ("cluster", "dask_jobqueue"): [
         lambda: cgp.dataset("no such recipe", 2, "out", slurm="no.toml", workers=2),
     ],
+    ("pandas", "pandas"): [
+        lambda: evaluation.Picks(positions=[(1, 2, 3)]).to_pandas(),
+    ],
     ("torch", "torch"): [
         lambda: evaluation.load_model("no such file"),
         lambda: evaluation.Patches([labelled()], evaluation.RandomCubes(edge=4), seed=1)[0],
