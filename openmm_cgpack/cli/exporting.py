@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,6 @@ def _export(options: argparse.Namespace) -> None:
             split=options.split,
             folder=options.to,
             force=options.force,
-            progress=sys.stderr.isatty(),
         )
         _print(written)
         return

@@ -10,6 +10,7 @@ import numpy as np
 
 from .arrays import freeze, noun
 from .boundary import Boundary, Open
+from .display import Rows
 from .model import BallModel
 from .transforms import RigidTransforms
 from .volume import Obstacle
@@ -134,6 +135,14 @@ class Scene:
         """Return what the repr says."""
         species = f"{self.n_instances} instances of {len(self.species)} species"
         return f"{species}, {self.n_balls} balls, {self.boundary}"
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table: how many there are of each species."""
+        counts = np.bincount(self.species_index, minlength=len(self.species)).tolist()
+        return [
+            (model.name, f"{count} x {model.n_balls} balls", f"{model.volume:.4g} nm³ each")
+            for model, count in zip(self.species, counts, strict=True)
+        ]
 
     @property
     def n_instances(self) -> int:
@@ -326,3 +335,14 @@ class PackedScene:
         """Return what the repr says."""
         start = f"{self.scene.n_instances} instances of {len(self.scene.species)} species"
         return f"{start}, {self.scene.n_balls} balls, {self.boundary}, {self.history!r}"
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table: what was measured last, and the species."""
+        history, rows = self.history, []
+        if len(history):
+            rows = [
+                ("volume fraction", f"{history.fraction[-1]:.4f}"),
+                ("radius of gyration", f"{history.radius_of_gyration[-1]:.1f} nm"),
+                ("deepest overlap", f"{100 * history.overlap[-1]:.1f} %"),
+            ]
+        return [*rows, *self.scene.facts()]

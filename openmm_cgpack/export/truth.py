@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from ..core.arrays import frozen
+from ..core.display import described
 from ..core.geometry import Line, Surface
 from ..core.names import checked_map_name, name_of_file, plain_name, unique_names
 from ..core.particles import MonomerTable, ParticleTable
@@ -32,6 +33,7 @@ from ..runs.folder import HALVES, INSTANCES, SEMANTIC, RunFolder
 _Any = TypeVar("_Any", Volume, LabelVolume)
 
 
+@described
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GroundTruth:
     """Everything that is known of one tomogram, in one frame: the first voxel's centre is at 0.
