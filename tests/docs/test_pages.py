@@ -83,11 +83,12 @@ def test_the_code_of_a_page(page, request):
         elif block.language == "sh":
             for words in commands(block.text):
                 check_command(words, where, run=True)
-        elif block.language == "text" and block.mark != "given":
-            assert block.mark in ("output of", "recorded"), f"{where}: says not what it is"
+        elif block.language == "text":
+            known = ("file", "given", "output of", "recorded")
+            assert block.mark in known, f"{where}: says not what it is"
             if block.mark == "output of":
                 assert printed_by(block.why) == block.text, where
-        elif block.mark != "given":
+        else:
             assert block.language.startswith("{"), f"{where}: {block.language!r} is no language"
     sentences(page, text, names)
 
