@@ -17,7 +17,7 @@ from openmm_cgpack.imaging import preset
 from openmm_cgpack.models import Helix, MembraneProtein, Molecule, Structure, Vesicle, Where
 from openmm_cgpack.packing import Cell, Run, Settling, Start
 from openmm_cgpack.poses import extract_transforms, structure_poses
-from openmm_cgpack.recipe import Recipe
+from openmm_cgpack.recipe import Files, Recipe
 
 SOLUBLE = {"3hhb": 0.3, "1w6t": 0.2, "2cg9": 0.2, "1gyt": 0.3}
 """Shares of the volume of soluble molecules."""
@@ -80,6 +80,7 @@ def cube(folder=None) -> Recipe:
         start=Start(boundary="periodic", box=50.0),
         pack=Cell(settling=Settling(steps=50)),
         density=MapSettings(voxel_size=1.0),
+        files=Files(trajectory=True),
         run=Run(platform="CPU", threads=2),
     )
 

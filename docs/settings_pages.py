@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Iterator
 from inspect import isabstract
 from pathlib import Path
@@ -130,7 +131,9 @@ def modules_of(package: ModuleType) -> Iterator[str]:
 
 
 def _inside(cls: type[Settings], package: ModuleType) -> bool:
-    return _package(cls) == package.__name__
+    # What a docstring's example declares says that it is of the module, and is not in it.
+    module = sys.modules[cls.__module__]
+    return _package(cls) == package.__name__ and vars(module).get(cls.__name__) is cls
 
 
 def _package(cls: type[Settings]) -> str:

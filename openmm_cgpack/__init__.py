@@ -26,7 +26,7 @@ from .core import (
     Volume,
 )
 from .core.settings import Settings, kind, setting
-from .datasets import DatasetFolder, LabelledTomograms, dataset
+from .datasets import DatasetFolder, LabelledTomograms, dataset, score_picks
 from .density import MapSettings, particle_table, render_density, render_labels
 from .draw import plot_molecules, plot_overview, plot_slices
 from .evaluation import match_picks, score_labels
@@ -173,6 +173,7 @@ __all__ = [
     "run",
     "save_packed",
     "score_labels",
+    "score_picks",
     "setting",
     "simulate",
     "view",

@@ -16,6 +16,7 @@ from openmm_cgpack.cli import main
 CHAIN = "[[filament]]\nn_balls = 4\n"
 QUICK = """
 [files]
+trajectory = true
 frame_interval = 50
 overview = false
 [pack]

@@ -1,10 +1,12 @@
 """The command ``cgpack score`` on files."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
+import openmm_cgpack as cgp
 from openmm_cgpack.cli import main
 from openmm_cgpack.core import LabelVolume, ParticleTable, Picks, Volume
 from openmm_cgpack.io import write_mrc, write_particles, write_picks
@@ -101,7 +103,7 @@ def test_nan_becomes_null(capsys, tmp_path, run, picks):
     ("options", "message"),
     [
         (["picks", "PICKS", "nowhere.csv"], "nowhere.csv: no such file"),
-        (["picks", "PICKS", "RUN", "--without", "c"], "species: the truth holds no 'c'"),
+        (["picks", "PICKS", "RUN", "--without", "c"], "--without: the truth holds no 'c'"),
         (["picks", "PICKS", "RUN", "--labels", "a.mrc"], "--labels: means nothing for the rule"),
         (["picks", "PICKS", "RUN", "--best", "-1"], "--best: wanted a number >= 0, got -1"),
         (["picks", "PICKS", "RUN", "--dilation", "2"], "--dilation: means nothing for paper"),
@@ -154,3 +156,48 @@ def test_labels_without_a_voxel_size_have_the_runs(capsys, tmp_path, run, picks)
         tables.append(json.loads(out.read_text()))
     assert tables[0] == tables[1]
     assert "the run's 1 nm are taken" in capsys.readouterr().err
+
+
+def test_several_runs_are_scored_as_one(capsys, tmp_path, run, picks):
+    """Their counts add up; a list names its tomograms, or there is a list for each."""
+    again = tmp_path / "again"
+    shutil.copytree(run, again)
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    shutil.copy(picks, lists / "run.csv")
+    write_picks(lists / "again.csv", Picks(positions=CENTRES, species=["a", "a", "b"]))
+    record, printed = scored(capsys, tmp_path, "picks", lists, run, again)
+    assert (record["tp"], record["fp"], record["fn"]) == (5, 1, 1)
+    assert "6 picks of 6 particles" in printed
+    assert record["confusion_names"] == ["a", "b"]
+    assert np.sum(record["confusion"]) == 7
+    both = cgp.score_picks(lists, [run, again], without=["b"])
+    assert (both.tp, both.fp, both.fn) == (3, 3, 1)
+    # A pick and a particle keep their place among all.
+    assert both.pairs.max(axis=0).tolist() == [4, 3]
+    (lists / "again.csv").unlink()
+    shutil.copy(lists / "run.csv", lists / "other.csv")
+    with pytest.warns(match=r"lists: no picks of again: their particles count as not found"):
+        missed = cgp.score_picks(lists, [run, again])
+    assert (missed.tp, missed.fp, missed.fn) == (2, 1, 4)
+    assert main(["score", "picks", str(picks), str(run), str(again)]) == 2
+    error = capsys.readouterr().err
+    assert "picks.csv: names no tomograms, of which the truth has 2; wanted a column" in error
+    assert main(["score", "picks", str(picks), str(run), "--split", "test"]) == 2
+    assert "--split: means nothing without a data set" in capsys.readouterr().err
+
+
+def test_an_argument_that_is_lacking_is_named(capsys, tmp_path, run):
+    """By its option, and in Python by its own name."""
+    several, centred = tmp_path / "several.csv", tmp_path / "centred.star"
+    several.write_text("tomogram,x,y,z\nTS_1,1,2,3\nTS_2,1,2,3\n")
+    names = [f"rlnCenteredCoordinate{axis}Angst" for axis in "XYZ"]
+    centred.write_text("\n".join(["data_particles", "loop_", *(f"_{n}" for n in names), "0 0 0"]))
+    for path, option, name in (
+        (several, "--tomogram-name: ", "tomogram: "),
+        (centred, "--tomogram: ", "grid: "),
+    ):
+        assert main(["score", "picks", str(path), str(run)]) == 2
+        assert capsys.readouterr().err.startswith(f"cgpack: {option}")
+        with pytest.raises(ValueError, match=f"^{name}"):
+            cgp.score_picks(path, run)

@@ -57,7 +57,7 @@ def small(**changes):
             lennard_jones=SwitchedLennardJones(form="standard"),
         ),
         imaging=OneStep(snr=2.0),
-        files=Files(frame_interval=100),
+        files=Files(trajectory=True, frame_interval=100),
         run=Run(platform="CPU", threads=1),
     )
     return dataclasses.replace(recipe, **changes)

@@ -54,7 +54,7 @@ def small(**changes):
             relax_steps=100,
             lennard_jones=SwitchedLennardJones(form="standard"),
         ),
-        files=Files(frame_interval=100),
+        files=Files(overview=False),
         run=Run(platform="CPU", threads=1),
     )
     return dataclasses.replace(recipe, **changes)

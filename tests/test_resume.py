@@ -46,6 +46,7 @@ patience = 99999
 block = 50
 checkpoint_every = {every}
 [files]
+trajectory = true
 frame_interval = 130
 overview = false
 [density]
@@ -68,6 +69,7 @@ kind = "dense"
 squeeze = {{ up_to = {up_to} }}
 fraction = 0.3
 [files]
+trajectory = true
 frame_interval = 30
 overview = false
 [density]

@@ -23,6 +23,8 @@ SLAB = Recipe(
     density=MapSettings(voxel_size=0.8),
 )
 
+FRAMES = "[files]\ntrajectory = true\nframe_interval = 1\n[pack]\nmax_steps = 1000000000\n"
+
 
 def sizes(recipe, models=MODELS):
     return {part.what: part for part in run_size(recipe, models)}
@@ -38,11 +40,14 @@ def test_maps_grow_with_the_cube_of_the_voxels_and_say_so():
 
 
 def test_frames_grow_with_the_steps_that_a_packing_may_take():
-    few = sizes(RECIPE)["frames of the trajectory"]
-    many = sizes(dataclasses.replace(RECIPE, files=Files(frame_interval=1)))
+    few, many = (
+        sizes(dataclasses.replace(RECIPE, files=Files(trajectory=True, frame_interval=each)))
+        for each in (250, 1)
+    )
     # 28000 steps of 12 balls, of which each is 12 bytes in memory.
-    assert many["frames of the trajectory"].memory == pytest.approx(28_002 * 12 * 12)
-    assert few.memory < many["frames of the trajectory"].memory / 200
+    assert many["trajectory"].memory == pytest.approx(28_002 * 12 * 12)
+    assert few["trajectory"].memory < many["trajectory"].memory / 200
+    assert "trajectory" not in sizes(RECIPE)
 
 
 def test_relative_counts_fill_their_box():
@@ -51,7 +56,7 @@ def test_relative_counts_fill_their_box():
     model = MODELS[0][0]
     instances = 0.2 * 1000.0**3 / model.volume
     balls = instances * model.n_balls
-    assert 0.99 < sizes(recipe)["balls and bonds"].disk / (200 * balls) < 1.01
+    assert 0.99 < sizes(recipe)["balls and bonds"].disk / (70 * balls) < 1.01
 
 
 def test_tilt_images_and_halves_count():
@@ -78,7 +83,10 @@ def test_more_than_there_is(memory, disk, what, tmp_path):
     ("text", "words"),
     [
         ("[density]\nvoxel_size = 0.001\nresolution = 0.01\n", "maps and masks|tomogram"),
-        ("[files]\nframe_interval = 1\n[pack]\nmax_steps = 1000000000\n", "trajectory"),
+        (
+            FRAMES,
+            "trajectory",
+        ),
         ("[imaging]\npadding = 100000\n", "tomogram"),
     ],
 )

@@ -55,6 +55,7 @@ patience = 99999
 block = 50
 checkpoint_every = 100
 [files]
+trajectory = true
 frame_interval = 130
 """,
     "dense": """
@@ -73,6 +74,7 @@ fraction = 0.4
 [pack.compression]
 checkpoint_every = 100
 [files]
+trajectory = true
 frame_interval = 30
 """,
     "imaging": """

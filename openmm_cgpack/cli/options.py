@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, get_args, get_origin
 
 from ..core.reference import default_words
@@ -133,6 +134,18 @@ def _made(cls: type[Value], table: dict[str, Any]) -> Value:
         known = name in table or name.isidentifier()
         message = f"{option_of(name)}{colon}{rest}" if known else str(error)
         raise type(error)(message) from None
+
+
+@contextmanager
+def in_words_of(options: Mapping[str, str]) -> Iterator[None]:
+    """Name an option in errors that begin with a function's argument; `options` has it by that."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        name, colon, rest = str(error).partition(":")
+        if name not in options:
+            raise
+        raise type(error)(f"{options[name]}{colon}{rest}") from None
 
 
 def option_of(name: str) -> str:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import hashlib
 import json
 import math
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.names import plain_name
 from ..core.tables import to_table
-from ..core.volume import Grid
+from ..datasets.plan import SPLITS
 from ..evaluation import MatchingRule, PaperRule
 from ..io.files import refuse_inputs, write_text
 from ..io.inputs import read_json
-from ..io.volumes import mask_file, read_grid, read_labels
-from ..runs.folder import INSTANCES, MANIFEST, SEMANTIC, RunFolder
+from ..io.volumes import read_labels
+from ..runs.folder import MANIFEST, SEMANTIC, RunFolder
 from .console import say
-from .options import add_settings, from_options
+from .options import add_settings, from_options, in_words_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,17 +44,29 @@ def add(commands: Any) -> None:
         examples=(
             "cgpack score picks mine.star out",
             "cgpack score picks mine.star out --rule czii --reach 0.6 --without membrane",
+            "cgpack score picks mine.csv crowded --split test",
         ),
         help="positions of particles",
+        description="Compare picks with the truth; of several tomograms the counts are added up.",
     )
-    picks.add_argument("picks", metavar="PICKS", help="a CSV, a STAR, copick picks or their folder")
     picks.add_argument(
-        "truth", metavar="TRUTH", help="a run's folder, its particles.csv, or copick picks"
+        "picks",
+        metavar="PICKS",
+        help="a CSV, a STAR or copick picks, of one tomogram or more, or a folder: an export's "
+        "(copick, relion5, kaggle), a copick project, or one of lists",
     )
+    picks.add_argument(
+        "truth",
+        metavar="TRUTH",
+        nargs="+",
+        help="a run's folder, its particles.csv, a data set's folder, copick picks or a project; "
+        "several are scored as one",
+    )
+    picks.add_argument("--split", choices=SPLITS, help="of a data set: the scenes of this split")
     picks.add_argument("--labels", metavar="MRC", help="instance masks; by default the run's")
     add_settings(picks, MatchingRule, kind_option="--rule", default=PaperRule())
     picks.add_argument(
-        "--tomogram", metavar="MRC", help="whose grid centred coordinates need; else the run's"
+        "--tomogram", metavar="MRC", help="whose size centred coordinates need; else the run's"
     )
     picks.add_argument(
         "--tomogram-name",
@@ -67,7 +76,9 @@ def add(commands: Any) -> None:
     picks.add_argument(
         "--without", action="append", default=[], metavar="SPECIES", help="leave these out"
     )
-    picks.add_argument("--best", type=int, metavar="N", help="only the N picks of highest score")
+    picks.add_argument(
+        "--best", type=int, metavar="N", help="only the N picks of highest score of each tomogram"
+    )
     picks.set_defaults(action=_score_picks)
 
     labels = kinds.add_parser(
@@ -84,37 +95,30 @@ def add(commands: Any) -> None:
         parser.add_argument("--force", action="store_true", help="replace FILE where it exists")
 
 
-def _score_picks(options: argparse.Namespace) -> None:
-    from ..evaluation import match_picks, select_particles, weighted_f
-    from ..io import read_picks, read_truth
+_OPTIONS = {"tomogram": "--tomogram-name", "grid": "--tomogram"} | {
+    name: f"--{name}" for name in ("split", "best", "labels", "without")
+}
+"""What the command calls arguments of `score_picks`, and of what that calls."""
 
-    _check_json(options, options.picks, options.tomogram, options.labels)
-    run = _run_of(options.truth)
-    whole = run is not None and Path(options.truth).is_dir()
-    one: dict[str, Any] = {"tomogram": options.tomogram_name, "own_names": _names_of(run)}
-    particles = run.particles() if run and whole else read_truth(options.truth, **one)
-    truth = select_particles(particles, without=options.without)
-    grid = None if run is None else run.grid
-    if options.tomogram is not None:
-        grid = read_grid(options.tomogram)
-        size = _voxel_size(run, options.tomogram, grid)
-        grid = dataclasses.replace(grid, voxel_size=size)
-    picks = read_picks(options.picks, grid=grid, **one)
-    if options.best is not None:
-        if options.best < 0:
-            raise ValueError(f"--best: wanted a number >= 0, got {options.best}")
-        picks = picks.best(options.best)
+
+def _score_picks(options: argparse.Namespace) -> None:
+    from ..datasets import score_picks
+    from ..evaluation import weighted_f
+
+    _check_json(options, options.truth, options.picks, options.tomogram, options.labels)
     rule = from_options(MatchingRule, options)
-    if options.labels is not None and not rule.by_labels:
-        raise ValueError(f"--labels: means nothing for the rule {rule.kind!r}")
-    masks = None
-    if rule.by_labels:
-        if options.labels is None and run is None:
-            raise ValueError("--labels: wanted instance masks")
-        path = options.labels or mask_file(run.path, INSTANCES)  # type: ignore[union-attr]
-        masks = read_labels(path)
-        masks = dataclasses.replace(masks, voxel_size=_voxel_size(run, path, masks.grid))
-    scores = match_picks(picks, truth, rule, labels=masks)
+    with in_words_of(_OPTIONS):
+        scores = score_picks(
+            options.picks,
+            options.truth,
+            rule,
+            split=options.split,
+            without=options.without,
+            best=options.best,
+            tomogram=options.tomogram_name,
+            grid=options.tomogram,
+            labels=options.labels,
+        )
     say(scores.table())
     say(
         f"rule {rule.kind}: {scores.tp + scores.fp} picks of {scores.tp + scores.fn} particles; "
@@ -129,7 +133,7 @@ def _score_picks(options: argparse.Namespace) -> None:
 def _score_labels(options: argparse.Namespace) -> None:
     from ..evaluation import score_labels
 
-    _check_json(options, options.labels)
+    _check_json(options, [options.truth], options.labels)
     names = None if options.names is None else options.names.split(",")
     path = Path(options.truth)
     if (path / MANIFEST).exists():
@@ -147,27 +151,6 @@ def _run_of(truth: str) -> RunFolder | None:
     """Return the run whose folder, or a file in it, the truth is; None where it is no run's."""
     folder = Path(truth) if Path(truth).is_dir() else Path(truth).parent
     return RunFolder(folder) if (folder / MANIFEST).exists() else None
-
-
-def _names_of(run: RunFolder | None) -> tuple[str, ...]:
-    """Return the names that a run's tomogram goes by in lists: its folder's, and as exported."""
-    name = "" if run is None else run.path.resolve().name
-    exported = any(character.isalnum() for character in name)
-    return (name, plain_name(name)) if exported else ()
-
-
-def _voxel_size(run: RunFolder | None, path: str | Path, held: Grid) -> float:
-    """Return the voxel size of a volume: the run's where it has the run's shape."""
-    grid = None if run is None else run.grid
-    if run is None or grid is None or held.shape != grid.shape:
-        return held.voxel_size
-    if abs(held.voxel_size - grid.voxel_size) > 1e-3 * grid.voxel_size:
-        warnings.warn(
-            f"{path}: voxels of {held.voxel_size:g} nm, and the shape of {run.path}: the run's "
-            f"{grid.voxel_size:g} nm are taken",
-            stacklevel=2,
-        )
-    return grid.voxel_size
 
 
 def _picks_record(scores: PickScores) -> dict[str, Any]:
@@ -205,7 +188,7 @@ def _labels_record(scores: SegmentationScores) -> dict[str, Any]:
     }
 
 
-def _check_json(options: argparse.Namespace, *inputs: str | None) -> None:
+def _check_json(options: argparse.Namespace, truths: list[str], *inputs: str | None) -> None:
     """Say that a file is not to be written before anything is worked out for it.
 
     None of the inputs is, and no file that a run wrote into its folder.
@@ -215,9 +198,9 @@ def _check_json(options: argparse.Namespace, *inputs: str | None) -> None:
     path = Path(options.json)
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"--json {path}: there is no folder {path.absolute().parent}")
-    run = _run_of(options.truth)
-    of_run = [] if run is None else [run.path / name for name in run.manifest.get("files", {})]
-    refuse_inputs(path, [options.truth, *of_run, *filter(None, inputs)])
+    runs = [run for run in map(_run_of, truths) if run is not None]
+    of_runs = [run.path / name for run in runs for name in run.manifest.get("files", {})]
+    refuse_inputs(path, [*truths, *of_runs, *filter(None, inputs)])
     if os.path.lexists(path) and not (options.force or _is_ours(path)):
         raise FileExistsError(
             f"--json {path}: exists, and is not as a score wrote it; give another file, or --force "

@@ -89,7 +89,8 @@ def short(value: Any) -> str:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):
-        return f"{value:.6g}"
+        text = f"{value:.6g}"
+        return f"{text}.0" if text.lstrip("-").isdigit() else text
     if isinstance(value, Path):
         return short(str(value))
     if _is_plain(value):

@@ -58,7 +58,7 @@ class Table:
         columns = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         if isinstance(chosen, int | np.integer):
             one = {name: None if held is None else held[chosen] for name, held in columns.items()}
-            return Row(**one)
+            return Row(**{name: _plain(value) for name, value in one.items()})
         rows = self._of_species(chosen) if isinstance(chosen, str) else chosen
         if not isinstance(rows, slice):
             rows = np.asarray(rows)
@@ -118,6 +118,11 @@ class Table:
         return frames.DataFrame(columns)
 
 
+def _plain(value: Any) -> Any:
+    """Return a number or a name as Python has it."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 @noun
 class ParticleTable(Table):
     """Where every instance is, and how it is turned.
@@ -143,7 +148,7 @@ class ParticleTable(Table):
     ... )
     >>> len(table), table["actin"].centre.tolist(), table[table.radius > 5].species.tolist()
     (2, [[9.0, 5.0, 5.0]], ['actin'])
-    >>> [(particle.species, float(particle.radius)) for particle in table]
+    >>> [(particle.species, particle.radius) for particle in table]
     [('1f1b', 4.0), ('actin', 6.0)]
     """
 

@@ -2,7 +2,8 @@
 
 from .folder import DatasetFolder
 from .making import dataset
+from .scoring import score_picks
 from .tomograms import LabelledTomograms
 from .workers import Workers
 
-__all__ = ["DatasetFolder", "LabelledTomograms", "Workers", "dataset"]
+__all__ = ["DatasetFolder", "LabelledTomograms", "Workers", "dataset", "score_picks"]

@@ -13,7 +13,6 @@ from ..core.palette import species_bytes
 from ..export import Copick, GroundTruth, load_truth
 from ..export.copick import (
     SESSION,
-    USER,
     WANTED,
     config_text,
     pickable_object,
@@ -21,6 +20,7 @@ from ..export.copick import (
 )
 from ..io.files import atomic_folder, write_text
 from ..io.inputs import read_json
+from ..io.picks import COPICK_USER
 from ..runs.folder import HALVES, TOMOGRAM, RunFolder
 from .folder import PROJECT, PROJECT_CONFIG, DatasetFolder, tomogram_name
 from .plan import Plan
@@ -98,7 +98,11 @@ def _truth(held: DatasetFolder, index: int) -> GroundTruth:
 
 def _foreign(folder: Path) -> Iterator[Path]:
     """Yield the files of a run that somebody added, as picks of their own."""
-    mine = (f"{USER}_{SESSION}_", f"_{USER}_{SESSION}_", *(f"{name}.zarr" for name in _MAPS))
+    mine = (
+        f"{COPICK_USER}_{SESSION}_",
+        f"_{COPICK_USER}_{SESSION}_",
+        *(f"{name}.zarr" for name in _MAPS),
+    )
     for kind in sorted(folder.iterdir()):
         for path in sorted(kind.iterdir()) if kind.is_dir() else [kind]:
             if not any(mark in path.name for mark in mine):

@@ -12,10 +12,10 @@ from typing import Any
 from ..core.display import Rows, described
 from ..core.messages import path_from_text, path_text, said_of
 from ..export import Export, Format, export_runs
-from ..export.copick import RUNS
 from ..export.formats import EVERYTHING, format_named
 from ..io.files import read_toml, toml_text, write_text
 from ..io.inputs import read_table
+from ..io.picks import COPICK_RUNS
 from ..runs.folder import MANIFEST, RunFolder
 from .plan import SPLITS, Plan
 
@@ -118,7 +118,7 @@ class DatasetFolder:
 
     def project_run(self, index: int) -> Path:
         """Return the folder of a scene in the copick project."""
-        return self.path / PROJECT / RUNS / tomogram_name(index)
+        return self.path / PROJECT / COPICK_RUNS / tomogram_name(index)
 
     def is_made(self, index: int) -> bool:
         """Return whether all of a scene is there."""

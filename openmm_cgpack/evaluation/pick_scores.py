@@ -166,6 +166,28 @@ class PickScores(_Rates):
         """Mean distance of the picks that found a particle from its centre, nm; NaN if none."""
         return float(self.distances.mean()) if len(self.distances) else float("nan")
 
+    def __add__(self, other: PickScores) -> PickScores:
+        """Return the scores of two tomograms together, by one rule: counts and distances add up."""
+        if not isinstance(other, PickScores):
+            return NotImplemented
+        species = pool_scores([self, other])
+        after = np.array([self.tp + self.fp, self.tp + self.fn])
+        confusion, names = _added(self, other)
+        return PickScores(
+            rule=self.rule,
+            tp=self.tp + other.tp,
+            fp=self.fp + other.fp,
+            fn=self.fn + other.fn,
+            species=species,
+            pairs=np.concatenate([self.pairs, other.pairs + after]),
+            distances=np.concatenate([self.distances, other.distances]),
+            multi_hits=self.multi_hits + other.multi_hits,
+            empty=self.empty + other.empty,
+            outside=self.outside + other.outside,
+            confusion=confusion,
+            confusion_names=names,
+        )
+
     def table(self) -> str:
         """Return the counts by species as text, one line each and one for all."""
         rows = [(s.name, s.tp, s.fp, s.fn, s.precision, s.recall, s.f) for s in self.species]
@@ -270,9 +292,10 @@ def select_particles(
     >>> select_particles(truth, without=["b"]).species.tolist()
     ['a']
     """
-    unknown = sorted({*(species or ()), *without} - set(truth.species.tolist()))
-    if unknown:
-        raise ValueError(f"species: the truth holds no {unknown[0]!r}")
+    for argument, names in (("species", species or ()), ("without", without)):
+        unknown = sorted(set(names) - set(truth.species.tolist()))
+        if unknown:
+            raise ValueError(f"{argument}: the truth holds no {unknown[0]!r}")
     keep = ~np.isin(truth.species, np.array(list(without), np.str_))
     if species is not None:
         keep &= np.isin(truth.species, np.array(list(species), np.str_))
@@ -324,6 +347,19 @@ def _confusion(
     unpaired = np.setdiff1d(np.arange(len(picks)), pairs[:, 0])
     np.add.at(matrix, (n, np.searchsorted(names, picks.species[unpaired])), 1)
     return matrix, tuple(str(name) for name in names)
+
+
+def _added(*scores: PickScores) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the sum of confusion matrices, with the rows and columns of all names."""
+    names = sorted({name for one in scores for name in one.confusion_names})
+    if not names:
+        return np.zeros((0, 0), np.int64), ()
+    total = np.zeros((len(names) + 1,) * 2, np.int64)
+    for one in scores:
+        if one.confusion_names:
+            places = [*np.searchsorted(names, one.confusion_names), len(names)]
+            total[np.ix_(places, places)] += one.confusion
+    return total, tuple(names)
 
 
 def weighted_f(

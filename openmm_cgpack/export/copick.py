@@ -23,6 +23,7 @@ from ..core.volume import LabelVolume
 from ..io.balls_and_meshes import write_glb
 from ..io.inputs import read_json
 from ..io.omezarr import write_ome_zarr
+from ..io.picks import COPICK_CONFIG, COPICK_PICKS, COPICK_RUNS, COPICK_USER
 from ..io.shared_folders import SharedFolder
 from ..io.volumes import MOST_LABELS
 from .formats import PointFormat
@@ -30,10 +31,8 @@ from .truth import GroundTruth
 
 _log = logging.getLogger(__name__)
 
-CONFIG = "copick_config.json"
 WANTED = "the configuration of a copick project"
 
-USER = "cgpack"
 SESSION = "0"
 """What copick writes for results that a tool made."""
 
@@ -42,8 +41,6 @@ MULTILABEL = "all"
 
 TARGETS = "targets"
 """Name of that of spheres at picks."""
-
-RUNS = "ExperimentRuns"
 
 
 @kind("copick")
@@ -76,7 +73,7 @@ class Copick(PointFormat):
     )
 
     names_runs = True
-    merged = (CONFIG,)
+    merged = (COPICK_CONFIG,)
 
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Write a project of this run alone."""
@@ -87,7 +84,7 @@ class Copick(PointFormat):
     ) -> None:
         """Write the run, and the configuration with the objects that it lacked."""
         config, names = _config(truth, project.path), truth.file_names
-        there = project.shared_file(CONFIG)
+        there = project.shared_file(COPICK_CONFIG)
         if there is not None:
             held = read_json(there, wanted=WANTED)
             with said_of(there, WANTED):
@@ -95,7 +92,7 @@ class Copick(PointFormat):
         self._write(project.stage, truth, config, names)
         if there is not None and config == read_json(there, wanted=WANTED):
             # Nothing was added: as it is laid out, it stays.
-            shutil.copyfile(there, project.stage / CONFIG)
+            shutil.copyfile(there, project.stage / COPICK_CONFIG)
 
     def _write(
         self, folder: Path, truth: GroundTruth, config: dict[str, Any], names: dict[str, str]
@@ -103,9 +100,12 @@ class Copick(PointFormat):
         """Write a run; `names` are those of its species' objects in the configuration."""
         labels = {entry["name"]: _label(entry) for entry in config["pickable_objects"]}
         self.write_run(
-            folder / RUNS / truth.name, truth, names, {key: labels[names[key]] for key in names}
+            folder / COPICK_RUNS / truth.name,
+            truth,
+            names,
+            {key: labels[names[key]] for key in names},
         )
-        (folder / CONFIG).write_text(config_text(config), encoding="utf-8")
+        (folder / COPICK_CONFIG).write_text(config_text(config), encoding="utf-8")
 
     def write_run(
         self, root: Path, truth: GroundTruth, names: dict[str, str], labels: dict[str, int]
@@ -146,7 +146,7 @@ class Copick(PointFormat):
     def _write_objects(self, root: Path, truth: GroundTruth, species: str, name: str) -> None:
         head = {
             "pickable_object_name": name,
-            "user_id": USER,
+            "user_id": COPICK_USER,
             "session_id": SESSION,
             "run_name": truth.name,
             "voxel_spacing": round(truth.grid.voxel_size * ANGSTROM_PER_NM, 3),
@@ -155,7 +155,7 @@ class Copick(PointFormat):
 
         def place(kind: str, suffix: str) -> Path:
             (root / kind).mkdir(exist_ok=True)
-            return root / kind / f"{USER}_{SESSION}_{name}{suffix}"
+            return root / kind / f"{COPICK_USER}_{SESSION}_{name}{suffix}"
 
         def write(kind: str, content: dict[str, Any]) -> None:
             text = json.dumps({**head, **content}) + "\n"
@@ -174,7 +174,7 @@ class Copick(PointFormat):
             lines = [_filament(i, truth.lines[i], polar=polar) for i in numbers]
             write("Filaments", {"version": 1, "filaments": lines})
         points = [_point(*point) for point in self.points(truth, species)]
-        write("Picks", {"points": points, "trust_orientation": True})
+        write(COPICK_PICKS, {"points": points, "trust_orientation": True})
 
 
 def _config(truth: GroundTruth, place: Path) -> dict[str, Any]:
@@ -224,7 +224,7 @@ def project_config(name: str, objects: list[dict[str, Any]], place: Path) -> dic
         "description": "Simulated by openmm_cgpack; everything in it is known.",
         "version": "1.0.0",
         "pickable_objects": objects,
-        "user_id": USER,
+        "user_id": COPICK_USER,
         "session_id": SESSION,
         "overlay_root": f"local://{place.resolve()}",
         "overlay_fs_args": {"auto_mkdir": True},
@@ -322,7 +322,7 @@ def _write_volumes(
 
 def _stem(truth: GroundTruth) -> str:
     """Return what the names of segmentations begin with."""
-    return f"{truth.grid.voxel_size * ANGSTROM_PER_NM:.3f}_{USER}_{SESSION}"
+    return f"{truth.grid.voxel_size * ANGSTROM_PER_NM:.3f}_{COPICK_USER}_{SESSION}"
 
 
 def _smallest_type(labels: Sequence[int]) -> type[np.unsignedinteger]:

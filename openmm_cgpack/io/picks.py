@@ -6,21 +6,19 @@ import csv
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..core.arrays import positive
 from ..core.messages import said_of
-from ..core.particles import ParticleTable, Picks
+from ..core.particles import Picks
 from ..core.units import ANGSTROM_PER_NM
 from ..core.volume import Grid
 from .files import atomic_path
 from .inputs import existing, read_json, read_table
-from .particle_lists import read_particles
 from .star import read_star
 
 CSV_POSITIONS = (("x_angst", "y_angst", "z_angst"), ("x", "y", "z"))
@@ -47,13 +45,16 @@ STAR_PIXELS = (
 )
 """Columns with the size of a pixel in Å, of the particles or of their optics groups."""
 COPICK_CONFIG = "copick_config.json"
+COPICK_RUNS, COPICK_PICKS = "ExperimentRuns", "Picks"
+COPICK_USER = "cgpack"
+"""Whose the truth is in the projects that this package writes."""
 
 _ENDING = re.compile(r"(\.(mrc|mrcs|rec|st|ali|tomostar|star|xml|zarr|gz))+$", re.IGNORECASE)
 
 Block = Mapping[str, list[str]]
 
 
-class _List(NamedTuple):
+class PickList(NamedTuple):
     """What a file lists, before the picks of one tomogram are taken: a value for each pick."""
 
     places: np.ndarray
@@ -63,6 +64,39 @@ class _List(NamedTuple):
     tomograms: list[str] | None
     rotations: np.ndarray | None = None
     middle: bool = False
+
+    def names(self) -> list[str]:
+        """Return the names of the tomograms, in the order in which they first appear."""
+        return list(dict.fromkeys(self.tomograms or ()))
+
+    def rows_of(self, names: Iterable[str]) -> np.ndarray | None:
+        """Return the indices of the picks of a tomogram by the first of its names that is there.
+
+        That is the name itself, or that of a file of it; None where none is there.
+        """
+        for asked in names:
+            for plain in (str, _without_ending):
+                mine = [plain(name) == plain(asked) for name in self.tomograms or ()]
+                if any(mine):
+                    return np.flatnonzero(mine)
+        return None
+
+    def picks(self, path: Path, rows: np.ndarray, grid: Grid | None) -> Picks:
+        """Return some of the picks; centred ones need the grid of their tomogram."""
+        places = self.places
+        if self.middle:
+            if grid is None:
+                raise ValueError(
+                    f"grid: {path} has places from the middle of the tomogram, and needs its size"
+                )
+            places = places + grid.size / 2 * ANGSTROM_PER_NM
+        if not np.isfinite(places).all() or not np.isfinite(self.scores).all():
+            raise ValueError(f"{path}: wanted finite places and scores")
+        return Picks(
+            positions=places[rows] / ANGSTROM_PER_NM,
+            scores=self.scores[rows],
+            species=None if self.species is None else np.array(self.species, np.str_)[rows],
+        )
 
 
 def read_picks(
@@ -92,8 +126,10 @@ def read_picks(
             pixels, are subtracted, turned by ``rlnTomoSubtomogramRot``, Tilt, Psi as RELION does.
             The species is ``rlnClassNumber``, as text; the score the first there is of
             ``rlnAutopickFigureOfMerit``, ``rlnLCCmax`` and ``ptmScore``.
-        ``.json``, or a folder of such files
+        ``.json``
             Picks of copick in Å; the species is the object's name.
+
+        A folder may hold them as well; see `read_pick_list`.
     grid : Grid, optional
         The tomogram's, for centred coordinates.
     tomogram : str, optional
@@ -118,25 +154,27 @@ def read_picks(
     array([[1., 2., 3.]])
     """
     path = existing(path)
-    reader = READERS.get(".json" if path.is_dir() else path.suffix.lower())
+    held = read_pick_list(path)
+    return held.picks(path, rows_of_one(path, held, tomogram, own_names), grid)
+
+
+def read_pick_list(path: str | os.PathLike[str]) -> PickList:
+    """Read the picks of any number of tomograms; see `read_picks`.
+
+    Parameters
+    ----------
+    path : path-like
+        A file as of `read_picks`, or a folder: an export's (``copick``, ``relion5``, ``kaggle``), a
+        copick project or a run in it, or one of lists, a tomogram each, whose names are those of
+        the files where the lists name none.
+    """
+    path = existing(path)
+    reader = _read_folder if path.is_dir() else READERS.get(path.suffix.lower())
     if reader is None:
         wanted = ", ".join(READERS)
         raise ValueError(f"{path}: wanted picks as {wanted} or a folder, got {path.suffix!r}")
     with said_of(path):
-        held = reader(path)
-    rows = _rows_of_one(path, held, tomogram, own_names)
-    places = held.places
-    if held.middle:
-        if grid is None:
-            raise ValueError(f"{path}: centred coordinates: wanted the tomogram's grid with them")
-        places = places + grid.size / 2 * ANGSTROM_PER_NM
-    if not np.isfinite(places).all() or not np.isfinite(held.scores).all():
-        raise ValueError(f"{path}: wanted finite places and scores")
-    return Picks(
-        positions=places[rows] / ANGSTROM_PER_NM,
-        scores=held.scores[rows],
-        species=None if held.species is None else np.array(held.species, np.str_)[rows],
-    )
+        return reader(path)
 
 
 def write_picks(path: str | os.PathLike[str], picks: Picks) -> None:
@@ -161,44 +199,8 @@ def write_picks(path: str | os.PathLike[str], picks: Picks) -> None:
             rows.writerow([*row, picks.species[i]] if picks.species is not None else row)
 
 
-def read_truth(
-    path: str | os.PathLike[str], *, tomogram: str | None = None, own_names: Iterable[str] = ()
-) -> ParticleTable:
-    """Read the particles that are there, with the radii by which picks are judged.
-
-    Parameters
-    ----------
-    path : path-like
-        A CSV that `write_particles` wrote, as a run's; or picks of copick, one JSON or a folder
-        of them, in a project whose ``copick_config.json``, in a folder above, holds the
-        radii of the objects.
-    tomogram, own_names : str, iterable of str, optional
-        Of picks of copick, as of `read_picks`.
-    """
-    path = existing(path)
-    if not path.is_dir() and path.suffix.lower() != ".json":
-        return read_particles(path)
-    with said_of(path):
-        held = _read_copick(path)
-    assert held.species is not None
-    assert held.rotations is not None
-    rows = _rows_of_one(path, held, tomogram, own_names)
-    species = np.array(held.species, np.str_)[rows]
-    radii = _copick_radii(path)
-    missing = sorted(set(species.tolist()) - set(radii))
-    if missing:
-        raise ValueError(f"{path}: {COPICK_CONFIG} has no radius of {missing[0]!r}")
-    return ParticleTable(
-        instance=np.arange(1, len(rows) + 1),
-        species=species,
-        centre=held.places[rows] / ANGSTROM_PER_NM,
-        radius=np.array([radii[name] for name in species]) / ANGSTROM_PER_NM,
-        rotation=held.rotations[rows],
-    )
-
-
-def _rows_of_one(
-    path: Path, held: _List, wanted: str | None, own_names: Iterable[str]
+def rows_of_one(
+    path: Path, held: PickList, wanted: str | None, own_names: Iterable[str]
 ) -> np.ndarray:
     """Return the indices of the picks of one tomogram: of all, where the list has but one."""
     everything = np.arange(len(held.places))
@@ -206,21 +208,23 @@ def _rows_of_one(
         if wanted is not None:
             raise ValueError(f"{path}: names no tomograms, wanted {wanted!r}")
         return everything
-    found = list(dict.fromkeys(held.tomograms))
+    found = held.names()
     if wanted is None and len(found) < 2:
         return everything
     for asked in own_names if wanted is None else [wanted]:
-        # The name itself, or that of a file of it.
-        for plain in (str, _without_ending):
-            mine = [plain(name) == plain(asked) for name in held.tomograms]
-            if any(mine):
-                if wanted is None:
-                    said = f"{path}: picks of {len(found)} tomograms: those of {asked} are taken"
-                    warnings.warn(said, stacklevel=3)
-                return np.flatnonzero(mine)
-    listed = ", ".join(found[:10]) + (", ..." if len(found) > 10 else "")
+        rows = held.rows_of([asked])
+        if rows is not None:
+            if wanted is None:
+                said = f"{path}: picks of {len(found)} tomograms: those of {asked} are taken"
+                warnings.warn(said, stacklevel=3)
+            return rows
     which = "wanted the name of one of them" if wanted is None else f"none of them is {wanted!r}"
-    raise ValueError(f"{path}: picks of {len(found)} tomograms, {listed or 'none'}: {which}")
+    raise ValueError(f"tomogram: {path}: picks of {len(found)} tomograms, {listed(found)}: {which}")
+
+
+def listed(names: list[str]) -> str:
+    """Return names as words, and of many the first ten."""
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "") or "none"
 
 
 def _without_ending(name: str) -> str:
@@ -228,7 +232,7 @@ def _without_ending(name: str) -> str:
     return _ENDING.sub("", PurePath(name.replace("\\", "/")).name)
 
 
-def _read_csv(path: Path) -> _List:
+def _read_csv(path: Path) -> PickList:
     names, rows = read_table(path)
     axes = next((axes for axes in CSV_POSITIONS if set(axes) <= set(names)), None)
     if axes is None:
@@ -250,7 +254,7 @@ def _read_csv(path: Path) -> _List:
         name = next((lower[one] for one in wanted if one in lower), None)
         return None if name is None else [row[name] for _, row in rows]
 
-    return _List(
+    return PickList(
         places=data[:, :3],
         scores=data[:, 3] if data.shape[1] > 3 else np.zeros(len(data)),
         species=column(CSV_SPECIES),
@@ -258,7 +262,7 @@ def _read_csv(path: Path) -> _List:
     )
 
 
-def _read_star(path: Path) -> _List:
+def _read_star(path: Path) -> PickList:
     blocks = read_star(path)
     pixels, centred = "rlnCoordinateX", "rlnCenteredCoordinateXAngst"
     table = next((b for b in blocks.values() if pixels in b or centred in b), None)
@@ -278,7 +282,7 @@ def _read_star(path: Path) -> _List:
             raise ValueError(f"{path}: wanted a column rlnOpticsGroup: pixel sizes differ")
     score = next((name for name in STAR_SCORES if name in table), None)
     tomograms = next((table[name] for name in STAR_TOMOGRAMS if name in table), None)
-    return _List(
+    return PickList(
         places=places - _offsets(path, table, sizes),
         scores=np.zeros(len(places)) if score is None else _numbers(path, table, score),
         species=table.get("rlnClassNumber"),
@@ -359,11 +363,74 @@ def _numbers(path: Path, table: Block, name: str) -> np.ndarray:
         raise ValueError(f"{path}: column {name}: {error}") from None
 
 
-def _read_copick(path: Path) -> _List:
-    """Return all points of one or more files of picks."""
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+def _read_folder(path: Path) -> PickList:
+    """Return the picks of a folder: of copick, of an export, or of a list for each tomogram."""
+    if is_project(path) or (path / COPICK_PICKS).is_dir():
+        return read_copick(path, _picks_of_user(path))
+    if any(path.glob("*.json")):
+        return read_copick(path)
+    for suffix in (".star", ".csv"):
+        one = path / f"particles{suffix}"
+        files = [one] if one.is_file() else sorted(path.glob(f"*{suffix}"))
+        if files:
+            return _joined([(file, READERS[suffix](file)) for file in files])
+    raise ValueError("wanted picks: a copick project, or .json, .star or .csv files, got none")
+
+
+def _picks_of_user(path: Path) -> list[Path]:
+    """Return a project's picks; beside the truth, which is ours, those that somebody added."""
+    every = project_picks(path)
+    theirs = [file for file in every if not file.name.startswith(f"{COPICK_USER}_")]
+    users = sorted({"_".join(file.name.split("_")[:2]) for file in theirs})
+    if len(users) > 1:
+        raise ValueError(
+            f"picks of several users and sessions, {listed(users)}: wanted a folder with those of "
+            "one"
+        )
+    if users and len(theirs) < len(every):
+        warnings.warn(f"{path}: the picks of {users[0]} are taken, not the truth", stacklevel=4)
+    return theirs or every
+
+
+def project_picks(path: Path) -> list[Path]:
+    """Return the files of picks of a copick project, or of a run in one; ValueError without any."""
+    runs = path.glob(f"{COPICK_RUNS}/*") if is_project(path) else [path]
+    files = sorted(file for run in runs for file in run.glob(f"{COPICK_PICKS}/*.json"))
     if not files:
-        raise ValueError(f"{path}: wanted picks of copick, got a folder without any .json")
+        raise ValueError("wanted picks of copick, got a project without any")
+    return files
+
+
+def is_project(path: Path) -> bool:
+    """Return whether a folder is a copick project."""
+    return (path / COPICK_RUNS).is_dir()
+
+
+def _joined(parts: list[tuple[Path, PickList]]) -> PickList:
+    """Return several lists as one; a list that names no tomogram is of that of its file's name."""
+    lists = [held for _, held in parts]
+    if len(lists) == 1:
+        return lists[0]
+    if len({held.middle for held in lists}) > 1:
+        raise ValueError("wanted places from the middle of the tomogram in all lists or in none")
+    named = all(held.species is not None for held in lists)
+    return PickList(
+        places=np.concatenate([held.places for held in lists]),
+        scores=np.concatenate([held.scores for held in lists]),
+        species=[one for held in lists for one in held.species or ()] if named else None,
+        tomograms=[
+            name
+            for file, held in parts
+            for name in held.tomograms or [file.stem] * len(held.places)
+        ],
+        middle=lists[0].middle,
+    )
+
+
+def read_copick(path: Path, files: Sequence[Path] = ()) -> PickList:
+    """Return all points of files of picks, by default of a file or of all in a folder."""
+    if not files:
+        files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     places, scores, species, tomograms, rotations = [], [], [], [], []
     for file in files:
         content = read_json(file, wanted="picks of copick")
@@ -384,7 +451,7 @@ def _read_copick(path: Path) -> _List:
                 species.append(name)
                 tomograms.append(str(content.get("run_name", "")))
                 rotations.append(matrix[:3, :3])
-    return _List(
+    return PickList(
         places=np.array(places, float).reshape(-1, 3),
         scores=np.array(scores, float),
         species=species,
@@ -393,23 +460,9 @@ def _read_copick(path: Path) -> _List:
     )
 
 
-def _copick_radii(path: Path) -> dict[str, float]:
-    for folder in path.resolve().parents:
-        config = folder / COPICK_CONFIG
-        if config.exists():
-            held = read_json(config, wanted="the objects of copick")
-            with said_of(config, "the objects of copick"):
-                return {
-                    str(entry["name"]): positive(entry["radius"], f"radius of {entry['name']}")
-                    for entry in held.get("pickable_objects", [])
-                    if entry.get("radius")
-                }
-    raise ValueError(f"{path}: wanted a {COPICK_CONFIG} with radii in a folder above")
-
-
-READERS: dict[str, Callable[[Path], _List]] = {
+READERS: dict[str, Callable[[Path], PickList]] = {
     ".csv": _read_csv,
     ".star": _read_star,
-    ".json": _read_copick,
+    ".json": read_copick,
 }
-"""What reads picks of each suffix; a folder is read as its ``.json``."""
+"""What reads picks of each suffix."""

@@ -23,6 +23,11 @@ from .drawing import refuse_distributions
 class Files(Settings):
     """What is written, beyond what every run writes."""
 
+    trajectory: bool = setting(
+        "topology.cif and trajectory.dcd: the balls, what joins them, and their way from start to "
+        "end, for VMD, mdtraj and OpenMM; 130 bytes a ball, and 12 for each frame",
+        default=False,
+    )
     frame_interval: int = setting("steps between frames of the trajectory", default=250, minimum=1)
     overview: bool = setting(
         "overview.png: one picture of the whole run; a small run without it takes half the time",
@@ -35,6 +40,10 @@ class Files(Settings):
     )
     bild: bool = setting("balls.bild: the balls with their radii, for ChimeraX", default=False)
     cmm: bool = setting("balls.cmm: balls and bonds as ChimeraX markers", default=False)
+
+    def meaningless(self) -> dict[str, str]:
+        """Return what means nothing beside the other values."""
+        return {} if self.trajectory else {"frame_interval": "without trajectory = true"}
 
 
 class Recipe(Settings):

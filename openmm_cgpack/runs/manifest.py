@@ -62,6 +62,7 @@ def describe(simulated: Simulated) -> dict[str, Any]:
         "settings": to_table(recipe),
         "dynamics": packed.provenance,
         "seconds": simulated.seconds,
+        "file_seconds": simulated.file_seconds,
         "peak_memory_mib": _peak_memory(),
         "species": _species(simulated),
         "packing": _packing(simulated),

@@ -43,7 +43,7 @@ class Simulated:
     how many instances of each are asked for, of a cell's fractions about how many. `work` is the
     folder for the scene as it was placed and for checkpoints, `frames` are ball centres on the way,
     (b, 3) nm, `density` is in Da/nm³, `labels` are on its grid, `particles` is in the files' frame,
-    and `seconds` is the time that each stage took.
+    `seconds` is the time that each stage took, and `file_seconds` that of each file.
     """
 
     recipe: Recipe
@@ -60,6 +60,7 @@ class Simulated:
     particles: ParticleTable = field(init=False)
     rendered: Rendered = field(init=False)
     seconds: dict[str, float] = field(default_factory=dict)
+    file_seconds: dict[str, float] = field(default_factory=dict)
 
     def summary(self) -> str:
         """Return what the repr says."""
@@ -126,7 +127,7 @@ def _placement(made: Simulated) -> None:
 
 def _packing(made: Simulated) -> None:
     recipe = made.recipe
-    reporter = FrameReporter(recipe.files.frame_interval)
+    reporters = [FrameReporter(recipe.files.frame_interval)] if recipe.files.trajectory else []
     # Counts are whole: a box is exact, and the fraction what they make in it.
     protocol = recipe.pack.with_goal(recipe.start.reached(made.scene, recipe.fraction))
     packed = pack_scene(
@@ -134,15 +135,15 @@ def _packing(made: Simulated) -> None:
         protocol,
         run=recipe.run,
         seed=made.seed("dynamics"),
-        reporters=[reporter],
+        reporters=reporters,
         checkpoint=_checkpoint(made),
         watch=made.watch,
         progress=made.progress,
     )
-    frames = [packed.scene.positions, *reporter.frames]
-    if not reporter.steps or reporter.steps[-1] != packed.history.step[-1]:
-        frames.append(packed.positions)
-    _take(made, packed, frames)
+    way = [frame for reporter in reporters for frame in reporter.frames]
+    last = [step for reporter in reporters for step in reporter.steps[-1:]]
+    end = [] if last == [packed.history.step[-1]] else [packed.positions]
+    _take(made, packed, [packed.scene.positions, *way, *end])
 
 
 def _poses(made: Simulated) -> None:

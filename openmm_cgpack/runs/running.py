@@ -160,6 +160,11 @@ def _with_later(kept: Recipe, wanted: Recipe) -> Recipe:
                 f"recipe: {name}: differs from that of the unfinished run, which can only go on "
                 f"with other {', '.join(LATER)}; begin anew with --force"
             )
+    if wanted.files.trajectory and not kept.files.trajectory:
+        raise ValueError(
+            "files: trajectory: the frames of what is packed so far were not kept; begin anew with "
+            "--force"
+        )
     return dataclasses.replace(kept, **{name: getattr(wanted, name) for name in LATER})
 
 
@@ -196,7 +201,7 @@ def _run(
 def _write(made: Simulated, folder: Path, final: Path, hook: Hook | None) -> dict[str, Any]:
     """Write a run's files and its manifest; return the latter."""
     with timed(made.seconds, "files"), progress_bar("files", show=made.progress):
-        write_outputs(made, folder, final=final)
+        made.file_seconds = write_outputs(made, folder, final=final)
     if hook is not None:
         hook("files", made)
     return write_manifest(folder, describe(made))

@@ -25,10 +25,11 @@ _MARGIN = 8.0
 """Room around it in its maps, nm: twice that of a map's grid."""
 
 # Bytes, as measured of runs; those of files are exact but for texts.
-_OF_A_BALL = (600, 200)
+_OF_A_BALL = (600, 70)
 _OF_A_PARTICLE = (3400, 0)  # a ball that dynamics move
 _OF_A_BOND = (60, 0)  # topologies hold as many as balls
 _OF_A_FRAME = (12, 36)  # of a ball; on disk also in the checkpoint, while the run is on its way
+_OF_A_TOPOLOGY = 130  # of a ball, on disk
 _OF_AN_ATOM = (150, 95)
 _OF_A_VOXEL = (18, 8)  # the map, two masks, and what decides whose a voxel is
 
@@ -116,10 +117,15 @@ def _of_balls(
         sizes.append(_times(balls, _OF_A_PARTICLE))
     memory, disk = map(sum, zip(*sizes, strict=True))
     yield Part("balls and bonds", "count", memory, disk)
-    frames = 2 + steps / recipe.files.frame_interval
-    yield Part(
-        "frames of the trajectory", "[files] frame_interval", *_times(balls * frames, _OF_A_FRAME)
-    )
+    if recipe.files.trajectory:
+        frames = 2 + steps / recipe.files.frame_interval
+        frames_memory, frames_disk = _times(balls * frames, _OF_A_FRAME)
+        yield Part(
+            "trajectory",
+            "[files] trajectory, frame_interval",
+            frames_memory,
+            frames_disk + balls * _OF_A_TOPOLOGY,
+        )
     points = [
         (model.structure.n_atoms, model.copies * count) for model, count in made if model.structure
     ]

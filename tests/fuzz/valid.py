@@ -38,6 +38,7 @@ checkpoint_every = 50
 [pack.lennard_jones]
 epsilon = 4000.0
 [files]
+trajectory = true
 frame_interval = 100
 bild = true
 cmm = true
