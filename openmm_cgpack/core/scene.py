@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from .boundary import Boundary, Open
 from .display import Rows
 from .model import BallModel
 from .transforms import RigidTransforms
-from .volume import Obstacle
+from .volume import LabelVolume, Obstacle, Volume
 
 _LOOSE = 1.0
 """How much farther apart than touching joined balls are at the start, and may meet later, nm."""
@@ -328,8 +329,27 @@ class PackedScene:
     history: History
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    viewer: ClassVar[Callable[..., Any]]
+    """What `view` calls: what draws stands above the nouns, and puts itself here."""
+
     def __post_init__(self) -> None:
         freeze(self, positions=(self.scene.n_balls, 3))
+
+    def view(
+        self,
+        *,
+        density: Volume | None = None,
+        labels: LabelVolume | None = None,
+        tomogram: Volume | None = None,
+    ) -> Any:
+        """Return a view that one can turn, in a notebook and as a page: see `openmm_cgpack.view`.
+
+        >>> from openmm_cgpack import Filament, as_packed, place
+        >>> packed = as_packed(place([(Filament(n_balls=5).build(), 3)], seed=1))
+        >>> packed.view()  # doctest: +SKIP
+        View(3 instances of 1 species; save(path) writes it as a page)
+        """
+        return self.viewer(self, density=density, labels=labels, tomogram=tomogram)
 
     def summary(self) -> str:
         """Return what the repr says."""
