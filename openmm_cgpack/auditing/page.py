@@ -137,6 +137,8 @@ def _draw_counts(axes: Axes, audit: Audit) -> None:
     dress_axes(
         axes, title="placed" + (f" ({more} species more)" if more else ""), across="instances"
     )
+    # There are no halves of instances.
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_yticks(
         rows, [drawn_name(s.name, 16) for s in shown], fontsize=8 if len(shown) <= 22 else 6.5
     )

@@ -28,6 +28,7 @@ _OF_ALL = {"fraction": "volume fraction reached", "snr": "SNR measured", "second
 _STYLE = f"""
 body {{ font: 15px/1.45 system-ui, sans-serif; color: {INK}; margin: 2em auto; max-width: 1500px;
   padding: 0 1em; }}
+h1 {{ font-size: 22px; }}
 img {{ width: 100%; }}
 .wide {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }}
