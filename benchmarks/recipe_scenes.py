@@ -100,7 +100,16 @@ def picture(run: RunFolder) -> Figure:
         show(axes, np.asarray(image))
         dress_panel(axes, title, width=wide, frame=number > 0)
     title = f"{packed.scene.n_instances} of {len(packed.scene.species)} kinds"
-    draw_legend(figure, packed, colours, left=0.775, right=1.02, bottom=0.02, top=0.93, title=title)
+    draw_legend(
+        figure,
+        packed.scene,
+        colours,
+        left=0.775,
+        right=1.02,
+        bottom=0.02,
+        top=0.93,
+        title=title,
+    )
     return figure
 
 

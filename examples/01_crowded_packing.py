@@ -75,7 +75,9 @@ section.add_finding(
 )
 moments = run.moments(4)
 section.add_picture(
-    cgp.draw.plot_steps(run.scene, [run.frames[m] for m in moments], run.titles(moments)),
+    cgp.draw.plot_steps(
+        run.scene, frames=[run.frames[m] for m in moments], titles=run.titles(moments)
+    ),
     caption="Wireframes of the bonds and balls at four times, one colour a type, all at one scale.",
     paper="Figure 6 a and c: wireframe and multiple-ball view of the packing process.",
 )

@@ -68,7 +68,7 @@ section.add_finding(
 )
 moments = run.moments(5)
 section.add_picture(
-    cgp.draw.plot_steps(scene, [run.frames[m] for m in moments], run.titles(moments)),
+    cgp.draw.plot_steps(scene, frames=[run.frames[m] for m in moments], titles=run.titles(moments)),
     caption="Wireframes and balls from the start to the end, at one scale.",
     paper="Figure 9 a and b: wireframe and multiple-ball view of the packing process.",
 )

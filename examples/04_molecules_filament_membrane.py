@@ -66,7 +66,10 @@ colours = np.vstack([species_colours(7)[[0, 1, 2, 6, 5]], [yellow, sky]])
 moments = run.moments(4)
 section.add_picture(
     cgp.draw.plot_steps(
-        scene, [run.frames[m] for m in moments], run.titles(moments), colours=colours
+        scene,
+        frames=[run.frames[m] for m in moments],
+        titles=run.titles(moments),
+        colours=colours,
     ),
     caption="Wireframes and balls at four times: membrane sky blue, filament yellow.",
     paper="Figure 11 (and again 12): wireframe view, membrane in sky blue and filament in yellow, "

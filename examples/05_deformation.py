@@ -70,8 +70,8 @@ def through_time(name, figure_number, *, n, columns, voxel_size):
     x, y, z = (axes[:, 0] + 0.5 * axes[:, 1]) / np.hypot(1, 0.5)
     steps = cgp.draw.plot_steps(
         run.scene,
-        [run.frames[m] for m in moments],
-        run.titles(moments),
+        frames=[run.frames[m] for m in moments],
+        titles=run.titles(moments),
         colours=np.array([colours[name]]),
         view_deg=(np.degrees(np.arctan2(y, x)), np.degrees(np.arcsin(z))),
     )

@@ -36,7 +36,7 @@ ALLOWED = {"core": set(), "io": {"core"}} | {
     stage: {"core", "io", *STAGES[:number]} for number, stage in enumerate(STAGES)
 }
 HEAVY = {"openmm", "sklearn", "mdtraj", "gemmi", "matplotlib", "tqdm", "mrcfile"}
-OPTIONAL = {"torch", "monai", "dask", "distributed"}
+OPTIONAL = {"torch", "monai", "dask", "distributed", "pandas", "IPython"}
 EXAMPLES_OF_TORCH = {"openmm_cgpack.evaluation.segmentation_network"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -29,8 +29,12 @@ def labelled():
 
 CALLS = {
     ("viz", "k3d"): [
-        lambda: export.view(NOWHERE, ["html"]),
+        lambda: export.write_viewers(NOWHERE, ["html"]),
+        lambda: cgp.view(NOWHERE),
         lambda: export.export_run(NOWHERE, ["relion5", "html"]),
+    ],
+    ("viz", "skimage"): [
+        lambda: cgp.view(NOWHERE),
     ],
     ("nnunet", "nibabel"): [
         lambda: export.export_run(NOWHERE, ["copick", "nnunet"]),
@@ -42,6 +46,9 @@ CALLS = {
     ],
     ("cluster", "dask_jobqueue"): [
         lambda: cgp.dataset("no such recipe", 2, "out", slurm="no.toml", workers=2),
+    ],
+    ("pandas", "pandas"): [
+        lambda: evaluation.Picks(positions=[(1, 2, 3)]).to_pandas(),
     ],
     ("torch", "torch"): [
         lambda: evaluation.load_model("no such file"),

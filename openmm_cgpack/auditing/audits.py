@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core import PackedScene
 from ..core.arrays import noun
+from ..core.progress import progress_bar, progress_shown
 from ..core.settings import Settings, setting
 from ..poses import extract_transforms
 from .composition import SpeciesCount, species_counts, species_masses
@@ -51,6 +52,7 @@ def audit(
     settings: AuditSettings = _SETTINGS,
     *,
     asked: Mapping[str, int] | None = None,
+    progress: bool = True,
 ) -> Audit:
     """Measure what a packed scene holds, how tight it is, and whether it is clean.
 
@@ -63,6 +65,8 @@ def audit(
         How finely to look.
     asked : mapping of str to int, optional
         How many instances of each species were asked for, by name.
+    progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -77,6 +81,13 @@ def audit(
     >>> found.n_instances, found.boundary, 0 < found.fraction < 1
     (4, 'open', True)
     """
+    with progress_shown(progress), progress_bar("audit"):
+        return _measured(packed, settings, asked)
+
+
+def _measured(
+    packed: PackedScene, settings: AuditSettings, asked: Mapping[str, int] | None
+) -> Audit:
     scene, boundary = packed.scene, packed.boundary
     poses = extract_transforms(packed)
     masses = np.array([species_masses(model) for model in scene.species])[scene.species_index]
@@ -202,8 +213,23 @@ class Audit:
         }
         return record | derived | _plain(self)
 
+    def summary(self) -> str:
+        """Return what the repr says."""
+        return (
+            f"{self.n_instances} instances of {len(self.species)} species, {self.boundary}, "
+            f"volume fraction {self.fraction:.4f}, {self.mg_per_ml:.0f} mg/mL, "
+            f"deepest overlap of balls {self.balls.deepest:.3f}"
+        )
+
+    def facts(self) -> list[Row]:
+        """Return the findings, one a row: what it is, and what was found."""
+        rows = [*_counts(self), *_volumes(self), *_contacts(self), *_order(self)]
+        return rows + ([] if self.membranes is None else membrane_rows(self.membranes))
+
     def __str__(self) -> str:
-        return _table(self)
+        rows = self.facts()
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in rows)
 
 
 def _plain(value: Any) -> Any:
@@ -212,14 +238,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(member) for member in value]
     return value.tolist() if isinstance(value, np.ndarray) else value
-
-
-def _table(audit: Audit) -> str:
-    """Return one finding a line."""
-    rows = [*_counts(audit), *_volumes(audit), *_contacts(audit), *_order(audit)]
-    rows += [] if audit.membranes is None else membrane_rows(audit.membranes)
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in rows)
 
 
 def _counts(audit: Audit) -> list[Row]:

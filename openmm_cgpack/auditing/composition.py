@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import AtomicStructure, BallModel, Scene
+from ..core.display import described
 from .contacts import heavy_atoms
 
 _PROTEIN = (13.22, 1.01)
@@ -18,6 +19,7 @@ _NUCLEIC = (14.57, 0.55)
 _HYDROGEN = 1.008
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class SpeciesCount:
     """How many instances of a species there are.

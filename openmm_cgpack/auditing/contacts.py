@@ -11,12 +11,15 @@ from scipy.spatial import cKDTree
 from ..core import AtomicStructure, Boundary, RigidTransforms, Scene
 from ..core.arrays import freeze, noun
 from ..core.boundary import close_pairs
+from ..core.display import described
+from ..core.progress import tracked
 from ..packing import overlaps
 from ..poses import structure_poses
 
 _LEAF = 64
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class Within:
     """How much comes within a distance of another molecule's atoms.
@@ -34,6 +37,7 @@ class Within:
     molecules: int
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class Contacts:
     """Heavy atoms near heavy atoms of other molecules.
@@ -111,7 +115,8 @@ def atom_contacts(
     centres = np.einsum("nij,nj->ni", poses.rotations, middle) + poses.translations
     keys, lengths = [np.empty(0, np.int64)], [np.empty(0)]
     widest = max(len(body.positions) for body in bodies.values())
-    for i, j, shift in zip(*close_pairs(boundary, centres, radii, gap=reach), strict=True):
+    near = zip(*close_pairs(boundary, centres, radii, gap=reach), strict=True)
+    for i, j, shift in tracked(near, "contacts"):
         if members[i] == members[j] and not shift.any():
             continue
         turn = poses.rotations[i].T @ poses.rotations[j]

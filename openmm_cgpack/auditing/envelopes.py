@@ -9,6 +9,8 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 
 from ..core import Boundary, Obstacle, RigidTransforms, Scene
+from ..core.display import described
+from ..core.progress import tracked
 from ..density import painter_of
 from ..poses import structure_poses
 from .shapes import Mask, body_mask, deformable_cells
@@ -18,6 +20,7 @@ MOST_VOXELS = 100_000_000
 _REGION_VOXELS = 2_000_000
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class Occupancy:
     """Volumes of the envelopes of a scene, counted on a lattice.
@@ -83,7 +86,7 @@ def occupancy(
     }
     corner, edges = _box(scene, positions, transforms, boundary, masks)
     lattice = _Lattice(scene.n_instances, corner, edges, boundary, voxel_size)
-    for i in range(scene.n_instances):
+    for i in tracked(range(scene.n_instances), "envelopes"):
         s = int(scene.species_index[i])
         if s in masks:
             bodies = _bodies(scene, i, positions, transforms)

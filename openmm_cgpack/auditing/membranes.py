@@ -8,11 +8,13 @@ import numpy as np
 
 from ..core import PackedScene, RigidTransforms
 from ..core.arrays import noun
+from ..core.display import described
 from ..models.embedding import Standing, standing
 from ..models.triangulation import area_of, volume_of
 from ..poses import Crossings, crossings
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class MembraneShape:
     """Area and volume of the membranes of a species.
@@ -38,6 +40,7 @@ class MembraneShape:
     swollen: float | None
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class Tilt:
     """How the proteins of a species stand in their membranes.

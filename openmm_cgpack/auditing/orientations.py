@@ -10,11 +10,13 @@ from scipy.spatial import cKDTree
 from scipy.stats import chi2
 
 from ..core import BallModel, Boundary, RigidTransforms, Scene
+from ..core.display import described
 
 _DRAWS = 2000
 _MANY = 200
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class OrderParameter:
     """How parallel axes are that have no head, beside what chance alone gives.
@@ -46,6 +48,7 @@ class OrderParameter:
         return (self.order - self.random) / self.random_spread
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class OrientationOrder:
     """Orientations of the rigid molecules and of the filaments.

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.palette import BLUE, INK, PALE, RED
-from ..draw.style import TITLE, blank_figure, drawn_name, dress_axes, save_figure
+from ..draw.style import (
+    TITLE,
+    Panels,
+    blank_figure,
+    drawn_name,
+    dress_axes,
+    panels_for,
+    save_figure,
+)
 from ..io.files import write_text
 from .audits import Audit, membrane_rows
 
@@ -27,22 +35,43 @@ _COLUMNS = 46
 """Letters of a line of numbers."""
 
 
-def plot_audit(audit: Audit) -> Figure:
+def plot_audit(audit: Audit, *, axes: Panels = None) -> Figure:
     """Return one page of plots of an audit.
 
     Counts, the radial distribution with the error of chance, what stands in what, and the order
     of orientations with the level of chance.
+
+    Parameters
+    ----------
+    audit : Audit
+        What was found.
+    axes : sequence of six Axes, optional
+        What to draw into, without the lines at the top; a figure of its own when left out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament, as_packed, audit, place
+    >>> found = audit(as_packed(place([(Filament(n_balls=5).build(), 4)], seed=1)))
+    >>> len(plot_audit(found).axes)
+    6
     """
-    figure = blank_figure((13.0, 9.0))
-    panels = figure.subplots(2, 3)
-    figure.subplots_adjust(left=0.075, right=0.985, top=0.86, bottom=0.075, wspace=0.3, hspace=0.38)
-    _draw_counts(panels[0, 0], audit)
-    _draw_radial(panels[0, 1], audit)
-    _draw_contacts(panels[0, 2], audit)
-    _draw_overlaps(panels[1, 0], audit)
-    _draw_nematic(panels[1, 1], audit)
-    _draw_numbers(panels[1, 2], audit)
-    _head(figure, audit)
+
+    def make() -> list[Axes]:
+        own = blank_figure((13.0, 9.0))
+        own.subplots_adjust(
+            left=0.075, right=0.985, top=0.86, bottom=0.075, wspace=0.3, hspace=0.38
+        )
+        return np.ravel(own.subplots(2, 3)).tolist()
+
+    figure, panels = panels_for(axes, len(_DRAWN), make)
+    for panel, draw in zip(panels, _DRAWN, strict=True):
+        draw(panel, audit)
+    if axes is None:
+        _head(figure, audit)
     return figure
 
 
@@ -227,3 +256,14 @@ def _draw_numbers(axes: Axes, audit: Audit) -> None:
     axes.text(
         0, 0.97, "\n".join(lines), va="top", fontsize=9.5, color=INK, transform=axes.transAxes
     )
+
+
+_DRAWN = (
+    _draw_counts,
+    _draw_radial,
+    _draw_contacts,
+    _draw_overlaps,
+    _draw_nematic,
+    _draw_numbers,
+)
+"""The panels of the page, row by row."""

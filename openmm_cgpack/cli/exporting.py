@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from ..datasets import DatasetFolder
 from ..datasets.folder import DATASET
 from ..datasets.plan import SPLITS
-from ..export import Export, Format, export_run, view
+from ..export import Export, Format, export_run, write_viewers
 from .console import say, tell
 from .options import add_settings, from_options, kinds_from_options
 
@@ -71,7 +70,6 @@ def _export(options: argparse.Namespace) -> None:
             split=options.split,
             folder=options.to,
             force=options.force,
-            progress=sys.stderr.isatty(),
         )
         _print(written)
         return
@@ -89,7 +87,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _view(options: argparse.Namespace) -> None:
-    _print(view(options.out, options.formats, force=options.force))
+    _print(write_viewers(options.out, options.formats, force=options.force))
 
 
 def _print(written: dict[str, Any]) -> None:

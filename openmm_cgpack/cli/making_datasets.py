@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from ..datasets import Workers
@@ -80,7 +79,7 @@ def _make(options: argparse.Namespace) -> int:
             shares=tuple(options.shares),
             changes=changes(options),
             imports=options.imports,
-            progress=not options.quiet and sys.stderr.isatty(),
+            progress=not options.quiet,
         )
     rows = held.rows()
     states = [row["state"] for row in rows]

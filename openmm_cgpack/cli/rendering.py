@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ def _render(options: argparse.Namespace) -> None:
         imaging,
         name=options.name,
         force=options.force,
-        progress=not options.quiet and sys.stderr.isatty(),
+        progress=not options.quiet,
     )
     if not options.quiet:
         name = render_name(imaging, options.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -146,9 +145,7 @@ def _resume(options: argparse.Namespace) -> None:
     if options.recipe is not None or options.changes:
         found = load_unfinished(options.resume)
         recipe = _changed(found if options.recipe is None else load_recipe(options.recipe), options)
-    manifest = resume(
-        options.resume, recipe, force=options.force, progress=_shows_progress(options)
-    )
+    manifest = resume(options.resume, recipe, force=options.force, progress=not options.quiet)
     if not options.quiet:
         say(_summary(manifest, options.resume))
 
@@ -169,14 +166,10 @@ def _run(recipe: Recipe, options: argparse.Namespace) -> None:
             options.out,
             index=options.index,
             force=options.force,
-            progress=_shows_progress(options),
+            progress=not options.quiet,
         )
     if not options.quiet:
         say(_summary(manifest, options.out))
-
-
-def _shows_progress(options: argparse.Namespace) -> bool:
-    return not options.quiet and sys.stderr.isatty()
 
 
 def snr_line(tomogram: dict[str, Any]) -> str:

@@ -9,21 +9,18 @@ from typing import Any, TypeVar, dataclass_transform
 import numpy as np
 from numpy.typing import DTypeLike
 
+from .display import described
 from .units import strip
 
 Noun = TypeVar("Noun")
 Shape = Sequence[int | None]
 
-_LONGEST = 160
-"""Characters of a repr at most, beside the class' name."""
-
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
 def noun(cls: type[Noun]) -> type[Noun]:
-    """Make a class a frozen, keyword-only dataclass whose repr is one short line.
+    """Make a class a frozen, keyword-only dataclass that is `described`.
 
-    The line holds what ``summary()`` returns, or else the fields, of arrays their shapes alone. Two
-    nouns are equal only where they are the same object.
+    Two nouns are equal only where they are the same object.
 
     >>> @noun
     ... class Cloud:
@@ -32,25 +29,7 @@ def noun(cls: type[Noun]) -> type[Noun]:
     >>> Cloud(points=np.zeros((5, 3)))
     Cloud(points=array(5, 3), name='cloud')
     """
-    cls.__repr__ = _short_repr  # type: ignore[method-assign]
-    return dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
-
-
-def _short_repr(value: Any) -> str:
-    if hasattr(value, "summary"):
-        text = value.summary()
-    else:
-        fields = dataclasses.fields(value)
-        text = ", ".join(f"{f.name}={_shown(getattr(value, f.name))}" for f in fields)
-    return f"{type(value).__name__}({text if len(text) <= _LONGEST else text[:_LONGEST] + '...'})"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return f"array{value.shape}"
-    if isinstance(value, tuple | list | dict) and len(value) > 3:
-        return f"{len(value)} entries"
-    return repr(value)
+    return dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(described(cls))
 
 
 def frozen(value: Any, name: str, shape: Shape, dtype: DTypeLike = np.float64) -> np.ndarray:

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from .arrays import frozen
+from .display import described
 
 
 class Boundary:
@@ -105,6 +106,7 @@ def boundary_from_json(record: dict[str, Any]) -> Boundary:
     return Boundary.kinds[kind](**values)
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class Open(Boundary):
     """No box: the paper's scene, held together by the pull towards its centre.
@@ -126,6 +128,7 @@ class Open(Boundary):
         return self
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class _Box(Boundary):
     box: tuple[float, float, float]
@@ -137,6 +140,7 @@ class _Box(Boundary):
         object.__setattr__(self, "box", tuple(box.tolist()))
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class Periodic(_Box):
     """A box that repeats along x, y and z, centred on 0; its edges `box`, nm, are one or three.
@@ -155,6 +159,7 @@ class Periodic(_Box):
     kind: ClassVar[str] = "periodic"
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class Slab(_Box):
     """A box that repeats along x and y and has walls at the ends of z, centred on 0.

@@ -7,6 +7,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from .arrays import freeze, frozen, noun, positive
+from .display import Rows
 from .elasticity import Elasticity
 from .geometry import Geometry, Mesh
 from .names import checked_name
@@ -118,7 +119,20 @@ class BallModel:
     def summary(self) -> str:
         """Return what the repr says."""
         move = "rigid" if self.is_rigid else f"{len(self.bonds)} bonds"
-        return f"{self.name!r}, {self.n_balls} balls, {move}, {self.volume:.4g} nm^3"
+        return f"{self.name!r}, {self.n_balls} balls, {move}, {self.volume:.4g} nm³"
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table."""
+        low, high = self.radii.min(), self.radii.max()
+        rows = [
+            ("radius of all", f"{self.radius:.4g} nm"),
+            ("radii of the balls", f"{low:.4g} to {high:.4g} nm"),
+        ]
+        if self.structure is not None:
+            rows.append(("stands for", self.structure.summary()))
+        if len(self.faces):
+            rows.append(("surface", f"{len(self.faces)} faces"))
+        return rows
 
     @property
     def n_balls(self) -> int:

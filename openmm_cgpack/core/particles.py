@@ -2,16 +2,129 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import field, fields
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
 from .arrays import freeze, noun
+from .display import Rows, described, short
 from .names import checked_name, checked_text
+from .runtime import require
+from .transforms import to_zyz
+
+if TYPE_CHECKING:
+    import pandas
+
+Chosen = str | slice | Sequence[int] | Sequence[bool] | np.ndarray
+"""Rows of a table: a species' name, a slice, a mask, or numbers."""
+
+
+@described
+class Row(SimpleNamespace):
+    """One row of a table: what it has in every column."""
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        return ", ".join(f"{name}={short(held)}" for name, held in vars(self).items())
+
+
+class Table:
+    """What tables of particles have in common: rows, which one may count, choose and go over."""
+
+    species: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))  # type: ignore[arg-type]
+
+    @overload
+    def __getitem__(self, chosen: int | np.integer) -> Row: ...
+
+    @overload
+    def __getitem__(self, chosen: Chosen) -> Self: ...
+
+    def __getitem__(self, chosen: int | np.integer | Chosen) -> Row | Self:
+        """Return one row by its number, or a table of those of a species, slice, mask or numbers.
+
+        Raises
+        ------
+        KeyError
+            There is no such species; the message has those that there are.
+        IndexError
+            There is no such row, or the mask is not one of all rows.
+        """
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        if isinstance(chosen, int | np.integer):
+            one = {name: None if held is None else held[chosen] for name, held in columns.items()}
+            return Row(**{name: _plain(value) for name, value in one.items()})
+        rows = self._of_species(chosen) if isinstance(chosen, str) else chosen
+        if not isinstance(rows, slice):
+            rows = np.asarray(rows)
+            # An empty list is of floats, and means no row.
+            rows = rows.astype(np.int64) if rows.size == 0 and rows.dtype != bool else rows
+        kept = {name: None if held is None else held[rows] for name, held in columns.items()}
+        return type(self)(**kept)
+
+    def __iter__(self) -> Iterator[Row]:
+        return (self[row] for row in range(len(self)))
+
+    def _of_species(self, name: str) -> np.ndarray:
+        if self.species is None:
+            raise KeyError(f"species {name!r}: the rows have none")
+        found = self.species == name
+        if not found.any():
+            held = ", ".join(np.unique(self.species).tolist()) or "none"
+            raise KeyError(f"species {name!r}: is not here, only {held}")
+        return found
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table: how many there are of each species."""
+        if self.species is None:
+            return [("rows", f"{len(self)}")]
+        names, counts = np.unique(self.species, return_counts=True)
+        return [(name, f"{count}") for name, count in zip(names.tolist(), counts, strict=True)]
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the rows as a pandas DataFrame.
+
+        Places are in three columns ``x``, ``y``, ``z``, nm, and rotations in ``alpha``, ``beta``,
+        ``gamma``, their ZYZ angles in rad, as `from_zyz` takes them; all else is as it is here.
+
+        Raises
+        ------
+        MissingExtra
+            pandas is not installed; the message says how to.
+
+        Examples
+        --------
+        >>> picks = Picks(positions=[(1, 2, 3), (4, 5, 6)], scores=[0.2, 0.9])
+        >>> list(picks.to_pandas().columns)
+        ['x', 'y', 'z', 'scores']
+        """
+        frames = require("pandas", "pandas")
+        columns: dict[str, Any] = {}
+        for column in fields(self):  # type: ignore[arg-type]
+            held = getattr(self, column.name)
+            if held is None:
+                continue
+            if held.ndim == 1:
+                columns[column.name] = held
+                continue
+            names = "xyz" if held.ndim == 2 else ("alpha", "beta", "gamma")
+            values = held if held.ndim == 2 else to_zyz(held)
+            columns |= dict(zip(names, values.T, strict=True))
+        return frames.DataFrame(columns)
+
+
+def _plain(value: Any) -> Any:
+    """Return a number or a name as Python has it."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @noun
-class ParticleTable:
+class ParticleTable(Table):
     """Where every instance is, and how it is turned.
 
     Parameters
@@ -33,8 +146,10 @@ class ParticleTable:
     ...     instance=[1, 2], species=["1f1b", "actin"], centre=[(5, 5, 5), (9, 5, 5)],
     ...     radius=[4, 6], rotation=[np.eye(3), np.eye(3)],
     ... )
-    >>> len(table), table.centre[table.species == "actin"].tolist()
-    (2, [[9.0, 5.0, 5.0]])
+    >>> len(table), table["actin"].centre.tolist(), table[table.radius > 5].species.tolist()
+    (2, [[9.0, 5.0, 5.0]], ['actin'])
+    >>> [(particle.species, particle.radius) for particle in table]
+    [('1f1b', 4.0), ('actin', 6.0)]
     """
 
     instance: np.ndarray
@@ -51,16 +166,13 @@ class ParticleTable:
             checked_name(name, "species")
         freeze(self, centre=(n, 3), radius=(n,), rotation=(n, 3, 3))
 
-    def __len__(self) -> int:
-        return len(self.instance)
-
     def summary(self) -> str:
         """Return what the repr says."""
         return f"{len(self)} particles of {len(np.unique(self.species))} species"
 
 
 @noun
-class MonomerTable:
+class MonomerTable(Table):
     """Where the monomers of all helices are, and how they are turned.
 
     Parameters
@@ -95,21 +207,13 @@ class MonomerTable:
         freeze(self, dtype=np.str_, species=(n,))
         freeze(self, track=(n,), centre=(n, 3), rotation=(n, 3, 3))
 
-    def __len__(self) -> int:
-        return len(self.instance)
-
-    def __getitem__(self, rows: np.ndarray) -> MonomerTable:
-        return MonomerTable(
-            **{field.name: getattr(self, field.name)[rows] for field in fields(self)}
-        )
-
     def summary(self) -> str:
         """Return what the repr says."""
         return f"{len(self)} monomers of {len(np.unique(self.instance))} filaments"
 
 
 @noun
-class Picks:
+class Picks(Table):
     """Positions found in a tomogram.
 
     Parameters
@@ -143,14 +247,12 @@ class Picks:
             for name in set(self.species.tolist()):
                 checked_text(name, "picks: species")
 
-    def __len__(self) -> int:
-        return len(self.positions)
-
     def best(self, n: int) -> Picks:
         """Return the `n` picks with the highest scores, best first; the earlier one on a tie."""
         order = np.argsort(-self.scores, kind="stable")[:n]
-        return Picks(
-            positions=self.positions[order],
-            scores=self.scores[order],
-            species=None if self.species is None else self.species[order],
-        )
+        return self[order]
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        kinds = "" if self.species is None else f" of {len(np.unique(self.species))} species"
+        return f"{len(self)} picks{kinds}"

@@ -1,4 +1,4 @@
-"""What all long work shares: seeds, progress bars, threads, and the errors of what failed."""
+"""What all long work shares: seeds, threads, memory, and the errors of what failed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from .messages import printable
+from .progress import progress_bar
 
 if TYPE_CHECKING:
     from .scene import PackedScene
@@ -24,9 +24,6 @@ Result = TypeVar("Result")
 
 STAGES = ("models", "placement", "dynamics", "noise", "drawing", "split")
 """Stages in the order of their children; append, never reorder: old seeds keep their meaning."""
-
-Advance = Callable[..., None]
-"""Moves a bar on, by some units (1 when left out), with a ``note`` of words beside it."""
 
 
 def stage_seed(seed: int, stage: str, index: int = 0) -> np.random.SeedSequence:
@@ -48,41 +45,6 @@ def integer_seed(sequence: np.random.SeedSequence) -> int:
 def seed_sequence(seed: int | np.random.SeedSequence) -> np.random.SeedSequence:
     """Return a seed as a sequence; one that is a sequence already as it is."""
     return seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-
-
-@contextmanager
-def progress_bar(
-    name: str, *, show: bool, total: int | None = None, unit: str = "it"
-) -> Iterator[Advance]:
-    """Yield ``advance(units=1, note="")``, which moves a progress bar on where one is shown.
-
-    Examples
-    --------
-    >>> with progress_bar("packing", show=False, total=3) as advance:
-    ...     advance(2, note="radius of gyration 12.1 nm")
-    """
-    if not show:
-        yield lambda units=1, note="": None
-        return
-    from tqdm.auto import tqdm
-
-    with tqdm(desc=printable(name), total=total, unit=unit, leave=False) as bar:
-
-        def advance(units: int = 1, note: str = "") -> None:
-            if note:
-                bar.set_postfix_str(printable(note))
-            bar.update(units)
-
-        yield advance
-
-
-def tracked(items: Iterable[Item], name: str, *, show: bool) -> Iterator[Item]:
-    """Yield items, with a progress bar over them where it is to be shown."""
-    items = list(items)
-    with progress_bar(name, show=show, total=len(items)) as advance:
-        for item in items:
-            yield item
-            advance()
 
 
 _most_threads: int | None = None

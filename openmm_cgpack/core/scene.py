@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .arrays import freeze, noun
 from .boundary import Boundary, Open
+from .display import Rows
 from .model import BallModel
 from .transforms import RigidTransforms
-from .volume import Obstacle
+from .volume import LabelVolume, Obstacle, Volume
 
 _LOOSE = 1.0
 """How much farther apart than touching joined balls are at the start, and may meet later, nm."""
@@ -134,6 +136,14 @@ class Scene:
         """Return what the repr says."""
         species = f"{self.n_instances} instances of {len(self.species)} species"
         return f"{species}, {self.n_balls} balls, {self.boundary}"
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table: how many there are of each species."""
+        counts = np.bincount(self.species_index, minlength=len(self.species)).tolist()
+        return [
+            (model.name, f"{count} x {model.n_balls} balls", f"{model.volume:.4g} nm³ each")
+            for model, count in zip(self.species, counts, strict=True)
+        ]
 
     @property
     def n_instances(self) -> int:
@@ -319,10 +329,40 @@ class PackedScene:
     history: History
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    viewer: ClassVar[Callable[..., Any]]
+    """What `view` calls: what draws stands above the nouns, and puts itself here."""
+
     def __post_init__(self) -> None:
         freeze(self, positions=(self.scene.n_balls, 3))
+
+    def view(
+        self,
+        *,
+        density: Volume | None = None,
+        labels: LabelVolume | None = None,
+        tomogram: Volume | None = None,
+    ) -> Any:
+        """Return a view that one can turn, in a notebook and as a page: see `openmm_cgpack.view`.
+
+        >>> from openmm_cgpack import Filament, as_packed, place
+        >>> packed = as_packed(place([(Filament(n_balls=5).build(), 3)], seed=1))
+        >>> packed.view()  # doctest: +SKIP
+        View(3 instances of 1 species; save(path) writes it as a page)
+        """
+        return self.viewer(self, density=density, labels=labels, tomogram=tomogram)
 
     def summary(self) -> str:
         """Return what the repr says."""
         start = f"{self.scene.n_instances} instances of {len(self.scene.species)} species"
         return f"{start}, {self.scene.n_balls} balls, {self.boundary}, {self.history!r}"
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table: what was measured last, and the species."""
+        history, rows = self.history, []
+        if len(history):
+            rows = [
+                ("volume fraction", f"{history.fraction[-1]:.4f}"),
+                ("radius of gyration", f"{history.radius_of_gyration[-1]:.1f} nm"),
+                ("deepest overlap", f"{100 * history.overlap[-1]:.1f} %"),
+            ]
+        return [*rows, *self.scene.facts()]

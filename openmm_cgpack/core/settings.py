@@ -39,6 +39,7 @@ from typing import (
     get_type_hints,
 )
 
+from .display import Rows, described, short
 from .messages import shown
 from .units import strip
 
@@ -115,6 +116,7 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+@described
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(setting,))
 class Settings:
     """Base of all settings: a subclass is a frozen dataclass whose values are checked when made.
@@ -139,7 +141,7 @@ class Settings:
         cls.kind = ""
         if family:
             cls.kinds = {}
-        dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+        dataclasses.dataclass(frozen=True, kw_only=True, repr=False)(cls)
         cls.__doc__ = f"{inspect.cleandoc(vars(cls).get('__doc__') or '')}\n\n{_parameters(cls)}"
 
     def __post_init__(self) -> None:
@@ -150,6 +152,23 @@ class Settings:
         for name, why in self.meaningless().items():
             if getattr(self, name) != default_of(type(self), name):
                 raise ValueError(f"{name}: means nothing {why}")
+
+    def summary(self) -> str:
+        """Return what the repr says: what differs from the defaults."""
+        names = [f.name for f in settings_fields(type(self))]
+        changed = [n for n in names if getattr(self, n) != default_of(type(self), n)]
+        return ", ".join(f"{name}={short(getattr(self, name))}" for name in changed)
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table: every field, its unit and what it means."""
+        return [
+            (
+                field.name,
+                f"{short(getattr(self, field.name))} {field.metadata['unit']}".rstrip(),
+                field.metadata["doc"],
+            )
+            for field in settings_fields(type(self))
+        ]
 
     def meaningless(self) -> dict[str, str]:
         """Return the fields that mean nothing beside the others' values, and why, as words.

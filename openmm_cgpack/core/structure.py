@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import freeze, noun, positive
+from .display import Rows, described
 from .names import checked_name
 
 ATOM_TABLE = np.dtype([("atom", "U4"), ("residue", "U5"), ("chain", "U8"), ("number", "i4")])
@@ -21,6 +22,7 @@ FARTHEST = 1e4
 """Distance from the origin, nm, within which an atom has to be: that of a cell."""
 
 
+@described
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Contents:
     """What a structure file holds, and what of it was left out: numbers of atoms, unless said.
@@ -73,6 +75,7 @@ _LEFT_OUT_NAMES = "dummy_atoms alternate_locations waters hydrogens hetero outsi
 _LEFT_OUT = _LEFT_OUT_NAMES.split()
 
 
+@described
 @dataclasses.dataclass(frozen=True)
 class MembranePlane:
     """Where a membrane lies: two planes, about half its thickness from a middle, nm."""
@@ -196,6 +199,18 @@ class AtomicStructure:
         """Return what the repr says."""
         mass = f"{self.mass / 1000:.4g} kDa"
         return f"{self.name!r}, {self.n_atoms} atoms in {len(self.positions)} points, {mass}"
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table."""
+        rows: list[tuple[str, ...]] = [("radius", f"{self.radius:.4g} nm")]
+        if self.envelope_volume is not None:
+            rows.append(("envelope volume", f"{self.envelope_volume:.4g} nm³"))
+        plane = self.membrane_plane
+        if plane is not None:
+            rows.append(("membrane", f"{2 * plane.half_thickness:.2f} nm thick"))
+        if self.contents is not None:
+            rows += [(line,) for line in self.contents.lines()]
+        return [*rows, ("source", self.source)] if self.source else rows
 
     @property
     def membrane_plane(self) -> MembranePlane | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .arrays import freeze, noun, positive
+from .display import Rows
 from .volume import Grid
 
 
@@ -120,6 +121,15 @@ class TiltSeries:
         y, x = self.images.shape[1:]
         tilts = ", ".join(f"{angle:.4g}" for angle in np.degrees(self.angles[[0, -1]])) + "°"
         return f"{len(self)} images of {x} x {y} pixels of {self.pixel_size:.4g} nm, {tilts}"
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table."""
+        rows = [("dose", f"{self.dose_e_per_a2.sum():.4g} e/Å² in all")]
+        if self.optics is not None:
+            low, high = self.optics.defocus_um.min(), self.optics.defocus_um.max()
+            rows.append(("defocus", f"{low:.4g} to {high:.4g} µm"))
+            rows.append(("voltage", f"{self.optics.voltage_kv:.4g} kV"))
+        return rows
 
     def __len__(self) -> int:
         return len(self.images)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .arrays import freeze, frozen, noun, positive
 from .boundary import Boundary
+from .display import Rows
 
 CONVENTIONS = {
     "situs": 1 / (2 * math.sqrt(3)),
@@ -115,6 +116,16 @@ class _OnGrid:
         shape = " x ".join(str(n) for n in self.data.shape[::-1])
         return f"{shape} voxels of {self.voxel_size:.4g} nm, {self.data.dtype}"
 
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table."""
+        rows = [
+            ("size", " x ".join(f"{edge:.4g}" for edge in self.grid.size) + " nm"),
+            ("origin", ", ".join(f"{x:.4g}" for x in self.origin) + " nm"),
+        ]
+        if self.data.size:
+            rows.append(("values", f"{self.data.min():.4g} to {self.data.max():.4g}"))
+        return rows
+
     @property
     def grid(self) -> Grid:
         """The grid on which the data stands."""
@@ -190,6 +201,11 @@ class LabelVolume(_OnGrid):
         freeze(self, "labels", dtype, data=(None, None, None))
         self._check_grid()
         object.__setattr__(self, "names", tuple(self.names))
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table."""
+        names = [(f"label {label}", name) for label, name in enumerate(self.names, start=1)]
+        return [*super().facts(), *names]
 
 
 @noun

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..core.display import Rows, described
 from ..core.messages import path_from_text, path_text, said_of
 from ..export import Export, Format, export_runs
 from ..export.formats import EVERYTHING, format_named
@@ -36,6 +37,7 @@ _FORMAT = "openmm_cgpack dataset 1"
 _WANTED = "a data set of openmm_cgpack"
 
 
+@described
 class DatasetFolder:
     """What a data set holds; every part is read when it is asked for.
 
@@ -60,6 +62,14 @@ class DatasetFolder:
         self.path = Path(path)
         if not (self.path / DATASET).is_file():
             raise FileNotFoundError(f"{self.path / DATASET}: no such file; wanted {_WANTED}")
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        return f"{str(self.path)!r}, {len(self.indices())} of {self.n} scenes made"
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table."""
+        return [(split, f"{len(self.indices(split))} scenes made") for split in SPLITS]
 
     @cached_property
     def plan(self) -> Plan:
@@ -142,7 +152,7 @@ class DatasetFolder:
         split: str | None = None,
         folder: str | os.PathLike[str] | None = None,
         force: bool = False,
-        progress: bool = False,
+        progress: bool = True,
     ) -> dict[str, Path]:
         """Write the ground truth of the scenes that are made for other programs.
 

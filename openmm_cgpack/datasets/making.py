@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..core.messages import shell_word, shown, within
-from ..core.runtime import available_memory, progress_bar, tracked
+from ..core.progress import progress_bar, tracked
+from ..core.runtime import available_memory
 from ..io.shared_folders import alone
 from ..packing.simulations import asked_platform
 from ..recipe import Recipe
@@ -56,7 +57,7 @@ def dataset(
     shares: tuple[float, float, float] = SHARES,
     changes: Mapping[str, Any] | None = None,
     imports: Sequence[str] = (),
-    progress: bool = False,
+    progress: bool = True,
 ) -> DatasetFolder:
     """Make scenes of a recipe with distributions, each with values of its own, in one folder.
 
@@ -96,7 +97,7 @@ def dataset(
         Modules of one's own that register kinds, by name or by a path that ends in ``.py``: every
         worker imports them first.
     progress : bool, optional
-        Whether to show a progress bar on standard error.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------

@@ -87,9 +87,9 @@ def make_scene(path: str, index: int, task: Task) -> Outcome:
             with threads_at_most(recipe.run.threads or 1):
                 out = held.scene(index)
                 if (work_folder(out) / RECIPE).is_file() and not task.again:
-                    resume(out, force=task.force)
+                    resume(out, force=task.force, progress=False)
                 elif task.again or not (out / MANIFEST).is_file():
-                    run(recipe, out, force=task.force or task.again)
+                    run(recipe, out, force=task.force or task.again, progress=False)
                 if task.again or not held.is_made(index):
                     add_to_project(held, index)
         except (PackingError, PlacementError) as error:

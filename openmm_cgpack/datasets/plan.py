@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.display import described
 from ..core.messages import shown
 from ..core.runtime import stage_seed
 from ..core.tables import from_table, to_table
@@ -36,6 +37,7 @@ _HOUSE = {"files": {"overview": False}, "run": {"threads": 1}}
 fill the cores better than threads, which do not repeat bit for bit either."""
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A recipe's tables with distributions, and all else that the scenes depend on.

@@ -51,8 +51,8 @@ def write_summary(held: DatasetFolder, rows: Sequence[Row]) -> None:
     if done:
         figure = plot_contact_sheet(
             [_tile(held, done[k]) for k in _spread(len(done))],
-            _values(done),
-            _instances(held, done),
+            values=_values(done),
+            species=_instances(held, done),
             title=title,
         )
         save_figure(held.path / SUMMARY_PICTURE, figure, dpi=100)

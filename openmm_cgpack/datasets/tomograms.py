@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..core.display import described
 from ..core.volume import LabelVolume, Volume
 from ..evaluation import Cubes, LabelledTomogram, Patches, RandomCubes
 from ..io.mrc import map_mrc
@@ -17,6 +18,7 @@ from .folder import DATASET, DatasetFolder
 Classes = Sequence[str] | Mapping[str, Sequence[str]]
 
 
+@described
 class LabelledTomograms(Patches):
     """Cubes of the tomograms of a data set, with the class of every voxel, as PyTorch takes them.
 

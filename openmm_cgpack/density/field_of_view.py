@@ -9,7 +9,7 @@ import numpy as np
 from ..core.arrays import freeze, noun
 from ..core.geometry import Line
 from ..core.particles import MonomerTable, ParticleTable
-from ..core.runtime import tracked
+from ..core.progress import tracked
 from ..core.scene import PackedScene
 from ..core.volume import Grid, gaussian_sigma
 from ..poses import extract_transforms
@@ -160,7 +160,7 @@ def visibility(
     settings: MapSettings = _SETTINGS,
     *,
     grid: Grid | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Visibility:
     """Return which part of each object is in the field of view, and how far its edge is.
 
@@ -177,7 +177,7 @@ def visibility(
         In place of the settings' grid. Its box reaches half a voxel beyond the centres of the
         outermost voxels.
     progress : bool, optional
-        Whether to show a progress bar.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Examples
     --------

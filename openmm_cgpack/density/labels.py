@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.arrays import noun
 from ..core.model import BallModel
-from ..core.runtime import tracked
+from ..core.progress import tracked
 from ..core.scene import PackedScene
 from ..core.volume import Grid, LabelVolume, gaussian_sigma
 from .maps import MapSettings, image_boxes
@@ -56,7 +56,7 @@ def render_labels(
     settings: MapSettings = _SETTINGS,
     *,
     grid: Grid | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Labels:
     """Return the masks of everything in a packed scene.
 
@@ -76,7 +76,7 @@ def render_labels(
     grid : Grid, optional
         Where to draw, in place of the settings' grid.
     progress : bool, optional
-        Whether to show a progress bar.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Examples
     --------

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..core.runtime import tracked
+from ..core.progress import tracked
 from ..core.scene import PackedScene
 from ..core.settings import Settings, setting
 from ..core.structure import AtomicStructure
@@ -179,7 +179,7 @@ def render_density(
     settings: MapSettings = _SETTINGS,
     *,
     grid: Grid | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Volume:
     """Return the density of everything in a packed scene.
 
@@ -198,7 +198,7 @@ def render_density(
     grid : Grid, optional
         Where to draw, in place of the settings' grid; what reaches over its edges is cut.
     progress : bool, optional
-        Whether to show a progress bar.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import erf
 
+from ..core.display import described
 from ..core.geometry import Mesh, Surface
 from .painters import MOST_POINTS, Painter, Skeleton, WeightedPoints, joined, paints
 
@@ -75,6 +76,7 @@ def profile(depth: np.ndarray, contrasts: tuple[float, float, float] = CONTRASTS
 
 
 @paints(Mesh)
+@described
 class SheetPainter(Painter[Mesh]):
     """A bilayer of even thickness along the smooth surface through the balls.
 

@@ -7,11 +7,13 @@ from itertools import pairwise
 import numpy as np
 
 from ..core.curves import SmoothCurve, along
+from ..core.display import described
 from ..core.geometry import Curve, Line
 from .painters import Painter, Skeleton, WeightedPoints, paints
 
 
 @paints(Curve)
+@described
 class TubePainter(Painter[Curve]):
     """A uniform tube along the natural cubic spline through the balls.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..core.display import described
 from ..core.palette import BLUE, INK, species_colours
 from .style import LABEL, TICK, blank_figure, drawn_name, dress_axes, dress_panel, show_image
 
@@ -26,6 +27,7 @@ _MOST_WORDS = 12
 """Different words that a panel has room for."""
 
 
+@described
 class Tile(NamedTuple):
     """A slice (y, x) of a tomogram, numbers of species from 1 on in it or None, its width in nm."""
 
@@ -37,9 +39,9 @@ class Tile(NamedTuple):
 
 def plot_contact_sheet(
     tiles: Sequence[Tile],
+    *,
     values: Mapping[str, Sequence[float | str]],
     species: Mapping[str, int],
-    *,
     title: str = "",
 ) -> Figure:
     """Return one picture of many scenes.
@@ -62,7 +64,7 @@ def plot_contact_sheet(
     Examples
     --------
     >>> tile = Tile("0000", np.eye(8), np.eye(8, dtype=int), 80.0)
-    >>> figure = plot_contact_sheet([tile], {"snr": [1.0, 2.0]}, {"ribosome": 12})
+    >>> figure = plot_contact_sheet([tile], values={"snr": [1.0, 2.0]}, species={"ribosome": 12})
     >>> len(figure.axes)
     3
     """

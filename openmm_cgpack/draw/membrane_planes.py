@@ -11,9 +11,10 @@ from ..core.structure import AtomicStructure
 from ..core.transforms import shortest_rotations
 from ..structures.hydrophobic_belt import TRANSFER_ENERGY
 from .shading import render_balls
-from .style import LABEL, blank_figure, drawn_name, show_picture
+from .style import LABEL, Panels, blank_figure, drawn_name, panels_for, show_picture
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _SIDES = (0.0, 60.0)
@@ -26,7 +27,9 @@ _ATOM = 0.2
 """Radius of an atom in the picture, nm; points that stand for several fill what they reach."""
 
 
-def plot_membrane(structure: AtomicStructure, *, size: int = 600) -> Figure:
+def plot_membrane(
+    structure: AtomicStructure, *, size: int = 600, title: str = "", axes: Panels = None
+) -> Figure:
     """Return a protein from two sides, with the two planes of its membrane.
 
     Residues that lose nothing by leaving water (`TRANSFER_ENERGY`) are orange, the others blue,
@@ -39,6 +42,10 @@ def plot_membrane(structure: AtomicStructure, *, size: int = 600) -> Figure:
         With a membrane plane: its file's, the user's, or that of `find_belt`.
     size : int, optional
         Edge of each of the two pictures, pixels.
+    title : str, optional
+        Title of the figure; where the membrane is, when left out.
+    axes : sequence of two Axes, optional
+        What to draw into; a figure of its own when left out.
 
     Returns
     -------
@@ -63,8 +70,13 @@ def plot_membrane(structure: AtomicStructure, *, size: int = 600) -> Figure:
     middle = (places.min(axis=0) + places.max(axis=0)) / 2
     width = 2.1 * float(np.abs(places - middle).max() + _ATOM)
     radii = np.maximum(structure.spread, _ATOM)
-    figure = blank_figure((2 * 5.2, 5.4))
-    for column, azimuth in enumerate(_SIDES):
+
+    def make() -> list[Axes]:
+        own = blank_figure((2 * 5.2, 5.4))
+        return [own.add_axes((0.5 * side + 0.005, 0.01, 0.49, 0.9)) for side in range(len(_SIDES))]
+
+    figure, panels = panels_for(axes, len(_SIDES), make)
+    for panel, azimuth in zip(panels, _SIDES, strict=True):
         picture = render_balls(
             places,
             radii,
@@ -76,23 +88,22 @@ def plot_membrane(structure: AtomicStructure, *, size: int = 600) -> Figure:
             width=width,
             seams=0.1,
         )
-        axes = figure.add_axes((0.5 * column + 0.005, 0.01, 0.49, 0.9))
-        show_picture(axes, picture)
-        axes.set_axis_off()
+        show_picture(panel, picture)
+        panel.set_axis_off()
         for side, word in ((1, "outer side"), (-1, "inner side")):
             row = size * (0.5 - (side * plane.half_thickness - middle[2]) / width)
-            axes.axhline(row, color=INK, linewidth=1.2)
+            panel.axhline(row, color=INK, linewidth=1.2)
             # The words stand beyond the membrane, away from the line.
             above = "bottom" if side > 0 else "top"
-            axes.text(6, row - 6 * side, word, fontsize=LABEL, color=INK, va=above)
+            panel.text(6, row - 6 * side, word, fontsize=LABEL, color=INK, va=above)
     x, y, z = plane.centre + structure.file_origin
     nx, ny, nz = plane.normal + 0.0
-    figure.suptitle(
+    where = (
         f"{drawn_name(structure.name)}: {2 * plane.half_thickness:.1f} nm about "
-        f"({x:.2f}, {y:.2f}, {z:.2f}) nm, normal ({nx:.2f}, {ny:.2f}, {nz:.2f})",
-        fontsize=LABEL + 1,
-        color=INK,
+        f"({x:.2f}, {y:.2f}, {z:.2f}) nm, normal ({nx:.2f}, {ny:.2f}, {nz:.2f})"
     )
+    if title or axes is None:
+        figure.suptitle(title or where, fontsize=LABEL + 1, color=INK)
     return figure
 
 

@@ -187,7 +187,13 @@ def _draw_side(figure: Figure, packed: PackedScene, colours: np.ndarray) -> None
 
     left, height = _COLUMNS[2], 1.092 / inches
     draw_legend(
-        figure, packed, colours, left=left + 0.01, right=0.985, bottom=down(2.34), top=down(0.364)
+        figure,
+        packed.scene,
+        colours,
+        left=left + 0.01,
+        right=0.985,
+        bottom=down(2.34),
+        top=down(0.364),
     )
     upper = figure.add_axes((left + 0.055, down(3.588), 0.255, height))
     lower = figure.add_axes((left + 0.055, down(4.836), 0.255, height), sharex=upper)

@@ -11,7 +11,16 @@ from ..core.palette import INK, species_colours
 from ..core.scene import PackedScene, Scene
 from .cutaway import render_molecules
 from .shading import VIEW, camera_axes, fitting_width, render_balls
-from .style import TITLE, blank_figure, drawn_name, dress_axes, dress_panel, show_picture
+from .style import (
+    TITLE,
+    Panels,
+    blank_figure,
+    drawn_name,
+    dress_axes,
+    dress_panel,
+    panels_for,
+    show_picture,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,13 +29,15 @@ if TYPE_CHECKING:
 _LEGEND_ROWS = 24
 
 
-def plot_history(packed: PackedScene) -> Figure:
+def plot_history(packed: PackedScene, *, axes: Panels = None) -> Figure:
     """Return a figure of what a packing measured on its way.
 
     Parameters
     ----------
     packed : PackedScene
         The packing.
+    axes : sequence of two Axes, optional
+        What to draw into; a figure of its own when left out.
 
     Returns
     -------
@@ -41,22 +52,27 @@ def plot_history(packed: PackedScene) -> Figure:
     >>> [axes.get_xlabel() for axes in plot_history(packed).axes]
     ['', 'step']
     """
-    figure = blank_figure((6.0, 4.0))
-    upper, lower = figure.subplots(2, 1, sharex=True)
+
+    def make() -> list[Axes]:
+        figure = blank_figure((6.0, 4.0))
+        figure.subplots_adjust(left=0.14, right=0.97, top=0.96, bottom=0.14, hspace=0.12)
+        return figure.subplots(2, 1, sharex=True).tolist()
+
+    figure, (upper, lower) = panels_for(axes, 2, make)
     draw_history(upper, lower, packed)
-    figure.subplots_adjust(left=0.14, right=0.97, top=0.96, bottom=0.14, hspace=0.12)
     return figure
 
 
 def plot_steps(
     scene: Scene,
+    *,
     frames: Sequence[np.ndarray],
     titles: Sequence[str],
-    *,
     views: Sequence[str] = ("bonds", "balls"),
     colours: np.ndarray | None = None,
     view_deg: tuple[float, float] = VIEW,
     size: int = 500,
+    axes: Panels = None,
 ) -> Figure:
     """Return a figure of a scene at several times: one column a time, one row a kind of view.
 
@@ -78,6 +94,8 @@ def plot_steps(
         Azimuth and elevation of the viewer; see `render_balls`.
     size : int, optional
         Edge of each picture of balls, pixels.
+    axes : sequence of Axes, optional
+        What to draw into, row by row; a figure of its own when left out.
 
     Returns
     -------
@@ -93,7 +111,7 @@ def plot_steps(
     >>> from openmm_cgpack import Filament, place
     >>> scene = place([(Filament(n_balls=5).build(), 3)], seed=1)
     >>> frames = [scene.positions, scene.positions / 2]
-    >>> figure = plot_steps(scene, frames, ["before", "after"], views=("bonds",))
+    >>> figure = plot_steps(scene, frames=frames, titles=["before", "after"], views=("bonds",))
     >>> len(figure.axes)
     2
     """
@@ -112,22 +130,98 @@ def plot_steps(
     centre = ((everything - reach).min(axis=0) + (everything + reach).max(axis=0)) / 2
     # Room for the scale bar below.
     width = 1.1 * fitting_width(everything, reach[:, 0], centre=centre, view_deg=view_deg)
-    inches = 3.3
-    figure = blank_figure((inches * len(frames), (inches + 0.3) * len(views)))
-    panels = np.reshape(figure.subplots(len(views), len(frames)), (len(views), len(frames)))
+
+    def make() -> list[Axes]:
+        inches = 3.3
+        figure = blank_figure((inches * len(frames), (inches + 0.3) * len(views)))
+        figure.subplots_adjust(
+            left=0.005, right=0.995, bottom=0.01, top=0.94, wspace=0.02, hspace=0.06
+        )
+        return np.ravel(figure.subplots(len(views), len(frames))).tolist()
+
+    figure, places = panels_for(axes, len(views) * len(frames), make)
+    panels = np.reshape(np.array(places, dtype=object), (len(views), len(frames)))
     of_ball = colours[scene.species_index[scene.instance_of_ball]]
     for row, kind in enumerate(views):
-        for axes, frame, title in zip(panels[row], frames, titles, strict=True):
+        for panel, frame, title in zip(panels[row], frames, titles, strict=True):
             if kind == "bonds":
-                draw_bonds(axes, np.asarray(frame) - centre, scene, of_ball, view_deg, width)
+                draw_bonds(panel, np.asarray(frame) - centre, scene, of_ball, view_deg, width)
             else:
                 picture = render_balls(
                     np.asarray(frame), scene.radii, of_ball, groups=scene.instance_of_ball,
                     size=size, view_deg=view_deg, centre=centre, width=width,
                 )  # fmt: skip
-                show_picture(axes, picture)
-            dress_panel(axes, title if row == 0 else "", width=width, frame=False)
-    figure.subplots_adjust(left=0.005, right=0.995, bottom=0.01, top=0.94, wspace=0.02, hspace=0.06)
+                show_picture(panel, picture)
+            dress_panel(panel, title if row == 0 else "", width=width, frame=False)
+    return figure
+
+
+def plot_balls(
+    scene: Scene | PackedScene,
+    *,
+    colours: np.ndarray | None = None,
+    view_deg: tuple[float, float] = VIEW,
+    size: int = 900,
+    title: str = "",
+    axes: Panels = None,
+) -> Figure:
+    """Return a picture of the balls of a scene, each species in its colour, with a legend.
+
+    Quicker than `plot_molecules`, and for scenes that are not packed yet, too.
+
+    Parameters
+    ----------
+    scene : Scene or PackedScene
+        The scene.
+    colours, view_deg, size, title
+        As for `plot_molecules`.
+    axes : Axes, optional
+        What to draw into, without the legend; a figure of its own when left out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament, place
+    >>> figure = plot_balls(place([(Filament(n_balls=5).build(), 3)], seed=1), size=100)
+    >>> figure.savefig("balls.png")
+    """
+    held = scene.scene if isinstance(scene, PackedScene) else scene
+    positions = scene.positions
+    colours = species_colours(len(held.species)) if colours is None else colours
+    width = fitting_width(positions, held.radii, view_deg=view_deg)
+    picture = render_balls(
+        positions,
+        held.radii,
+        colours[held.species_index[held.instance_of_ball]],
+        groups=held.instance_of_ball,
+        size=size,
+        view_deg=view_deg,
+        width=width,
+    )
+    return _with_legend(picture, width, held, colours, title=title, axes=axes)
+
+
+def _with_legend(
+    picture: np.ndarray,
+    width: float,
+    scene: Scene,
+    colours: np.ndarray,
+    *,
+    title: str,
+    axes: Panels,
+) -> Figure:
+    """Return a picture of a scene beside its species, or in given axes alone."""
+    place = (0.005, 0.01, 0.685, 0.97)
+    figure, (panel,) = panels_for(axes, 1, lambda: [blank_figure((11.0, 7.6)).add_axes(place)])
+    show_picture(panel, picture)
+    dress_panel(panel, title if axes is not None else "", width=width, frame=False)
+    if axes is None:
+        draw_legend(
+            figure, scene, colours, left=0.7, right=0.99, bottom=0.08, top=0.94, title=title
+        )
     return figure
 
 
@@ -139,6 +233,7 @@ def plot_molecules(
     size: int = 900,
     title: str = "",
     cut_at: float | None = None,
+    axes: Panels = None,
 ) -> Figure:
     """Return a picture of the molecules themselves, each type in its colour, with a legend.
 
@@ -161,6 +256,8 @@ def plot_molecules(
     cut_at : float, optional
         Height, nm, above which everything is taken away, so that one sees into membranes, which
         are cut through. Molecules are there or not, by their middles, and filaments stay whole.
+    axes : Axes, optional
+        What to draw into, without the legend; a figure of its own when left out.
 
     Returns
     -------
@@ -176,12 +273,7 @@ def plot_molecules(
     if colours is None:
         colours = species_colours(len(packed.scene.species))
     picture, width = render_molecules(packed, colours, size=size, view_deg=view_deg, cut_at=cut_at)
-    figure = blank_figure((11.0, 7.6))
-    axes = figure.add_axes((0.005, 0.01, 0.685, 0.97))
-    show_picture(axes, picture)
-    dress_panel(axes, "", width=width, frame=False)
-    draw_legend(figure, packed, colours, left=0.7, right=0.99, bottom=0.08, top=0.94, title=title)
-    return figure
+    return _with_legend(picture, width, packed.scene, colours, title=title, axes=axes)
 
 
 def draw_bonds(
@@ -237,7 +329,7 @@ def draw_history(upper: Axes, lower: Axes, packed: PackedScene) -> None:
 
 def draw_legend(
     figure: Figure,
-    packed: PackedScene,
+    scene: Scene,
     colours: np.ndarray,
     *,
     left: float,
@@ -247,7 +339,6 @@ def draw_legend(
     title: str = "",
 ) -> None:
     """Draw the species of a scene with their colours and numbers, in a part of a figure."""
-    scene = packed.scene
     counts = np.bincount(scene.species_index, minlength=len(scene.species))
     axes = figure.add_axes((left, bottom, right - left, top - bottom))
     axes.set_axis_off()

@@ -1,21 +1,28 @@
 """How all pictures look: figures without pyplot, images, titles, scale bars, axes of curves.
 
-Figures are made without pyplot: no backend is chosen, no window opens, no setting is changed.
+Figures are made without pyplot: no backend is chosen, no window opens, no setting is changed. In a
+notebook they show themselves where they are a cell's last value, once, as no pyplot knows them.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from ..core.display import png_of
 from ..core.palette import INK
 from ..io.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Panels: TypeAlias = "Axes | Sequence[Axes] | np.ndarray | None"
+"""What a picture is drawn into: axes, one or several, as matplotlib's ``subplots`` gives them."""
 
 CONTRAST = (0.5, 99.5)
 """Percentiles of an image that become black and white."""
@@ -31,7 +38,25 @@ def blank_figure(inches: tuple[float, float]) -> Figure:
 
     figure = Figure(figsize=inches, facecolor="white")
     FigureCanvasAgg(figure)
+    # IPython asks any object for this; its own way with figures begins with pyplot.
+    vars(figure)["_repr_png_"] = partial(png_of, figure)
     return figure
+
+
+def panels_for(
+    axes: Panels, number: int, make: Callable[[], list[Axes]]
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its panels: the axes that were given, so many, or those of a new one.
+
+    Raises
+    ------
+    ValueError
+        There are more or fewer axes.
+    """
+    panels = make() if axes is None else np.ravel(np.asarray(axes, dtype=object)).tolist()
+    if len(panels) != number:
+        raise ValueError(f"axes: wanted {number}, got {len(panels)}")
+    return panels[0].figure.figure, panels
 
 
 def drawn_name(name: str, most: int = 18) -> str:

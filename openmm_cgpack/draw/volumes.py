@@ -9,26 +9,54 @@ import numpy as np
 
 from ..core.palette import GREY, INK, species_colours
 from ..core.scene import PackedScene
+from ..core.tilts import TiltSeries
 from ..core.volume import LabelVolume, Volume
-from .style import CONTRAST, blank_figure, dress_panel, show_density, show_image, show_labels
+from .style import (
+    CONTRAST,
+    Panels,
+    blank_figure,
+    dress_panel,
+    panels_for,
+    show_density,
+    show_image,
+    show_labels,
+)
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+_ENOUGH = 2_000_000
+"""Voxels of which the contrast of a volume is found."""
+_COLOURS = 60
+"""Colours of instances, which then come again."""
 
 
 def plot_slices(
-    volume: Volume, *, title: str = "", contrast: tuple[float, float] = CONTRAST
+    volume: Volume | LabelVolume,
+    *,
+    packed: PackedScene | None = None,
+    colours: np.ndarray | None = None,
+    contrast: tuple[float, float] = CONTRAST,
+    title: str = "",
+    axes: Panels = None,
 ) -> Figure:
     """Return a figure of the three central slices of a volume.
 
     Parameters
     ----------
-    volume : Volume
-        A density or a tomogram.
-    title : str, optional
-        Title of the figure.
+    volume : Volume or LabelVolume
+        A density, a tomogram or labels.
+    packed : PackedScene, optional
+        The scene of labels, for its species' colours; see `plot_planes`.
+    colours : (s, 3) array, optional
+        A colour for each species; those of `species_colours` when left out.
     contrast : tuple of float, optional
         Percentiles that become black and white.
+    title : str, optional
+        Title of the figure.
+    axes : sequence of three Axes, optional
+        What to draw into; a figure of its own when left out.
 
     Returns
     -------
@@ -42,22 +70,77 @@ def plot_slices(
     >>> len(figure.axes)
     3
     """
-    nz, ny, nx = volume.data.shape
-    figure = blank_figure((12.0, 4.6))
-    slices = {
-        "xy": volume.data[nz // 2],
-        "xz": volume.data[:, ny // 2],
-        "yz": volume.data[:, :, nx // 2],
-    }
-    black, white = np.percentile(volume.data, contrast)
-    for place, (name, image) in enumerate(slices.items()):
-        axes = figure.add_axes((0.01 + 0.33 * place, 0.03, 0.32, 0.84))
-        axes.set_anchor("N")
-        show_image(axes, image, limits=(black, white))
-        dress_panel(axes, name, width=image.shape[1] * volume.voxel_size)
+    figure, panels = panels_for(axes, 3, lambda: _three(blank_figure((12.0, 4.6))))
+    limits = None if isinstance(volume, LabelVolume) else _limits(volume.data, contrast)
+    for axis, name, panel in zip(range(3), ("xy", "xz", "yz"), panels, strict=True):
+        image = volume.data.take(volume.data.shape[axis] // 2, axis)
+        if isinstance(volume, LabelVolume):
+            show_labels(panel, label_picture(volume, packed, colours, axis=axis))
+        else:
+            show_image(panel, image, limits=limits)
+        dress_panel(panel, name, width=image.shape[1] * volume.voxel_size)
     if title:
         figure.suptitle(title, fontsize=13, color=INK)
     return figure
+
+
+def plot_tilts(
+    series: TiltSeries,
+    *,
+    contrast: tuple[float, float] = CONTRAST,
+    title: str = "",
+    axes: Panels = None,
+) -> Figure:
+    """Return a figure of three images of a tilt series: the outermost ones and the flattest.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        The tilt series.
+    contrast : tuple of float, optional
+        Percentiles of each image that become black and white.
+    title : str, optional
+        Title of the figure.
+    axes : sequence of three Axes, optional
+        What to draw into; a figure of its own when left out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> series = TiltSeries(
+    ...     images=np.random.default_rng(1).poisson(9.0, (3, 8, 8)), angles=np.radians([-3, 0, 3]),
+    ...     pixel_size=0.5, dose_e_per_a2=[2, 2, 2],
+    ... )
+    >>> [axes.get_title(loc="left") for axes in plot_tilts(series).axes]
+    ['-3°, 2 e/Å²', '0°, 2 e/Å²', '3°, 2 e/Å²']
+    """
+    figure, panels = panels_for(axes, 3, lambda: _three(blank_figure((12.0, 4.6))))
+    for tilt, panel in zip((0, int(np.abs(series.angles).argmin()), -1), panels, strict=True):
+        degrees, dose = np.degrees(series.angles[tilt]), series.dose_e_per_a2[tilt]
+        show_image(panel, series.images[tilt], contrast=contrast)
+        width = series.images.shape[2] * series.pixel_size
+        dress_panel(panel, f"{degrees:.0f}°, {dose:.2g} e/Å²", width=width)
+    if title:
+        figure.suptitle(title, fontsize=13, color=INK)
+    return figure
+
+
+def _three(figure: Figure) -> list[Axes]:
+    """Add three places for images of any shape, side by side."""
+    places = [figure.add_axes((0.01 + 0.33 * place, 0.03, 0.32, 0.84)) for place in range(3)]
+    for axes in places:
+        axes.set_anchor("N")
+    return places
+
+
+def _limits(data: np.ndarray, contrast: tuple[float, float]) -> tuple[float, float]:
+    """Return percentiles of a volume; of a large one, of every n-th voxel along each axis."""
+    step = max(1, round((data.size / _ENOUGH) ** (1 / 3)))
+    black, white = np.percentile(data[::step, ::step, ::step], contrast).tolist()
+    return black, white
 
 
 def plot_planes(
@@ -68,6 +151,8 @@ def plot_planes(
     densities: Collection[str] = (),
     plane: int | None = None,
     contrast: tuple[float, float] = CONTRAST,
+    title: str = "",
+    axes: Panels = None,
 ) -> Figure:
     """Return a figure of the same xy plane of several volumes side by side.
 
@@ -76,7 +161,8 @@ def plot_planes(
     volumes : mapping of str to Volume or LabelVolume
         The volumes by title, all on one grid.
     packed : PackedScene, optional
-        The scene whose species' colours labels have; needed for labels.
+        The scene of labels, for its species' colours. Without it the species have colours in the
+        order of the labels' names, and instances one each.
     colours : (s, 3) array, optional
         A colour for each species; those of `species_colours` when left out.
     densities : collection of str, optional
@@ -86,6 +172,10 @@ def plot_planes(
         Number of the plane along z; the middle one when left out.
     contrast : tuple of float, optional
         Percentiles of the plane that become black and white.
+    title : str, optional
+        Title of the figure.
+    axes : sequence of Axes, optional
+        What to draw into, one for each volume; a figure of its own when left out.
 
     Returns
     -------
@@ -94,7 +184,7 @@ def plot_planes(
     Raises
     ------
     ValueError
-        Labels without a scene, or no volume.
+        There is no volume.
 
     Examples
     --------
@@ -111,23 +201,26 @@ def plot_planes(
         raise ValueError("volumes: wanted at least one, got none")
     nz, ny, nx = next(iter(volumes.values())).data.shape
     plane = nz // 2 if plane is None else plane
-    inches = 4.2
-    figure = blank_figure((inches * len(volumes), inches * ny / nx + 0.35))
-    panels = np.ravel(figure.subplots(1, len(volumes)))
-    for axes, (title, volume) in zip(panels, volumes.items(), strict=True):
+    inches, number = 4.2, len(volumes)
+
+    def make() -> list[Axes]:
+        figure = blank_figure((inches * number, inches * ny / nx + (0.75 if title else 0.35)))
+        return np.ravel(figure.subplots(1, number)).tolist()
+
+    figure, panels = panels_for(axes, number, make)
+    for panel, (name, volume) in zip(panels, volumes.items(), strict=True):
         image = volume.data[plane]
         if isinstance(volume, LabelVolume):
-            if packed is None:
-                raise ValueError("packed: wanted the scene of the labels, got None")
-            if colours is None:
-                colours = species_colours(len(packed.scene.species))
-            show_labels(axes, label_picture(volume, packed, colours, plane=plane))
-        elif title in densities:
-            show_density(axes, image)
+            show_labels(panel, label_picture(volume, packed, colours, plane=plane))
+        elif name in densities:
+            show_density(panel, image)
         else:
-            show_image(axes, image, contrast=contrast)
-        dress_panel(axes, title, width=nx * volume.voxel_size)
-    figure.tight_layout(pad=0.4)
+            show_image(panel, image, contrast=contrast)
+        dress_panel(panel, name, width=nx * volume.voxel_size)
+    if title:
+        figure.suptitle(title, fontsize=13, color=INK)
+    if axes is None:
+        figure.tight_layout(pad=0.4)
     return figure
 
 
@@ -199,27 +292,19 @@ def plot_montage(
 
 def label_picture(
     labels: LabelVolume,
-    packed: PackedScene,
-    colours: np.ndarray,
+    packed: PackedScene | None,
+    colours: np.ndarray | None = None,
     *,
     plane: int | None = None,
     axis: int = 0,
 ) -> np.ndarray:
-    """Return a plane of labels across an axis in the species' colours, with borders, on white."""
+    """Return a plane of labels across an axis in their colours, with borders, on white.
+
+    Labels have the colours of their species in a scene; without one, of their names or numbers.
+    """
     plane = labels.data.shape[axis] // 2 if plane is None else plane
     image = labels.data.take(plane, axis).astype(np.int64)
-    highest = int(labels.data.max())
-    if labels.names:
-        order = {model.name: s for s, model in enumerate(packed.scene.species)}
-        species = np.array([order.get(name, len(order)) for name in labels.names])
-    else:
-        species = packed.scene.species_index
-    # Labels that the scene does not know are gray.
-    table = np.full((highest + 1, 3), 0.5)
-    table[0] = 1.0
-    known = min(highest, len(species))
-    table[1 : known + 1] = np.vstack([colours, [[0.5] * 3]])[species[:known]]
-
+    table = _label_colours(labels, packed, colours, highest=int(image.max(initial=0)))
     # Each voxel becomes a block of pixels, so that borders can be thinner than a voxel.
     blocks = max(1, -(-700 // max(image.shape)))
     image = np.kron(image, np.ones((blocks, blocks), dtype=np.int64))
@@ -229,3 +314,26 @@ def label_picture(
     picture = table[image]
     picture[border] *= 0.35
     return picture
+
+
+def _label_colours(
+    labels: LabelVolume, packed: PackedScene | None, colours: np.ndarray | None, *, highest: int
+) -> np.ndarray:
+    """Return the colour of each label from 0, which is white, to the highest, (n, 3)."""
+    if packed is None:
+        species = np.arange(highest) % _COLOURS
+        n = min(len(labels.names) or highest, _COLOURS)
+    elif labels.names:
+        n = len(packed.scene.species)
+        order = {model.name: s for s, model in enumerate(packed.scene.species)}
+        species = np.array([order.get(name, n) for name in labels.names])
+    else:
+        n, species = len(packed.scene.species), packed.scene.species_index
+    colours = species_colours(n) if colours is None else np.asarray(colours)
+    # Labels that nobody knows are gray.
+    table = np.full((highest + 1, 3), 0.5)
+    table[0] = 1.0
+    known = species[:highest]
+    held = known < len(colours)
+    table[1 : len(known) + 1][held] = colours[known[held]]
+    return table

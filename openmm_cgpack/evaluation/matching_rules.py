@@ -12,6 +12,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core.boundary import Boundary
+from ..core.display import described
 from ..core.particles import ParticleTable, Picks
 from ..core.settings import Settings, kind, setting
 from ..core.volume import LabelVolume
@@ -35,6 +36,7 @@ def _reach(default: float) -> Any:
     return setting(doc, default=default, above=0)
 
 
+@described
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidates:
     """All pairs of a pick and a particle that a rule allows, and those that it chose.

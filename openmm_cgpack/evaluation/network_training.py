@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.runtime import progress_bar
+from ..core.display import described
+from ..core.progress import progress_bar
 from ..core.settings import Settings, setting
 from ..core.tables import to_table
 from .patches import Cubes, LabelledTomogram, Patches, RandomCubes, class_names, class_weights
@@ -83,6 +84,7 @@ LARGE = Training(
 """For a GPU of 16 GB or more."""
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
     """Loss and scores of one epoch, from 1; NaN where there are no validation tomograms."""
@@ -100,6 +102,7 @@ class Epoch:
         )
 
 
+@described
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trained:
     """A trained model and its training.
@@ -130,7 +133,7 @@ def train_fcn(
     seed: int,
     device: str | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Trained:
     """Train the network on tomograms whose every voxel is known.
 
@@ -157,6 +160,7 @@ def train_fcn(
         A file written after each epoch. Where it exists the training goes on from it, as if it
         had not been interrupted.
     progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------

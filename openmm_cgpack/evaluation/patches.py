@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.display import described
 from ..core.settings import Settings, kind, setting
 from ..core.volume import LabelVolume, Volume
 
@@ -24,6 +25,7 @@ SEEN = 4096
 Where = tuple[slice, ...]
 
 
+@described
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelledTomogram:
     """A tomogram and the class of every voxel, both on the same voxels.
@@ -279,6 +281,7 @@ class GridCubes(Cubes):
         return which, np.minimum(step * (self.edge - self.overlap), room), ()
 
 
+@described
 class Patches:
     """Cubes of labelled tomograms as a map-style dataset of PyTorch.
 
@@ -325,6 +328,10 @@ class Patches:
                     f"{min(held.volume.data.shape)} voxels, got {cubes.edge}"
                 )
         self.cubes, self.transform, self.seed, self.epoch = cubes, transform, seed, 0
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        return f"{len(self)} cubes of {len(self.tomograms)} tomograms, {', '.join(self.names)}"
 
     def __len__(self) -> int:
         return self.cubes.number(self.tomograms)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.arrays import frozen, positive
 from ..core.boundary import Boundary, Open
+from ..core.display import Rows, described
 from ..core.particles import ParticleTable, Picks
 from ..core.volume import LabelVolume, Volume
 from .matching_rules import MatchingRule, PaperRule, species_of_picks
@@ -62,6 +63,7 @@ class _Rates:
         return f_score(self.tp, self.fp, self.fn, beta=self.beta)
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class SpeciesScores(_Rates):
     """The counts of one species.
@@ -86,6 +88,7 @@ class SpeciesScores(_Rates):
     beta: float = 1.0
 
 
+@described
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PickScores(_Rates):
     """Picks against the truth.
@@ -136,6 +139,17 @@ class PickScores(_Rates):
         set_field(self, "distances", frozen(self.distances, "distances", (len(self.pairs),)))
         c = len(self.confusion)
         set_field(self, "confusion", frozen(self.confusion, "confusion", (c, c), np.int64))
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        return (
+            f"{self.tp} of {self.tp + self.fn} particles found, {self.fp} false, "
+            f"precision {self.precision:.3f}, recall {self.recall:.3f}, F {self.f:.3f}"
+        )
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table."""
+        return [(s.name, f"{s.tp} of {s.tp + s.fn} found", f"F {s.f:.3f}") for s in self.species]
 
     @property
     def beta(self) -> float:  # type: ignore[override]

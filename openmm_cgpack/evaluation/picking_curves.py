@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.boundary import Boundary, Open, Periodic
+from ..core.display import described
 from ..core.particles import ParticleTable, Picks
-from ..core.runtime import tracked
+from ..core.progress import tracked
 from ..core.volume import LabelVolume, Volume
 from .dog_picker import DogPicker
 from .matching_rules import MatchingRule, PaperRule
@@ -20,6 +21,7 @@ PAPER_PICKERS = tuple(DogPicker(sigma=s) for s in range(2, 16))
 """Pickers with the widths of the paper's table, 2 to 15 nm."""
 
 
+@described
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PickingCase:
     """A tomogram to pick, and the truth.
@@ -45,6 +47,7 @@ class PickingCase:
     fraction: float = float("nan")
 
 
+@described
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CurvePoint:
     """The scores of one picker on one tomogram."""
@@ -60,7 +63,7 @@ def picking_curve(
     rule: MatchingRule = PaperRule(),
     *,
     periodic: bool = False,
-    progress: bool = False,
+    progress: bool = True,
 ) -> tuple[CurvePoint, ...]:
     """Pick several tomograms with several pickers.
 
@@ -77,7 +80,7 @@ def picking_curve(
     periodic : bool, optional
         Whether the volumes repeat along their axes.
     progress : bool, optional
-        Whether to show a progress bar.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------

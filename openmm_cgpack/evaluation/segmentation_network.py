@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.display import described
 from ..core.messages import said_of
 from ..core.runtime import require
 from ..core.settings import Settings, setting
@@ -49,6 +50,7 @@ class Network(Settings):
         return 2**self.depth
 
 
+@described
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FcnModel:
     """A network with all that is needed to use it.
@@ -101,7 +103,7 @@ def new_model(names: tuple[str, ...], network: Network, *, seed: int) -> FcnMode
 
 
 def predict(
-    model: FcnModel, volume: Volume, *, window: int = WINDOW, progress: bool = False
+    model: FcnModel, volume: Volume, *, window: int = WINDOW, progress: bool = True
 ) -> LabelVolume:
     """Return the class of every voxel of a tomogram.
 
@@ -117,7 +119,7 @@ def predict(
     window : int, optional
         Edge of the window, voxels: a multiple of the network's stride.
     progress : bool, optional
-        Whether to show a progress bar.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -146,7 +148,7 @@ def standardised(data: np.ndarray) -> np.ndarray:
 
 
 def logits_of(
-    model: FcnModel, data: np.ndarray, *, window: int = WINDOW, progress: bool = False
+    model: FcnModel, data: np.ndarray, *, window: int = WINDOW, progress: bool = True
 ) -> torch.Tensor:
     """Return a network's output (c, z, y, x) for standardised data (z, y, x); see `predict`."""
     torch = require_torch()

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..core.arrays import frozen
+from ..core.display import Rows, described
 from ..core.volume import LabelVolume, Volume
 
 Segmenter: TypeAlias = Callable[[np.ndarray], np.ndarray]
@@ -56,6 +57,7 @@ def confusion_matrix(
     return np.bincount(pair, minlength=c * c).reshape(c, c)
 
 
+@described
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SegmentationScores:
     """A segmentation against the truth; class 0 is the background.
@@ -90,6 +92,20 @@ class SegmentationScores:
         if len(names) != c:
             raise ValueError(f"names: wanted {c} of them, got {len(names)}")
         object.__setattr__(self, "names", names)
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        return (
+            f"{len(self.names) - 1} classes, mean IoU {self.mean_iou:.3f}, "
+            f"mean Dice {self.mean_dice:.3f}, pixel accuracy {self.pixel_accuracy:.4f}"
+        )
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table."""
+        return [
+            (name, f"IoU {iou:.3f}", f"Dice {dice:.3f}")
+            for name, iou, dice in zip(self.names, self.iou, self.dice, strict=True)
+        ]
 
     def __add__(self, other: SegmentationScores) -> SegmentationScores:
         if self.names != other.names:

@@ -8,7 +8,7 @@ from .copick import Copick
 from .denoising import Denoising
 from .dynamo import Dynamo
 from .formats import Export, Format, PointFormat, export_run, export_runs, export_truth
-from .html import Html, scene_plot
+from .html import Html, View, view
 from .imod import Imod
 from .kaggle import Kaggle
 from .napari import Napari
@@ -18,7 +18,7 @@ from .portal import Portal
 from .relion5 import Relion5
 from .shrec import Shrec
 from .truth import GroundTruth, ground_truth, load_truth
-from .viewing import view
+from .viewing import write_viewers
 
 __all__ = [
     "ChimeraX",
@@ -38,11 +38,12 @@ __all__ = [
     "Portal",
     "Relion5",
     "Shrec",
+    "View",
     "export_run",
     "export_runs",
     "export_truth",
     "ground_truth",
     "load_truth",
-    "scene_plot",
     "view",
+    "write_viewers",
 ]

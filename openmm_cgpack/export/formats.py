@@ -14,7 +14,8 @@ import numpy as np
 
 from ..core.messages import path_text
 from ..core.names import checked_file_name, checked_name
-from ..core.runtime import MissingExtra, missing_extra, tracked
+from ..core.progress import tracked
+from ..core.runtime import MissingExtra, missing_extra
 from ..core.settings import Settings, kind_named, setting
 from ..core.tilts import TiltSeries
 from ..io.shared_folders import SharedFolder, sharing
@@ -295,7 +296,7 @@ def export_runs(
     *,
     folder: str | os.PathLike[str],
     force: bool = False,
-    progress: bool = False,
+    progress: bool = True,
 ) -> dict[str, Path]:
     """Write the ground truth of several runs side by side, one folder for each format.
 
@@ -311,7 +312,7 @@ def export_runs(
     folder : path-like
         Where to write.
     progress : bool, optional
-        Whether to show a progress bar on standard error.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------

@@ -1,26 +1,33 @@
-"""One page for any browser that shows everything."""
+"""A view one can turn: one page for any browser that shows everything, and the same in Jupyter."""
 
 from __future__ import annotations
 
+import os
+import re
+from dataclasses import replace
+from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..core.palette import INK, species_bytes
+from ..core.runtime import MissingExtra, missing_extra
+from ..core.scene import PackedScene
 from ..core.settings import kind
 from ..core.tilts import TiltSeries
-from ..io.files import atomic_path
-from ..io.omezarr import halved
+from ..core.volume import LabelVolume, Volume
+from ..io.files import write_text
+from ..io.inputs import read_text
+from ..io.volumes import mask_file
+from ..runs.folder import DENSITY, SEMANTIC, TOMOGRAM, RunFolder
 from .formats import Format
+from .k3d_plot import scene_plot
+from .shown import Shown, shown_of_packed, shown_of_truth
 from .truth import GroundTruth
 
-if TYPE_CHECKING:
-    import k3d
+_CONTROLS = Path(__file__).parent / "page" / "controls"
+"""The panel's program and its looks."""
 
-MOST_VOXELS = 3_000_000
-"""Volumes are halved until they have no more voxels than this: the page has to open."""
+_HEIGHT = 620
+"""Height of a view in a notebook, pixels."""
 
 
 @kind("html")
@@ -30,6 +37,10 @@ class Html(Format):
     opens = "view.html"
     package = ("k3d", "viz")
 
+    def lacks(self) -> str | None:
+        """Return how to install what draws the page; None where it is there."""
+        return super().lacks() or missing_extra("skimage", "viz")
+
     def write(self, folder: Path, truth: GroundTruth, tilts: TiltSeries | None = None) -> None:
         """Write ``view.html``, which needs nothing else."""
         self.check(truth, tilts)
@@ -37,154 +48,110 @@ class Html(Format):
 
     def show(self, folder: Path, truth: GroundTruth) -> None:
         """Write ``view.html``."""
-        page = scene_plot(truth).get_snapshot()
-        with atomic_path(folder / self.opens) as temporary:
-            temporary.write_text(page, encoding="utf-8")
+        View(shown_of_truth(truth)).save(folder / self.opens)
 
 
-def scene_plot(truth: GroundTruth) -> k3d.Plot:
-    """Return a k3d plot of everything: a widget in Jupyter.
+class View:
+    """A view that one can turn: it shows itself in a notebook, and is saved as a page.
 
-    Balls are at their true radii, one colour a species. Surfaces of each species, of half its
-    mean density, filaments and membranes as lines and meshes are there too, switched off: the
-    panel switches them. The central slices show the tomogram, with the species' masks over it.
-    Where membranes are closed, meshes and lines are switched on in place of their balls and of
-    the slices, and everything is cut open by a plane through the middle of the largest, which the
-    panel moves.
+    Its panel switches molecules' surfaces, filaments, membranes, balls, slices, the labels over
+    them, and every species; it moves the slices, and the plane that cuts everything open. Where a
+    membrane is closed it is cut open from the start. A view needs no network and no kernel: in a
+    notebook that is saved, it stays.
 
     Parameters
     ----------
-    truth : GroundTruth
-        What is known.
+    shown : Shown
+        What it shows; `view` gathers it.
+    """
+
+    def __init__(self, shown: Shown) -> None:
+        self.shown = shown
+
+    def __repr__(self) -> str:
+        scene = self.shown.scene
+        held = f"{scene.n_instances} instances of {len(scene.species)} species"
+        return f"View({held}; save(path) writes it as a page)"
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame of a notebook."""
+        return (
+            f'<iframe srcdoc="{escape(self.page)}" title="{escape(self.shown.name)}" '
+            f'style="width: 100%; height: {_HEIGHT}px; border: 0"></iframe>'
+        )
+
+    @cached_property
+    def page(self) -> str:
+        """The page, as text."""
+        script, style = (read_text(_CONTROLS.with_suffix(suffix)) for suffix in (".js", ".css"))
+        page = scene_plot(self.shown).get_snapshot(additional_js_code=script)
+        head = f"<title>{escape(self.shown.name)}</title>\n<style>\n{style}</style>"
+        return re.sub("<title>.*?</title>", lambda _: head, page, count=1)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the view as a page for any browser, and return its path."""
+        write_text(Path(path), self.page)
+        return Path(path)
+
+
+def view(
+    shown: PackedScene | RunFolder | str | os.PathLike[str],
+    *,
+    density: Volume | None = None,
+    labels: LabelVolume | None = None,
+    tomogram: Volume | None = None,
+) -> View:
+    """Return a view that one can turn, of a packed scene or of a run's folder.
+
+    Parameters
+    ----------
+    shown : PackedScene, RunFolder or path-like
+        The packed scene, or the folder that ``cgpack simulate`` made, whose own volumes are shown
+        where none are given.
+    density, tomogram : Volume, optional
+        What slices show: the tomogram, or the density where there is none.
+    labels : LabelVolume, optional
+        Instance or semantic labels, to show over the slices in the colours of the species. Without
+        names, label i is instance i of the scene, counted from 1.
 
     Returns
     -------
-    k3d.Plot
-        In nm; the first voxel's centre is at 0.
+    View
+        It shows itself in a notebook; ``save("view.html")`` writes it as a page.
+
+    Raises
+    ------
+    MissingExtra
+        The extra ``viz`` is not installed.
+    ValueError
+        The volumes stand on different grids.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament, as_packed, place
+    >>> packed = as_packed(place([(Filament(n_balls=5).build(), 2)], seed=1))
+    >>> view(packed)
+    View(2 instances of 1 species; save(path) writes it as a page)
+    >>> packed.view().save("view.html")  # doctest: +SKIP
+    PosixPath('view.html')
     """
-    import k3d
-
-    colours = [(r << 16) | (g << 8) | b for r, g, b in species_bytes(len(truth.species))]
-    plot = k3d.plot(name=truth.name, grid_visible=False, axes=["x / nm", "y / nm", "z / nm"])
-    scene = truth.scene
-    species = scene.species_index[scene.instance_of_ball]
-    for s, name in enumerate(truth.species):
-        mine = species == s
-        plot += k3d.points(
-            truth.balls[mine].astype(np.float32),
-            point_sizes=(2 * scene.radii[mine]).astype(np.float32),
-            color=colours[s],
-            shader="3d",
-            name=name,
-            group="balls",
-            visible=truth.opened_at is None or truth.kind(name) == "molecule",
-        )
-    _add_slices(plot, truth, colours)
-    for s, name in enumerate(truth.species):
-        _add_surfaces(plot, truth, name, colours[s])
-    legend = "".join(
-        f'<span style="color:#{colour:06x}">&#9679;</span> {escape(name)}<br>'
-        for name, colour in zip(truth.species, colours, strict=True)
-    )
-    plot += k3d.text2d(
-        legend, position=(0.01, 0.02), color=int(INK[1:], 16), size=0.7, is_html=True, name="legend"
-    )
-    size = truth.grid.size
-    middle = size / 2
-    distance = 0.85 * np.linalg.norm(size)
-    eye = middle + distance * np.array([0.45, -0.75, 0.5])
-    plot.camera_auto_fit = False
-    plot.colorbar_object_id = 0
-    plot.camera = [*eye.tolist(), *middle.tolist(), 0, 0, 1]
-    if truth.opened_at is not None:
-        # What is behind that place, as seen from the camera: its y and more.
-        plot.clipping_planes = [[0.0, 1.0, 0.0, -float(truth.opened_at[1])]]
-    return plot
-
-
-def _add_slices(plot: k3d.Plot, truth: GroundTruth, colours: list[int]) -> None:
-    import k3d
-
-    name = next((key for key in ("tomogram", "density") if key in truth.maps), None)
-    if name is None:
-        return
-    data, factor = _reduced(truth.maps[name].data)
-    mask = _strided(truth.semantic.data, factor, data.shape)
-    nz, ny, _ = data.shape
-    low, high = np.percentile(data, (1, 99)).tolist()
-    plot += k3d.volume_slice(
-        data.astype(np.float16),
-        color_map=[0.0, 0.05, 0.05, 0.05, 1.0, 1.0, 1.0, 1.0],
-        color_range=[low, high],
-        mask=mask.astype(np.uint8),
-        active_masks=np.arange(1, min(len(colours), 255) + 1, dtype=np.uint8),
-        color_map_masks=colours,
-        mask_opacity=0.8,
-        slice_z=nz // 2,
-        slice_x=-1,
-        slice_y=ny // 2,
-        bounds=_bounds(data.shape, factor, truth.grid.voxel_size, 0.5),
-        name=name,
-        group="slices",
-        visible=truth.opened_at is None,
+    if why := Html().lacks():
+        raise MissingExtra(f"view: {why}")
+    if isinstance(shown, PackedScene):
+        packed, name = shown, "packed scene"
+    else:
+        folder = shown if isinstance(shown, RunFolder) else RunFolder(shown)
+        packed, name = folder.packed(), folder.path.resolve().name
+        if density is None and folder.has(DENSITY):
+            density = folder.density()
+        if tomogram is None and folder.has(TOMOGRAM):
+            tomogram = folder.tomogram()
+        if labels is None and mask_file(folder.path, SEMANTIC).is_file():
+            names = tuple(model.name for model in packed.scene.species)
+            labels = replace(folder.labels(SEMANTIC), names=names)
+    return View(
+        shown_of_packed(packed, density=density, labels=labels, tomogram=tomogram, name=name)
     )
 
 
-def _add_surfaces(plot: k3d.Plot, truth: GroundTruth, species: str, colour: int) -> None:
-    import k3d
-
-    shown = truth.opened_at is not None
-    options: dict[str, Any] = {"color": colour, "group": "surfaces", "visible": shown}
-    for number in truth.particles.instance[truth.particles.species == species].tolist():
-        name = f"{species} {number}"
-        if number in truth.lines:
-            line = truth.lines[number]
-            points = line.points.astype(np.float32)
-            # The width of a line that is a mesh is its radius.
-            plot += k3d.line(
-                points, width=line.radius, shader="mesh", radial_segments=16, name=name, **options
-            )
-        elif number in truth.surfaces:
-            surface = truth.surfaces[number]
-            vertices = surface.vertices.astype(np.float32)
-            faces = surface.faces.astype(np.uint32)
-            plot += k3d.mesh(vertices, faces, side="double", name=name, **options)
-    density = truth.maps.get("density")
-    if density is None or truth.kind(species) != "molecule":
-        return
-    data, factor = _reduced(density.data, MOST_VOXELS // 4)
-    label = truth.species.index(species) + 1
-    inside = _strided(truth.semantic.data, factor, data.shape) == label
-    if inside.any():
-        plot += k3d.marching_cubes(
-            np.where(inside, data, 0).astype(np.float32),
-            level=float(data[inside].mean() / 2),
-            bounds=_bounds(data.shape, factor, truth.grid.voxel_size, 0.0),
-            name=species,
-            **options | {"visible": False},
-        )
-
-
-def _reduced(data: np.ndarray, most: int = MOST_VOXELS) -> tuple[np.ndarray, int]:
-    """Return a volume that is small enough, and how many voxels became one along each axis."""
-    factor = 1
-    while data.size > most:
-        data, factor = halved(data), 2 * factor
-    return data, factor
-
-
-def _strided(labels: np.ndarray, factor: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the labels near the middles of blocks."""
-    index = [
-        np.minimum(np.arange(n) * factor + factor // 2, full - 1)
-        for n, full in zip(shape, labels.shape, strict=True)
-    ]
-    return labels[np.ix_(*index)]
-
-
-def _bounds(shape: tuple[int, ...], factor: int, voxel_size: float, margin: float) -> list[float]:
-    """Return the box between the centres of the outermost blocks, and a part of a block around."""
-    block = factor * voxel_size
-    first = (factor - 1) / 2 * voxel_size - margin * block
-    last = first + (np.array(shape[::-1]) - 1 + 2 * margin) * block
-    return [value for end in last.tolist() for value in (first, end)]
+PackedScene.viewer = staticmethod(view)

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from ..core.arrays import frozen
+from ..core.display import described
 from ..core.geometry import Line, Surface
 from ..core.names import checked_map_name, name_of_file, plain_name, unique_names
 from ..core.particles import MonomerTable, ParticleTable
@@ -32,6 +33,7 @@ from ..runs.folder import HALVES, INSTANCES, SEMANTIC, RunFolder
 _Any = TypeVar("_Any", Volume, LabelVolume)
 
 
+@described
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GroundTruth:
     """Everything that is known of one tomogram, in one frame: the first voxel's centre is at 0.
@@ -163,11 +165,7 @@ class GroundTruth:
     @property
     def opened_at(self) -> np.ndarray | None:
         """Middle of the largest closed membrane, where viewers cut, (3,) nm; None without one."""
-        closed = [model.name for model in self.scene.species if model.is_closed]
-        rows = np.flatnonzero(np.isin(self.particles.species, closed) & (self.visible > 0))
-        if not len(rows):
-            return None
-        return self.particles.centre[rows[np.argmax(self.particles.radius[rows])]]
+        return largest_closed(self.scene, self.particles, self.visible > 0)
 
     def kind(self, species: str) -> str:
         """Return ``"molecule"``, ``"filament"`` (its instances have lines) or ``"membrane"``."""
@@ -227,6 +225,27 @@ def _gathered(
 ) -> GroundTruth:
     scene = packed.scene
     grid = labels.instances.grid
+    return GroundTruth(
+        name=name,
+        scene=scene,
+        balls=packed.positions - grid.origin,
+        particles=particles,
+        visible=visible,
+        instances=_at_zero(labels.instances),
+        semantic=_at_zero(labels.semantic),
+        maps={key: _at_zero(volume) for key, volume in maps.items()},
+        lines=centre_lines(packed, grid=grid),
+        surfaces=middle_surfaces(packed, grid=grid),
+        monomers=monomer_table(packed, grid=grid),
+    )
+
+
+def middle_surfaces(packed: PackedScene, *, grid: Grid) -> dict[int, Surface]:
+    """Return the middle surfaces of membranes by the number of the instance, in the files' frame.
+
+    `grid` is that of the volumes: its first voxel's centre becomes 0.
+    """
+    scene = packed.scene
     balls = packed.positions - grid.origin
     surfaces = {}
     for i in range(scene.n_instances):
@@ -236,19 +255,22 @@ def _gathered(
         surface = painter_of(geometry).surface(geometry, balls[scene.balls(i)])
         if surface is not None:
             surfaces[i + 1] = surface
-    return GroundTruth(
-        name=name,
-        scene=scene,
-        balls=balls,
-        particles=particles,
-        visible=visible,
-        instances=_at_zero(labels.instances),
-        semantic=_at_zero(labels.semantic),
-        maps={key: _at_zero(volume) for key, volume in maps.items()},
-        lines=centre_lines(packed, grid=grid),
-        surfaces=surfaces,
-        monomers=monomer_table(packed, grid=grid),
-    )
+    return surfaces
+
+
+def largest_closed(
+    scene: Scene, particles: ParticleTable, seen: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Return the middle of the largest closed membrane, (3,) nm; None without one.
+
+    `seen` (n,) bool tells which instances count, all of them when left out.
+    """
+    closed = [model.name for model in scene.species if model.is_closed]
+    counts = np.isin(particles.species, closed)
+    rows = np.flatnonzero(counts if seen is None else counts & seen)
+    if not len(rows):
+        return None
+    return particles.centre[rows[np.argmax(particles.radius[rows])]]
 
 
 def load_truth(out: str | os.PathLike[str], *, name: str | None = None) -> GroundTruth:

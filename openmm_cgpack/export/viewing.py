@@ -19,7 +19,7 @@ SURFACES = "surfaces"
 """Folder of the membranes' surfaces, a file a species."""
 
 
-def view(
+def write_viewers(
     out: str | os.PathLike[str],
     formats: Iterable[str | Format] | None = None,
     *,
@@ -54,7 +54,7 @@ def view(
 
     Examples
     --------
-    >>> view("scenes/0")["html"]  # doctest: +SKIP
+    >>> write_viewers("scenes/0")["html"]  # doctest: +SKIP
     PosixPath('scenes/0/view.html')
     """
     out = Path(out)

@@ -31,7 +31,7 @@ def acquire(
     noise: bool = True,
     seed: int | np.random.SeedSequence,
     threads: int | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> TiltSeries:
     """Take a tilt series.
 
@@ -46,7 +46,7 @@ def acquire(
     threads : int, optional
         All cores when left out.
     progress : bool, optional
-        Whether to show a progress bar.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def acquire_fractions(
     noise: bool = True,
     seed: int | np.random.SeedSequence,
     threads: int | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> tuple[TiltSeries, ...]:
     """Take a tilt series in equal fractions of each tilt's dose: see `acquire`.
 

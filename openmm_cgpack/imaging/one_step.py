@@ -160,7 +160,7 @@ class OneStep(Imaging):
         *,
         seed: int | np.random.SeedSequence,
         threads: int | None = None,
-        progress: bool = False,
+        progress: bool = True,
     ) -> Rendered:
         """Return the tomogram, on the density's grid; there is no progress to show."""
         density = specimen.potential if isinstance(specimen, Specimen) else specimen

@@ -80,7 +80,7 @@ def render(
     *,
     seed: int | np.random.SeedSequence,
     threads: int | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Rendered:
     """Make a tomogram from a density.
 
@@ -95,7 +95,7 @@ def render(
     threads : int, optional
         Threads to use; all cores when left out.
     progress : bool, optional
-        Whether to show progress bars.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from ..core.arrays import frozen
+from ..core.display import described
 from ..core.runtime import in_threads
 from ..core.settings import Settings, setting
 from ..core.volume import Volume
@@ -138,6 +139,7 @@ def _folded(index: np.ndarray, n: int, border: Border) -> np.ndarray:
     return np.minimum(index, 2 * n - 1 - index)
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class Projector:
     """Projection of volumes at a series of tilts, and its exact transpose.

@@ -90,7 +90,7 @@ def reconstruct(
     *,
     grid: Grid | None = None,
     threads: int | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Volume:
     """Return the tomogram of a tilt series.
 
@@ -109,7 +109,7 @@ def reconstruct(
     threads : int, optional
         Threads to use, without effect on the result; all cores when left out.
     progress : bool, optional
-        Whether to show a progress bar.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------

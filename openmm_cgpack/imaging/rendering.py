@@ -42,7 +42,7 @@ class Imaging(Settings, ABC, family=True):
         *,
         seed: int | np.random.SeedSequence,
         threads: int | None = None,
-        progress: bool = False,
+        progress: bool = True,
     ) -> Rendered:
         """Return what it makes of a density, Da/nm³, or of a specimen: see `render`."""
 

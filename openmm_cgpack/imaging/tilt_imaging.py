@@ -97,7 +97,7 @@ class TiltImaging(Imaging):
         *,
         seed: int | np.random.SeedSequence,
         threads: int | None = None,
-        progress: bool = False,
+        progress: bool = True,
     ) -> Rendered:
         """Return the tomogram and its tilt series."""
         specimen, additions = self._prepared(specimen, seed)
@@ -175,7 +175,7 @@ class TiltImaging(Imaging):
         *,
         seed: int | np.random.SeedSequence,
         threads: int | None = None,
-        progress: bool = False,
+        progress: bool = True,
     ) -> tuple[float, float]:
         """Return what is left of white noise in the images, as `measure_snr` wants it.
 

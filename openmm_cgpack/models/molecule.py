@@ -8,6 +8,7 @@ from typing import Literal, Self
 import numpy as np
 
 from ..core.model import BallModel
+from ..core.progress import progress_bar
 from ..core.settings import kind, setting
 from ..core.structure import AtomicStructure
 from ..structures.envelope import ATOM_RADIUS, envelope_volume
@@ -137,8 +138,9 @@ def coarse_grain(
     assert cover.atoms_per_ball is not None
     k = number_of_balls(structure.n_atoms, cover.atoms_per_ball)
     n_starts = cover.n_starts or (10 if k <= 30 else 3)
-    centres, labels = kmeans(structure, k, n_init=n_starts, seed=seed)
-    volume = envelope_volume(structure)
+    with progress_bar(f"balls of {structure.name}"):
+        centres, labels = kmeans(structure, k, n_init=n_starts, seed=seed)
+        volume = envelope_volume(structure)
     if cover.radius == "farthest":
         distance = np.linalg.norm(structure.positions - centres[labels], axis=1)
         radii = np.full(k, ATOM_RADIUS)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 
 from ..core.boundary import Boundary
+from ..core.display import described
 from ..core.model import BallModel
 from ..core.names import checked_name
 from ..core.scene import Links
@@ -87,6 +88,7 @@ def names(given: Names | None) -> tuple[str, ...]:
     return () if given is None else (given,) if isinstance(given, str) else given
 
 
+@described
 class Seat(NamedTuple):
     """Where a body sits in a membrane, and what holds it there.
 
@@ -104,6 +106,7 @@ class Seat(NamedTuple):
     links: Links
 
 
+@described
 class Group(NamedTuple):
     """Instances that are placed together, in a frame of their own about their middle.
 

@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from ..core import BallModel, Obstacle, PackedScene, PlacementError, RigidTransforms, Scene
 from ..core.boundary import Boundary
+from ..core.progress import progress_shown, tracked
 from ..core.settings import Settings, setting
 from ..poses import extract_transforms
 from .counts import Instances, check_fraction, fit_box
@@ -67,6 +68,7 @@ def insert(
     poses: Sequence[tuple[BallModel, RigidTransforms]] = (),
     fixed: bool = False,
     seed: int | np.random.SeedSequence,
+    progress: bool = True,
 ) -> Scene:
     """Insert instances into a box at random, where their real shapes have room.
 
@@ -92,6 +94,8 @@ def insert(
         Whether those of `poses` stay there in all later protocols.
     seed : int or numpy.random.SeedSequence
         Seed of positions and rotations.
+    progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -124,7 +128,8 @@ def insert(
     elif fraction is not None:
         check_fraction(volume, fraction=fraction, boundary=boundary, obstacle=obstacle)
     inserting = _Inserting(instances, insertion, boundary, obstacle)
-    inserting.fill(np.random.default_rng(seed))
+    with progress_shown(progress):
+        inserting.fill(np.random.default_rng(seed))
     return instances.scene(boundary, obstacle, fixed=fixed)
 
 
@@ -252,7 +257,7 @@ class _Inserting:
         filled = sum(instances.model(i).volume for i in instances.given)
         volumes = np.array([model.volume for model in instances.models])[instances.species_index]
         order = np.argsort(-volumes[: instances.n_free], kind="stable")
-        for done, i in enumerate(order.tolist()):
+        for done, i in enumerate(tracked(order.tolist(), "inserting")):
             shape = self.shapes[instances.species_index[i]]
             room = find_room(shape, lattice, rng, placed, tries=self.insertion.tries)
             if room is None:

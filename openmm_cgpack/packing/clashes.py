@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core import PackedScene, PackingError
+from ..core.progress import progress_bar
 from ..core.settings import Settings, setting
 from ..core.tables import to_table
 from .rigid_descent import RigidDescent
@@ -123,7 +124,8 @@ def remove_clashes(scene: Packable, removal: ClashRemoval = ClashRemoval()) -> P
     # The same shaking in every scene: what is asked for is a place, not a draw.
     descent = RigidDescent(packed, removal.distance, np.random.default_rng(0))
     allowed = removal.distance - removal.closest
-    left = _cleared(descent, removal.max_steps, allowed)
+    with progress_bar("clash removal"):
+        left = _cleared(descent, removal.max_steps, allowed)
     start, boundary = packed.scene, packed.boundary
     positions = wrapped(start, descent.positions(), boundary)
     row = measured(start, positions, boundary, step=descent.steps, energy=left.energy)

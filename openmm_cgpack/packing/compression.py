@@ -129,7 +129,7 @@ def compress(
     reporters: Sequence[Any] = (),
     checkpoint: str | os.PathLike[str] | None = None,
     watch: Watch | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> PackedScene:
     """Shrink a scene's box around its centre to a volume fraction, while all in it gives way.
 

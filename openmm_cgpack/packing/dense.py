@@ -136,7 +136,7 @@ def crowding_series(
     reporters: Sequence[Any] = (),
     checkpoint: str | os.PathLike[str] | None = None,
     watch: Watch | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> tuple[PackedScene, ...]:
     """Pack the same molecules to one volume fraction after the other.
 

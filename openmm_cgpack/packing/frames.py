@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.display import described
+
 if TYPE_CHECKING:
     import openmm
     import openmm.app
 
 
+@described
 class FrameReporter:
     """An OpenMM reporter that keeps the positions of every n-th step.
 
@@ -49,6 +52,10 @@ class FrameReporter:
         self.interval = int(interval)
         self.frames: list[np.ndarray] = []
         self.steps: list[int] = []
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        return f"{len(self.frames)} frames, every {self.interval} steps"
 
     def describeNextReport(self, simulation: openmm.app.Simulation) -> dict:
         """Return when the next frame is due, as OpenMM asks."""

@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from ..core import BallModel, Obstacle, Open, PlacementError, RigidTransforms, Scene
 from ..core.boundary import Boundary
+from ..core.progress import progress_shown, tracked
 from ..core.settings import Settings, setting
 from .addition import Insertion, insert, insert_easily
 from .counts import Instances, check_fraction, fit_box, fit_counts
@@ -53,6 +54,7 @@ def place(
     fixed: bool = False,
     obstacle: Obstacle | None = None,
     seed: int | np.random.SeedSequence,
+    progress: bool = True,
 ) -> Scene:
     """Place instances at random, dispersed, without overlaps.
 
@@ -78,6 +80,8 @@ def place(
         Where nothing may be.
     seed : int or numpy.random.SeedSequence
         Seed of positions and rotations.
+    progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -109,7 +113,8 @@ def place(
     rng = np.random.default_rng(seed)
     while True:
         placing = _Placing(instances, boundary, obstacle)
-        stuck = placing.fill(box, rng)
+        with progress_shown(progress):
+            stuck = placing.fill(box, rng)
         if stuck is None:
             break
         if not grow or (box / first_box).max() >= _LARGEST_GROWTH:
@@ -168,7 +173,8 @@ class _Placing:
 
     def fill(self, box: np.ndarray, rng: np.random.Generator) -> int | None:
         """Place the instances, the largest first; return one that found no place."""
-        return next((i for i in self.instances.largest_first if not self._place(i, box, rng)), None)
+        order = tracked(self.instances.largest_first, "placing")
+        return next((i for i in order if not self._place(i, box, rng)), None)
 
     def _place(self, i: int, box: np.ndarray, rng: np.random.Generator) -> bool:
         model = self.instances.model(i)
@@ -274,6 +280,7 @@ class Start(Placement):
         fraction: float | None = None,
         shrinks: bool = True,
         seed: int | np.random.SeedSequence,
+        progress: bool = True,
     ) -> Scene:
         """Return the scene.
 
@@ -289,6 +296,8 @@ class Start(Placement):
             no more than a fraction that insertion reaches quickly.
         seed : int or numpy.random.SeedSequence
             Seed of positions and rotations.
+        progress : bool, optional
+            See `place`.
 
         Returns
         -------
@@ -304,7 +313,7 @@ class Start(Placement):
         self.check(fraction)
         box = self.shape
         if not box.bounded:
-            return place(models, self, seed=seed)
+            return place(models, self, seed=seed, progress=progress)
         models = self.asked(models, fraction=fraction)
         volume = sum(model.volume * count for model, count in models)
         if self.box is not None:
@@ -314,9 +323,12 @@ class Start(Placement):
             fraction = volume / box.volume
         assert fraction is not None
         if shrinks:
-            return insert_easily(models, self.insertion, fraction=fraction, shape=box, seed=seed)
+            with progress_shown(progress):
+                return insert_easily(
+                    models, self.insertion, fraction=fraction, shape=box, seed=seed
+                )
         boundary = fit_box(volume, fraction=fraction, shape=box)
-        return insert(models, self.insertion, boundary=boundary, seed=seed)
+        return insert(models, self.insertion, boundary=boundary, seed=seed, progress=progress)
 
     def asked(
         self, models: list[tuple[BallModel, int]], *, fraction: float | None

@@ -15,6 +15,7 @@ import numpy as np
 from ..core import BallModel, Obstacle, PlacementError, Scene
 from ..core.boundary import Boundary
 from ..core.messages import within
+from ..core.progress import progress_bar, progress_shown, tracked
 from ..core.runtime import seed_sequence
 from ..core.scene import Links
 from ..models import SHAPE_COVER, Cover, Group, Structure, Where
@@ -42,6 +43,7 @@ def populate(
     obstacle: Obstacle | None = None,
     models: Sequence[BallModel] | None = None,
     seed: int | np.random.SeedSequence,
+    progress: bool = True,
 ) -> Scene:
     """Fill a box with structures, each as many as it says and where it says.
 
@@ -67,6 +69,8 @@ def populate(
         Those of the structures, where they have been built.
     seed : int or numpy.random.SeedSequence
         Seed of models, shapes, places and rotations.
+    progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -96,16 +100,17 @@ def populate(
         raise ValueError("structures: wanted at least one, got none")
     rounds = ranks(structures)
     of_models, of_places, of_shapes = seed_sequence(seed).spawn(3)
-    if models is None:
-        models = built(structures, boundary=boundary, cover=cover, seed=of_models)
-    species = [
-        Species(structure, model, child)
-        for structure, model, child in zip(
-            structures, models, of_shapes.spawn(len(structures)), strict=True
-        )
-    ]
-    populating = _Populating(species, insertion, boundary, obstacle, seed=of_places)
-    populating.fill(rounds)
+    with progress_shown(progress):
+        if models is None:
+            models = built(structures, boundary=boundary, cover=cover, seed=of_models)
+        species = [
+            Species(structure, model, child)
+            for structure, model, child in zip(
+                structures, models, of_shapes.spawn(len(structures)), strict=True
+            )
+        ]
+        populating = _Populating(species, insertion, boundary, obstacle, seed=of_places)
+        populating.fill(rounds)
     return scene_of(species, populating.links, boundary=boundary, obstacle=obstacle)
 
 
@@ -118,7 +123,8 @@ def built(
 ) -> list[BallModel]:
     """Return the models of structures, what they leave open as a cover and a box have it."""
     models = []
-    for structure, child in zip(structures, seed.spawn(len(structures)), strict=True):
+    children = seed.spawn(len(structures))
+    for structure, child in zip(tracked(structures, "models"), children, strict=True):
         with within(f"[[{structure.kind}]] {structure.label}"):
             models.append(structure.covered(cover).spanning(boundary).build(seed=child))
     return models
@@ -212,7 +218,7 @@ class _Populating:
         """Place all instances of a membrane; closed ones enclose nothing that is there already."""
         region = self._region(one.where)
         one.number = self._number(one, region.volume)
-        for _ in range(one.number):
+        for _ in tracked(range(one.number), f"placing {one.model.name}"):
             group = one.new_group()
             solid = (ShellShape if one.model.is_closed else BallShape)(*_filled(group, one.model))
             (body,), _ = self._place(one, solid, group, region)
@@ -228,13 +234,15 @@ class _Populating:
         region = self._region(one.where)
         one.number = self._number(one, region.volume)
         rigid = self._shape(one) if one.model.is_rigid else None
-        while len(one.bodies) < one.number:
-            group = one.new_group()
-            solid = rigid or BallShape(*_filled(group, one.model))
-            _, room = self._place(one, solid, group, region)
-            self.lattice.take(room.voxels)
-            if rigid is not None:
-                self._rigid.add(rigid.number, room.rotation, room.centre)
+        with progress_bar(f"placing {one.model.name}", total=one.number) as advance:
+            while len(one.bodies) < one.number:
+                group = one.new_group()
+                solid = rigid or BallShape(*_filled(group, one.model))
+                bodies, room = self._place(one, solid, group, region)
+                self.lattice.take(room.voxels)
+                if rigid is not None:
+                    self._rigid.add(rigid.number, room.rotation, room.centre)
+                advance(len(bodies))
 
     def _place(
         self,

@@ -6,14 +6,15 @@ import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
 from ..core import BallModel, PackedScene, PackingError, Scene
 from ..core.boundary import Boundary
-from ..core.runtime import progress_bar
+from ..core.display import described
+from ..core.progress import progress_bar, progress_shown
 from ..core.settings import Settings, setting
 from ..forces import ForceTerm
 from ..models import PAPER_COVER, Cover
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
+@described
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Block:
     """What a packing has just done: a block of steps, or all of a stage.
@@ -177,6 +179,7 @@ class Protocol(Settings, family=True):
         raise NotImplementedError(f"{type(self).__name__}.steps")
 
 
+@described
 class Packing(Generic[Result]):
     """A packing under way: step it, look into it, stop it or let it end.
 
@@ -213,6 +216,16 @@ class Packing(Generic[Result]):
         self.result: Result | None = None
         self._steps = steps
         self._bound = np.inf if scene is None else bound_of(scene)
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        return (
+            "done"
+            if self.result is not None
+            else "not begun"
+            if self.block is None
+            else (f"{self.block.stage}, step {self.block.step}")
+        )
 
     def __iter__(self) -> Packing[Result]:
         return self
@@ -268,15 +281,19 @@ class Packing(Generic[Result]):
         assert self.result is not None
         return self.result
 
-    def finish(self, *, watch: Watch | None = None, progress: bool = False) -> Result:
+    def finish(self, *, watch: Watch | None = None, progress: bool = True) -> Result:
         """Step it to its end, or to where `watch` stops it; see `pack_scene`."""
-        for stage, blocks in groupby(self, key=lambda block: block.stage):
-            total = self.block.total if self.block else None
-            with progress_bar(stage, show=progress, total=total, unit="step") as advance:
-                for block in blocks:
-                    advance(block.steps, note=_words(block.measured))
-                    if watch is not None and watch(block):
-                        return self.stop()
+        with progress_shown(progress):
+            with progress_bar("packing"):
+                first = next(self, None)
+            blocks_left = self if first is None else chain([first], self)
+            for stage, blocks in groupby(blocks_left, key=lambda block: block.stage):
+                total = self.block.total if self.block else None
+                with progress_bar(stage, total=total, unit="step") as advance:
+                    for block in blocks:
+                        advance(block.steps, note=_words(block.measured))
+                        if watch is not None and watch(block):
+                            return self.stop()
         assert self.result is not None
         return self.result
 

@@ -164,7 +164,7 @@ def pack_scene(
     reporters: Sequence[Any] = (),
     checkpoint: str | os.PathLike[str] | None = None,
     watch: Watch | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> PackedScene:
     """Pack a scene in one call.
 
@@ -189,7 +189,7 @@ def pack_scene(
         something true the packing ends there, with what it has; its provenance then says under
         ``"stopped"`` at which stage. The checkpoint stays as it was.
     progress : bool, optional
-        Whether to show progress bars.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -233,7 +233,7 @@ def pack(
     *,
     checkpoint: str | os.PathLike[str] | None = None,
     watch: Watch | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> PackedScene:
     """Drive a Simulation of your own until its packing no longer tightens.
 

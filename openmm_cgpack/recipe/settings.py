@@ -94,6 +94,12 @@ class Recipe(Settings):
         self._check_names()
         self._check_packing()
 
+    def summary(self) -> str:
+        """Return what the repr says."""
+        names = ", ".join(entry.label for entry in self.structures)
+        ways = f"boundary {self.start.boundary}, packed by {self.pack.kind or 'a protocol'}"
+        return f"{self.name!r}, {ways}, imaged by {self.imaging.kind}, {names}"
+
     def _check_names(self) -> None:
         labels = [entry.label for entry in self.structures]
         for label in labels:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from ..core.display import Rows, described
 from ..core.messages import shown
 from ..io.files import read_toml
 from ..io.inputs import read_text
@@ -17,6 +18,7 @@ from .settings import Recipe, load_recipe, recipe_from
 FOLDER = Path(__file__).resolve().parents[1] / "recipes"
 
 
+@described
 class Recipes:
     """The recipes of a folder, each for one scene or for a data set; `recipes` are the shipped.
 
@@ -71,7 +73,15 @@ class Recipes:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __repr__(self) -> str:
+    def summary(self) -> str:
+        """Return what the repr says."""
+        return ", ".join(self.names)
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table."""
+        return [(name, self.title(name)) for name in self.names]
+
+    def __str__(self) -> str:
         return "\n".join(f"{name:10s} {self.title(name)}" for name in self.names)
 
 

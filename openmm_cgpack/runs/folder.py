@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core import Grid, LabelVolume, PackedScene, ParticleTable, Scene, TiltSeries, Volume
 from ..core.arrays import frozen, positive
+from ..core.display import Rows, described
 from ..core.messages import path_from_text, path_text, said_of
 from ..core.names import checked_map_name
 from ..io import read_mrc, read_particles
@@ -65,6 +66,7 @@ BEST = "best.npz"
 """In the folder of an unfinished run: the best state of a packing that failed."""
 
 
+@described
 class RunFolder:
     """What a run has written; every part is read when it is asked for.
 
@@ -92,6 +94,19 @@ class RunFolder:
         self.path = Path(path)
         if not (self.path / MANIFEST).is_file():
             raise FileNotFoundError(f"{self.path / MANIFEST}: no such file; wanted a run's folder")
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        if "packing" not in self.manifest:
+            return f"{str(self.path)!r}, {self.manifest.get('format', '')}"
+        scene = f"{self.manifest['packing']['instances']} instances of {len(self.species)} species"
+        return f"{str(self.path)!r}, {scene}"
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table."""
+        held = sorted(path.name for path in self.path.iterdir())
+        asked = [(name, f"{count} asked for") for name, count in self.asked.items()]
+        return [("files", ", ".join(held)), *asked]
 
     def file(self, name: str) -> Path:
         """Return the path of a file that is there; FileNotFoundError where it is not."""

@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from ..core import BallModel, PackedScene, ParticleTable, Scene, Volume
+from ..core.display import Rows, described, short
 from ..core.messages import within
+from ..core.progress import progress_shown
 from ..core.runtime import stage_seed
 from ..density import Labels, particle_table, render_density, render_labels
 from ..imaging import Rendered, render
@@ -29,6 +31,10 @@ from .folder import CHECKPOINT, SCENE
 _log = logging.getLogger(__name__)
 
 
+_MADE = ("scene", "packed", "poses", "density", "labels", "particles", "rendered")
+
+
+@described
 @dataclass(kw_only=True, eq=False)
 class Simulated:
     """What a recipe makes, filled in stage by stage; what a later stage makes is not there before.
@@ -43,7 +49,7 @@ class Simulated:
     recipe: Recipe
     work: Path | None = None
     watch: Watch | None = None
-    progress: bool = False
+    progress: bool = True
     models: list[tuple[BallModel, int]] = field(init=False)
     scene: Scene = field(init=False)
     packed: PackedScene = field(init=False)
@@ -55,6 +61,19 @@ class Simulated:
     rendered: Rendered = field(init=False)
     seconds: dict[str, float] = field(default_factory=dict)
     file_seconds: dict[str, float] = field(default_factory=dict)
+
+    def summary(self) -> str:
+        """Return what the repr says."""
+        made = [name for name in _MADE if hasattr(self, name)]
+        return f"{self.recipe.name!r}, made: {', '.join(made) or 'nothing yet'}"
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table."""
+        return [
+            ("recipe", self.recipe.summary()),
+            *((name, short(getattr(self, name))) for name in _MADE if hasattr(self, name)),
+            ("seconds", f"{sum(self.seconds.values()):.1f}"),
+        ]
 
     def seed(self, stage: str) -> np.random.SeedSequence:
         """Return the seed of a stage."""
@@ -69,9 +88,10 @@ def _models(made: Simulated) -> None:
     if _kept_scene(made) is not None:
         return
     recipe, box = made.recipe, made.recipe.start.shape
-    models = built(
-        recipe.structures, boundary=box, cover=recipe.pack.cover, seed=made.seed("models")
-    )
+    with progress_shown(made.progress):
+        models = built(
+            recipe.structures, boundary=box, cover=recipe.pack.cover, seed=made.seed("models")
+        )
     counts = [entry.count for entry in recipe.structures]
     if recipe.pack.populates:
         counts = expected_counts(recipe.structures, models, boundary=box)
@@ -91,6 +111,7 @@ def _placement(made: Simulated) -> None:
             insertion=start.insertion,
             models=[model for model, _ in made.models],
             seed=made.seed("placement"),
+            progress=made.progress,
         )
     else:
         made.scene = start.scene(
@@ -98,6 +119,7 @@ def _placement(made: Simulated) -> None:
             fraction=recipe.fraction,
             shrinks=recipe.pack.shrinks,
             seed=made.seed("placement"),
+            progress=made.progress,
         )
     if made.work is not None:
         save_scene(made.work / SCENE, made.scene)
@@ -174,7 +196,7 @@ def simulate(
     work: str | os.PathLike[str] | None = None,
     hook: Hook | None = None,
     watch: Watch | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Simulated:
     """Run a recipe, and keep what it makes in memory.
 
@@ -190,7 +212,7 @@ def simulate(
     watch : callable, optional
         Called after every block of the packing; see `pack_scene`.
     progress : bool, optional
-        Whether to show progress bars on standard error.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -233,7 +255,7 @@ def simulate_series(
     work: str | os.PathLike[str] | None = None,
     hook: Hook | None = None,
     watch: Watch | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Iterator[Simulated]:
     """Run a recipe with ``fractions``, and yield what it makes of the same molecules at each.
 

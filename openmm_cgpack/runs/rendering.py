@@ -48,7 +48,7 @@ def render_again(
     *,
     name: str | None = None,
     force: bool = False,
-    progress: bool = False,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Make another tomogram of a run's density, on the same grid and so with the same masks.
 
@@ -75,7 +75,7 @@ def render_again(
         there is begun all the same, with a warning; files in it that the manifest does not list,
         or that were changed, forbid it.
     progress : bool, optional
-        Whether to show progress bars on standard error.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Raises
     ------

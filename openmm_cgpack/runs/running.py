@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.messages import within
+from ..core.progress import progress_bar
 from ..packing.protocols import Watch
 from ..packing.simulations import asked_platform
 from ..recipe import Recipe, dump_recipe, load_recipe
@@ -42,7 +43,7 @@ def run(
     force: bool = False,
     hook: Hook | None = None,
     watch: Watch | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Run a recipe and write everything into a folder.
 
@@ -67,7 +68,7 @@ def run(
     hook, watch : callable, optional
         See `simulate`; `hook` is called once more when the files are written, as ``"files"``.
     progress : bool, optional
-        Whether to show progress bars on standard error.
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -110,7 +111,7 @@ def resume(
     force: bool = False,
     hook: Hook | None = None,
     watch: Watch | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Go on with a run that did not come to its end; return what ``manifest.json`` holds.
 
@@ -199,7 +200,7 @@ def _run(
 
 def _write(made: Simulated, folder: Path, final: Path, hook: Hook | None) -> dict[str, Any]:
     """Write a run's files and its manifest; return the latter."""
-    with timed(made.seconds, "files"):
+    with timed(made.seconds, "files"), progress_bar("files", show=made.progress):
         made.file_seconds = write_outputs(made, folder, final=final)
     tell_time("files", made.seconds)
     if hook is not None:

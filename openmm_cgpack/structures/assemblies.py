@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..core.display import described
 from ..core.runtime import StructureError
 from ..core.structure import AtomicStructure
 from .atom_records import AtomRecords, Category
@@ -31,6 +32,7 @@ def _quoted(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:57]}...")
 
 
+@described
 @dataclass(frozen=True)
 class Generator:
     """Chains, and the operators that each give one copy of them: 4x4 matrices, nm."""
@@ -240,6 +242,7 @@ def numbered_chains(chain: np.ndarray, copy: np.ndarray) -> np.ndarray:
     return np.array([names[pair] for pair in pairs])
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class Turns:
     """An assembly that its file does not describe: chains, turned about an axis along z."""

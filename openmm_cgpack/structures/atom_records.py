@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from ..core.display import described
 from ..core.messages import shown
 from ..core.runtime import StructureError
 from ..core.structure import FARTHEST
@@ -30,6 +31,7 @@ _PDB_LINE = re.compile(r"^(?:((?:ATOM  |HETATM).*?)|MODEL .*|ENDMDL.*|END)[ \t]*
 """The lines that matter: of atoms, as the group, and those that end a model or begin one."""
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class AtomRecords:
     """What a file says of each of its n atoms, by columns, in its order."""

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.display import described
+
 if TYPE_CHECKING:
     import gemmi
 
@@ -59,6 +61,7 @@ _MARTINI_WATERS = frozenset({"W", "PW", "WF", "WN"})
 _UNKNOWN = frozenset({"UNX", "UNL", "UNK"})
 
 
+@described
 @dataclass(frozen=True)
 class Elements:
     """Elements of atoms as arrays (n,): symbols, masses in Da, and what is known of each."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import binary_dilation
 
+from ..core.display import described
 from ..core.runtime import StructureError
 from ..core.structure import AtomicStructure, MembranePlane
 
@@ -48,6 +49,7 @@ _STEP = 0.05
 _BACKBONE = ("N", "CA", "C", "O", "OXT")
 
 
+@described
 @dataclass(frozen=True)
 class Belt:
     """The membrane that was found, and the residues that speak for it.

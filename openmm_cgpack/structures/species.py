@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.display import Rows, described
 from ..core.runtime import StructureError
 from ..core.structure import AtomicStructure
 from ..io.inputs import read_json, regular_file
@@ -25,6 +26,7 @@ FORMAT = 2
 _FIELDS = ("positions", "masses", "atoms", "spread", "scales")
 
 
+@described
 @dataclass(frozen=True, kw_only=True)
 class LibraryEntry:
     """One species of the library: what it is, where it came from, how good its points are.
@@ -108,6 +110,11 @@ class LibraryEntry:
     ball_radius_difference: float
     note: str
 
+    def summary(self) -> str:
+        """Return what the repr says."""
+        size = f"{self.n_atoms} atoms, {self.mass / 1000:.4g} kDa, radius {self.radius:.3g} nm"
+        return f"{self.name!r}, {self.title}, {size}"
+
     def whole(self, structure: AtomicStructure) -> AtomicStructure:
         """Return the species from all atoms of its file: its assembly, and its membrane."""
         if self.turns is not None:
@@ -116,6 +123,7 @@ class LibraryEntry:
         return replace(structure, membrane=membrane)
 
 
+@described
 class Library:
     """Species read from a folder of reduced structures; `library` is the shipped one.
 
@@ -227,7 +235,18 @@ class Library:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __repr__(self) -> str:
+    def summary(self) -> str:
+        """Return what the repr says."""
+        return f"{len(self)} species: {', '.join(self.names)}"
+
+    def facts(self) -> Rows:
+        """Return the rows of a notebook's table."""
+        return [
+            (e.name, e.title, f"{e.n_atoms} atoms", f"{e.mass / 1000:.4g} kDa")
+            for e in self.entries
+        ]
+
+    def __str__(self) -> str:
         head = f"{'name':6}{'atoms':>7}{'kDa':>8}{'nm^3':>8}{'R nm':>7}  title"
         rows = [
             f"{e.name:6}{e.n_atoms:7d}{e.mass / 1000:8.1f}{e.envelope_volume:8.1f}"

@@ -27,6 +27,7 @@ from openmm_cgpack.core import (
     TiltOptics,
     TiltSeries,
     Volume,
+    from_zyz,
 )
 from openmm_cgpack.core.runtime import integer_seed, stage_seed
 from openmm_cgpack.core.units import strip
@@ -229,3 +230,57 @@ def test_a_repr_tells_what_a_person_wants_to_know():
     volume = Volume(data=np.zeros((2, 3, 4)), voxel_size=0.5, origin=np.zeros(3))
     assert repr(volume) == "Volume(4 x 3 x 2 voxels of 0.5 nm, float32)"
     assert repr(RigidTransforms.identity(7)) == "RigidTransforms(7)"
+
+
+@pytest.fixture
+def table():
+    return ParticleTable(
+        instance=[1, 2, 3],
+        species=["1f1b", "actin", "1f1b"],
+        centre=[(5, 5, 5), (9, 5, 5), (1, 2, 3)],
+        radius=[4, 6, 4],
+        rotation=from_zyz([(0.1, 0.2, 0.3), (0, 1, 0), (1, 1, 1)]),
+    )
+
+
+def test_rows_of_a_table_are_chosen_as_people_expect(table):
+    assert len(table) == 3
+    one = table[-1]
+    assert (one.instance, one.species, one.centre.tolist()) == (3, "1f1b", [1, 2, 3])
+    chosen = {
+        "1f1b": [1, 3],
+        "actin": [2],
+    }
+    for name, instances in chosen.items():
+        assert table[name].instance.tolist() == instances
+    assert table[1:].instance.tolist() == [2, 3]
+    assert table[table.radius < 5].instance.tolist() == [1, 3]
+    assert table[[True, False, False]].instance.tolist() == [1]
+    assert table[[2, 0]].instance.tolist() == [3, 1]
+    assert len(table[[]]) == 0
+    assert [row.instance for row in table] == [1, 2, 3]
+    with pytest.raises(KeyError, match="species 'ribosome': is not here, only 1f1b, actin"):
+        table["ribosome"]
+    with pytest.raises(IndexError):
+        table[3]
+    with pytest.raises(IndexError):
+        table[[True, False]]
+
+
+def test_picks_without_species_have_rows_too():
+    picks = Picks(positions=[(1, 2, 3), (4, 5, 6)], scores=[0.2, 0.9])
+    assert picks[1].species is None
+    assert picks[::-1].scores.tolist() == [0.9, 0.2]
+    with pytest.raises(KeyError, match="the rows have none"):
+        picks["actin"]
+
+
+def test_tables_become_data_frames_and_back(table):
+    pytest.importorskip("pandas")
+    frame = table.to_pandas()
+    assert list(frame.columns) == [
+        *("instance", "species", "x", "y", "z", "radius", "alpha", "beta", "gamma")
+    ]
+    assert frame.groupby("species").size().to_dict() == {"1f1b": 2, "actin": 1}
+    rotations = from_zyz(frame[["alpha", "beta", "gamma"]].to_numpy())
+    np.testing.assert_allclose(rotations, table.rotation, atol=1e-12)

@@ -10,7 +10,7 @@ import pytest
 import world
 
 from openmm_cgpack.cli import main
-from openmm_cgpack.export import Export, Format, export_run, export_truth, load_truth, view
+from openmm_cgpack.export import Export, Format, export_run, export_truth, load_truth, write_viewers
 from openmm_cgpack.io import read_mrc, write_mrc
 from openmm_cgpack.io.star import read_star
 from openmm_cgpack.io.tilts import save_tilts
@@ -82,7 +82,7 @@ def test_renders_are_tomograms_too(run):
     assert (read_mrc(written["relion5"] / "tomograms" / "run-1.mrc").data == double.data).all()
     assert (read_mrc(written["shrec"] / "reconstruction.mrc").data == double.data).all()
     assert (written["relion5"] / "tilt_series" / "run-1.mrcs").is_file()
-    view(run, ["chimerax", "napari"])
+    write_viewers(run, ["chimerax", "napari"])
     assert "open renders/clean_1/tomogram.mrc id 3" in (run / "view.cxc").read_text()
     with pytest.raises(FileNotFoundError, match=r"renders/other/tomogram.mrc: no such file"):
         export_run(run, ["relion5"], Export(render="other"))
@@ -145,7 +145,7 @@ def test_command(run, capsys):
 
 
 def test_chimerax_script_opens_what_is_there(run):
-    view(run, ["chimerax", "napari"])
+    write_viewers(run, ["chimerax", "napari"])
     lines = (run / "view.cxc").read_text().splitlines()
     opened = [line.split() for line in lines if line.startswith("open ")]
     assert [words[1] for words in opened] == [
@@ -193,7 +193,7 @@ class Viewer:
 
 
 def test_napari_script_puts_everything_in_its_place(run, monkeypatch):
-    view(run, ["chimerax", "napari"])
+    write_viewers(run, ["chimerax", "napari"])
     napari = types.SimpleNamespace(Viewer=Viewer, run=lambda: None)
     monkeypatch.setitem(sys.modules, "napari", napari)
     code = compile((run / "view_napari.py").read_text(), "view_napari.py", "exec")
@@ -220,9 +220,6 @@ def test_napari_script_puts_everything_in_its_place(run, monkeypatch):
 
 def test_viewers_cut_closed_membranes_open(tmp_path):
     """The sheet bent to a closed surface: what viewers do with it depends on nothing else."""
-    pytest.importorskip("k3d")
-    from openmm_cgpack.export import scene_plot
-
     truth = world.vesicle()
     written = export_truth(truth, tmp_path, ["chimerax"])["chimerax"]
     lines = (written / "view.cxc").read_text().splitlines()
@@ -233,51 +230,6 @@ def test_viewers_cut_closed_membranes_open(tmp_path):
     assert "show #6 models" in lines
     assert "show #5 models" not in lines
     assert "hide #1-3 models" in lines
-    plot = scene_plot(truth)
-    ((x, y, z, d),) = plot.clipping_planes
-    assert (x, y, z) == (0, 1, 0)
-    assert d == pytest.approx(-truth.particles.centre[0, 1])
-    shown = {item.name for item in plot.objects if item.visible}
-    assert shown == {"vesicle 1", "one_A", "legend"}
-
-
-def test_page_needs_no_network(run):
-    pytest.importorskip("k3d")
-    path = view(run)["html"]
-    page = path.read_text()
-    assert 'src="http' not in page
-    assert "url(http" not in page
-    assert len(page) > 500_000
-
-
-def test_plot_has_everything_in_its_place():
-    pytest.importorskip("k3d")
-    from openmm_cgpack.export import scene_plot
-
-    packed, truth = world.everything()
-    plot = scene_plot(truth)
-    by_group = {}
-    for item in plot.objects:
-        by_group.setdefault(item.group, {})[item.name] = item
-    balls = by_group["balls"]
-    assert list(balls) == list(truth.species)
-    assert sum(len(b.positions) for b in balls.values()) == packed.scene.n_balls
-    first = packed.positions[0] - world.GRID.origin
-    assert balls["one_A"].positions[0] == pytest.approx(first, abs=1e-4)
-    assert (balls["one_A"].point_sizes == 4.0).all()
-    assert set(by_group["surfaces"]) == {
-        "filament 2",
-        "filament 7",
-        "membrane 4",
-        "one_A",
-        "two of them",
-    }
-    # The box of the slices: half a voxel beyond the outermost centres.
-    slices = by_group["slices"]["tomogram"]
-    corners = slices.model_matrix @ np.array([[-0.5, -0.5, -0.5, 1], [0.5, 0.5, 0.5, 1]]).T
-    half = world.GRID.voxel_size / 2
-    assert corners[:3, 0] == pytest.approx(np.full(3, -half), abs=1e-4)
-    assert corners[:3, 1] == pytest.approx(world.GRID.size - half, abs=1e-4)
 
 
 def test_without_k3d_the_extra_is_named(run, monkeypatch, capsys):
