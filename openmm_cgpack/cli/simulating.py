@@ -107,7 +107,7 @@ def _changed(recipe: Recipe, options: argparse.Namespace) -> Recipe:
     for name in ("seed", "platform", "threads"):
         value = getattr(options, name)
         if value is not None:
-            table = {name: value} if name == "seed" else {"run": {name: value}}
+            table: dict[str, Any] = {name: value} if name == "seed" else {"run": {name: value}}
             with _of_option(f"--{name}", beside=f"{name}: "):
                 recipe = recipe_from(table, base=recipe)
     return recipe
