@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 os.environ.setdefault("OPENMM_DEFAULT_PLATFORM", "CPU")
+# Bars that move are no use on a page.
+os.environ.setdefault("TQDM_DISABLE", "1")
 
 import jinja2.sandbox
 import numpydoc.docscrape_sphinx
@@ -38,7 +40,7 @@ copyright = "the openmm_cgpack developers"
 version = release = openmm_cgpack.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -62,6 +64,12 @@ html_sidebars = {"api/generated/*": []}
 html_theme_options = {"navigation_with_keys": False, "show_toc_level": 2}
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
+# Notebooks run at every build; `-D nb_execution_mode=off` shows them as they are kept. To keep one
+# as it runs now: TQDM_DISABLE=1 jupyter nbconvert --execute --inplace docs/tutorial/slab.ipynb
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
 
 autosummary_generate = True
 autodoc_typehints = "none"

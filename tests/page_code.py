@@ -80,7 +80,9 @@ def commands(text: str) -> list[list[str]]:
     found = []
     for line in text.replace("\\\n", " ").splitlines():
         words: list[str] = []
-        for word in [*shlex.split(line, comments=True), "&&"]:
+        # A shell's variables stand for numbers.
+        plain = re.sub(r"\$\{?\w+\}?", "1", line)
+        for word in [*shlex.split(plain, comments=True), "&&"]:
             if word in ("&&", "|", "||"):
                 while words and re.fullmatch(r"\w+=.*", words[0]):
                     words.pop(0)

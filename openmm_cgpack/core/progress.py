@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import warnings
@@ -21,7 +22,8 @@ Advance = Callable[..., None]
 """Moves a bar on, by some units (1 when left out), with a ``note`` of words beside it."""
 
 
-_shown: ContextVar[bool] = ContextVar("_shown", default=True)
+_shown: ContextVar[bool] = ContextVar("_shown", default=not os.environ.get("TQDM_DISABLE"))
+"""Whether bars are shown; tqdm's own variable turns all of them off, as for built pages."""
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import doctest
 import functools
 import importlib
 import io
+import json
 import pkgutil
 import re
 import shutil
@@ -83,11 +84,12 @@ def test_the_code_of_a_page(page, request):
         elif block.language == "sh":
             for words in commands(block.text):
                 check_command(words, where, run=True)
-        elif block.language == "text" and block.mark != "given":
-            assert block.mark in ("output of", "recorded"), f"{where}: says not what it is"
+        elif block.language == "text":
+            known = ("file", "given", "output of", "recorded")
+            assert block.mark in known, f"{where}: says not what it is"
             if block.mark == "output of":
                 assert printed_by(block.why) == block.text, where
-        elif block.mark != "given":
+        else:
             assert block.language.startswith("{"), f"{where}: {block.language!r} is no language"
     sentences(page, text, names)
 
@@ -270,3 +272,23 @@ def test_examples_of_docstrings_that_are_not_run_can_be_called(module):
             assert calls.wrong == [], case.name
             checked += 1
     assert checked > 0
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "tutorial").glob("*.ipynb")), ids=str)
+def test_notebooks_are_kept_as_they_ran(path):
+    """They run when the documentation is built; here their calls are bound, and they have run."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    calls = Calls({})
+    for cell in code:
+        tree = ast.parse("".join(cell["source"]))
+        calls.visit(tree)
+        kinds = {output["output_type"] for output in cell["outputs"]}
+        assert "error" not in kinds
+        assert cell["execution_count"]
+        if isinstance(tree.body[-1], ast.Expr):
+            assert kinds
+    assert (calls.wrong, calls.unknown) == ([], [])
+    shown = [output.get("data", {}) for cell in code for output in cell["outputs"]]
+    assert sum("image/png" in data for data in shown) >= 6
+    assert path.stat().st_size < 1_500_000
