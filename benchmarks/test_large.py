@@ -38,7 +38,7 @@ from openmm_cgpack.density import (
     render_labels,
     visibility,
 )
-from openmm_cgpack.draw import plot_overview, save_figure
+from openmm_cgpack.draw import overview_figure, save_figure
 from openmm_cgpack.export import Format, ground_truth
 from openmm_cgpack.imaging import TiltImaging
 from openmm_cgpack.io import (
@@ -244,7 +244,7 @@ def make_maps(stages, packed, folder):
     tomogram = do("`render`, `OneStep`", lambda: render(density, OneStep(), seed=1)).tomogram
     shown = {"density": density, "labels": labels.semantic, "tomogram": tomogram}
     path = folder / "overview.png"
-    do("`overview.png`", lambda: save_figure(path, plot_overview(packed, **shown)), path.name)
+    do("`overview.png`", lambda: save_figure(path, overview_figure(packed, **shown)), path.name)
 
 
 @pytest.mark.slow

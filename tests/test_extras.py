@@ -16,7 +16,7 @@ from openmm_cgpack.core.runtime import MissingExtra
 NOWHERE = "no/such/folder"
 OF_MACHINES_AND_DEVELOPERS = {
     *("cuda12", "cuda13", "hip6", "hip7"),
-    *("test", "compare", "dev", "docs"),
+    *("test", "browser", "compare", "dev", "docs"),
 }
 
 

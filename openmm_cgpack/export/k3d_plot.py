@@ -31,6 +31,9 @@ LAYERS = ("surfaces", "filaments", "membranes", "balls", "slices", "labels")
 _AT_FIRST = ("surfaces", "filaments", "membranes")
 """Layers that are on where the page opens."""
 
+_FIELD = 30.0
+"""Angle of the picture, degrees: narrow, so that what is near is hardly larger than the rest."""
+
 _BACKGROUND, _FRAME = 0xFCFCFB, 0xB4B8BC
 
 
@@ -54,9 +57,9 @@ def scene_plot(shown: Shown) -> k3d.Plot:
         render_on_change=False,
         logarithmic_depth_buffer=False,
         camera=_camera(size),
+        camera_fov=_FIELD,
+        lighting=1.8,
         colorbar_object_id=0,
-        renderer="advanced",
-        ao_radius=0.03,
     )
     objects = [*_balls(shown), *_surfaces(shown), *_slices(shown), _box(size)]
     for number, item in enumerate(objects, start=1):
@@ -83,7 +86,10 @@ def scene_plot(shown: Shown) -> k3d.Plot:
 def _camera(size: np.ndarray) -> list[float]:
     """Return eye, middle and the way up, from a little above and before the box."""
     middle = size / 2
-    eye = middle + np.linalg.norm(size) * np.array([0.34, -0.75, 0.41])
+    way = np.array([0.37, -0.82, 0.44])
+    # So far away that the sphere around the box fits into the picture.
+    far = 0.5 * np.linalg.norm(size) / np.sin(np.radians(_FIELD) / 2)
+    eye = middle + 0.9 * far * way / np.linalg.norm(way)
     return [*eye.tolist(), *middle.tolist(), 0.0, 0.0, 1.0]
 
 

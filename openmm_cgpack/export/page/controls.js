@@ -170,7 +170,7 @@ panel.append(element("div", { className: "row" }, [
     onclick: () => K3DInstance.setCamera(camera),
   }),
 ]));
-K3DInstance.getWorld().targetDOMNode.append(panel);
+document.body.append(panel);
 
 cut(opened);
 draw().then(() => { document.body.dataset.drawn = "true"; });
