@@ -38,7 +38,7 @@ from openmm_cgpack.density import (
     render_labels,
     visibility,
 )
-from openmm_cgpack.draw import plot_overview, save_figure
+from openmm_cgpack.draw import overview_figure, save_figure
 from openmm_cgpack.export import Format, ground_truth
 from openmm_cgpack.imaging import TiltImaging
 from openmm_cgpack.io import (
@@ -244,7 +244,7 @@ def make_maps(stages, packed, folder):
     tomogram = do("`render`, `OneStep`", lambda: render(density, OneStep(), seed=1)).tomogram
     shown = {"density": density, "labels": labels.semantic, "tomogram": tomogram}
     path = folder / "overview.png"
-    do("`overview.png`", lambda: save_figure(path, plot_overview(packed, **shown)), path.name)
+    do("`overview.png`", lambda: save_figure(path, overview_figure(packed, **shown)), path.name)
 
 
 @pytest.mark.slow
@@ -355,17 +355,17 @@ def test_large_packing(counts, tiles, full, record):
 
 MADE_BY = {
     "scene.npz": ("models", "placement"),
-    "packed.npz": ("packing",),
-    "topology.cif": ("packing",),
-    "trajectory.dcd": ("packing",),
-    "balls.bild": ("packing",),
-    "balls.cmm": ("packing",),
+    "packed.npz": ("placement", "packing"),
+    "topology.cif": ("placement", "packing"),
+    "trajectory.dcd": ("placement", "packing"),
+    "balls.bild": ("placement", "packing"),
+    "balls.cmm": ("placement", "packing"),
     "density": ("density",),
     "instances": ("labels",),
     "semantic": ("labels",),
     "tomogram": ("tomogram",),
     "particles.csv": ("poses", "labels"),
-    "overview.png": ("packing", "density", "labels", "tomogram"),
+    "overview.png": ("placement", "packing", "density", "labels", "tomogram"),
 }
 """The stages whose work a file shows; further files, as those of a tilt series, are of these."""
 
@@ -426,7 +426,8 @@ def _size_of(name, sizes):
     """Return the bytes of what is written together under a name."""
     if name == TOMOGRAM:
         return sum(size for file, size in sizes.items() if file.startswith(("tomogram", "tilt")))
-    return sum(size for file, size in sizes.items() if file.split(".")[0] == name.split(".")[0])
+    # A mask is a file of one suffix or another.
+    return sizes.get(name) or sizes[f"{name}.mrc"]
 
 
 @pytest.mark.slow

@@ -28,7 +28,14 @@ from .core import (
 from .core.settings import Settings, kind, setting
 from .datasets import DatasetFolder, LabelledTomograms, dataset, score_picks
 from .density import MapSettings, particle_table, render_density, render_labels
-from .draw import plot_molecules, plot_overview, plot_slices
+from .draw import (
+    plot_balls,
+    plot_history,
+    plot_molecules,
+    plot_particles,
+    plot_slices,
+    plot_tilts,
+)
 from .evaluation import match_picks, score_labels
 from .export import export_run, view
 from .forces import CentrePull, SwitchedLennardJones
@@ -81,7 +88,7 @@ from .packing import (
 )
 from .poses import extract_transforms
 from .recipe import Recipe, demo_recipe, load_recipe, recipes
-from .runs import RunFolder, resume, run, simulate
+from .runs import RunFolder, plot_overview, resume, run, simulate
 from .structures import library, load_structure
 
 __version__ = version("openmm_cgpack")
@@ -158,9 +165,13 @@ __all__ = [
     "pack_scene",
     "particle_table",
     "place",
+    "plot_balls",
+    "plot_history",
     "plot_molecules",
     "plot_overview",
+    "plot_particles",
     "plot_slices",
+    "plot_tilts",
     "populate",
     "preset",
     "read_mrc",

@@ -377,7 +377,7 @@ def test_a_run_does_not_overwrite_unasked(tmp_path):
     with pytest.raises(FileExistsError, match="no folder that a run wrote"):
         run(small(), out, force=True)
     (out / MANIFEST).write_text('{"format": "openmm_cgpack run"}')
-    with pytest.raises(FileExistsError, match="--force to replace it"):
+    with pytest.raises(FileExistsError, match="force=True to replace it"):
         run(small(), out)
     with pytest.raises(FileExistsError, match=r"thesis\.txt: is not the run's"):
         run(small(), out, force=True)

@@ -95,8 +95,8 @@ DENSE = '[pack]\nkind = "dense"\n'
     ("text", "message"),
     [
         (PERIODIC + DENSE, "wants a box, or a fraction in"),
-        (PERIODIC, "Pull is for open scenes"),
-        (DENSE + "fraction = 0.3\n", "Periodic or Slab"),
+        (PERIODIC, 'boundary: wanted "open" with kind = "pull" in \\[pack\\], got "periodic"'),
+        (DENSE + "fraction = 0.3\n", 'wanted "periodic" or "slab" with kind = "dense"'),
         ("[start]\nbox = 30\n", 'box: means nothing with boundary = "open"'),
         (SLAB + "extent = 50\n" + DENSE, 'extent: means nothing with boundary = "slab"'),
         (PERIODIC + 'counts = "relative"\n' + DENSE + "fraction = 0.3\n", "wants both a box"),

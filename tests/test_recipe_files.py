@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from pdb_text import record
 
+from openmm_cgpack.cli import main
 from openmm_cgpack.io import load_packed, read_mrc
 from openmm_cgpack.poses import extract_transforms
 from openmm_cgpack.recipe import load_recipe
-from openmm_cgpack.runs import run
+from openmm_cgpack.runs import resume, run
 
 RECIPE = """
 seed = 3
@@ -65,3 +66,35 @@ def test_the_library_has_no_atoms(folder):
     (folder / "recipe.toml").write_text(text)
     with pytest.raises(ValueError, match=r"files: atoms: .* no atoms of 3hhb"):
         load_recipe(folder / "recipe.toml")
+
+
+def test_frames_that_were_not_kept_cannot_be_asked_for_later(tmp_path):
+    plain = (tmp_path / "recipe.toml", tmp_path / "out")
+    plain[0].write_text("[[filament]]\nn_balls = 4\n[pack]\nmax_steps = 60\nrelax_steps = 0\n")
+
+    def fail(stage, made):
+        if stage == "packing":
+            raise ValueError("cut")
+
+    with pytest.raises(ValueError, match="cut"):
+        run(plain[0], plain[1], hook=fail)
+    plain[0].write_text(plain[0].read_text() + "[files]\ntrajectory = true\n")
+    with pytest.raises(
+        ValueError, match="trajectory: the frames of what is packed so far were not"
+    ):
+        resume(plain[1], plain[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["simulate", "RECIPE", "-o", "OUT", "--index", "-1"], "--index: wanted a whole number"),
+        (["simulate", "RECIPE", "-o", "OUT", "--seed", "-1"], "--seed: wanted a whole number"),
+        (["simulate", "RECIPE", "-o", "OUT", "--threads", "0"], "--threads: wanted a whole number"),
+        (["simulate", "RECIPE", "-o", "RECIPE"], "(--force replaces only a run's)"),
+    ],
+)
+def test_errors_name_the_options_of_a_command(folder, capsys, words, said):
+    names = {"RECIPE": str(folder / "recipe.toml"), "OUT": str(folder / "out")}
+    assert main([names.get(word, word) for word in words]) == 2
+    assert said in capsys.readouterr().err

@@ -192,7 +192,7 @@ def test_a_render_is_not_overwritten_unasked(finished, tmp_path):
     out = finished[0]
     file = toml(tmp_path / "twice.toml", "[imaging]\nsnr = 1\n")
     render_again(out, file)
-    with pytest.raises(FileExistsError, match=r"twice: exists; give another name, or --force"):
+    with pytest.raises(FileExistsError, match=r"twice: exists; give another name, or force=True"):
         render_again(out, file)
     render_again(out, toml(file, "[imaging]\nsnr = 3\n"), force=True)
     manifest = json.loads((out / "manifest.json").read_text())

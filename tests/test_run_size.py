@@ -11,7 +11,7 @@ from openmm_cgpack.core.runtime import available_memory
 from openmm_cgpack.imaging import OneStep, TiltImaging
 from openmm_cgpack.packing import Dense, Start
 from openmm_cgpack.recipe import Files
-from openmm_cgpack.runs.size import Part, check_size, map_size, run_size
+from openmm_cgpack.runs.size import Part, check_size, extent, map_size, run_seconds, run_size
 
 ENTRY = Filament(n_balls=4, count=3)
 RECIPE = Recipe(structures=(ENTRY,))
@@ -113,6 +113,7 @@ def test_the_command_tells_the_size(tmp_path, capsys):
     recipe.write_text("[[filament]]\nn_balls = 4\ncount = 2\n")
     assert main(["check", str(recipe)]) == 0
     out = capsys.readouterr().out
+    assert out.startswith("will make  2 instances of 1 species (8 balls) in about ")
     assert "maps and masks" in out
     assert "there is" in out
 
@@ -128,3 +129,38 @@ def test_a_limit_of_the_process_is_what_there_is():
         assert available_memory() <= min(free * 1.5, 2**46)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def test_the_first_line_of_a_run_says_what_it_will_do(tmp_path, capsys):
+    """Molecules, box, voxels, memory, disk and time, before any stage is told of."""
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(
+        "[[filament]]\nn_balls = 4\ncount = 2\n[start]\nboundary = 'slab'\nbox = [20, 22, 24]\n"
+        "[pack]\nkind = 'dense'\nfraction = 0.9\n[density]\nvoxel_size = 2.0\n"
+    )
+    assert main(["simulate", str(recipe), "-o", str(tmp_path / "out")]) == 2
+    recipe.write_text(recipe.read_text().replace("fraction = 0.9\n", ""))
+    capsys.readouterr()
+    assert main(["simulate", str(recipe), "-o", str(tmp_path / "out")]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(
+        "will make  2 instances of 1 species (8 balls) in 20 x 22 x 24 nm, 10 x 11 x 12 voxels of "
+        "2 nm; takes about "
+    )
+    assert " MiB of memory, " in lines[0]
+    assert lines[0].endswith(" on one core")
+    assert lines[1].startswith("models ")
+
+
+def test_time_grows_with_what_there_is():
+    few, many = (
+        run_seconds(recipe, extent(recipe, [(MODELS[0][0], count)]))
+        for recipe, count in ((RECIPE, 3), (RECIPE, 300))
+    )
+    assert few < many
+    fine = dataclasses.replace(SLAB, density=MapSettings(voxel_size=0.4))
+    assert run_seconds(SLAB, extent(SLAB, MODELS)) < run_seconds(fine, extent(fine, MODELS))
+    crowded = [Dense().seconds(MODELS, fraction) for fraction in (0.1, 0.25, 0.3, 0.35, 0.4)]
+    assert crowded == sorted(crowded)
+    tilts = [TiltImaging(halves=halves).seconds((9, 9, 9), 1) for halves in ("none", "tilts")]
+    assert OneStep().seconds((9, 9, 9), 1) < tilts[0] * 1e3 < tilts[1] * 1e3

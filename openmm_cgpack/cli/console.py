@@ -6,6 +6,7 @@ import argparse
 import dis
 import io
 import logging
+import re
 import signal
 import sys
 import traceback
@@ -30,7 +31,12 @@ def tell(text: str) -> None:
 
 def complain(error: BaseException | str) -> None:
     """Print an error, or a message, as one line on standard error."""
-    print(f"cgpack: {one_line(error)}", file=sys.stderr)
+    print(f"cgpack: {_with_options(one_line(error))}", file=sys.stderr)
+
+
+def _with_options(text: str) -> str:
+    """Return a message with the options of a command in place of a function's arguments."""
+    return re.sub(r"\b(force|resume)=True\b", r"--\1", text)
 
 
 class Parser(argparse.ArgumentParser):
@@ -140,7 +146,8 @@ def messages(*, quiet: bool) -> Iterator[None]:
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
-        return one_line(text) if record.levelno >= logging.WARNING else printable(text)
+        warns = record.levelno >= logging.WARNING
+        return _with_options(one_line(text)) if warns else printable(text)
 
 
 def _show_warning(

@@ -8,7 +8,7 @@ from typing import Any
 from ..datasets import Workers
 from ..datasets.plan import SHARES
 from .console import say
-from .options import add_settings, from_options
+from .options import add_settings, from_options, in_words_of
 from .simulating import add_changes, changes
 
 
@@ -61,23 +61,26 @@ def add(commands: Any) -> None:
 def _make(options: argparse.Namespace) -> int:
     from ..datasets import dataset
 
+    if not options.resume and None in (options.recipe, options.n):
+        raise ValueError("dataset: wanted RECIPE, -n N and -o DIR, or --resume and -o DIR")
     how = from_options(Workers, options)
-    held = dataset(
-        options.recipe,
-        options.n,
-        options.out,
-        seed=options.seed,
-        only=options.only,
-        resume=options.resume,
-        force=options.force,
-        workers=how.workers,
-        scheduler=how.scheduler,
-        slurm=how.slurm,
-        shares=tuple(options.shares),
-        changes=changes(options),
-        imports=options.imports,
-        progress=not options.quiet,
-    )
+    with in_words_of({"n": "-n", "only": "--only", "shares": "--shares"}):
+        held = dataset(
+            options.recipe,
+            options.n,
+            options.out,
+            seed=options.seed,
+            only=options.only,
+            resume=options.resume,
+            force=options.force,
+            workers=how.workers,
+            scheduler=how.scheduler,
+            slurm=how.slurm,
+            shares=tuple(options.shares),
+            changes=changes(options),
+            imports=options.imports,
+            progress=not options.quiet,
+        )
     rows = held.rows()
     states = [row["state"] for row in rows]
     asked = range(held.n) if options.only is None else options.only

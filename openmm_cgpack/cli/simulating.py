@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .console import say
-from .options import value_of
+from .options import in_words_of, value_of
 
 if TYPE_CHECKING:
     from ..recipe import Recipe
@@ -100,16 +102,25 @@ def changes(options: argparse.Namespace) -> dict[str, Any]:
 def _changed(recipe: Recipe, options: argparse.Namespace) -> Recipe:
     from ..recipe import recipe_from
 
-    tables = changes(options)
-    if options.seed is not None:
-        tables["seed"] = options.seed
-    for name in ("platform", "threads"):
-        if getattr(options, name) is not None:
-            tables.setdefault("run", {})[name] = getattr(options, name)
+    with _of_option("--set"):
+        recipe = recipe_from(changes(options), folder=os.getcwd(), base=recipe)
+    for name in ("seed", "platform", "threads"):
+        value = getattr(options, name)
+        if value is not None:
+            table: dict[str, Any] = {name: value} if name == "seed" else {"run": {name: value}}
+            with _of_option(f"--{name}", beside=f"{name}: "):
+                recipe = recipe_from(table, base=recipe)
+    return recipe
+
+
+@contextmanager
+def _of_option(option: str, *, beside: str = "") -> Iterator[None]:
+    """Begin errors with an option, in place of where its key stands in a recipe."""
     try:
-        return recipe_from(tables, folder=os.getcwd(), base=recipe)
+        yield
     except (TypeError, ValueError) as error:
-        raise type(error)(f"--set: {error}" if options.changes else str(error)) from None
+        text = str(error).partition(beside)[2] if beside and beside in str(error) else str(error)
+        raise type(error)(f"{option}: {text}") from None
 
 
 def _simulate(options: argparse.Namespace) -> None:
@@ -149,13 +160,14 @@ def _demo(options: argparse.Namespace) -> None:
 def _run(recipe: Recipe, options: argparse.Namespace) -> None:
     from ..runs import run
 
-    manifest = run(
-        _changed(recipe, options),
-        options.out,
-        index=options.index,
-        force=options.force,
-        progress=not options.quiet,
-    )
+    with in_words_of({"index": "--index"}):
+        manifest = run(
+            _changed(recipe, options),
+            options.out,
+            index=options.index,
+            force=options.force,
+            progress=not options.quiet,
+        )
     if not options.quiet:
         say(_summary(manifest, options.out))
 

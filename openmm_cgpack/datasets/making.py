@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.messages import shell_word, shown, within
 from ..core.progress import progress_bar, tracked
@@ -18,7 +18,7 @@ from ..io.shared_folders import alone
 from ..packing.simulations import asked_platform
 from ..recipe import Recipe
 from ..runs import STAGES, Simulated
-from ..runs.size import MAPS, in_words, run_size
+from ..runs.size import MAPS, extent, in_words, run_seconds, run_size, time_words
 from .copick_project import write_project
 from .folder import DATASET, SCENES, TABLE, DatasetFolder, write_dataset
 from .one_scene import Outcome, Task
@@ -243,7 +243,7 @@ def _asked(
         raise ValueError("dataset: wanted a recipe and how many scenes, or to resume a data set")
     if os.path.lexists(out):
         if (out / DATASET).is_file():
-            raise FileExistsError(f"{out}: exists; --resume makes what is missing in it")
+            raise FileExistsError(f"{out}: exists; resume=True makes what is missing in it")
         raise FileExistsError(f"{out}: exists, and is no data set; give another folder")
     return plan_of(recipe, seed=seed, shares=shares, changes=changes), _checked_n(n)
 
@@ -303,8 +303,8 @@ def check_room(plan: Plan, indices: Sequence[int], out: Path, *, force: bool = F
             asked_platform(run)
     sizes = _sizes(plan, indices)
     there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
-    disk = sum(size for _, size in sizes) / len(sizes) * len(indices)
-    memory = max(size for size, _ in sizes)
+    disk = sum(size.disk for size in sizes) / len(sizes) * len(indices)
+    memory = max(size.memory for size in sizes)
     for what, whose, wanted, free in (
         ("disk", f"{len(indices)} scenes take", disk, shutil.disk_usage(there).free),
         ("memory", "a scene takes", memory, available_memory()),
@@ -313,20 +313,41 @@ def check_room(plan: Plan, indices: Sequence[int], out: Path, *, force: bool = F
             continue
         text = f"{what}: {whose} about {in_words(wanted)}, and {in_words(free)} are free"
         if not force:
-            raise ValueError(f"{text}; --force begins all the same")
+            raise ValueError(f"{text}; force=True begins all the same")
         warnings.warn(text, stacklevel=2)
+    instances = [size.instances for size in sizes]
+    counts = " to ".join(str(n) for n in sorted({min(instances), max(instances)}))
+    _log.info(
+        "will make  %d scenes of about %s instances; take about %s of disk in all, and of memory "
+        "and time %s and %s each",
+        len(indices),
+        counts,
+        in_words(disk),
+        in_words(memory),
+        time_words(max(size.seconds for size in sizes)),
+    )
     return memory
 
 
-def _sizes(plan: Plan, indices: Sequence[int]) -> list[tuple[float, float]]:
-    """Return memory and disk of a few scenes, bytes."""
+class _Size(NamedTuple):
+    """What a scene takes: bytes of memory and disk, and seconds of one core."""
+
+    instances: int
+    memory: float
+    disk: float
+    seconds: float
+
+
+def _sizes(plan: Plan, indices: Sequence[int]) -> list[_Size]:
+    """Return what a few of the scenes take."""
     places = {0, len(indices) // 2, len(indices) - 1}
     sizes = []
     for index in [indices[place] for place in sorted(places)][:_LOOKED_AT]:
         made = Simulated(recipe=plan.scene(index)[0])
         STAGES["models"](made)
-        parts = run_size(made.recipe, made.models)
+        parts, scene = run_size(made.recipe, made.models), extent(made.recipe, made.models)
         maps = sum(part.disk for part in parts if part.what == MAPS)
         disk = sum(part.disk for part in parts) + _PROJECT * maps
-        sizes.append((sum(part.memory for part in parts), disk))
+        memory = sum(part.memory for part in parts)
+        sizes.append(_Size(scene.instances, memory, disk, run_seconds(made.recipe, scene)))
     return sizes

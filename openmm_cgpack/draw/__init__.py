@@ -4,7 +4,7 @@ from ..core.palette import species_colours
 from . import notebook  # noqa: F401
 from .contact_sheets import Tile, plot_contact_sheet
 from .membrane_planes import plot_membrane
-from .overview import plot_overview
+from .overview import overview_figure
 from .particles import plot_particles
 from .scenes import plot_balls, plot_history, plot_molecules, plot_steps
 from .shading import VIEW, fitting_width, render_balls
@@ -15,13 +15,13 @@ __all__ = [
     "VIEW",
     "Tile",
     "fitting_width",
+    "overview_figure",
     "plot_balls",
     "plot_contact_sheet",
     "plot_history",
     "plot_membrane",
     "plot_molecules",
     "plot_montage",
-    "plot_overview",
     "plot_particles",
     "plot_planes",
     "plot_slices",

@@ -1,10 +1,10 @@
-"""One picture of a whole run."""
+"""One picture of a whole run, or of what there is of it."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -39,114 +39,119 @@ _SPECTRUM = 0.25
 """Highest frequency of the power spectrum that is drawn, 1/pixel, at least."""
 
 
-def plot_overview(
+def overview_figure(
     packed: PackedScene,
     *,
-    density: Volume,
-    labels: LabelVolume,
-    tomogram: Volume,
+    density: Volume | None = None,
+    labels: LabelVolume | None = None,
+    tomogram: Volume | None = None,
     series: TiltSeries | None = None,
 ) -> Figure:
-    """Return one picture of a whole run: packing before and after, slices, species, history.
-
-    Parameters
-    ----------
-    packed : PackedScene
-        The packing.
-    density : Volume
-        Its density.
-    labels : LabelVolume
-        Instance or semantic labels. Labels with names of species have the species' colours;
-        without names, label i is instance i of the scene, counted from 1.
-    tomogram : Volume
-        The tomogram.
-    series : TiltSeries, optional
-        The tilt series of which the tomogram was made. It adds two rows: images, their mean
-        power spectrum with its Thon rings, and all three sections of the tomogram, which show
-        the missing wedge, with the labels over one of them.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Examples
-    --------
-    `run` draws it into every folder; of a recipe's results in memory:
-
-    >>> from openmm_cgpack import demo_recipe, simulate
-    >>> made = simulate(demo_recipe())  # doctest: +SKIP
-    >>> figure = plot_overview(  # doctest: +SKIP
-    ...     made.packed,
-    ...     density=made.density,
-    ...     labels=made.labels.semantic,
-    ...     tomogram=made.tomogram,
-    ... )
-    >>> figure.savefig("overview.png")  # doctest: +SKIP
-    """
-    rows = 2 if series is None else 4
-    figure = blank_figure((_INCHES, rows * _ROW))
+    """Return one picture of a packed scene and of what there is of it: see `plot_overview`."""
     colours = species_colours(len(packed.scene.species))
-
-    def panel(
-        row: int,
-        column: int,
-        title: str,
-        show: Callable[[Axes, np.ndarray], None],
-        image: np.ndarray,
-        width: float | None,
-    ) -> Axes:
-        """Draw an image `width` nm wide; rows count from the top."""
-        place = (_COLUMNS[column], 1 - (row + 0.976) / rows, _WIDTH, 0.9174 / rows)
-        axes = figure.add_axes(place)
-        show(axes, image)
-        dress_panel(axes, title, width=width, frame=show is not show_picture)
-        return axes
-
-    for column, (title, picture, width) in enumerate(_pictures(packed, density.grid, colours)):
-        panel(0, column, title, show_picture, picture, width)
+    rows = [
+        _slices(packed, colours, density, labels, tomogram),
+        [] if series is None else _images(series),
+        [] if series is None or tomogram is None else _sections(packed, colours, labels, tomogram),
+    ]
+    rows = [row for row in rows if row]
+    figure = blank_figure((_INCHES, (1 + len(rows)) * _ROW))
+    volumes = (volume for volume in (density, labels, tomogram) if volume is not None)
+    grid = next((volume.grid for volume in volumes), None)
+    pictures = [
+        Panel(title, show_picture, picture, width)
+        for title, picture, width in _pictures(packed, grid, colours)
+    ]
+    for number, row in enumerate([pictures, *rows]):
+        for column, panel in enumerate(row):
+            place = (_COLUMNS[column], 1 - (number + 0.976) / (1 + len(rows)))
+            axes = figure.add_axes((*place, _WIDTH, 0.9174 / (1 + len(rows))))
+            panel.show(axes, panel.image)
+            if panel.over is not None:
+                panel.over(axes)
+            framed = panel.show is not show_picture
+            dress_panel(axes, panel.title, width=panel.width, frame=framed)
     _draw_side(figure, packed, colours)
-
-    middle = density.data[density.data.shape[0] // 2]
-    panel(1, 0, "density, central xy slice", show_density, middle, density.grid.size[0])
-    picture = label_picture(labels, packed, colours)
-    panel(1, 1, "labels, same slice", show_labels, picture, labels.grid.size[0])
-    nx, ny, _ = tomogram.grid.size
-    data = tomogram.data
-    xy, xz, yz = (data.take(data.shape[axis] // 2, axis) for axis in range(3))
-    panel(1, 2, "tomogram, same slice", show_image, xy, nx)
-    if series is None:
-        return figure
-
-    size = series.images.shape[2] * series.pixel_size
-    for column, tilt in enumerate((np.abs(series.angles).argmin(), np.abs(series.angles).argmax())):
-        degrees, dose = np.degrees(series.angles[tilt]), series.dose_e_per_a2[tilt]
-        title = f"tilt {degrees:.0f}°, {dose:.2g} e/Å²"
-        panel(2, column, title, show_image, series.images[tilt], size)
-    spectrum, highest = power_spectrum(series)
-    title = f"mean power of the images, to {highest:.2g}/nm"
-    panel(2, 2, title, show_image, spectrum, None)
-
-    panel(3, 0, "tomogram, xz through the middle", show_image, xz, nx)
-    axes = panel(3, 1, "the same with the labels", show_image, xz, nx)
-    picture = label_picture(labels, packed, colours, axis=1)
-    alpha = np.where((picture < 1).any(axis=2), 0.55, 0.0)
-    axes.imshow(
-        np.dstack([picture, alpha]),
-        origin="lower",
-        interpolation="nearest",
-        extent=(-0.5, xz.shape[1] - 0.5, -0.5, xz.shape[0] - 0.5),
-    )
-    panel(3, 2, "tomogram, yz through the middle", show_image, yz, ny)
     return figure
 
 
+class Panel(NamedTuple):
+    """An image of a title and a width, nm (None for no scale bar), and how it is drawn."""
+
+    title: str
+    show: Callable[[Axes, np.ndarray], None]
+    image: np.ndarray
+    width: float | None
+    over: Callable[[Axes], None] | None = None
+
+
+def _slices(
+    packed: PackedScene,
+    colours: np.ndarray,
+    density: Volume | None,
+    labels: LabelVolume | None,
+    tomogram: Volume | None,
+) -> list[Panel]:
+    """Return the central xy slice of what there is."""
+    panels = []
+    if density is not None:
+        middle = density.data[density.data.shape[0] // 2]
+        width = density.grid.size[0]
+        panels.append(Panel("density, central xy slice", show_density, middle, width))
+    if labels is not None:
+        picture = label_picture(labels, packed, colours)
+        panels.append(Panel("labels, central xy slice", show_labels, picture, labels.grid.size[0]))
+    if tomogram is not None:
+        middle = tomogram.data[tomogram.data.shape[0] // 2]
+        width = tomogram.grid.size[0]
+        panels.append(Panel("tomogram, central xy slice", show_image, middle, width))
+    return panels
+
+
+def _images(series: TiltSeries) -> list[Panel]:
+    """Return the flattest and the steepest image of a tilt series, and their mean power."""
+    size = series.images.shape[2] * series.pixel_size
+    panels = []
+    for tilt in (np.abs(series.angles).argmin(), np.abs(series.angles).argmax()):
+        degrees, dose = np.degrees(series.angles[tilt]), series.dose_e_per_a2[tilt]
+        title = f"tilt {degrees:.0f}°, {dose:.2g} e/Å²"
+        panels.append(Panel(title, show_image, series.images[tilt], size))
+    spectrum, highest = power_spectrum(series)
+    title = f"mean power of the images, to {highest:.2g}/nm"
+    return [*panels, Panel(title, show_image, spectrum, None)]
+
+
+def _sections(
+    packed: PackedScene, colours: np.ndarray, labels: LabelVolume | None, tomogram: Volume
+) -> list[Panel]:
+    """Return the sections of a tomogram along its beam, and the labels over one of them."""
+    (nx, ny, _), data = tomogram.grid.size, tomogram.data
+    xz, yz = (data.take(data.shape[axis] // 2, axis) for axis in (1, 2))
+    panels = [Panel("tomogram, xz through the middle", show_image, xz, nx)]
+    if labels is not None:
+        picture = label_picture(labels, packed, colours, axis=1)
+        alpha = np.where((picture < 1).any(axis=2), 0.55, 0.0)
+
+        def over(axes: Axes) -> None:
+            axes.imshow(
+                np.dstack([picture, alpha]),
+                origin="lower",
+                interpolation="nearest",
+                extent=(-0.5, xz.shape[1] - 0.5, -0.5, xz.shape[0] - 0.5),
+            )
+
+        panels.append(Panel("the same with the labels", show_image, xz, nx, over))
+    return [*panels, Panel("tomogram, yz through the middle", show_image, yz, ny)]
+
+
 def _pictures(
-    packed: PackedScene, grid: Grid, colours: np.ndarray
+    packed: PackedScene, grid: Grid | None, colours: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray, float]]:
     """Yield title, picture and width in nm of two views of a packing.
 
     They are the balls before and after it; of a scene with an inside, which is as crowded at its
-    start, the balls and what they stand for, cut open at the slice that is drawn below.
+    start, the balls and what they stand for, cut open at the slice that is drawn below, or where
+    there is none through their middle.
     """
     scene = packed.scene
     if not any(model.is_closed or model.elasticity is not None for model in scene.species):
@@ -154,7 +159,9 @@ def _pictures(
         yield "before packing", *_balls(balls_of(start), scene, colours, VIEW)
         yield "after packing", *_balls(balls_of(packed), scene, colours, VIEW)
         return
-    height = float(grid.origin[2] + grid.shape[0] // 2 * grid.voxel_size)
+    height = float(packed.positions[:, 2].mean())
+    if grid is not None:
+        height = float(grid.origin[2] + grid.shape[0] // 2 * grid.voxel_size)
     left = cut_open(packed, balls_of(packed), height=height)
     yield "balls after packing, cut open", *_balls(left, scene, colours, CUT_VIEW)
     picture, width = render_molecules(packed, colours, size=_SIZE, view_deg=CUT_VIEW, cut_at=height)

@@ -52,7 +52,7 @@ class Kaggle(PointFormat):
             if held and _digest(held) not in (before, _digest(mine)) and not project.force:
                 raise FileExistsError(
                     f"{there}: its rows of {truth.name} are not those that were written there; "
-                    "give this run another --name, or --force to replace them"
+                    "give this run another name, or force=True to replace them"
                 )
         rows = sorted([*others, *mine], key=lambda row: row[0])
         (project.stage / LIST).write_text(_text(rows), encoding="utf-8")

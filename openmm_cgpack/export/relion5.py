@@ -87,7 +87,7 @@ class Relion5(PointFormat):
                 if held not in (None, before.get(name)) and not project.force:
                     raise FileExistsError(
                         f"{there}: its rows of {truth.name} are not those that were written there; "
-                        "give this run another --name, or --force to replace them"
+                        "give this run another name, or force=True to replace them"
                     )
                 tables = read_star(new) if new.exists() else {}
                 new.parent.mkdir(exist_ok=True)

@@ -177,6 +177,12 @@ class OneStep(Imaging):
         memory = 28 * math.prod(n + frame for n in shape) + 4 * halves * voxels
         return memory, 4 * (1 + halves) * voxels
 
+    def seconds(self, shape: Sequence[float], voxel_size: float) -> float:
+        """Return that of the voxels of the frame, too, and of halves."""
+        frame = 2 * self.padding / voxel_size
+        whole = super().seconds([n + frame for n in shape], voxel_size)
+        return whole if self.halves == "none" else 1.5 * whole
+
     def gains(self, density: Volume) -> tuple[float, float]:
         """Return what the stages leave of white noise, as `measure_snr` wants it for ``"pei2016"``.
 

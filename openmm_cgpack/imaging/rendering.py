@@ -17,6 +17,9 @@ from .specimen import Specimen
 
 _ROUNDING = 1e-6
 
+OF_A_VOXEL = 2.5e-7
+"""Processor time of a voxel of `OneStep`, s, of a slab of 60 million."""
+
 
 class Imaging(Settings, ABC, family=True):
     """A way to make a tomogram from a density: settings that are called.
@@ -55,6 +58,10 @@ class Imaging(Settings, ABC, family=True):
         """
         voxels = math.prod(shape)
         return 24 * voxels, 4 * voxels
+
+    def seconds(self, shape: Sequence[float], voxel_size: float) -> float:
+        """Return about how long it takes on one core of a CPU, s; arguments as of `takes`."""
+        return OF_A_VOXEL * math.prod(shape)
 
 
 @noun

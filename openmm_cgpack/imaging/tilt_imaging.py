@@ -25,6 +25,10 @@ ENOUGH = 2_000_000
 
 MOST_DRAWS = 16
 
+OF_IMAGES, OF_WBP, OF_SIRT = 5.4e-9, 0.6e-9, 1.7e-9
+"""Processor time of a voxel and tilt, s: of images with noise and without, of a back-projection and
+of an iteration of SIRT; of 41 tilts of 512 x 512 x 200 voxels (docs/tables/tilt_series.md)."""
+
 _CARBON_SEED, _GOLD_SEED = 10, 11
 """Numbers of the seed's children; those below are of the acquisition."""
 
@@ -132,6 +136,12 @@ class TiltImaging(Imaging):
         return (20 + 4 * halves) * voxels + 24 * images, 4 * (
             (1 + halves) * voxels + images
         ) + additions * voxels
+
+    def seconds(self, shape: Sequence[float], voxel_size: float) -> float:
+        """Return that of all tilts: with and without noise, there and back."""
+        how, made = self.reconstruction, 2 if self.halves == "none" else 4
+        back = OF_WBP if how.method == "wbp" else OF_SIRT * how.iterations
+        return (OF_IMAGES + made * back) * math.prod(shape) * len(self.microscope.scheme)
 
     def _draws(self, grain: float) -> bool:
         """Whether anything may draw noise, in ice of some graininess."""

@@ -110,7 +110,7 @@ class SharedFolder:
             more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
             raise FileExistsError(
                 f"{taken[0]}{more}: exists, and is not what {self.record.writer} wrote there or "
-                "was changed since; move it away, or --force to replace it"
+                "was changed since; move it away, or force=True to replace it"
             )
 
     def put(self) -> None:
@@ -257,7 +257,7 @@ def sharing(
                 of = f" (of {old.source})" if old.source else ""
                 raise FileExistsError(
                     f"{path}: holds another run of the name {writer!r}{of}; give this one another "
-                    "by --name, or --force to replace that one"
+                    "by another name, or force=True to replace that one"
                 )
             place = writer if apart and any(not other.place for other in others) else ""
             record = Record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Sequence
 from itertools import pairwise
@@ -21,7 +22,7 @@ from .checkpoint import Checkpoint
 from .clashes import ClashRemoval, check_clear, remove_clashes
 from .compression import Compression, check_bounded, compression_steps
 from .counts import checked_fraction
-from .protocols import Packing, Protocol, Steps, Stop, Watch
+from .protocols import OF_A_STEP, Packing, Protocol, Steps, Stop, Watch
 from .scenes import as_packed, box_fraction
 from .shrinking_box import spans
 from .simulations import Run
@@ -53,6 +54,7 @@ class Dense(Protocol):
 
     cover: ClassVar[Cover] = SHAPE_COVER
     shrinks: ClassVar[bool] = True
+    in_box: ClassVar[bool | None] = True
 
     fraction: float | None = setting(
         "envelope volume fraction, of the box less the obstacle, to which the box shrinks; left "
@@ -79,6 +81,18 @@ class Dense(Protocol):
         if easy and not self.forces and all(model.is_rigid for model in species):
             return 0
         return self.compression.max_steps
+
+    def seconds(self, models: Sequence[tuple[BallModel, float]], fraction: float) -> float:
+        """Return that of insertion and squeeze, which ends at 0.3, and of steps that crowd more.
+
+        Fitted to 0.06 ms a ball up to a fraction of 0.2, 0.55 at 0.25 and 1.1 at 0.3; and to 1200
+        steps at 0.33 and 22 000 at 0.41.
+        """
+        balls = sum(model.n_balls * count for model, count in models)
+        geometry = balls * (6e-5 + 1.1e-2 * max(0.0, min(fraction, 0.3) - 0.2))
+        most = self.most_steps([model for model, _ in models])
+        steps = min(most, 1200 * math.exp((fraction - 0.33) / 0.026))
+        return geometry + OF_A_STEP * steps * balls
 
     def with_goal(self, fraction: float | None) -> Self:
         """Return the protocol with another fraction."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class Pull(Protocol):
     ['harmonic_bonds', 'harmonic_angles', 'lennard_jones']
     """
 
+    in_box: ClassVar[bool | None] = False
+
     lennard_jones: SwitchedLennardJones = setting(
         "what attracts balls to each other and keeps them apart", default=SwitchedLennardJones()
     )
@@ -83,6 +85,10 @@ class Pull(Protocol):
     def most_steps(self, species: Sequence[BallModel]) -> int:
         """Return those of the pull, and of the relaxation."""
         return self.max_steps + (RELAX_BONDS if self.relax_steps is None else self.relax_steps)
+
+    def seconds(self, models: Sequence[tuple[BallModel, float]], fraction: float) -> float:
+        """Return twice that of dynamics in a box: in a droplet most balls see each other."""
+        return 2 * super().seconds(models, fraction)
 
     @property
     def terms(self) -> tuple[ForceTerm, ...]:

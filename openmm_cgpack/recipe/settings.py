@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ..core.messages import shown, within
 from ..core.names import checked_name
 from ..core.settings import Settings, setting
 from ..core.tables import from_table, to_table
@@ -127,6 +128,13 @@ class Recipe(Settings):
                 )
             if not self.fractions or any(b <= a for a, b in pairwise(self.fractions)):
                 raise ValueError(f"fractions: wanted rising numbers, got {list(self.fractions)}")
+        in_box = self.start.shape.bounded
+        if self.pack.in_box is not None and self.pack.in_box != in_box:
+            wanted = '"periodic" or "slab"' if self.pack.in_box else '"open"'
+            raise ValueError(
+                f'[start]: boundary: wanted {wanted} with kind = "{self.pack.kind}" in [pack], got '
+                f'"{self.start.boundary}"'
+            )
         self.pack.check(self.start.shape)
         if self.pack.populates:
             self._check_cell()
@@ -203,7 +211,13 @@ def recipe_from(
     if not isinstance(imaging, dict) or "preset" not in imaging:
         return from_table(Recipe, document, folder=folder, base=base)
     rest = {key: value for key, value in document.pop("imaging").items() if key != "preset"}
-    chosen = preset(imaging["preset"])
+    with within("[imaging]"):
+        chosen = preset(imaging["preset"])
+    if rest.get("kind", chosen.kind) != chosen.kind:
+        raise ValueError(
+            f'[imaging]: kind: is "{chosen.kind}" of preset = "{imaging["preset"]}", got '
+            f"{shown(rest['kind'])}; give one of the two"
+        )
     changed = from_table(type(chosen), rest, where="[imaging]", base=chosen, folder=folder)
     recipe = from_table(Recipe, document, folder=folder, base=base)
     return dataclasses.replace(recipe, imaging=changed)

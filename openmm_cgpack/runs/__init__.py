@@ -1,6 +1,7 @@
 """Recipes run into folders, gone on with, and read again."""
 
 from .folder import RunFolder
+from .overviews import plot_overview
 from .pipeline import STAGES, Simulated, simulate, simulate_series
 from .rendering import render_again
 from .running import resume, run
@@ -11,6 +12,7 @@ __all__ = [
     "RunFolder",
     "Simulated",
     "load_unfinished",
+    "plot_overview",
     "render_again",
     "resume",
     "run",

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.units import ANGSTROM_PER_NM
 from ..density import centre_lines, monomer_table, visibility
-from ..draw import plot_overview, save_figure
+from ..draw import overview_figure, save_figure
 from ..imaging import Rendered
 from ..io import (
     write_atoms,
@@ -125,7 +125,7 @@ def _write_atoms(made: Simulated, folder: Path, origin: np.ndarray) -> None:
 
 
 def _write_overview(made: Simulated, folder: Path) -> None:
-    figure = plot_overview(
+    figure = overview_figure(
         made.packed,
         density=made.density,
         labels=made.labels.semantic,

@@ -305,6 +305,7 @@ def simulate_series(
             watch=watch,
             progress=progress,
         )
+    tell_time("packing", made.seconds)
     for number, packed in enumerate(series, start=1):
         part = dataclasses.replace(recipe, fractions=recipe.fractions[:number])
         of_one = Simulated(recipe=part, progress=progress, seconds=dict(made.seconds))
@@ -319,6 +320,7 @@ def _run(made: Simulated, names: Iterable[str], hook: Hook | None) -> None:
             STAGES[name](made)
         if hook is not None:
             hook(name, made)
+        tell_time(name, made.seconds)
 
 
 def _take(made: Simulated, packed: PackedScene, frames: list[np.ndarray]) -> None:
@@ -350,4 +352,8 @@ def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     seconds[name] = time.perf_counter() - start
+
+
+def tell_time(name: str, seconds: dict[str, float]) -> None:
+    """Say in the log how long a stage took."""
     _log.info("%-10s %6.1f s", name, seconds[name])

@@ -93,7 +93,7 @@ def render_again(
     name = render_name(imaging, name)
     target = run_folder.path / RENDERS / path_from_text(name)
     if os.path.lexists(target) and not force:
-        raise FileExistsError(f"{target}: exists; give another name, or --force to replace it")
+        raise FileExistsError(f"{target}: exists; give another name, or force=True to replace it")
     if target.parent.is_symlink():
         raise FileExistsError(f"{target.parent}: is a link; nothing is written through it")
     recipe = run_folder.recipe()

@@ -19,7 +19,7 @@ from .manifest import (
     write_manifest,
 )
 from .outputs import write_outputs
-from .pipeline import Hook, Simulated, simulate, simulate_series, timed
+from .pipeline import Hook, Simulated, simulate, simulate_series, tell_time, timed
 from .size import check_stage
 from .work import (
     begun,
@@ -158,12 +158,12 @@ def _with_later(kept: Recipe, wanted: Recipe) -> Recipe:
         if name not in LATER and getattr(wanted, name) != value:
             raise ValueError(
                 f"recipe: {name}: differs from that of the unfinished run, which can only go on "
-                f"with other {', '.join(LATER)}; begin anew with --force"
+                f"with other {', '.join(LATER)}; begin anew with force=True"
             )
     if wanted.files.trajectory and not kept.files.trajectory:
         raise ValueError(
             "files: trajectory: the frames of what is packed so far were not kept; begin anew with "
-            "--force"
+            "force=True"
         )
     return dataclasses.replace(kept, **{name: getattr(wanted, name) for name in LATER})
 
@@ -202,6 +202,7 @@ def _write(made: Simulated, folder: Path, final: Path, hook: Hook | None) -> dic
     """Write a run's files and its manifest; return the latter."""
     with timed(made.seconds, "files"), progress_bar("files", show=made.progress):
         made.file_seconds = write_outputs(made, folder, final=final)
+    tell_time("files", made.seconds)
     if hook is not None:
         hook("files", made)
     return write_manifest(folder, describe(made))

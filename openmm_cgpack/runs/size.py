@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 import warnings
@@ -15,6 +16,8 @@ from ..core import BallModel
 from ..core.runtime import available_memory
 from ..recipe import Recipe
 from .pipeline import Simulated
+
+_log = logging.getLogger(__name__)
 
 MAPS = "maps and masks"
 
@@ -34,6 +37,15 @@ _OF_AN_ATOM = (150, 95)
 _OF_A_VOXEL = (18, 8)  # the map, two masks, and what decides whose a voxel is
 
 
+# Processor time, s, of a run's parts on one core of the machine that made the tables of the docs.
+TIME_WITHIN = 2.0
+"""Factor within which the time of a run is known: benchmarks/test_forecast.py."""
+_AT_ONCE = 12.0  # kernels are compiled, libraries imported, a picture drawn
+_OF_A_MODEL_ATOM = 4e-5  # of a structure that is covered by balls
+_OF_DRAWING = 2.5e-5  # of map, labels and visibility, of a cubic nanometre of molecules
+_OF_A_DRAWN_VOXEL = 5e-8
+_OF_A_BYTE = 1e-8
+
 _OF_PICTURES = (64 * 2**20, 2 * 2**20)
 
 
@@ -46,7 +58,7 @@ class Part(NamedTuple):
     disk: float
 
 
-def run_size(recipe: Recipe, models: Sequence[tuple[BallModel, int]]) -> list[Part]:
+def run_size(recipe: Recipe, models: Sequence[tuple[BallModel, float]]) -> list[Part]:
     """Return what a run of a recipe will take, as far as it is known when its models are.
 
     Memory is what is held at its largest, on top of what the program itself takes; of a packing
@@ -56,7 +68,7 @@ def run_size(recipe: Recipe, models: Sequence[tuple[BallModel, int]]) -> list[Pa
     ----------
     recipe : Recipe
         The recipe.
-    models : sequence of (BallModel, int)
+    models : sequence of (BallModel, float)
         Its models, and how many instances of each or their abundances.
 
     Examples
@@ -67,21 +79,50 @@ def run_size(recipe: Recipe, models: Sequence[tuple[BallModel, int]]) -> list[Pa
     >>> parts[0].what, parts[0].key
     ('balls and bonds', 'count')
     """
+    scene = extent(recipe, models)
+    return [*_of_balls(recipe, scene.models, scene.balls), *map_size(recipe, scene.shape)]
+
+
+class Extent(NamedTuple):
+    """What a recipe's scene comes to: its models, its box, and the grid of its maps."""
+
+    models: list[tuple[BallModel, float]]
+    """With how many instances of each there will be."""
+    box: tuple[float, ...]
+    """Edges along x, y and z, nm; of a scene without a box those of a cube that it ends in."""
+    shape: tuple[float, ...]
+    """Voxels of the maps along z, y and x."""
+    fraction: float
+    """Volume of the molecules, over that of the box."""
+
+    @property
+    def balls(self) -> float:
+        """How many balls there will be."""
+        return sum(model.n_balls * count for model, count in self.models)
+
+    @property
+    def instances(self) -> int:
+        """How many instances there will be."""
+        return round(sum(count for _, count in self.models))
+
+
+def extent(recipe: Recipe, models: Sequence[tuple[BallModel, float]]) -> Extent:
+    """Return what a recipe's scene comes to, as far as it is known when its models are."""
     volume = sum(model.volume * count for model, count in models)
     box = _box(recipe, volume)
     copies = 1.0
     if recipe.start.counts == "relative":
         assert recipe.fraction is not None
         copies = math.prod(box) * recipe.fraction / volume
-    largest = max(float(np.ptp(model.positions, axis=0).max()) for model, _ in models)
-    if not recipe.start.shape.bounded:
-        box = tuple(max(edge, largest) + _MARGIN for edge in box)
-    if recipe.density.box is not None:
-        box = tuple(np.broadcast_to(recipe.density.box, 3).tolist())
-    shape = tuple(max(1.0, edge / recipe.density.voxel_size) for edge in box[::-1])
     made = [(model, count * copies) for model, count in models]
-    balls = sum(model.n_balls * count for model, count in made)
-    return [*_of_balls(recipe, made, balls), *map_size(recipe, shape)]
+    seen = box
+    if not recipe.start.shape.bounded:
+        largest = max(float(np.ptp(model.positions, axis=0).max()) for model, _ in models)
+        seen = tuple(max(edge, largest) + _MARGIN for edge in box)
+    if recipe.density.box is not None:
+        seen = tuple(np.broadcast_to(recipe.density.box, 3).tolist())
+    shape = tuple(max(1.0, edge / recipe.density.voxel_size) for edge in seen[::-1])
+    return Extent(made, box, shape, volume * copies / math.prod(box))
 
 
 def map_size(recipe: Recipe, shape: Sequence[float]) -> list[Part]:
@@ -138,6 +179,52 @@ def _times(number: float, bytes_each: tuple[float, float]) -> tuple[float, float
     return number * bytes_each[0], number * bytes_each[1]
 
 
+def run_seconds(recipe: Recipe, scene: Extent) -> float:
+    """Return about how long a run takes on one core of a CPU, s; within `TIME_WITHIN` times that.
+
+    Parts are measured of other runs, and scaled by what they grow with.
+    """
+    atoms = sum(model.structure.n_atoms for model, _ in scene.models if model.structure)
+    volume = sum(model.volume * count for model, count in scene.models)
+    voxels, size = math.prod(scene.shape), recipe.density.voxel_size
+    written = sum(part.disk for part in map_size(recipe, scene.shape))
+    seconds = _AT_ONCE + _OF_A_MODEL_ATOM * atoms
+    seconds += recipe.pack.seconds(scene.models, scene.fraction)
+    seconds += _OF_DRAWING * volume / size + _OF_A_DRAWN_VOXEL * voxels
+    seconds += recipe.imaging.seconds(scene.shape, size) + _OF_A_BYTE * written
+    runs = 1 if recipe.fractions is None else len(recipe.fractions)
+    return seconds * runs
+
+
+def forecast(recipe: Recipe, models: Sequence[tuple[BallModel, float]]) -> str:
+    """Return a line that tells what a run will do: what, in which box, and what it takes."""
+    scene, parts = extent(recipe, models), run_size(recipe, models)
+    about = "" if recipe.start.box is not None else "about "
+    edges = " x ".join(f"{edge:.0f}" for edge in scene.box)
+    voxels = " x ".join(f"{n:.0f}" for n in scene.shape[::-1])
+    species = f"{len(scene.models)} species"
+    return (
+        f"will make  {scene.instances} instances of {species} ({scene.balls:.0f} balls) in "
+        f"{about}{edges} nm, {voxels} voxels of {recipe.density.voxel_size:g} nm; takes about "
+        f"{in_words(sum(part.memory for part in parts))} of memory, "
+        f"{in_words(sum(part.disk for part in parts))} of disk, "
+        f"{time_words(run_seconds(recipe, scene))} on one core"
+    )
+
+
+def time_words(seconds: float) -> str:
+    """Return a rough time as words, from the least that it may be to the most.
+
+    Examples
+    --------
+    >>> time_words(20), time_words(100), time_words(9000)
+    ('10 to 40 s', '1 to 3 min', '1 to 5 h')
+    """
+    low, high = seconds / TIME_WITHIN, seconds * TIME_WITHIN
+    unit, name = next((u, n) for u, n in ((3600, "h"), (60, "min"), (1, "s")) if high >= 1.5 * u)
+    return f"{max(1, round(low / unit))} to {max(2, round(high / unit))} {name}"
+
+
 def check_size(parts: Sequence[Part], folder: Path, *, force: bool = False) -> None:
     """Raise ValueError where a run takes more memory, or more room in its folder, than there is.
 
@@ -163,7 +250,7 @@ def check_size(parts: Sequence[Part], folder: Path, *, force: bool = False) -> N
             f"most of it, {in_words(max(sizes))}, for {most.what}: see {most.key}"
         )
         if not force:
-            raise ValueError(f"{text}; --force goes on all the same")
+            raise ValueError(f"{text}; force=True goes on all the same")
         warnings.warn(text, stacklevel=2)
 
 
@@ -175,6 +262,7 @@ def check_stage(stage: str, made: Simulated, folder: Path, *, force: bool) -> No
     """
     if stage == "models" and hasattr(made, "models"):
         check_size(run_size(made.recipe, made.models), folder, force=force)
+        _log.info("%s", forecast(made.recipe, made.models))
     if stage == "poses":
         shape = made.recipe.density.grid(made.packed).shape
         check_size(map_size(made.recipe, shape), folder, force=force)

@@ -51,16 +51,16 @@ def check_free(out: str | os.PathLike[str], *, force: bool = False) -> None:
         return
     if not _is_run(out):
         raise FileExistsError(
-            f"{out}: exists, and is no folder that a run wrote; give another one (--force replaces "
-            "only a run's)"
+            f"{out}: exists, and is no folder that a run wrote; give another one (force=True "
+            "replaces only a run's)"
         )
     if not force:
-        raise FileExistsError(f"{out}: exists; give another folder, or --force to replace it")
+        raise FileExistsError(f"{out}: exists; give another folder, or force=True to replace it")
     if held := foreign_files(out):
         more = f" (and {len(held) - 1} more)" if len(held) > 1 else ""
         raise FileExistsError(
-            f"{held[0]}{more}: is not the run's, or was changed since; move it away before --force "
-            f"replaces {out}"
+            f"{held[0]}{more}: is not the run's, or was changed since; move it away before "
+            f"force=True replaces {out}"
         )
 
 
@@ -213,8 +213,8 @@ def begun(
             # Without a recipe it is what is left of a run that had just begun, or just ended.
             if (work / RECIPE).exists() and not force:
                 raise FileExistsError(
-                    f"{work}: an unfinished run; go on with --resume {shell_word(out)}, or --force "
-                    "to begin anew"
+                    f"{work}: an unfinished run; go on with --resume {shell_word(out)}, or "
+                    "force=True to begin anew"
                 )
         # Of a process that was killed: files half written, and outputs.
         _clear(work, half_written=resume)

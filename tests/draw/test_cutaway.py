@@ -6,7 +6,7 @@ from drawing import make_filament, make_packed, make_vesicle
 
 from openmm_cgpack import BallModel, Volume
 from openmm_cgpack.core import LabelVolume
-from openmm_cgpack.draw import plot_molecules, plot_overview
+from openmm_cgpack.draw import overview_figure, plot_molecules
 from openmm_cgpack.draw.cutaway import balls_of, cut_open
 
 RED, BLUE, GREEN = np.eye(3)[[0, 2, 1]]
@@ -54,6 +54,6 @@ def test_the_overview_of_a_scene_with_an_inside_is_cut_open(packed):
     grid = {"voxel_size": 2.0, "origin": (-30.0, -30.0, -30.0)}
     flat = Volume(data=np.zeros((30, 30, 30)), **grid)
     labels = LabelVolume(data=np.zeros((30, 30, 30), np.uint16), **grid)
-    figure = plot_overview(packed, density=flat, labels=labels, tomogram=flat)
+    figure = overview_figure(packed, density=flat, labels=labels, tomogram=flat)
     titles = [axes.get_title(loc="left") for axes in figure.axes[:2]]
     assert titles == ["balls after packing, cut open", "what they stand for, cut open"]

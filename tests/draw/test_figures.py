@@ -18,23 +18,29 @@ from openmm_cgpack import (
     Scene,
     TiltSeries,
     Volume,
+    demo_recipe,
+    particle_table,
+    plot_overview,
 )
 from openmm_cgpack.core import History
 from openmm_cgpack.core.palette import species_colours
 from openmm_cgpack.core.structure import ATOM_TABLE
 from openmm_cgpack.draw import (
+    overview_figure,
     plot_history,
     plot_membrane,
     plot_molecules,
     plot_montage,
-    plot_overview,
+    plot_particles,
     plot_planes,
     plot_slices,
     plot_steps,
     save_figure,
 )
 from openmm_cgpack.draw.overview import power_spectrum
+from openmm_cgpack.draw.style import blank_figure
 from openmm_cgpack.models import single_ball
+from openmm_cgpack.runs import Simulated
 
 RED, BLUE = [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]
 
@@ -86,7 +92,7 @@ def slices() -> dict:
 
 def test_overview_is_a_whole_png_with_the_same_bytes(packed, slices, tmp_path):
     for name in ("first.png", "second.png"):
-        save_figure(tmp_path / name, plot_overview(packed, **slices))
+        save_figure(tmp_path / name, overview_figure(packed, **slices))
     first, second = ((tmp_path / name).read_bytes() for name in ("first.png", "second.png"))
     assert first[:8] == b"\x89PNG\r\n\x1a\n"
     assert first.rstrip().endswith(b"IEND\xaeB`\x82")
@@ -97,7 +103,7 @@ def test_overview_is_a_whole_png_with_the_same_bytes(packed, slices, tmp_path):
 def test_overview_shows_species_in_their_colours(packed, slices, tmp_path):
     from matplotlib.image import imread
 
-    save_figure(tmp_path / "overview.png", plot_overview(packed, **slices))
+    save_figure(tmp_path / "overview.png", overview_figure(packed, **slices))
     picture = imread(tmp_path / "overview.png")[..., :3]
     labels = picture[picture.shape[0] // 2 :, picture.shape[1] // 3 : 2 * picture.shape[1] // 3]
     for colour in species_colours(2):
@@ -111,7 +117,7 @@ def test_semantic_labels_are_coloured_by_name(packed, slices, tmp_path):
     named = LabelVolume(
         data=data, voxel_size=1.0, origin=(0, 0, 0), names=("a dot with a rather long name",)
     )
-    figure = plot_overview(packed, **(slices | {"labels": named}))
+    figure = overview_figure(packed, **(slices | {"labels": named}))
     save_figure(tmp_path / "overview.png", figure)
     picture = imread(tmp_path / "overview.png")[..., :3]
     labels = picture[picture.shape[0] // 2 :, picture.shape[1] // 3 : 2 * picture.shape[1] // 3]
@@ -142,7 +148,7 @@ def test_overview_of_many_species_and_an_empty_volume(slices, tmp_path):
     )
     packed = PackedScene(scene=scene, positions=scene.positions, boundary=Open(), history=history)
     flat = Volume(data=np.zeros((4, 40, 6)), voxel_size=0.5, origin=(0, 0, 0))
-    figure = plot_overview(packed, **(slices | {"density": flat, "tomogram": flat}))
+    figure = overview_figure(packed, **(slices | {"density": flat, "tomogram": flat}))
     save_figure(tmp_path / "o.png", figure)
     assert (tmp_path / "o.png").stat().st_size > 10_000
 
@@ -267,6 +273,40 @@ def test_a_montage_goes_from_the_first_to_the_last_plane_that_holds_something():
         plot_montage(Volume(data=data, voxel_size=2.0, origin=(0, 0, 0)), n=0)
 
 
+def test_an_overview_is_of_what_there_is(packed, slices):
+    def titles(of, **extra):
+        figure = plot_overview(of, **extra)
+        return [t for axes in figure.axes if (t := axes.get_title(loc="left"))]
+
+    bare = titles(packed)
+    assert bare[:2] == ["before packing", "after packing"]
+    assert len(bare) == 3
+    assert titles(packed, tomogram=slices["tomogram"])[2] == "tomogram, central xy slice"
+    made = Simulated(recipe=demo_recipe())
+    with pytest.raises(ValueError, match="simulated: wanted one with a packed scene"):
+        plot_overview(made)
+    made.packed, made.density = packed, slices["density"]
+    assert titles(made)[2] == "density, central xy slice"
+
+
+def test_figures_are_drawn_into_axes_that_are_given(packed, slices):
+    figure = blank_figure((6.0, 6.0))
+    axes = figure.subplots(2, 3)
+    table = particle_table(packed, grid=slices["density"].grid)
+    assert plot_slices(slices["density"], axes=axes[0]) is figure
+    assert plot_history(packed, axes=axes[1, :2]) is figure
+    assert plot_particles(table, axes=axes[1, 2], title="all") is figure
+    assert len(figure.axes) == 6
+    assert axes[1, 2].get_title(loc="left") == "all"
+    with pytest.raises(ValueError, match="axes: wanted 3, got 2"):
+        plot_slices(slices["density"], axes=axes[1, :2])
+
+
+def test_labels_have_colours_without_a_scene(slices):
+    image = plot_slices(slices["labels"]).axes[0].images[0].get_array()
+    assert (np.abs(image - species_colours(5)[4]).max(axis=2) < 0.01).any()
+
+
 def test_matplotlib_is_loaded_on_use_and_no_backend_is_chosen():
     code = (
         "import sys, openmm_cgpack.draw as plot\n"
@@ -309,7 +349,7 @@ def test_a_tilt_series_adds_two_rows(tmp_path, packed, slices):
     heights = []
     for extra in ({}, {"series": series}):
         path = tmp_path / "overview.png"
-        save_figure(path, plot_overview(packed, **slices, **extra))
+        save_figure(path, overview_figure(packed, **slices, **extra))
         heights.append(imread(path).shape[0])
     assert heights[1] == pytest.approx(2 * heights[0], abs=2)
 

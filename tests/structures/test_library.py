@@ -30,7 +30,7 @@ def test_what_is_in_it():
 
 
 def test_printed_as_a_table():
-    lines = repr(library).splitlines()
+    lines = str(library).splitlines()
     assert len(lines) == len(library) + 1
     assert lines[0].split()[:2] == ["name", "atoms"]
     assert any(re.match(r"3hhb +4558 +60\.0 .*haemoglobin$", line) for line in lines)
