@@ -248,19 +248,20 @@ def test_an_interrupted_command_leaves_nothing(tmp_path, recipe, number, code):
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert "models" in process.stderr.readline()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.unfinished", "recipe.toml"]
-    time.sleep(1)
-    process.send_signal(number)
     try:
-        _, err = process.communicate(timeout=60)
-    except subprocess.TimeoutExpired:
-        # Seen once: what is raised while a library is being loaded can be lost in it.
+        assert process.stderr.readline().startswith("will make")
+        assert process.stderr.readline().startswith("models")
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["out.unfinished", "recipe.toml"]
+        time.sleep(1)
         process.send_signal(number)
         try:
             _, err = process.communicate(timeout=60)
-        finally:
-            process.kill()
+        except subprocess.TimeoutExpired:
+            # Seen once: what is raised while a library is being loaded can be lost in it.
+            process.send_signal(number)
+            _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == code
     assert "Traceback" not in err
     if number == signal.SIGINT:
