@@ -341,9 +341,9 @@ def test_the_packed_scene_loads(finished):
     np.testing.assert_allclose(packed.positions - origin, topology.xyz[0], atol=1e-4)
 
 
-def test_the_same_seed_gives_the_same_bytes_also_from_the_resolved_recipe(finished):
+def test_the_same_seed_gives_the_same_bytes_also_from_the_resolved_recipe(finished, tmp_path):
     out, manifest = finished
-    again = run(out / "recipe.toml", out.parent / "again")
+    again = run(out / "recipe.toml", tmp_path / "again")
     assert again["files"] == manifest["files"]
 
 
