@@ -115,7 +115,7 @@ def read(tmp_path, text):
             ["[pack]", "kind", "one of cell, dense, pull"],
         ),
         (CHAIN + "[imaging]\nkind = {}\n", ["[imaging]", "kind", "one_step"]),
-        (CHAIN + '[pack]\nkind = "dense"\nfraction = 0.2\n', ["Dense", "open"]),
+        (CHAIN + '[pack]\nkind = "dense"\nfraction = 0.2\n', ['kind = "dense"', "open"]),
         ("[[molecule]]\ncount = 1\n", ["one of species, pdb and id", "none"]),
         ('[[molecule]]\nspecies = "a/b.cif"\ncount = 1\n', ["a/b.cif", "files are for pdb"]),
         ('[[molecule]]\nspecies = "mine.PDB"\ncount = 1\n', ["mine.PDB", "files are for pdb"]),
@@ -211,10 +211,10 @@ def test_the_demo_is_a_piece_of_a_cell_from_the_library():
 
 
 def test_recipes_that_come_along_have_names(tmp_path, capsys):
-    assert main(["demo", "cell", "-o", str(tmp_path / "out")]) == 2
+    assert main(["demo", "nucleus", "-o", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
-    assert "one of cytoplasm, czii, demo, droplet, filaments," in said
-    assert 'got "cell"' in said
+    assert "one of cell, cytoplasm, czii, demo, droplet, filaments," in said
+    assert 'got "nucleus"' in said
 
 
 def test_a_run_with_more_instances_than_mrc_holds(tmp_path):

@@ -256,8 +256,8 @@ def sharing(
             if old is not None and old.identity != identity and not force:
                 of = f" (of {old.source})" if old.source else ""
                 raise FileExistsError(
-                    f"{path}: holds another run of the name {writer!r}{of}; give this one another "
-                    "by another name, or force=True to replace that one"
+                    f"{path}: holds another run of the name {writer!r}{of}; give this one "
+                    "another name, or force=True to replace that one"
                 )
             place = writer if apart and any(not other.place for other in others) else ""
             record = Record(

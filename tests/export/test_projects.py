@@ -157,7 +157,7 @@ def test_two_runs_of_one_name_are_told_apart(tmp_path):
     one, two = truths()
     export_truth(one, tmp_path, ["portal", "copick"])
     before = held(tmp_path)
-    with pytest.raises(FileExistsError, match=r"holds another run of the name 'A'.*--name"):
+    with pytest.raises(FileExistsError, match=r"holds another run of the name 'A'.*another name"):
         export_truth(replace(two, name="A"), tmp_path, ["copick", "dynamo"])
     assert held(tmp_path) == before
     export_truth(replace(two, name="A"), tmp_path, ["copick"], force=True)
