@@ -3,10 +3,11 @@
 ``python tools/kill_dataset.py`` makes 200 scenes of 128³ voxels on two workers, and again while one
 of the workers is killed by signal 9 five times, at moments drawn over the whole. All scenes must be
 there, and every file of theirs, of the copick project and of the table the same, byte for byte but
-for times: those in manifests and logs, and the column ``seconds``. Then it makes the first of the
-scenes with one worker and with two, and compares how long that takes; start and end of the command
-are in it. It prints a table, writes it where ``--table`` says, and ends with 1 where anything
-differed. ``--scenes 6 --kills 2 --scaling 4 --recipe tiny`` rehearses it in a minute or two.
+for times: those in manifests and logs, and the column ``seconds``. Before that it makes the first
+of the scenes with one worker and with two, and compares how long that takes; start and end of the
+command are in it. It prints a table, writes it where ``--table`` says, and ends with 1 where
+anything differed. ``--scaling 0`` or ``--scenes 0`` leaves one of the two out.
+``--scenes 6 --kills 2 --scaling 4 --recipe tiny`` rehearses it in a minute or two.
 """
 
 from __future__ import annotations
@@ -188,7 +189,14 @@ def kill_dataset(options: argparse.Namespace, folder: Path) -> tuple[str, list[s
     recipe = folder / "recipe.toml"
     recipe.write_text(RECIPES[options.recipe], encoding="utf-8")
     draw = random.Random(options.seed)
-    rows, wrong = [], []
+    rows, wrong, note = [], [], ""
+    if options.scaling:
+        one, two = (
+            make(recipe, folder / f"by-{workers}", options.scaling, workers) for workers in (1, 2)
+        )
+        rows.append(line("scaling", options.scaling, 1, one))
+        rows.append(line("scaling", options.scaling, 2, two))
+        note = f"Two workers are {one.seconds / two.seconds:.2f} times as fast as one. "
     if options.scenes:
         whole = make(recipe, folder / "whole", options.scenes, options.workers)
         rows.append(line("left alone", options.scenes, options.workers, whole))
@@ -209,14 +217,6 @@ def kill_dataset(options: argparse.Namespace, folder: Path) -> tuple[str, list[s
     text = io.StringIO()
     print("| data set | scenes | workers | workers killed | s | s a scene |", file=text)
     print("|---|---|---|---|---|---|", file=text)
-    note = ""
-    if options.scaling:
-        one, two = (
-            make(recipe, folder / f"by-{workers}", options.scaling, workers) for workers in (1, 2)
-        )
-        rows.append(line("scaling", options.scaling, 1, one))
-        rows.append(line("scaling", options.scaling, 2, two))
-        note = f"Two workers are {one.seconds / two.seconds:.2f} times as fast as one. "
     print("\n".join(rows), file=text)
     if options.scenes:
         scenes = ", ".join(disturbed.killed)
