@@ -132,8 +132,9 @@ def modules_of(package: ModuleType) -> Iterator[str]:
 
 def _inside(cls: type[Settings], package: ModuleType) -> bool:
     # What a docstring's example declares says that it is of the module, and is not in it.
-    module = sys.modules[cls.__module__]
-    return _package(cls) == package.__name__ and vars(module).get(cls.__name__) is cls
+    if _package(cls) != package.__name__:
+        return False
+    return vars(sys.modules[cls.__module__]).get(cls.__name__) is cls
 
 
 def _package(cls: type[Settings]) -> str:

@@ -138,7 +138,7 @@ def _draw_counts(axes: Axes, audit: Audit) -> None:
         axes, title="placed" + (f" ({more} species more)" if more else ""), across="instances"
     )
     # There are no halves of instances.
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.set_yticks(
         rows, [drawn_name(s.name, 16) for s in shown], fontsize=8 if len(shown) <= 22 else 6.5
     )

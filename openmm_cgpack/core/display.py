@@ -71,7 +71,7 @@ def line(value: Any) -> str:
     --------
     >>> from openmm_cgpack.core import Grid
     >>> line(Grid(shape=(20, 30, 40), voxel_size=0.5, origin=(0, 0, 0)))
-    'Grid(shape=(20, 30, 40), voxel_size=0.5, origin=array(3))'
+    'Grid(shape=(20, 30, 40), voxel_size=0.5, origin=(0.0, 0.0, 0.0))'
     """
     return f"{type(value).__name__}({_cut(_summary(value), _LONGEST)})"
 
@@ -84,6 +84,8 @@ def short(value: Any) -> str:
     >>> short(np.zeros((5, 3))), short(1 / 3), short([1, 2, 3, 4]), short({"a": None})
     ('array(5, 3)', '0.333333', '4 entries', "{'a': None}")
     """
+    if isinstance(value, np.ndarray) and value.ndim == 1 and 0 < len(value) <= _FEW:
+        return _entries(tuple(value))
     if isinstance(value, np.ndarray):
         return f"array({', '.join(map(str, value.shape))})"
     if isinstance(value, np.generic):

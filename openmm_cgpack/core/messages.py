@@ -12,6 +12,7 @@ import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import UnionType
 from typing import Any
 
 PACKAGE = __name__.partition(".")[0]
@@ -55,6 +56,22 @@ def shown(value: Any) -> str:
             # A whole number of more digits than Python writes, tables in tables.
             text = f"{type(value).__name__}..."
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def checked_type(name: str, value: Any, wanted: type | UnionType, hint: str = "") -> None:
+    """Raise TypeError unless an argument is what a function works on.
+
+    Examples
+    --------
+    >>> checked_type("packed", 3, str, "; give its text")
+    Traceback (most recent call last):
+        ...
+    TypeError: packed: wanted a str, got a value of int; give its text
+    """
+    if not isinstance(value, wanted):
+        kinds = wanted.__args__ if isinstance(wanted, UnionType) else (wanted,)
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{name}: wanted a {names}, got a value of {type(value).__name__}{hint}")
 
 
 def printable(text: str) -> str:

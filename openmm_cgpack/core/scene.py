@@ -12,6 +12,7 @@ import numpy as np
 from .arrays import freeze, noun
 from .boundary import Boundary, Open
 from .display import Rows
+from .messages import checked_type
 from .model import BallModel
 from .transforms import RigidTransforms
 from .volume import LabelVolume, Obstacle, Volume
@@ -366,3 +367,18 @@ class PackedScene:
                 ("deepest overlap", f"{100 * history.overlap[-1]:.1f} %"),
             ]
         return [*rows, *self.scene.facts()]
+
+
+def check_packed(packed: Any) -> None:
+    """Raise TypeError unless something is a packed scene.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import Filament, place
+    >>> check_packed(place([(Filament(n_balls=5).build(), 1)], seed=1))
+    Traceback (most recent call last):
+        ...
+    TypeError: packed: wanted a PackedScene, got a value of Scene; pack it, or take as_packed(scene)
+    """
+    hint = "; pack it, or take as_packed(scene)" if isinstance(packed, Scene) else ""
+    checked_type("packed", packed, PackedScene, hint)

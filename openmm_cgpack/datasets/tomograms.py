@@ -106,7 +106,8 @@ def _runs_of(
             runs = held.runs(split)
             if not runs:
                 of = "" if split is None else f" of the split {split!r}"
-                raise ValueError(f"{held.path}: wanted scenes that are made, got none{of}")
+                there = f"; of {held.n} scenes {len(held.indices())} are made"
+                raise ValueError(f"{held.path}: wanted scenes that are made, got none{of}{there}")
             return runs, held.runs()
         source = [source]
     elif split is not None:

@@ -10,7 +10,7 @@ from ..core.arrays import freeze, noun
 from ..core.geometry import Line
 from ..core.particles import MonomerTable, ParticleTable
 from ..core.progress import tracked
-from ..core.scene import PackedScene
+from ..core.scene import PackedScene, check_packed
 from ..core.volume import Grid, gaussian_sigma
 from ..poses import extract_transforms
 from .grids import period
@@ -48,6 +48,7 @@ def particle_table(packed: PackedScene, *, grid: Grid) -> ParticleTable:
     >>> table.species.tolist(), bool(np.allclose(table.centre[0], middle + 20))
     (['filament', 'filament'], True)
     """
+    check_packed(packed)
     scene = packed.scene
     transforms = extract_transforms(packed).transforms
     centres = np.array(transforms.translations)

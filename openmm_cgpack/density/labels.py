@@ -7,7 +7,7 @@ import numpy as np
 from ..core.arrays import noun
 from ..core.model import BallModel
 from ..core.progress import tracked
-from ..core.scene import PackedScene
+from ..core.scene import PackedScene, check_packed
 from ..core.volume import Grid, LabelVolume, gaussian_sigma
 from .maps import MapSettings, image_boxes
 from .painters import WeightedPoints
@@ -89,6 +89,7 @@ def render_labels(
     >>> labels.semantic.names, abs(int((labels.instances.data == 1).sum()) / tube.volume - 1) < 0.05
     (('filament',), True)
     """
+    check_packed(packed)
     grid = grid or settings.grid(packed)
     deformables = settings.deformables
     resolution = settings.label_resolution or max(SHARPEST * grid.voxel_size, ATOMIC)

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from ..core.progress import tracked
-from ..core.scene import PackedScene
+from ..core.scene import PackedScene, check_packed
 from ..core.settings import Settings, setting
 from ..core.structure import AtomicStructure
 from ..core.volume import CONVENTIONS, Grid, Volume, gaussian_sigma
@@ -221,6 +221,7 @@ def render_density(
     >>> density.data.shape, abs(float(density.data.sum()) * 2.0**3 / mass - 1) < 0.001
     ((20, 20, 20), True)
     """
+    check_packed(packed)
     asked, grid = grid, grid or settings.grid(packed)
     data = np.zeros(grid.shape, np.float32)
     objects = ScenePoints(packed, sigma=settings.sigma, deformables=settings.deformables)

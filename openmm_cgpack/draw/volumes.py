@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.messages import checked_type
 from ..core.palette import GREY, INK, species_colours
 from ..core.scene import PackedScene
 from ..core.tilts import TiltSeries
@@ -70,6 +71,7 @@ def plot_slices(
     >>> len(figure.axes)
     3
     """
+    checked_type("volume", volume, Volume | LabelVolume, "; Volume(data=...) makes one of an array")
     figure, panels = panels_for(axes, 3, lambda: _three(blank_figure((12.0, 4.6))))
     limits = None if isinstance(volume, LabelVolume) else _limits(volume.data, contrast)
     for axis, name, panel in zip(range(3), ("xy", "xz", "yz"), panels, strict=True):

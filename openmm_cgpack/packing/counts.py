@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy.optimize import brentq
@@ -10,6 +10,8 @@ from scipy.optimize import brentq
 from ..core import BallModel, Obstacle, Periodic, RigidTransforms, Scene
 from ..core.arrays import frozen, positive
 from ..core.boundary import Boundary
+from ..core.display import short
+from ..core.messages import checked_type
 
 _TOLERANCE = 0.005
 """How far a fraction may be from the one asked for, relative to it."""
@@ -168,6 +170,10 @@ def checked_fraction(fraction: float) -> float:
     return number
 
 
+_PAIRS = "; wanted pairs of a BallModel and how many of it, as in [(model, 3)]"
+_BUILD = "; its build() makes the model"
+
+
 class Instances:
     """What is to be put into a scene, and where it has been put so far.
 
@@ -181,7 +187,12 @@ class Instances:
     ) -> None:
         self.models: list[BallModel] = []
         species: list[int] = []
-        for model, count in counts:
+        checked_type("counts", counts, Iterable, _PAIRS)
+        for pair in counts:
+            if not (isinstance(pair, tuple | list) and len(pair) == 2):
+                raise TypeError(f"counts: got {short(pair)}{_PAIRS}")
+            model, count = pair
+            checked_type("counts", model, BallModel, _BUILD if hasattr(model, "build") else "")
             if int(count) != count or count < 0:
                 raise ValueError(f"{model.name}: count: wanted a whole number >= 0, got {count}")
             species += [self._number(model)] * int(count)

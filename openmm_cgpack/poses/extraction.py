@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..core.arrays import freeze, noun
-from ..core.scene import PackedScene
+from ..core.scene import PackedScene, check_packed
 from ..core.transforms import FLAT, RigidTransforms, shortest_rotations, superpose
 
 Method = Literal["kabsch", "vectors"]
@@ -81,6 +81,7 @@ def extract_transforms(packed: PackedScene, *, method: Method = "kabsch") -> Pos
     """
     if method not in get_args(Method):
         raise ValueError(f"method: wanted 'kabsch' or 'vectors', got {method!r}")
+    check_packed(packed)
     scene = packed.scene
     n = scene.n_instances
     rotations = np.array(scene.transforms.rotations)

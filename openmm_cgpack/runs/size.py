@@ -200,11 +200,14 @@ def forecast(recipe: Recipe, models: Sequence[tuple[BallModel, float]]) -> str:
     """Return a line that tells what a run will do: what, in which box, and what it takes."""
     scene, parts = extent(recipe, models), run_size(recipe, models)
     about = "" if recipe.start.box is not None else "about "
+    # What is to fill a share of a region may find room for less.
+    counted = sum(entry.count for entry in recipe.structures)
+    most = "" if scene.instances == counted else "up to "
     edges = " x ".join(f"{edge:.0f}" for edge in scene.box)
     voxels = " x ".join(f"{n:.0f}" for n in scene.shape[::-1])
     species = f"{len(scene.models)} species"
     return (
-        f"will make  {scene.instances} instances of {species} ({scene.balls:.0f} balls) in "
+        f"will make  {most}{scene.instances} instances of {species} ({scene.balls:.0f} balls) in "
         f"{about}{edges} nm, {voxels} voxels of {recipe.density.voxel_size:g} nm; takes about "
         f"{in_words(sum(part.memory for part in parts))} of memory, "
         f"{in_words(sum(part.disk for part in parts))} of disk, "
