@@ -38,34 +38,40 @@ class Results:
         self.held, self.models = held, held["models"]
         self.fractions = [float(name) for name in held["reached"]]
         self.n = held["n"]
-        alone = [model["train"] for model in self.models if model["n"] == self.n]
-        self.trained = list(dict.fromkeys(alone))
-        self.curve = sorted({m["n"] for m in self.models if m["train"] == "mixed"})
+        compared = [m for m in self.models if (m["n"], m["times"]) == (self.n, 1)]
+        self.of = {
+            train: [model for model in compared if model["train"] == train]
+            for train in dict.fromkeys(model["train"] for model in compared)
+        }
+        self.curves = {
+            times: self._curve(times) for times in sorted({model["times"] for model in self.models})
+        }
 
-    def values(self, train: str, n: int, crowd: str, fraction: float, score: Score) -> list[float]:
-        """Return a score of each seed."""
+    def _curve(self, times: int) -> dict[int, list[dict]]:
+        """Return the models of mixed data that were trained so long, by how many tomograms."""
+        mixed = [m for m in self.models if (m["train"], m["times"]) == ("mixed", times)]
+        return {n: [m for m in mixed if m["n"] == n] for n in sorted({m["n"] for m in mixed})}
+
+    @staticmethod
+    def values(models: list[dict], crowd: str, fraction: float, score: Score) -> list[float]:
+        """Return a score of each seed's model."""
         return [
             score(test)
-            for model in self.models
-            if (model["train"], model["n"]) == (train, n)
+            for model in models
             for test in model["tests"]
             if (test["crowd"], test["fraction"]) == (crowd, fraction)
         ]
 
-    def over_fractions(
-        self, train: str, n: int, crowd: str, score: Score
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def over_fractions(self, train: str, crowd: str, score: Score) -> tuple[np.ndarray, np.ndarray]:
         """Return means and standard deviations over the seeds, by test fraction."""
-        held = [self.values(train, n, crowd, fraction, score) for fraction in self.fractions]
+        held = [self.values(self.of[train], crowd, f, score) for f in self.fractions]
         return np.array([np.mean(v) for v in held]), np.array([spread(v) for v in held])
 
-    def over_n(self, crowd: str, score: Score) -> tuple[np.ndarray, np.ndarray]:
+    def over_n(self, times: int, crowd: str, score: Score) -> tuple[np.ndarray, np.ndarray]:
         """Return the same of the mean over all test fractions, by the number of tomograms."""
         means, spreads = [], []
-        for n in self.curve:
-            seeds = np.mean(
-                [self.values("mixed", n, crowd, f, score) for f in self.fractions], axis=0
-            )
+        for models in self.curves[times].values():
+            seeds = np.mean([self.values(models, crowd, f, score) for f in self.fractions], axis=0)
             means.append(seeds.mean())
             spreads.append(spread(seeds))
         return np.array(means), np.array(spreads)
@@ -82,8 +88,8 @@ class Results:
 
 
 def spread(values: list[float] | np.ndarray) -> float:
-    """Return the standard deviation of a sample; of a single value 0."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    """Return the standard deviation of a sample; a single value has none, which is NaN."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
 
 
 def tables(held: dict) -> str:
@@ -93,8 +99,7 @@ def tables(held: dict) -> str:
 
     def over_fractions(score: Score, crowd: str) -> list[list[str]]:
         return [
-            [train, *_texts(*results.over_fractions(train, results.n, crowd, score))]
-            for train in results.trained
+            [train, *_texts(*results.over_fractions(train, crowd, score))] for train in results.of
         ]
 
     parts = []
@@ -104,8 +109,8 @@ def tables(held: dict) -> str:
             parts.append(f"**{title}**, {crowd} neighbours\n\n{_markdown(head, rows)}")
     rows = []
     for crowd in ("known", "new"):
-        for train in results.trained:
-            score = results.over_fractions(train, results.n, crowd, f_of("any"))
+        for train in results.of:
+            score = results.over_fractions(train, crowd, f_of("any"))
             rows.append([f"network of {train}, {crowd}", *_texts(*score)])
         for name, words in (("targets", "DoG, best width"), ("random", "at random")):
             f = results.dog(crowd, name)
@@ -116,20 +121,25 @@ def tables(held: dict) -> str:
         rows.append([words, *(f"{value:.2f}" for value in f)])
     parts.append(f"**F, whatever the species**\n\n{_markdown(['', *head[1:]], rows)}")
     rows = []
-    for train in results.trained:
+    for train in results.of:
         for number, name in enumerate(NAMES):
             score = results.over_fractions(
-                train, results.n, "known", lambda test, number=number: test["dice"][number]
+                train, "known", lambda test, number=number: test["dice"][number]
             )
             rows.append([train, name, *_texts(*score)])
     head = ["trained at", "class", *head[1:]]
     parts.append(f"**Dice by class**, known neighbours\n\n{_markdown(head, rows)}")
-    rows = []
-    for title, score in (("F", f_of("species")), ("Dice", mean_dice)):
-        for crowd in ("known", "new"):
-            rows.append([f"{title}, {crowd}", *_texts(*results.over_n(crowd, score))])
-    head = ["trained on tomograms:", *map(str, results.curve)]
-    parts.append(f"**How many tomograms**, mixed, mean of all tests\n\n{_markdown(head, rows)}")
+    for times, curve in results.curves.items():
+        rows = []
+        for title, score in (("F", f_of("species")), ("Dice", mean_dice)):
+            for crowd in ("known", "new"):
+                rows.append([f"{title}, {crowd}", *_texts(*results.over_n(times, crowd, score))])
+        seeds = len({model["seed"] for models in curve.values() for model in models})
+        parts.append(
+            f"**How many tomograms**, mixed, {times * held['steps']} steps, {seeds} "
+            f"{'seeds' if seeds > 1 else 'seed'}, mean of all tests\n\n"
+            + _markdown(["trained on tomograms:", *map(str, curve)], rows)
+        )
     seeds = len({model["seed"] for model in results.models})
     parts.append(
         f"Mean and standard deviation of {seeds} seeds, each with other tomograms of the pool; "
@@ -140,7 +150,10 @@ def tables(held: dict) -> str:
 
 
 def _texts(means: np.ndarray, spreads: np.ndarray) -> list[str]:
-    return [f"{m:.2f} ± {s:.2f}" for m, s in zip(means, spreads, strict=True)]
+    return [
+        f"{m:.2f}" if np.isnan(s) else f"{m:.2f} ± {s:.2f}"
+        for m, s in zip(means, spreads, strict=True)
+    ]
 
 
 def _markdown(head: list[str], rows: list[list[str]]) -> str:
@@ -154,11 +167,11 @@ def figure_of(held: dict) -> Figure:
     figure = blank_figure((11.0, 3.6))
     figure.set_layout_engine("tight")
     panels = figure.subplots(1, 3)
-    lines = list(zip(results.trained, COLOURS, strict=False))
+    lines = list(zip(results.of, COLOURS, strict=False))
     for panel, score in zip(panels, (mean_dice, f_of("species")), strict=False):
         for train, colour in lines:
             for crowd in ("known", "new"):
-                scores = results.over_fractions(train, results.n, crowd, score)
+                scores = results.over_fractions(train, crowd, score)
                 label = f"trained {_at(train)}" if crowd == "known" else None
                 _line(panel, results.fractions, *scores, crowd=crowd, color=colour, label=label)
     panels[1].plot(
@@ -167,12 +180,13 @@ def figure_of(held: dict) -> Figure:
     panels[1].plot(results.fractions, results.dog("new", "targets"), color=INK, linestyle="--")
     random = results.dog("known", "random")
     panels[1].plot(results.fractions, random, color=GREY, linestyle=":", label="at random")
-    for crowd in ("known", "new"):
-        scores = results.over_n(crowd, f_of("species"))
-        label = f"{crowd} neighbours"
-        _line(panels[2], results.curve, *scores, crowd=crowd, color=GREEN, label=label)
+    for (times, curve), colour in zip(results.curves.items(), (GREY, GREEN), strict=False):
+        for crowd in ("known", "new"):
+            scores = results.over_n(times, crowd, f_of("species"))
+            label = f"{times * held['steps']} steps" if crowd == "known" else None
+            _line(panels[2], list(curve), *scores, crowd=crowd, color=colour, label=label)
     panels[2].set_xscale("log")
-    panels[2].set_xticks(results.curve, [str(n) for n in results.curve])
+    panels[2].set_xticks(list(curve), [str(n) for n in curve])
     panels[2].minorticks_off()
     names = ("mean Dice of the four classes", "F, right species", "F, right species")
     across = ("fraction of the test", "fraction of the test", "tomograms to train on, mixed")

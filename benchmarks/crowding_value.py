@@ -77,6 +77,7 @@ class Plan:
     tests: int = 2  # test scenes of each fraction and crowd
     n: int = 12  # training scenes of one network
     curve: tuple[int, ...] = (1, 4, 12, 50)
+    curve_times: int = 4  # as long, so that many tomograms are seen often enough, too
     seeds: tuple[int, ...] = (1, 2, 3)
 
     def scenes(self) -> Iterator[Scene]:
@@ -93,11 +94,13 @@ class Plan:
     def models(self) -> Iterator[Model]:
         """Yield all trainings."""
         for seed in self.seeds:
-            for fraction in self.fractions:
-                yield Model(f"{fraction:.2f}", self.n, seed)
-            # What is compared with the others first.
-            for n in dict.fromkeys((self.n, *self.curve)):
-                yield Model(MIXED, n, seed)
+            for train in (*(f"{fraction:.2f}" for fraction in self.fractions), MIXED):
+                yield Model(train, self.n, seed)
+        for times in (1, self.curve_times):
+            for seed in self.seeds:
+                for n in self.curve:
+                    if (n, times) != (self.n, 1):
+                        yield Model(MIXED, n, seed, times)
 
 
 @dataclass(frozen=True)
@@ -115,17 +118,20 @@ class Scene:
 
 @dataclass(frozen=True)
 class Model:
-    """A training: of which fraction or `MIXED`, of how many tomograms, and its seed.
+    """A training: of which fraction or `MIXED`, of how many tomograms, its seed and length.
 
-    The seed draws the tomograms from the pool, the weights and the cubes.
+    The seed draws the tomograms from the pool, the weights and the cubes; the training is so many
+    times as long as the plan's.
     """
 
     train: str
     n: int
     seed: int
+    times: int = 1
 
     def __str__(self) -> str:
-        return f"{self.train}_{self.n:03d}_{self.seed}"
+        longer = "" if self.times == 1 else f"_x{self.times}"
+        return f"{self.train}_{self.n:03d}_{self.seed}{longer}"
 
     def scenes(self, plan: Plan) -> list[Scene]:
         """Return the tomograms to learn from; of mixed ones as many of each fraction as goes."""
@@ -288,9 +294,10 @@ def train_and_score(folder: Path, plan: Plan, model: Model) -> dict[str, float]:
         torch.set_num_threads(1)
         start = time.process_time()
         learnt = [load_scene(folder, scene) for scene in model.scenes(plan)]
+        epochs = model.times * plan.training.max_epochs
         trained = ev.train_fcn(
             [tomogram for tomogram, _ in learnt],
-            plan.training,
+            dataclasses.replace(plan.training, max_epochs=epochs, patience=epochs),
             seed=model.seed,
             checkpoint=kept.with_suffix(".training"),
         )
@@ -319,6 +326,7 @@ def train_and_score(folder: Path, plan: Plan, model: Model) -> dict[str, float]:
             "train": model.train,
             "n": model.n,
             "seed": model.seed,
+            "times": model.times,
             "loss": trained.history[-1].loss,
             "seconds": seconds,
             "tests": rows,
