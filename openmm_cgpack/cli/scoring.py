@@ -74,7 +74,11 @@ def add(commands: Any) -> None:
         help="whose picks of a list of several tomograms; else those under the run's name",
     )
     picks.add_argument(
-        "--without", action="append", default=[], metavar="SPECIES", help="leave these out"
+        "--without",
+        action="append",
+        default=[],
+        metavar="SPECIES",
+        help="leave out particles of these, and picks that name them",
     )
     picks.add_argument(
         "--best", type=int, metavar="N", help="only the N picks of highest score of each tomogram"

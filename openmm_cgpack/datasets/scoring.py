@@ -62,7 +62,7 @@ def score_picks(
     split : str, optional
         Of a data set, the scenes that are scored: ``"train"``, ``"validation"`` or ``"test"``.
     without : sequence of str, optional
-        Species that are not to be found.
+        Species that are not to be found: neither their particles nor picks that name them count.
     best : int, optional
         How many picks of highest score count, in each tomogram.
     tomogram : str, optional
@@ -104,6 +104,8 @@ def score_picks(
         frame = _grid(one.run, grid)
         # Of a tomogram without picks the places do not matter.
         mine = held.picks(Path(picks), rows, frame) if len(rows) else _none_of(held)
+        if mine.species is not None:
+            mine = mine[~np.isin(mine.species, np.array(without, np.str_))]
         scores.append(
             match_picks(
                 mine if best is None else mine.best(best),

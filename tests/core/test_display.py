@@ -103,6 +103,8 @@ def test_lines_are_short_and_have_no_arrays(everything):
         text = repr(value)
         assert len(text) <= 200
         assert "\n" not in text
+        # That is what a summary that failed leaves.
+        assert not text.endswith("(...)")
         assert not any(ugly in text for ugly in ("array([", " at 0x", "dtype="))
 
 
