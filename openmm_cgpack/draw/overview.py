@@ -33,6 +33,9 @@ _COLUMNS = (0.008, 0.341, 0.674)
 _WIDTH = 0.318
 _INCHES = 15.0
 _ROW = 5.2
+"""Height of a row of square panels, inches; that of flat ones is less."""
+_TITLE, _PANEL, _GAP = 0.0586, 0.9174, 0.024
+"""What of it is a title, the panel below it, and room below that."""
 _SIZE = 700
 """Edge of a picture of the packing, pixels."""
 _SPECTRUM = 0.25
@@ -55,22 +58,26 @@ def overview_figure(
         [] if series is None or tomogram is None else _sections(packed, colours, labels, tomogram),
     ]
     rows = [row for row in rows if row]
-    figure = blank_figure((_INCHES, (1 + len(rows)) * _ROW))
     volumes = (volume for volume in (density, labels, tomogram) if volume is not None)
     grid = next((volume.grid for volume in volumes), None)
     pictures = [
         Panel(title, show_picture, picture, width)
         for title, picture, width in _pictures(packed, grid, colours)
     ]
-    for number, row in enumerate([pictures, *rows]):
+    rows = [pictures, *rows]
+    tall = [_PANEL * min(1.0, max(panel.aspect for panel in row)) for row in rows]
+    inches = _ROW * (sum(tall) + len(rows) * (_TITLE + _GAP))
+    figure, top = blank_figure((_INCHES, inches)), 1.0
+    for row, height in zip(rows, tall, strict=True):
+        bottom = top - _ROW * (_TITLE + height) / inches
         for column, panel in enumerate(row):
-            place = (_COLUMNS[column], 1 - (number + 0.976) / (1 + len(rows)))
-            axes = figure.add_axes((*place, _WIDTH, 0.9174 / (1 + len(rows))))
+            axes = figure.add_axes((_COLUMNS[column], bottom, _WIDTH, _ROW * height / inches))
             panel.show(axes, panel.image)
             if panel.over is not None:
                 panel.over(axes)
             framed = panel.show is not show_picture
             dress_panel(axes, panel.title, width=panel.width, frame=framed)
+        top = bottom - _ROW * _GAP / inches
     _draw_side(figure, packed, colours)
     return figure
 
@@ -83,6 +90,11 @@ class Panel(NamedTuple):
     image: np.ndarray
     width: float | None
     over: Callable[[Axes], None] | None = None
+
+    @property
+    def aspect(self) -> float:
+        """Height of the image over its width."""
+        return self.image.shape[0] / self.image.shape[1]
 
 
 def _slices(

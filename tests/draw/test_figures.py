@@ -351,7 +351,8 @@ def test_a_tilt_series_adds_two_rows(tmp_path, packed, slices):
         path = tmp_path / "overview.png"
         save_figure(path, overview_figure(packed, **slices, **extra))
         heights.append(imread(path).shape[0])
-    assert heights[1] == pytest.approx(2 * heights[0], abs=2)
+    # One of square images, and one of sections, which are flat.
+    assert 1.5 * heights[0] < heights[1] < 2 * heights[0]
 
 
 def test_a_membrane_is_drawn_where_it_is():
