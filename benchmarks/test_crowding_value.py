@@ -50,7 +50,7 @@ def test_a_scene_is_at_its_fraction_with_the_same_targets(tmp_path):
     plan = dataclasses.replace(PLANS["tiny"], box=(48.0, 48.0, 40.0))
     (tmp_path / "scenes").mkdir()
     counts = []
-    for scene in (Scene("test", 0.10, "known", 0), Scene("test", 0.15, "new", 0)):
+    for scene in (Scene("test", 0.10, "known", 0), Scene("test", 0.15, "known", 0)):
         about = make_scene(tmp_path, plan, scene)
         assert about["fraction"] == pytest.approx(scene.fraction, rel=0.15)
         tomogram, particles = load_scene(tmp_path, scene)
