@@ -69,11 +69,10 @@ def existing(path: str | os.PathLike[str]) -> Path:
     crowding series has them.
     """
     path = Path(path)
-    try:
-        found = path.exists()
-    except ValueError:
-        raise FileNotFoundError(f"{path}: no such file: a path has no null characters") from None
-    if not found:
+    # Python up to 3.12 raises ValueError for these, and later only says that nothing is there.
+    if "\0" in str(path):
+        raise FileNotFoundError(f"{path}: no such file: a path has no null characters")
+    if not path.exists():
         inner = path.parent.glob(f"*/{glob.escape(path.name)}") if path.name else ()
         others = sorted(other.as_posix() for other in inner)
         there_are = f"; there are {', '.join(others)}" if others else ""

@@ -76,7 +76,8 @@ def test_a_small_file_that_unpacks_without_end_costs_no_memory(tmp_path):
     (tmp_path / "a.gz").write_bytes(data)
     with open_unpacked(tmp_path / "a.gz") as file:
         assert len(file.read(2**20)) == 2**20
-        assert os.lseek(file.fileno(), 0, os.SEEK_CUR) < len(data) / 100
+        # From 3.12 on Python reads 128 kB of what is packed at once.
+        assert os.lseek(file.fileno(), 0, os.SEEK_CUR) < len(data) / 10
 
 
 def test_only_regular_files_are_opened(tmp_path):
