@@ -76,7 +76,7 @@ def test_every_error_is_one_line(faulty, tmp_path, capsys, error, code, words):
 
 def test_a_platform_that_is_not_here_ends_it_before_work(tmp_path, capsys):
     assert main(["demo", "-o", str(tmp_path / "out"), "--platform", "a\x1b"]) == 2
-    assert 'cgpack: [run]: platform: "a\\x1b" is not here, only ' in capsys.readouterr().err
+    assert 'cgpack: --platform: "a\\x1b" is not here, only ' in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -201,6 +201,9 @@ def within(where: str) -> Iterator[None]:
         In place of these, of what else follows from a value nobody thought of, as OverflowError,
         and of the exceptions of Python that a user's own module comes upon; others, as those of
         classes of one's own, go through as they are.
+    OSError
+        In place of one that has a message alone, as FileNotFoundError of a file that is asked for;
+        what the system itself refuses goes through.
 
     Examples
     --------
@@ -215,7 +218,8 @@ def within(where: str) -> Iterator[None]:
     except Exception as error:
         # Classes of somebody's own, as PackingError, were raised for whoever catches them.
         plain = type(error).__module__ == "builtins" and not isinstance(error, OSError)
-        if isinstance(error, _WRONG_VALUES) or (plain and is_of_user(error)):
+        asked_for = isinstance(error, OSError) and error.errno is None
+        if isinstance(error, _WRONG_VALUES) or asked_for or (plain and is_of_user(error)):
             raise _placed(error, where) from error
         raise
 
@@ -279,7 +283,9 @@ def _placed(error: Exception, where: str) -> Exception:
     """Return an error whose message begins with a place."""
     text = _words(error)
     message = text if not where or text.startswith(f"{where}:") else f"{where}: {text}"
-    return TypeError(message) if isinstance(error, TypeError) else _like(error, message)
+    if isinstance(error, TypeError):
+        return TypeError(message)
+    return type(error)(message) if isinstance(error, OSError) else _like(error, message)
 
 
 def _like(error: Exception, message: str) -> ValueError:

@@ -9,6 +9,7 @@ from typing import Literal, Self
 import numpy as np
 from scipy import ndimage
 
+from ..core.messages import within
 from ..core.model import BallModel
 from ..core.names import name_of_file
 from ..core.settings import kind, setting
@@ -132,7 +133,8 @@ class DensityMap(Structure, Cover):
         FileNotFoundError, ValueError
             There is no such map, or it has nothing, or not enough, at the threshold or above 0.
         """
-        held = read_mrc_density(self.file, most_voxels=MOST_VOXELS, voxel_size=self.voxel_size)
+        with within("file"):
+            held = read_mrc_density(self.file, most_voxels=MOST_VOXELS, voxel_size=self.voxel_size)
         voxel = held.voxel_size
         inside = self._inside(held.data, voxel)
         volume = float(inside.sum()) * voxel**3
