@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 import sysconfig
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import UnionType
 from typing import Any
 
@@ -32,6 +35,9 @@ _LONG = (
 
 _WRONG_VALUES = (ValueError, TypeError, ArithmeticError, RecursionError, MemoryError)
 """What follows from a value that nobody thought of."""
+
+_OF_CONTENT = (ValueError, TypeError, KeyError, OSError, MemoryError, RecursionError)
+"""What tells of a file's content in words of its own."""
 
 
 def shown(value: Any) -> str:
@@ -186,9 +192,24 @@ def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+_innermost: ContextVar[str] = ContextVar("_innermost", default="")
+"""Where what is done stands, as `within` says."""
+
+
+def note(text: str) -> None:
+    """Warn of a value that is taken, beginning with where it stands; once for each text."""
+    where, frame, level = _innermost.get(), sys._getframe(), 1
+    # It is the user's line that is shown, and not one of this package's checks.
+    while frame.f_back and _of_this_package(frame.f_globals.get("__name__", "")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(f"{where}: {text}" if where else text, stacklevel=level)
+
+
 @contextmanager
 def within(where: str) -> Iterator[None]:
     """Begin the messages of errors that a value leads to with where the value stands.
+
+    Notes begin with the innermost of such places.
 
     Parameters
     ----------
@@ -213,6 +234,7 @@ def within(where: str) -> Iterator[None]:
     ...
     ValueError: [density]: OverflowError: too large
     """
+    token = _innermost.set(where or _innermost.get())
     try:
         yield
     except Exception as error:
@@ -222,6 +244,8 @@ def within(where: str) -> Iterator[None]:
         if isinstance(error, _WRONG_VALUES) or asked_for or (plain and is_of_user(error)):
             raise _placed(error, where) from error
         raise
+    finally:
+        _innermost.reset(token)
 
 
 def is_of_user(error: BaseException) -> bool:
@@ -274,9 +298,29 @@ def said_of(path: str | os.PathLike[str], wanted: str = "") -> Iterator[None]:
             raise
         if isinstance(error, ValueError) and str(error).startswith(f"{path}:"):
             raise
-        words = printable(_words(error))
-        message = f"{path}: wanted {wanted}: {words}" if wanted else f"{path}: {words}"
+        if isinstance(error, _OF_CONTENT):
+            words = printable(_words(error))
+            message = f"{path}: wanted {wanted}: {words}" if wanted else f"{path}: {words}"
+        else:
+            # What a library calls it is no news to whoever gave another kind of file.
+            message = f"{path}: wanted {wanted or 'what its name says'}, got {_content(path)}"
         raise _like(error, message) from error
+
+
+def _content(path: str | os.PathLike[str]) -> str:
+    """Return what a file seems to be, as words."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(1024)
+    except OSError:
+        return "something else"
+    if not start:
+        return "an empty file"
+    # The last letter may be cut.
+    text = start.decode("utf-8", "ignore")
+    if len(text.encode()) > len(start) - 4 and all(c.isprintable() or c.isspace() for c in text):
+        return "a text"
+    return "another kind of file, or a damaged one"
 
 
 def _placed(error: Exception, where: str) -> Exception:

@@ -136,6 +136,8 @@ def dataset(
         todo = [index for index in chosen if task.again or making.rows[index]["state"] in states]
         if resume:
             memory = check_room(plan, todo, out, force=force)
+        if todo and (why := plan.too_few(n)):
+            _log.warning("cgpack: note: %s", why)
         making.make(todo, how, task, memory=memory, progress=progress)
         write_project(making.held, made=making.made)
         if todo or not making.held.has_summary:

@@ -111,6 +111,18 @@ class Plan:
         """Whether there is a distribution in it."""
         return next(distributions_in(self.table), None) is not None
 
+    def too_few(self, n: int) -> str | None:
+        """Return what to say where `n` scenes leave a split with a share empty; else None."""
+        first = [self.split(index) for index in range(_BLOCK)]
+        empty = [name for name in SPLITS if name in first[n:] and name not in first[:n]]
+        if not empty:
+            return None
+        enough = 1 + max(first.index(name) for name in empty)
+        return (
+            f"of {n} scenes none is for {' or '.join(empty)}; make {enough} or more, or give other "
+            "shares"
+        )
+
     def split(self, index: int) -> str:
         """Return which of `SPLITS` a scene is in.
 

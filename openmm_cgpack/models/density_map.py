@@ -74,7 +74,7 @@ class DensityMap(Structure, Cover):
     """
 
     file: Path = setting("the map, in MRC, plain or gzipped")
-    resolution: float = setting("resolution of the map", unit="nm", above=0)
+    resolution: float = setting("resolution of the map", unit="nm", above=0, usual=(0.1, 6))
     convention: Literal["situs", "molmap", "fwhm"] = setting(
         "what the resolution means, as of the scene's map", default="situs"
     )
@@ -94,7 +94,11 @@ class DensityMap(Structure, Cover):
         above=0,
     )
     voxel_size: float | None = setting(
-        "edge of a voxel; left out, the header's", default=None, unit="nm", above=0
+        "edge of a voxel; left out, the header's",
+        default=None,
+        unit="nm",
+        above=0,
+        usual=(0.02, 2),
     )
 
     def __post_init__(self) -> None:

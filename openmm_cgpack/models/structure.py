@@ -64,6 +64,7 @@ class Where(Settings):
         default=None,
         unit="nm",
         above=0,
+        usual=(1, 150),
     )
     of: Names | None = setting(
         "name of the membrane that `within` is about, or a list of names", default=None

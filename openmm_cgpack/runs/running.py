@@ -157,8 +157,8 @@ def _with_later(kept: Recipe, wanted: Recipe) -> Recipe:
     for field in settings_fields(Recipe):
         if field.name not in LATER and getattr(wanted, field.name) != getattr(kept, field.name):
             raise ValueError(
-                f"recipe: {field.name}: differs from that of the unfinished run, which can only go on "
-                f"with other {', '.join(LATER)}; begin anew with force=True"
+                f"recipe: {field.name}: differs from that of the unfinished run, which can only go "
+                f"on with other {', '.join(LATER)}; begin anew with force=True"
             )
     if wanted.files.trajectory and not kept.files.trajectory:
         raise ValueError(
