@@ -14,7 +14,7 @@ from settings_pages import REFERENCE, reference_pages, settings_of
 
 import openmm_cgpack
 from openmm_cgpack import MapSettings
-from openmm_cgpack.core.reference import settings_table
+from openmm_cgpack.core.reference import settings_rows
 from openmm_cgpack.core.settings import (
     hints_of,
     is_many,
@@ -92,12 +92,7 @@ def pages():
     return reference_pages()
 
 
-@pytest.fixture(scope="module")
-def page(pages):
-    return pages["settings.md"]
-
-
-@pytest.mark.parametrize("name", ["recipe_keys.md", "settings.md"])
+@pytest.mark.parametrize("name", ["recipe_keys.md", "settings.md", "api.md"])
 def test_the_reference_in_the_repository_is_what_the_code_makes(name, pages):
     held = (REFERENCE / name).read_text(encoding="utf-8")
     assert held == pages[name], "run: python docs/settings_pages.py"
@@ -110,13 +105,45 @@ def test_to_toml_and_back(cls):
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=named)
-def test_the_reference_has_every_field(cls, page):
-    assert f"### `{cls.__name__}`" in page
-    table = settings_table(cls)
-    assert table in page
+def test_the_reference_has_every_field(cls, pages):
+    assert f"| `{cls.__name__}` |" in pages["settings.md"]
+    rows = settings_rows(cls)
+    told = pages["recipe_keys.md"] + pages["settings.md"]
     for field in settings_fields(cls):
-        assert f"| `{field.name}` |" in table
+        assert field.metadata["by_kind"] or rows[field.name] in told
         assert len(field.metadata["doc"]) > 3
+
+
+def test_the_keys_of_a_recipe_are_told_once(pages):
+    """Those of tables that are held by several others, and those that all structures have."""
+    text = pages["recipe_keys.md"]
+    for key in ("inside", "ball_mass", "bending_modulus_kt", "epsilon", "tolerated", "camera"):
+        assert text.count(f"| `{key}` |") == 1
+
+
+def test_links_lead_to_headings_of_the_pages(pages):
+    anchors = {
+        name: {
+            re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
+            for head in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        }
+        for name, text in pages.items()
+    }
+    found = 0
+    for name, text in pages.items():
+        for page, anchor in re.findall(r"\]\(([\w.]*)#([\w-]+)\)", text):
+            assert anchor in anchors[page or name]
+            found += 1
+    assert found > 100
+
+
+def test_every_public_name_says_what_it_is(pages):
+    lines = [line for line in pages["api.md"].splitlines() if line.startswith("| [`")]
+    listed = [line.split("`")[1] for line in lines]
+    assert set(openmm_cgpack.__all__) - {"__version__"} <= set(listed)
+    assert all(len(line.split(" | ")[1]) > 10 for line in lines)
+    sources = {REFERENCE / re.search(r"\]\((.*?)\)", line)[1] for line in lines}
+    assert [path for path in sources if not path.exists()] == []
 
 
 SUFFIXES = {"°": "_deg", "µm": "_um", "mm": "_mm", "kV": "_kv", "e/Å²": "_e_per_a2", "Å": "_a"}

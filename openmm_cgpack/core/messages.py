@@ -13,7 +13,7 @@ import sysconfig
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import UnionType
 from typing import Any
@@ -308,18 +308,10 @@ def said_of(path: str | os.PathLike[str], wanted: str = "") -> Iterator[None]:
 
 
 def _content(path: str | os.PathLike[str]) -> str:
-    """Return what a file seems to be, as words."""
-    try:
-        with open(path, "rb") as file:
-            start = file.read(1024)
-    except OSError:
-        return "something else"
-    if not start:
-        return "an empty file"
-    # The last letter may be cut.
-    text = start.decode("utf-8", "ignore")
-    if len(text.encode()) > len(start) - 4 and all(c.isprintable() or c.isspace() for c in text):
-        return "a text"
+    """Return what a file is that no reader of its kind can make sense of, as words."""
+    with suppress(OSError):
+        if not os.path.getsize(path):
+            return "an empty file"
     return "another kind of file, or a damaged one"
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from .settings import Settings, hints_of, limits, nested_in, settings_fields, usually, words
 
+HEAD = ("| key | type | default | unit | meaning |", "| --- | --- | --- | --- | --- |")
+"""The first lines of every table of settings."""
+
 
 def settings_table(cls: type[Settings]) -> str:
     """Return the fields of a settings class, with type, default and unit, as a Markdown table.
@@ -22,10 +25,13 @@ def settings_table(cls: type[Settings]) -> str:
     | --- | --- | --- | --- | --- |
     | `width` | a number > 0 | `2.0` | nm | standard deviation |
     """
+    return "\n".join([*HEAD, *settings_rows(cls).values()])
+
+
+def settings_rows(cls: type[Settings]) -> dict[str, str]:
+    """Return the row of each field of a settings class in `settings_table`, by the field's name."""
     hints = hints_of(cls)
-    rows = [_row(field, hints[field.name]) for field in settings_fields(cls)]
-    head = ["| key | type | default | unit | meaning |", "| --- | --- | --- | --- | --- |"]
-    return "\n".join([*head, *rows])
+    return {field.name: _row(field, hints[field.name]) for field in settings_fields(cls)}
 
 
 def families(cls: type[Settings] = Settings) -> list[type[Settings]]:
