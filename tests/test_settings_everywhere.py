@@ -1,9 +1,11 @@
 """What holds for every settings class of the package, those that come later included."""
 
+import contextlib
 import dataclasses
 import math
 import re
 import tomllib
+from pathlib import Path
 from types import NoneType
 from typing import Literal, get_args, get_origin
 
@@ -11,6 +13,7 @@ import pytest
 from settings_pages import REFERENCE, reference_pages, settings_of
 
 import openmm_cgpack
+from openmm_cgpack import MapSettings
 from openmm_cgpack.core.reference import settings_rows
 from openmm_cgpack.core.settings import (
     hints_of,
@@ -194,6 +197,41 @@ def test_bounds_are_enforced_with_the_same_words(cls, field):
         assert python == table
         assert python[0] is ValueError
         assert python[1].startswith(f"{field.name}: wanted ")
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=named)
+def test_a_wrong_name_is_told_with_the_nearest_and_all_others(cls):
+    names = [field.name for field in settings_fields(cls)]
+    wrong = f"{names[0]}x" if names else "x"
+    with pytest.raises(TypeError) as caught:
+        cls(**{wrong: 1})
+    assert str(caught.value).startswith(f'{cls.__name__}: unknown argument "{wrong}"')
+    for name in names:
+        assert re.search(rf"\b{name}\b", str(caught.value).partition(";")[2])
+    with pytest.raises(TypeError, match=rf"^{cls.__name__}: wanted arguments by name, got 1"):
+        cls(1)
+
+
+@pytest.mark.parametrize(
+    ("cls", "field"), [(c, f) for c, f in FIELDS if f.metadata["usual"]], ids=named
+)
+def test_what_is_hardly_meant_is_taken_with_a_note(cls, field):
+    low, high = field.metadata["usual"]
+    defaults = field.default if isinstance(field.default, tuple) else (field.default,)
+    for number in defaults:
+        assert not isinstance(number, float) or low <= number <= high
+    hint = hints_of(cls)[field.name]
+    given = {**required(cls), field.name: shaped(hint, 5 * high)}
+    # Beside other values it may be none at all.
+    refusal = contextlib.suppress(ValueError)
+    with pytest.warns(UserWarning, match=rf"^{field.name}: .* Å are ") as noted, refusal:
+        cls(**given)
+    assert Path(noted[0].filename) == Path(__file__)
+
+
+def test_a_note_of_a_recipe_says_its_table():
+    with pytest.warns(UserWarning, match=r"^\[density\]: voxel_size: 10 nm .*; 10 Å are 1 nm$"):
+        from_table(MapSettings, {"voxel_size": 10, "resolution": 40}, where="[density]")
 
 
 def is_tuple(option):

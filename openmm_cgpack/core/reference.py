@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from .settings import Settings, hints_of, limits, nested_in, settings_fields, words
+from .settings import Settings, hints_of, limits, nested_in, settings_fields, usually, words
 
 HEAD = ("| key | type | default | unit | meaning |", "| --- | --- | --- | --- | --- |")
 """The first lines of every table of settings."""
@@ -41,7 +41,8 @@ def families(cls: type[Settings] = Settings) -> list[type[Settings]]:
 
 
 def _row(field: dataclasses.Field[Any], hint: Any) -> str:
-    wanted = f"{words(hint)} {limits(field)}".strip()
+    bounded = f"{words(hint)} {limits(field)}".strip()
+    wanted = ", ".join(filter(None, [bounded, usually(field)]))
     cells = (f"`{field.name}`", wanted, default_words(field, hint))
     return f"| {' | '.join((*cells, field.metadata['unit'], field.metadata['doc']))} |"
 

@@ -82,6 +82,7 @@ class DatasetFolder:
                 seed=held["recipe"]["seed"],
                 shares=tuple(held["shares"]),
                 folder=folder,
+                source=str(self.path / DATASET),
             )
 
     @cached_property

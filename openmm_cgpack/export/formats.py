@@ -161,6 +161,7 @@ class PointFormat(Format):
         unit="nm",
         default=None,
         above=0,
+        usual=(0.5, 100),
     )
 
     def refuses(self, truth: GroundTruth, tilts: TiltSeries | None = None) -> str | None:

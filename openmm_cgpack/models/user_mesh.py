@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from ..core.arrays import frozen
+from ..core.messages import within
 from ..core.model import BallModel
 from ..core.names import name_of_file
 from ..core.settings import kind, setting
@@ -83,11 +84,10 @@ class MeshFile(UserMesh):
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the file's surface, remeshed."""
-        vertices, faces = read_mesh(self.file)
-        try:
+        with within("file"):
+            vertices, faces = read_mesh(self.file)
+        with within(f"file: {self.file}"):
             return *self.remeshed(vertices, faces), np.zeros(3)
-        except ValueError as error:
-            raise ValueError(f"{self.file}: {error}") from None
 
 
 def mesh_membrane(

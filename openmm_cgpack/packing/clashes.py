@@ -70,12 +70,14 @@ class ClashRemoval(Settings):
         unit="nm",
         default=0.28,
         above=0,
+        usual=(0.1, 1),
     )
     closest: float = setting(
         "distance at which two atoms are far enough apart; the removal ends when all are",
         unit="nm",
         default=CLOSEST,
         above=0,
+        usual=(0.1, 1),
     )
     max_steps: int = setting("most steps", default=4000, minimum=0)
     tolerated: float | None = setting(
