@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from openmm_cgpack.recipe import find_recipe, first_scene
-from openmm_cgpack.runs import STAGES, Simulated
+from openmm_cgpack.runs import Simulated
 from openmm_cgpack.runs.size import TIME_WITHIN, extent, forecast, run_seconds
 
 TABLES = Path(__file__).resolve().parents[1] / "docs" / "tables"
@@ -18,7 +18,7 @@ def test_forecast(full, record):
     rows = []
     for name in SETS if full else ("czii",):
         made = Simulated(recipe=first_scene(find_recipe(name)))
-        STAGES["models"](made)
+        made.make("models")
         seconds = run_seconds(made.recipe, extent(made.recipe, made.models))
         table = (TABLES / f"recipe_{name}.md").read_text(encoding="utf-8")
         took, bodies = (

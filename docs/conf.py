@@ -1,9 +1,8 @@
 """Configuration of the documentation."""
 
 import functools
-import importlib
 import os
-import pkgutil
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +18,8 @@ import openmm_cgpack
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # where the gallery finds `figures`
+
+import public_names
 
 
 class _Compiled(jinja2.BytecodeCache):
@@ -96,69 +97,19 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
 }
 
-_HEADS = {
-    "core": "Data types",
-    "structures": "Structures",
-    "models": "Models",
-    "forces": "Forces",
-    "packing": "Scene and packing",
-    "poses": "Poses",
-    "density": "Density and labels",
-    "imaging": "Tomogram",
-    "auditing": "Audit",
-    "evaluation": "Scores",
-    "io": "Files",
-    "recipe": "Recipes",
-    "runs": "Runs",
-    "export": "Other programs and viewers",
-    "datasets": "Data sets",
-    "draw": "Pictures",
-}
-
-
-def _api_page() -> str:
-    """Return the list of all public names, by the folder that they come from."""
-    lines = ["API reference", "=============", ""]
-    top = {name: getattr(openmm_cgpack, name) for name in openmm_cgpack.__all__}
-    for folder in _folders():
-        here = [n for n, value in top.items() if _folder(value) == folder]
-        module = importlib.import_module(f"openmm_cgpack.{folder}")
-        # What the folder has beside those, a name of two folders with the first of them.
-        inner = [
-            n
-            for n in getattr(module, "__all__", ())
-            if n not in top and _folder(getattr(module, n)) in ("", folder)
-        ]
-        head = _HEADS.get(folder, folder.capitalize())
-        lines += ["", head, "-" * len(head)]
-        lines += _summary("openmm_cgpack", here) + _summary(f"openmm_cgpack.{folder}", inner)
-    return "\n".join(lines) + "\n"
-
-
-def _folders() -> list[str]:
-    """Return the folders that have public names, in the order of the data's way."""
-    there = {
-        folder
-        for _, folder, _ in pkgutil.iter_modules(openmm_cgpack.__path__)
-        if folder != "__main__"
-        and hasattr(importlib.import_module(f"openmm_cgpack.{folder}"), "__all__")
-    }
-    there |= {_folder(getattr(openmm_cgpack, name)) for name in openmm_cgpack.__all__} - {""}
-    return [f for f in _HEADS if f in there] + sorted(there - set(_HEADS))
-
-
-def _summary(module: str, names: list[str]) -> list[str]:
-    if not names:
-        return []
-    lines = ["", f".. currentmodule:: {module}", "", f"``{module}.NAME``:", ""]
-    return [*lines, ".. autosummary::", "   :toctree: generated", "", *(f"   {n}" for n in names)]
-
-
-def _folder(value: object) -> str:
-    module = getattr(value, "__module__", None) or type(value).__module__
-    return module.split(".")[1] if module.startswith("openmm_cgpack.") else ""
-
-
 # Written when the configuration is read: autosummary looks for its pages before any event.
 (HERE / "api").mkdir(exist_ok=True)
-(HERE / "api" / "index.rst").write_text(_api_page(), encoding="utf-8")
+(HERE / "api" / "index.rst").write_text(public_names.autosummary_page(), encoding="utf-8")
+
+
+def setup(app):
+    """Lead from what is in the repository to what the build makes of it."""
+    app.connect("source-read", _built)
+
+
+def _built(app, name, source):
+    """Links to sources become links to the pages of names, those to examples to the gallery's."""
+    if name == "reference/api":
+        source[0] = public_names.names_page(public_names.in_sphinx)
+    source[0] = re.sub(r"\]\((\.\./)+examples/README\.rst\)", "](/gallery/index.rst)", source[0])
+    source[0] = re.sub(r"\]\((\.\./)+examples/(\d\w+)\.py\)", r"](/gallery/\2.rst)", source[0])

@@ -1,4 +1,4 @@
-"""Pages with every settings class of the package, made from the classes themselves.
+"""Pages of the reference that are made from the code: keys of recipes, settings, public names.
 
     python docs/settings_pages.py
 
@@ -12,102 +12,81 @@ import pkgutil
 import sys
 from collections.abc import Iterator
 from inspect import isabstract
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 
-from openmm_cgpack.core.reference import settings_table
-from openmm_cgpack.core.settings import (
-    Settings,
-    all_settings,
-    family_of,
-    hints_of,
-    is_many,
-    nested_in,
-    settings_fields,
-)
+from public_names import names_page
+from recipe_tables import Table, keys_page, link, package_of, summary, tables_by_class
+
+from openmm_cgpack.core.reference import settings_rows, settings_table
+from openmm_cgpack.core.settings import Settings, all_settings, family_of
 
 REFERENCE = Path(__file__).parent / "reference"
+
+INTRODUCTION = """\
+# Settings
+
+What a function can be told is a value of one of these classes, and its keys are the arguments in
+Python. Keys of those that have a table in a recipe are on [its page](recipe_keys.md), and those of
+the others below."""
 
 
 def reference_pages() -> dict[str, str]:
     """Return the text of each page that is made from the code, by its name in docs/reference."""
     import openmm_cgpack
 
-    keys = "# Keys of a recipe\n\nEvery table of a [recipe](recipe.md), and the tables in it.\n\n"
     return {
-        "recipe_keys.md": keys + file_tables(openmm_cgpack.Recipe),
-        "settings.md": settings_page(openmm_cgpack),
+        "recipe_keys.md": keys_page(openmm_cgpack.Recipe),
+        "settings.md": settings_page(openmm_cgpack, openmm_cgpack.Recipe),
+        "api.md": names_page(),
     }
 
 
-def settings_page(package: ModuleType) -> str:
-    """Return a page with the settings of a package, by folder and family.
+def settings_page(package: ModuleType, recipe: type[Settings]) -> str:
+    """Return a page with the settings of a package, by folder.
 
     Parameters
     ----------
     package : module
         A package; all its modules are imported.
+    recipe : type
+        The settings of a file, whose keys are on a page of their own.
 
     Returns
     -------
     str
-        A heading, the first lines of the docstring and `settings_table` for each class.
+        A line for each class, and `settings_table` for each that has no keys on the other page.
     """
-    parts = ["# Settings", "", "Every value that can be set, by the folder that uses it.", ""]
-    folder = ""
-    for cls in sorted(settings_of(package), key=lambda c: (_folder(c), _family(c), c.__name__)):
-        if _folder(cls) != folder:
-            folder = _folder(cls)
-            parts += [f"## {folder}", ""]
-        what = f'`kind = "{cls.kind}"` of `{_family(cls)}`. ' if cls.kind else ""
-        summary = (cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")
-        parts += [f"### `{cls.__name__}`", "", f"{what}{summary}", "", settings_table(cls), ""]
-    return "\n".join(parts)
+    tables = tables_by_class(recipe)
+    classes = sorted(settings_of(package), key=lambda c: (_folder(c), _family(c), c.__name__))
+    rows = ["| class | what it is | keys |", "| --- | --- | --- |"]
+    parts = []
+    for folder, some in groupby(classes, _folder):
+        told_here = []
+        for cls in some:
+            where = _elsewhere(cls, tables) or ("" if settings_rows(cls) else "none")
+            if not where and cls is not recipe:
+                where = link(f"`{cls.__name__}`")
+                what = f'`kind = "{cls.kind}"` of `{_family(cls)}`. ' if cls.kind else ""
+                told_here += [f"### `{cls.__name__}`", what + summary(cls), settings_table(cls)]
+            rows.append(
+                f"| `{cls.__name__}` | {summary(cls)} | {where or '[all](recipe_keys.md)'} |"
+            )
+        parts += [f"## {folder}", *told_here] if told_here else []
+    return "\n\n".join([INTRODUCTION, "\n".join(rows), *parts]) + "\n"
 
 
-def file_tables(cls: type[Settings], name: str = "Top of the file") -> str:
-    """Return the tables of a file that holds settings, those that they hold in turn included.
-
-    Parameters
-    ----------
-    cls : type
-        The class that the whole file stands for.
-    name : str, optional
-        Heading of its first table.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> from openmm_cgpack.core.settings import setting
-    >>> class Blur(Settings):
-    ...     "A Gaussian blur."
-    ...     width: float = setting("standard deviation", unit="nm", default=2.0, above=0)
-    >>> print(file_tables(Blur).splitlines()[0])
-    ## Top of the file
-    """
-    parts = [f"## {name}", "", settings_table(cls), ""]
-    within = name.strip("`[]").partition("]")[0] + "." if name.startswith("`[") else ""
-    if cls.through:
-        deeper = " and ".join(f"`[{within}{field}]`" for field in cls.through)
-        parts += [f"Keys of {deeper} may stand here, too.", ""]
-    for field in settings_fields(cls):
-        nested = nested_in(hints_of(cls)[field.name])
-        if nested is None:
-            continue
-        form = "`[[{}]]`" if is_many(hints_of(cls)[field.name]) else "`[{}]`"
-        kinds = nested.kinds.values() if "kinds" in vars(nested) else [nested]
-        # Kinds that somebody added while this process ran are not the package's.
-        for member in (k for k in kinds if _package(k) == _package(nested)):
-            if field.metadata["by_kind"]:
-                head = form.format(f"{within}{member.kind}")
-            else:
-                head = form.format(f"{within}{field.name}")
-                head += f' with `kind = "{member.kind}"`' if member.kind else ""
-            parts.append(file_tables(member, head))
-    return "\n".join(parts)
+def _elsewhere(cls: type[Settings], tables: dict[type[Settings], list[Table]]) -> str:
+    """Return a link to the table of a recipe that has the keys of a class, or of one made of it."""
+    if cls in tables:
+        return link(tables[cls][0].title, "recipe_keys.md")
+    rows = settings_rows(cls)
+    for other, (table, *_) in tables.items():
+        if rows and issubclass(other, cls) and rows.items() <= settings_rows(other).items():
+            names = ", ".join(f"`{name}`" for name in rows)
+            return f"{names} of {link(table.title, 'recipe_keys.md')}"
+    return ""
 
 
 def settings_of(package: ModuleType) -> list[type[Settings]]:
@@ -132,13 +111,9 @@ def modules_of(package: ModuleType) -> Iterator[str]:
 
 def _inside(cls: type[Settings], package: ModuleType) -> bool:
     # What a docstring's example declares says that it is of the module, and is not in it.
-    if _package(cls) != package.__name__:
+    if package_of(cls) != package.__name__:
         return False
     return vars(sys.modules[cls.__module__]).get(cls.__name__) is cls
-
-
-def _package(cls: type[Settings]) -> str:
-    return cls.__module__.split(".")[0]
 
 
 def _can_be_made(cls: type[Settings]) -> bool:

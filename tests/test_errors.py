@@ -74,9 +74,33 @@ def test_every_error_is_one_line(faulty, tmp_path, capsys, error, code, words):
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('[[molecule]]\npdb = "n.pdb"\n', "[[molecule]] n: pdb: {}/n.pdb: no such file"),
+        (
+            '[[map]]\nfile = "n.mrc"\nresolution = 1\nmass = 9\n',
+            "[[map]] n: file: {}/n.mrc: no such file",
+        ),
+        ('[[molecule]]\nspecies = "1f1g"\n', "[[molecule]] 1f1g: species: no species '1f1g' in"),
+    ],
+)
+def test_a_message_about_a_recipe_names_its_file_table_and_key(table, words, tmp_path, capsys):
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(table, encoding="utf-8")
+    out = str(tmp_path / "out")
+    wanted = f"cgpack: {recipe}: {words.format(tmp_path)}"
+    for command in ("simulate RECIPE -o", "check RECIPE", "dataset RECIPE -n 10 -o"):
+        begin, _, end = command.partition(" RECIPE")
+        words_of_it = [begin, str(recipe), *end.split(), *([out] if "-o" in end else [])]
+        assert main(words_of_it) == 2
+        assert capsys.readouterr().err.startswith(wanted)
+    assert [path.name for path in tmp_path.iterdir()] == ["r.toml"]
+
+
 def test_a_platform_that_is_not_here_ends_it_before_work(tmp_path, capsys):
     assert main(["demo", "-o", str(tmp_path / "out"), "--platform", "a\x1b"]) == 2
-    assert 'cgpack: [run]: platform: "a\\x1b" is not here, only ' in capsys.readouterr().err
+    assert 'cgpack: --platform: "a\\x1b" is not here, only ' in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

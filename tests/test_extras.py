@@ -51,6 +51,7 @@ CALLS = {
         lambda: evaluation.Picks(positions=[(1, 2, 3)]).to_pandas(),
     ],
     ("torch", "torch"): [
+        lambda: cgp.LabelledTomograms(NOWHERE),
         lambda: evaluation.load_model("no such file"),
         lambda: evaluation.Patches([labelled()], evaluation.RandomCubes(edge=4), seed=1)[0],
     ],

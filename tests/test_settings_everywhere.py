@@ -1,8 +1,11 @@
 """What holds for every settings class of the package, those that come later included."""
 
+import contextlib
 import dataclasses
 import math
+import re
 import tomllib
+from pathlib import Path
 from types import NoneType
 from typing import Literal, get_args, get_origin
 
@@ -10,7 +13,8 @@ import pytest
 from settings_pages import REFERENCE, reference_pages, settings_of
 
 import openmm_cgpack
-from openmm_cgpack.core.reference import settings_table
+from openmm_cgpack import MapSettings
+from openmm_cgpack.core.reference import settings_rows
 from openmm_cgpack.core.settings import (
     hints_of,
     is_many,
@@ -88,12 +92,7 @@ def pages():
     return reference_pages()
 
 
-@pytest.fixture(scope="module")
-def page(pages):
-    return pages["settings.md"]
-
-
-@pytest.mark.parametrize("name", ["recipe_keys.md", "settings.md"])
+@pytest.mark.parametrize("name", ["recipe_keys.md", "settings.md", "api.md"])
 def test_the_reference_in_the_repository_is_what_the_code_makes(name, pages):
     held = (REFERENCE / name).read_text(encoding="utf-8")
     assert held == pages[name], "run: python docs/settings_pages.py"
@@ -106,13 +105,45 @@ def test_to_toml_and_back(cls):
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=named)
-def test_the_reference_has_every_field(cls, page):
-    assert f"### `{cls.__name__}`" in page
-    table = settings_table(cls)
-    assert table in page
+def test_the_reference_has_every_field(cls, pages):
+    assert f"| `{cls.__name__}` |" in pages["settings.md"]
+    rows = settings_rows(cls)
+    told = pages["recipe_keys.md"] + pages["settings.md"]
     for field in settings_fields(cls):
-        assert f"| `{field.name}` |" in table
+        assert field.metadata["by_kind"] or rows[field.name] in told
         assert len(field.metadata["doc"]) > 3
+
+
+def test_the_keys_of_a_recipe_are_told_once(pages):
+    """Those of tables that are held by several others, and those that all structures have."""
+    text = pages["recipe_keys.md"]
+    for key in ("inside", "ball_mass", "bending_modulus_kt", "epsilon", "tolerated", "camera"):
+        assert text.count(f"| `{key}` |") == 1
+
+
+def test_links_lead_to_headings_of_the_pages(pages):
+    anchors = {
+        name: {
+            re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
+            for head in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        }
+        for name, text in pages.items()
+    }
+    found = 0
+    for name, text in pages.items():
+        for page, anchor in re.findall(r"\]\(([\w.]*)#([\w-]+)\)", text):
+            assert anchor in anchors[page or name]
+            found += 1
+    assert found > 100
+
+
+def test_every_public_name_says_what_it_is(pages):
+    lines = [line for line in pages["api.md"].splitlines() if line.startswith("| [`")]
+    listed = [line.split("`")[1] for line in lines]
+    assert set(openmm_cgpack.__all__) - {"__version__"} <= set(listed)
+    assert all(len(line.split(" | ")[1]) > 10 for line in lines)
+    sources = {REFERENCE / re.search(r"\]\((.*?)\)", line)[1] for line in lines}
+    assert [path for path in sources if not path.exists()] == []
 
 
 SUFFIXES = {"°": "_deg", "µm": "_um", "mm": "_mm", "kV": "_kv", "e/Å²": "_e_per_a2", "Å": "_a"}
@@ -166,6 +197,41 @@ def test_bounds_are_enforced_with_the_same_words(cls, field):
         assert python == table
         assert python[0] is ValueError
         assert python[1].startswith(f"{field.name}: wanted ")
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=named)
+def test_a_wrong_name_is_told_with_the_nearest_and_all_others(cls):
+    names = [field.name for field in settings_fields(cls)]
+    wrong = f"{names[0]}x" if names else "x"
+    with pytest.raises(TypeError) as caught:
+        cls(**{wrong: 1})
+    assert str(caught.value).startswith(f'{cls.__name__}: unknown argument "{wrong}"')
+    for name in names:
+        assert re.search(rf"\b{name}\b", str(caught.value).partition(";")[2])
+    with pytest.raises(TypeError, match=rf"^{cls.__name__}: wanted arguments by name, got 1"):
+        cls(1)
+
+
+@pytest.mark.parametrize(
+    ("cls", "field"), [(c, f) for c, f in FIELDS if f.metadata["usual"]], ids=named
+)
+def test_what_is_hardly_meant_is_taken_with_a_note(cls, field):
+    low, high = field.metadata["usual"]
+    defaults = field.default if isinstance(field.default, tuple) else (field.default,)
+    for number in defaults:
+        assert not isinstance(number, float) or low <= number <= high
+    hint = hints_of(cls)[field.name]
+    given = {**required(cls), field.name: shaped(hint, 5 * high)}
+    # Beside other values it may be none at all.
+    refusal = contextlib.suppress(ValueError)
+    with pytest.warns(UserWarning, match=rf"^{field.name}: .* Å are ") as noted, refusal:
+        cls(**given)
+    assert Path(noted[0].filename) == Path(__file__)
+
+
+def test_a_note_of_a_recipe_says_its_table():
+    with pytest.warns(UserWarning, match=r"^\[density\]: voxel_size: 10 nm .*; 10 Å are 1 nm$"):
+        from_table(MapSettings, {"voxel_size": 10, "resolution": 40}, where="[density]")
 
 
 def is_tuple(option):

@@ -29,6 +29,7 @@ class AuditSettings(Settings):
         default=(0.25, 0.15),
         unit="nm",
         above=0,
+        usual=(0.05, 1),
     )
     voxel_size: float | None = setting(
         "edge of the voxels in which envelopes are counted; left out, 0.4, or more where that "
@@ -36,6 +37,7 @@ class AuditSettings(Settings):
         default=None,
         unit="nm",
         above=0,
+        usual=(0.05, 2),
     )
 
     def __post_init__(self) -> None:

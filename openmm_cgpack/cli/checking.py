@@ -14,7 +14,7 @@ from ..models import Cover, coarse_grain
 from ..packing import Pull, Run, pack_scene, place, platform_names
 from ..packing.simulations import load_failures
 from ..recipe import find_recipe, first_scene
-from ..runs import STAGES, Simulated
+from ..runs import Simulated
 from ..runs.manifest import package_versions
 from ..runs.size import forecast, run_size, size_lines
 from ..structures import library
@@ -59,7 +59,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _say_size(path: str) -> None:
     made = Simulated(recipe=first_scene(find_recipe(path)))
-    STAGES["models"](made)
+    made.make("models")
     say(forecast(made.recipe, made.models))
     for line in size_lines(run_size(made.recipe, made.models), Path.cwd()):
         say(line)

@@ -100,10 +100,15 @@ def changes(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _changed(recipe: Recipe, options: argparse.Namespace) -> Recipe:
+    from ..packing import Run
+    from ..packing.simulations import asked_platform
     from ..recipe import recipe_from
 
     with _of_option("--set"):
         recipe = recipe_from(changes(options), folder=os.getcwd(), base=recipe)
+    if options.platform is not None:
+        with _of_option("--platform", beside="platform: "):
+            asked_platform(Run(platform=options.platform))
     for name in ("seed", "platform", "threads"):
         value = getattr(options, name)
         if value is not None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 import sysconfig
 import traceback
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from types import UnionType
 from typing import Any
 
@@ -32,6 +35,9 @@ _LONG = (
 
 _WRONG_VALUES = (ValueError, TypeError, ArithmeticError, RecursionError, MemoryError)
 """What follows from a value that nobody thought of."""
+
+_OF_CONTENT = (ValueError, TypeError, KeyError, OSError, MemoryError, RecursionError)
+"""What tells of a file's content in words of its own."""
 
 
 def shown(value: Any) -> str:
@@ -186,9 +192,24 @@ def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+_innermost: ContextVar[str] = ContextVar("_innermost", default="")
+"""Where what is done stands, as `within` says."""
+
+
+def note(text: str) -> None:
+    """Warn of a value that is taken, beginning with where it stands; once for each text."""
+    where, frame, level = _innermost.get(), sys._getframe(), 1
+    # It is the user's line that is shown, and not one of this package's checks.
+    while frame.f_back and _of_this_package(frame.f_globals.get("__name__", "")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(f"{where}: {text}" if where else text, stacklevel=level)
+
+
 @contextmanager
 def within(where: str) -> Iterator[None]:
     """Begin the messages of errors that a value leads to with where the value stands.
+
+    Notes begin with the innermost of such places.
 
     Parameters
     ----------
@@ -201,6 +222,9 @@ def within(where: str) -> Iterator[None]:
         In place of these, of what else follows from a value nobody thought of, as OverflowError,
         and of the exceptions of Python that a user's own module comes upon; others, as those of
         classes of one's own, go through as they are.
+    OSError
+        In place of one that has a message alone, as FileNotFoundError of a file that is asked for;
+        what the system itself refuses goes through.
 
     Examples
     --------
@@ -210,14 +234,18 @@ def within(where: str) -> Iterator[None]:
     ...
     ValueError: [density]: OverflowError: too large
     """
+    token = _innermost.set(where or _innermost.get())
     try:
         yield
     except Exception as error:
         # Classes of somebody's own, as PackingError, were raised for whoever catches them.
         plain = type(error).__module__ == "builtins" and not isinstance(error, OSError)
-        if isinstance(error, _WRONG_VALUES) or (plain and is_of_user(error)):
+        asked_for = isinstance(error, OSError) and error.errno is None
+        if isinstance(error, _WRONG_VALUES) or asked_for or (plain and is_of_user(error)):
             raise _placed(error, where) from error
         raise
+    finally:
+        _innermost.reset(token)
 
 
 def is_of_user(error: BaseException) -> bool:
@@ -270,16 +298,30 @@ def said_of(path: str | os.PathLike[str], wanted: str = "") -> Iterator[None]:
             raise
         if isinstance(error, ValueError) and str(error).startswith(f"{path}:"):
             raise
-        words = printable(_words(error))
-        message = f"{path}: wanted {wanted}: {words}" if wanted else f"{path}: {words}"
+        if isinstance(error, _OF_CONTENT):
+            words = printable(_words(error))
+            message = f"{path}: wanted {wanted}: {words}" if wanted else f"{path}: {words}"
+        else:
+            # What a library calls it is no news to whoever gave another kind of file.
+            message = f"{path}: wanted {wanted or 'what its name says'}, got {_content(path)}"
         raise _like(error, message) from error
+
+
+def _content(path: str | os.PathLike[str]) -> str:
+    """Return what a file is that no reader of its kind can make sense of, as words."""
+    with suppress(OSError):
+        if not os.path.getsize(path):
+            return "an empty file"
+    return "another kind of file, or a damaged one"
 
 
 def _placed(error: Exception, where: str) -> Exception:
     """Return an error whose message begins with a place."""
     text = _words(error)
     message = text if not where or text.startswith(f"{where}:") else f"{where}: {text}"
-    return TypeError(message) if isinstance(error, TypeError) else _like(error, message)
+    if isinstance(error, TypeError):
+        return TypeError(message)
+    return type(error)(message) if isinstance(error, OSError) else _like(error, message)
 
 
 def _like(error: Exception, message: str) -> ValueError:

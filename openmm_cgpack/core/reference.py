@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from .settings import Settings, hints_of, limits, nested_in, settings_fields, words
+from .settings import Settings, hints_of, limits, nested_in, settings_fields, usually, words
+
+HEAD = ("| key | type | default | unit | meaning |", "| --- | --- | --- | --- | --- |")
+"""The first lines of every table of settings."""
 
 
 def settings_table(cls: type[Settings]) -> str:
@@ -22,10 +25,13 @@ def settings_table(cls: type[Settings]) -> str:
     | --- | --- | --- | --- | --- |
     | `width` | a number > 0 | `2.0` | nm | standard deviation |
     """
+    return "\n".join([*HEAD, *settings_rows(cls).values()])
+
+
+def settings_rows(cls: type[Settings]) -> dict[str, str]:
+    """Return the row of each field of a settings class in `settings_table`, by the field's name."""
     hints = hints_of(cls)
-    rows = [_row(field, hints[field.name]) for field in settings_fields(cls)]
-    head = ["| key | type | default | unit | meaning |", "| --- | --- | --- | --- | --- |"]
-    return "\n".join([*head, *rows])
+    return {field.name: _row(field, hints[field.name]) for field in settings_fields(cls)}
 
 
 def families(cls: type[Settings] = Settings) -> list[type[Settings]]:
@@ -35,7 +41,8 @@ def families(cls: type[Settings] = Settings) -> list[type[Settings]]:
 
 
 def _row(field: dataclasses.Field[Any], hint: Any) -> str:
-    wanted = f"{words(hint)} {limits(field)}".strip()
+    bounded = f"{words(hint)} {limits(field)}".strip()
+    wanted = ", ".join(filter(None, [bounded, usually(field)]))
     cells = (f"`{field.name}`", wanted, default_words(field, hint))
     return f"| {' | '.join((*cells, field.metadata['unit'], field.metadata['doc']))} |"
 

@@ -31,6 +31,7 @@ from typing import (
     Any,
     ClassVar,
     Literal,
+    Self,
     TypeVar,
     Union,
     dataclass_transform,
@@ -40,7 +41,7 @@ from typing import (
 )
 
 from .display import Rows, described, short
-from .messages import shown
+from .messages import note, shown
 from .units import strip
 
 _WORDS = {str: "text", Path: "a path", bool: "true or false", int: "a whole number"}
@@ -74,6 +75,9 @@ _RANGE = (1e-12, 1e12)
 MOST = 10**9
 """The largest whole number, where a field has no `maximum` of its own."""
 
+_ANGSTROMS = 10
+"""Those of a nanometre."""
+
 _BOUNDS = (("above", ">"), ("minimum", ">="), ("maximum", "<="), ("below", "<"))
 
 Value = TypeVar("Value", bound="Settings")
@@ -88,6 +92,7 @@ def setting(
     above: float | None = None,
     maximum: float | None = None,
     below: float | None = None,
+    usual: tuple[float, float] | None = None,
     check: Callable[[Any, str], Any] | None = None,
     by_kind: bool = False,
 ) -> Any:
@@ -104,6 +109,9 @@ def setting(
     minimum, above, maximum, below : float, optional
         Smallest value, value that must be exceeded, largest value, value that all are less than.
         Where one is left out, `RANGES` bounds the number's size by its unit.
+    usual : tuple of float, optional
+        Between which numbers it mostly is. One beyond is taken with a note, as it may be meant in
+        another unit: lengths in Å are ten times too large.
     check : callable, optional
         Takes a value that is not None and the field's name; returns the value as it is kept, or
         raises ValueError, as `core.names.checked_name`.
@@ -113,6 +121,7 @@ def setting(
     """
     metadata: dict[str, Any] = {"doc": doc, "unit": unit, "minimum": minimum, "above": above}
     metadata |= {"maximum": maximum, "below": below, "by_kind": by_kind, "check": check}
+    metadata["usual"] = usual
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -143,6 +152,14 @@ class Settings:
             cls.kinds = {}
         dataclasses.dataclass(frozen=True, kw_only=True, repr=False)(cls)
         cls.__doc__ = f"{inspect.cleandoc(vars(cls).get('__doc__') or '')}\n\n{_parameters(cls)}"
+
+    def __new__(cls, *unnamed: Any, **given: Any) -> Self:
+        """Return a value that is not filled yet; TypeError names an argument like a wrong one."""
+        # Not at the top, as tables are made of settings.
+        from .tables import check_arguments
+
+        check_arguments(cls, unnamed, given)
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         hints = hints_of(type(self))
@@ -302,6 +319,18 @@ def limits(field: dataclasses.Field[Any]) -> str:
     return " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
 
 
+def usually(field: dataclasses.Field[Any]) -> str:
+    """Return where a field's number mostly is as words, empty where nothing is said.
+
+    Examples
+    --------
+    >>> usually(setting("", unit="nm", usual=(0.1, 3)))
+    'usually 0.1 to 3'
+    """
+    usual = field.metadata["usual"]
+    return "" if usual is None else "usually {:g} to {:g}".format(*usual)
+
+
 def range_of(field: dataclasses.Field[Any], *, whole: bool = False) -> tuple[float, float]:
     """Return the smallest and the largest size of a field's number, where it is not 0.
 
@@ -370,10 +399,23 @@ def _check_number(number: float, hint: Any, field: dataclasses.Field[Any]) -> No
             wanted = f"{wanted}, finite"
         raise ValueError(f"{field.name}: wanted {wanted}, got {shown(number)}")
     smallest, largest = range_of(field, whole=isinstance(number, int))
+    usual = field.metadata["usual"]
     if number and not smallest <= abs(number) <= largest:
         unit = f" {field.metadata['unit']}".rstrip()
         wanted = f"{wanted}, of a size from {smallest:g} to {largest:g}{unit}"
         raise ValueError(f"{field.name}: wanted {wanted}, got {shown(number)}")
+    if usual is not None and not usual[0] <= number <= usual[1]:
+        note(f"{field.name}: {_beyond(number, usual, field.metadata['unit'])}")
+
+
+def _beyond(number: float, usual: tuple[float, float], unit: str) -> str:
+    """Return what a note says of a number that is taken, and hardly meant in its unit."""
+    in_angstrom = number / _ANGSTROMS if unit == "nm" else None
+    hint = ""
+    if in_angstrom is not None and usual[0] <= in_angstrom <= usual[1]:
+        hint = f"; {shown(number)} Å are {in_angstrom:g} nm"
+    low, high = (f"{bound:g}" for bound in usual)
+    return f"{shown(number)} {unit} is beyond the usual, {low} to {high}{hint}"
 
 
 def _converted(value: Any, hint: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -212,13 +212,37 @@ def _entries(
     )
 
 
-def check_names(table: Iterable[str], known: list[str], where: str) -> None:
-    """Raise ValueError where a key is not known; the message has the nearest one that is."""
+def check_names(table: Iterable[str], known: list[str], where: str, *, what: str = "key") -> None:
+    """Raise ValueError where a key is not known; the message has the nearest one, and all others.
+
+    Examples
+    --------
+    >>> check_names(["snrr"], ["noise", "snr"], "[imaging]")
+    Traceback (most recent call last):
+    ...
+    ValueError: [imaging]: unknown key "snrr"; the nearest known one is "snr", of noise, snr
+    """
     for name in table:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            hint = f'; the nearest known one is "{near[0]}"' if near else ""
-            raise ValueError(_at(where, f"unknown key {shown(name)}{hint}"))
+            hint = f'; the nearest known one is "{near[0]}", of {", ".join(known)}' if near else ""
+            raise ValueError(_at(where, f"unknown {what} {shown(name)}{hint}"))
+
+
+def check_arguments(cls: type[Settings], unnamed: Sequence[Any], given: Mapping[str, Any]) -> None:
+    """Raise TypeError unless a class' arguments have names of its fields."""
+    name = cls.__name__
+    if unnamed:
+        raise TypeError(f"{name}: wanted arguments by name, got {shown(unnamed[0])} without one")
+    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    if given.keys() <= set(known):
+        return
+    for argument in given.keys() & reached(cls).keys():
+        raise TypeError(f"{name}: {argument}: is an argument of {reached(cls)[argument]}")
+    try:
+        check_names(given, known, name, what="argument")
+    except ValueError as error:
+        raise TypeError(str(error)) from None
 
 
 def _at(where: str, message: str) -> str:

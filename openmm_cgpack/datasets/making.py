@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..core.messages import shell_word, shown, within
+from ..core.messages import shell_word, shown
 from ..core.progress import progress_bar, tracked
 from ..core.runtime import available_memory
 from ..io.shared_folders import alone
 from ..packing.simulations import asked_platform
 from ..recipe import Recipe
-from ..runs import STAGES, Simulated
+from ..runs import Simulated
 from ..runs.size import MAPS, extent, in_words, run_seconds, run_size, time_words
 from .copick_project import write_project
 from .folder import DATASET, SCENES, TABLE, DatasetFolder, write_dataset
@@ -125,8 +125,7 @@ def dataset(
     task.import_modules()
     plan, n = _asked(recipe, n, out, seed=seed, resume=resume, shares=shares, changes=changes)
     chosen = _chosen(only, n)
-    with within("" if recipe is None or isinstance(recipe, Recipe | Mapping) else str(recipe)):
-        rows = [planned_row(plan, k) for k in tracked(range(n), "recipes", show=progress)]
+    rows = [planned_row(plan, k) for k in tracked(range(n), "recipes", show=progress)]
     if not resume:
         memory = check_room(plan, chosen, out, force=force)
         (out / SCENES).mkdir(parents=True)
@@ -137,6 +136,8 @@ def dataset(
         todo = [index for index in chosen if task.again or making.rows[index]["state"] in states]
         if resume:
             memory = check_room(plan, todo, out, force=force)
+        if todo and (why := plan.too_few(n)):
+            _log.warning("cgpack: note: %s", why)
         making.make(todo, how, task, memory=memory, progress=progress)
         write_project(making.held, made=making.made)
         if todo or not making.held.has_summary:
@@ -298,9 +299,9 @@ def check_room(plan: Plan, indices: Sequence[int], out: Path, *, force: bool = F
     """
     if not indices:
         return 0.0
-    for run in {plan.scene(index)[0].run for index in indices[:1]}:
-        with within("[run]"):
-            asked_platform(run)
+    first, _ = plan.scene(indices[0])
+    with first.within("[run]"):
+        asked_platform(first.run)
     sizes = _sizes(plan, indices)
     there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
     disk = sum(size.disk for size in sizes) / len(sizes) * len(indices)
@@ -344,7 +345,7 @@ def _sizes(plan: Plan, indices: Sequence[int]) -> list[_Size]:
     sizes = []
     for index in [indices[place] for place in sorted(places)][:_LOOKED_AT]:
         made = Simulated(recipe=plan.scene(index)[0])
-        STAGES["models"](made)
+        made.make("models")
         parts, scene = run_size(made.recipe, made.models), extent(made.recipe, made.models)
         maps = sum(part.disk for part in parts if part.what == MAPS)
         disk = sum(part.disk for part in parts) + _PROJECT * maps

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.display import described
-from ..core.messages import shown
+from ..core.messages import shown, within
 from ..core.runtime import stage_seed
 from ..core.tables import from_table, to_table
 from ..io.files import read_toml
@@ -52,12 +52,15 @@ class Plan:
         Parts of the scenes in each of `SPLITS`.
     folder : Path
         Where relative paths of the recipe start.
+    source : str
+        The recipe's file, with which messages begin; empty where there is none.
     """
 
     table: dict[str, Any]
     seed: int = 0
     shares: tuple[float, float, float] = SHARES
     folder: Path
+    source: str = ""
 
     def __post_init__(self) -> None:
         tenths = [share * _BLOCK for share in self.shares]
@@ -76,14 +79,14 @@ class Plan:
         Raises
         ------
         ValueError, TypeError
-            What is drawn makes no recipe; the message begins with the scene.
+            What is drawn makes no recipe; the message begins with the file and the scene.
         """
-        try:
+        scene = f"scene {index}" if self.varies else ""
+        where = ": ".join(filter(None, [self.source, scene]))
+        with within(where):
             plain, values = drawn(self.table, self.seed, index)
-            return recipe_from(_with_house(plain), folder=self.folder), values
-        except (TypeError, ValueError) as error:
-            where = f"scene {index}: " if self.varies else ""
-            raise type(error)(f"{where}{error}") from None
+        made = recipe_from(_with_house(plain), folder=self.folder, source=where)
+        return made, values
 
     @cached_property
     def species(self) -> tuple[str, ...]:
@@ -107,6 +110,18 @@ class Plan:
     def varies(self) -> bool:
         """Whether there is a distribution in it."""
         return next(distributions_in(self.table), None) is not None
+
+    def too_few(self, n: int) -> str | None:
+        """Return what to say where `n` scenes leave a split with a share empty; else None."""
+        first = [self.split(index) for index in range(_BLOCK)]
+        empty = [name for name in SPLITS if name in first[n:] and name not in first[:n]]
+        if not empty:
+            return None
+        enough = 1 + max(first.index(name) for name in empty)
+        return (
+            f"of {n} scenes none is for {' or '.join(empty)}; make {enough} or more, or give other "
+            "shares"
+        )
 
     def split(self, index: int) -> str:
         """Return which of `SPLITS` a scene is in.
@@ -157,7 +172,7 @@ def plan_of(
     changes : mapping, optional
         Tables that replace values of the recipe's.
     """
-    folder = Path.cwd()
+    folder, source = Path.cwd(), ""
     if isinstance(recipe, Recipe):
         table = to_table(recipe)
         for name in ("index", "fractions"):
@@ -166,7 +181,7 @@ def plan_of(
         table = dict(recipe)
     else:
         file = find_recipe(recipe)
-        table, folder = read_toml(file), file.resolve().parent
+        table, folder, source = read_toml(file), file.resolve().parent, str(file)
     table = merged(table, changes or {})
     own = table.get("seed", 0)
     if seed is None:
@@ -175,7 +190,9 @@ def plan_of(
         # One that is a distribution is told of by what draws.
         drawn({"seed": seed}, 0, 0)
         raise ValueError(f"seed: wanted a whole number from 0 to 2**63 - 1, got {shown(seed)}")
-    return Plan(table={**table, "seed": seed}, seed=seed, shares=shares, folder=folder)
+    return Plan(
+        table={**table, "seed": seed}, seed=seed, shares=shares, folder=folder, source=source
+    )
 
 
 def merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..core.display import described
+from ..core.runtime import MissingExtra, missing_extra
 from ..core.volume import LabelVolume, Volume
 from ..evaluation import Cubes, LabelledTomogram, Patches, RandomCubes
 from ..io.mrc import map_mrc
 from ..runs.folder import SEMANTIC, TOMOGRAM, RunFolder
 from .folder import DATASET, DatasetFolder
+from .plan import SPLITS
 
 Classes = Sequence[str] | Mapping[str, Sequence[str]]
 
@@ -49,6 +51,8 @@ class LabelledTomograms(Patches):
 
     Raises
     ------
+    MissingExtra
+        The extra ``torch`` is not installed.
     FileNotFoundError
         A folder is none of a data set or run, or lacks its tomogram or labels.
     ValueError
@@ -81,6 +85,8 @@ class LabelledTomograms(Patches):
         transform: Callable[[dict[str, Any]], Any] | None = None,
         seed: int = 0,
     ) -> None:
+        if why := missing_extra("torch", "torch"):
+            raise MissingExtra(f"LabelledTomograms: {why}")
         runs, every = _runs_of(source, split)
         known = list(dict.fromkeys(name for run in every for name in run.species))
         chosen = tuple(known) if classes is None else classes
@@ -106,7 +112,8 @@ def _runs_of(
             runs = held.runs(split)
             if not runs:
                 of = "" if split is None else f" of the split {split!r}"
-                there = f"; of {held.n} scenes {len(held.indices())} are made"
+                made = ", ".join(f"{len(held.indices(name))} for {name}" for name in SPLITS)
+                there = f"; of {held.n} scenes {len(held.indices())} are made, {made}"
                 raise ValueError(f"{held.path}: wanted scenes that are made, got none{of}{there}")
             return runs, held.runs()
         source = [source]

@@ -37,8 +37,11 @@ class Sampling(Settings):
         default=1.0,
         unit="nm",
         above=0,
+        usual=(0.05, 4),
     )
-    resolution: float = setting("resolution of the map", default=4.0, unit="nm", above=0)
+    resolution: float = setting(
+        "resolution of the map", default=4.0, unit="nm", above=0, usual=(0.2, 15)
+    )
     convention: Literal["situs", "molmap", "fwhm"] = setting(
         "what the resolution means: twice the three-dimensional sigma, as Situs has it; "
         "pi sqrt(2) sigma, as ChimeraX and EMAN2; full width at half maximum",
@@ -72,6 +75,7 @@ class MapSettings(Sampling):
         default=None,
         unit="nm",
         above=0,
+        usual=(0.2, 15),
     )
     box: float | tuple[float, float, float] | None = setting(
         "edge or edges of the box of voxels around the scene's centre; left out, the box of the "
@@ -79,6 +83,7 @@ class MapSettings(Sampling):
         default=None,
         unit="nm",
         above=0,
+        usual=(5, 3000),
     )
 
     def __post_init__(self) -> None:

@@ -48,6 +48,7 @@ class DogPicker(Settings):
         "r / sqrt(3)",
         unit="nm",
         above=0,
+        usual=(0.5, 40),
     )
     ratio: float = setting("wider Gaussian over the narrower one", default=1.1, above=1)
     threshold: float = setting(

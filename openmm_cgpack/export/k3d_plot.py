@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 MOST_VOXELS = 3_000_000
 """Volumes are halved until they have no more voxels than this: the page has to open."""
 
-MOST_TRIANGLES = 2_000_000
-"""About how many triangles the surfaces of all molecules have: what an office computer turns."""
+MOST_TRIANGLES = 1_000_000
+"""About how many triangles the surfaces of all molecules have.
+
+What a computer without a graphics card draws in seconds, and any other as one turns it: see
+``docs/tables/view.md``.
+"""
 
 LAYERS = ("surfaces", "filaments", "membranes", "balls", "slices", "labels")
 """What is switched together, in the order of the panel."""

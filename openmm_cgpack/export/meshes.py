@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.optimize import brentq
 
 from ..core.geometry import Line, Surface
 from ..core.model import BallModel
 from ..core.transforms import RigidTransforms
 from ..density import Sampling, species_map
+from ..models.triangulation import volume_of
 
 FINEST = 0.4
 """Smallest edge of a triangle of a molecule's surface, nm: that of a map of 1 nm."""
 
-_SMOOTH = 2.5
+_SMOOTH = 3.0
 """Resolution of the map whose surface is taken, in edges of a triangle."""
+
+_LEVELS = 0.05, 0.95
+"""Between which parts of a map's largest value a surface lies."""
 
 _FIRST = 1.0
 """Edge of the triangles that are counted to choose the final one, nm."""
@@ -65,14 +70,29 @@ def _surface(model: BallModel, edge: float) -> Surface | None:
     blur = np.sqrt(model.structure.point_variance) * 2 * np.sqrt(3)
     sampling = Sampling(voxel_size=edge, resolution=max(_SMOOTH * edge, blur))
     volume = species_map(model.structure, sampling)
-    data = np.pad(volume.data, 1)
-    inside = min(data.size, round(model.volume / model.copies / edge**3))
-    level = float(np.partition(data, data.size - inside, axis=None)[data.size - inside])
-    level = float(np.clip(level, 0.05 * data.max(), 0.95 * data.max()))
-    corners, faces, _, _ = marching_cubes(data, level, gradient_direction="descent")
+    data = np.pad(volume.data, 1) / volume.data.max()
+    wanted = model.volume / model.copies / edge**3
+    corners, faces, _, _ = marching_cubes(data, _level(data, wanted), gradient_direction="descent")
     # From indices (z, y, x) to places (x, y, z), which turns the triangles over.
     vertices = volume.origin + (corners[:, ::-1] - 1) * edge
     return Surface(vertices=vertices, faces=faces)
+
+
+def _level(data: np.ndarray, wanted: float) -> float:
+    """Return where the surface of a map lies that encloses a volume, in voxels.
+
+    Voxels above a level are no measure of it where they are as large as what they draw.
+    """
+    from skimage.measure import marching_cubes
+
+    def beyond(level: float) -> float:
+        corners, faces, _, _ = marching_cubes(data, level)
+        return abs(volume_of(corners[faces])) - wanted
+
+    low, high = _LEVELS
+    if beyond(low) < 0 or beyond(high) > 0:
+        return low if beyond(low) < 0 else high
+    return float(brentq(beyond, low, high, xtol=0.01))
 
 
 def merged(meshes: Sequence[Surface]) -> Surface:

@@ -43,7 +43,11 @@ class NnUnet(Format):
         default="membranes",
     )
     rim: float = setting(
-        "width of the rim around membranes that is ignored", unit="nm", default=1.0, minimum=0
+        "width of the rim around membranes that is ignored",
+        unit="nm",
+        default=1.0,
+        minimum=0,
+        usual=(0, 10),
     )
     part: Literal["train", "test"] = setting("what the tomogram is for", default="train")
 

@@ -120,9 +120,15 @@ class Motion(FourierFilter):
     """
 
     in_plane: float = setting(
-        "standard deviation of the place in the plane of the ice", unit="nm", default=0.3, minimum=0
+        "standard deviation of the place in the plane of the ice",
+        unit="nm",
+        default=0.3,
+        minimum=0,
+        usual=(0, 5),
     )
-    normal: float = setting("the same along its normal", unit="nm", default=1.0, minimum=0)
+    normal: float = setting(
+        "the same along its normal", unit="nm", default=1.0, minimum=0, usual=(0, 10)
+    )
 
     acts_on: ClassVar[str] = "phase"
     dimensions: ClassVar[tuple[int, ...]] = (2,)

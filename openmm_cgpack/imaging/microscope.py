@@ -114,7 +114,11 @@ class TiltErrors(Settings):
     """Standard deviations of what goes wrong between tilts; each is drawn for every tilt."""
 
     shift: float = setting(
-        "of the specimen's place in the image, along x and y", unit="nm", default=0.0, minimum=0
+        "of the specimen's place in the image, along x and y",
+        unit="nm",
+        default=0.0,
+        minimum=0,
+        usual=(0, 30),
     )
     rotation_deg: float = setting("of its turn in the image", unit="°", default=0.0, minimum=0)
     angle_deg: float = setting(
@@ -130,6 +134,7 @@ class TiltErrors(Settings):
         unit="nm",
         default=0.0,
         minimum=0,
+        usual=(0, 10),
     )
 
 

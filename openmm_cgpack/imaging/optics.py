@@ -269,6 +269,7 @@ class Detector(Stage):
         unit="nm",
         default=0.2,
         above=0,
+        usual=(0.02, 1),
     )
     dqe_zero: float | None = setting(
         "detective quantum efficiency at zero frequency; left out, the camera's",

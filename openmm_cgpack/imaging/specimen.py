@@ -169,6 +169,7 @@ class Ice(Settings):
         unit="nm",
         default=40.0,
         minimum=0,
+        usual=(0, 400),
     )
     grain: float = setting("graininess: 1 is amorphous ice, 0 is smooth", default=1.0, minimum=0)
 
@@ -184,7 +185,7 @@ class Gold(Settings):
     """
 
     count: int = setting("number of beads", minimum=1)
-    diameter: float = setting("their diameter", unit="nm", default=10.0, above=0)
+    diameter: float = setting("their diameter", unit="nm", default=10.0, above=0, usual=(2, 50))
     place: Literal["faces", "inside"] = setting(
         "just inside the two faces of the ice, or anywhere in it", default="faces"
     )

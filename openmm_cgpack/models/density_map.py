@@ -9,6 +9,7 @@ from typing import Literal, Self
 import numpy as np
 from scipy import ndimage
 
+from ..core.messages import within
 from ..core.model import BallModel
 from ..core.names import name_of_file
 from ..core.settings import kind, setting
@@ -73,7 +74,7 @@ class DensityMap(Structure, Cover):
     """
 
     file: Path = setting("the map, in MRC, plain or gzipped")
-    resolution: float = setting("resolution of the map", unit="nm", above=0)
+    resolution: float = setting("resolution of the map", unit="nm", above=0, usual=(0.1, 6))
     convention: Literal["situs", "molmap", "fwhm"] = setting(
         "what the resolution means, as of the scene's map", default="situs"
     )
@@ -93,7 +94,11 @@ class DensityMap(Structure, Cover):
         above=0,
     )
     voxel_size: float | None = setting(
-        "edge of a voxel; left out, the header's", default=None, unit="nm", above=0
+        "edge of a voxel; left out, the header's",
+        default=None,
+        unit="nm",
+        above=0,
+        usual=(0.02, 2),
     )
 
     def __post_init__(self) -> None:
@@ -132,7 +137,8 @@ class DensityMap(Structure, Cover):
         FileNotFoundError, ValueError
             There is no such map, or it has nothing, or not enough, at the threshold or above 0.
         """
-        held = read_mrc_density(self.file, most_voxels=MOST_VOXELS, voxel_size=self.voxel_size)
+        with within("file"):
+            held = read_mrc_density(self.file, most_voxels=MOST_VOXELS, voxel_size=self.voxel_size)
         voxel = held.voxel_size
         inside = self._inside(held.data, voxel)
         volume = float(inside.sum()) * voxel**3

@@ -36,6 +36,7 @@ class Bilayer(Settings):
         default=4.0,
         unit="nm",
         above=0,
+        usual=(2, 10),
     )
     # POPC (Kučerka, Nieh, Katsaras 2011, BBA Biomembranes 1808, 2761): two lipids of 677.4 Da
     # without hydrogens on 0.643 nm², 2107 Da/nm². In ice, lipid has 0.816 of the contrast of as
@@ -61,6 +62,7 @@ class ElasticMembrane(Structure, Bilayer):
         default=4.0,
         unit="nm",
         above=0,
+        usual=(1, 20),
     )
     # Lipid bilayers: 10 to 25 kT (Rawicz et al. 2000, Biophys. J. 79, 328; Dimova 2014, Adv.
     # Colloid Interface Sci. 208, 225), cells' membranes, with cholesterol, the upper half.

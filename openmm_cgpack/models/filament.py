@@ -37,6 +37,7 @@ class Filament(Deformable):
         default=2.0,
         unit="nm",
         above=0,
+        usual=(0.5, 20),
     )
     persistence_length: float | None = setting(
         "bending stiffness as a persistence length at 300 K, in place of angle_k",

@@ -99,6 +99,7 @@ class Helix(Source):
         default=None,
         unit="nm",
         above=0,
+        usual=(0.1, 20),
     )
     twist_deg: float | None = setting(
         "turn from one monomer of a protofilament to its next; positive is right-handed",
@@ -114,12 +115,14 @@ class Helix(Source):
         "from one protofilament to the next, counterclockwise, along the axis; left out, 0",
         default=None,
         unit="nm",
+        usual=(-20, 20),
     )
     radius: float | None = setting(
         "distance of the monomers' centres of mass from the axis; left out, as in the file",
         default=None,
         unit="nm",
         above=0,
+        usual=(0, 30),
     )
     um_per_um3: float | None = setting(
         "in place of count: total length per volume of its region, µm/µm³; in a cell only",
@@ -150,6 +153,7 @@ class Helix(Source):
         default=None,
         unit="nm",
         above=0,
+        usual=(2, 100),
     )
     bundle_polarity: Literal["parallel", "alternate"] = setting(
         "whether all filaments of a bundle point one way, or every other row the other way",

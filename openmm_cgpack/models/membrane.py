@@ -43,6 +43,7 @@ class Membrane(Deformable, Bilayer):
         default=4.0,
         unit="nm",
         above=0,
+        usual=(0.5, 20),
     )
     spacing: float | None = setting(
         "distance between neighbours along x and y, one to two radii; left out, balls touch, as "
@@ -50,6 +51,7 @@ class Membrane(Deformable, Bilayer):
         default=None,
         unit="nm",
         above=0,
+        usual=(0.5, 40),
     )
 
     def __post_init__(self) -> None:

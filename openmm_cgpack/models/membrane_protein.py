@@ -52,6 +52,7 @@ class MembraneProtein(Molecule):
         "where the middle of its membrane is along axis, from the origin of its file",
         default=None,
         unit="nm",
+        usual=(-20, 20),
     )
     outward: float = setting(
         "part of them with their outer side on the membrane's outer side; the others are the other "

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from pathlib import Path
 
+from ..core.messages import within
 from ..core.names import name_of_file
 from ..core.settings import setting
 from ..core.structure import AtomicStructure
@@ -59,9 +60,12 @@ class Source(Structure, Reading):
     def read(self) -> AtomicStructure:
         """Return the molecule's atoms, or the library's points, under its label."""
         if self.species is not None:
-            return dataclasses.replace(library.load(self.species), name=self.label)
+            with within("species"):
+                return dataclasses.replace(library.load(self.species), name=self.label)
         if self.pdb is not None:
-            structure = load_structure(self.pdb, self, name=self.label)
+            with within("pdb"):
+                structure = load_structure(self.pdb, self, name=self.label)
             # Only the file's name: where it lies differs from machine to machine.
             return dataclasses.replace(structure, source=self.pdb.name)
-        return fetch_structure(str(self.id), self, name=self.label)
+        with within("id"):
+            return fetch_structure(str(self.id), self, name=self.label)

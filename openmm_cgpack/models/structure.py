@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
 from ..core.boundary import Boundary
 from ..core.display import described
+from ..core.messages import within
 from ..core.model import BallModel
 from ..core.names import checked_name
 from ..core.scene import Links
-from ..core.settings import Settings, setting
+from ..core.settings import Settings, setting, settings_fields
 from ..core.units import KCAL
+from ..io.inputs import regular_file
 
 if TYPE_CHECKING:
     from .molecule import Cover
@@ -61,6 +64,7 @@ class Where(Settings):
         default=None,
         unit="nm",
         above=0,
+        usual=(1, 150),
     )
     of: Names | None = setting(
         "name of the membrane that `within` is about, or a list of names", default=None
@@ -267,6 +271,14 @@ class Structure(Balls, family=True):
             It does not fit there.
         """
         raise NotImplementedError(f"{type(self).__name__}.seat")
+
+    def check_files(self) -> None:
+        """Raise FileNotFoundError or ValueError unless its files are there; it names the key."""
+        for field in settings_fields(type(self)):
+            held = getattr(self, field.name)
+            if isinstance(held, Path):
+                with within(field.name):
+                    regular_file(held)
 
     def build(self, *, seed: int | np.random.SeedSequence = 0) -> BallModel:
         """Return the ball model, named `label`; `seed` is that of what is drawn on the way."""

@@ -26,7 +26,9 @@ class Vesicle(ClosedMembrane):
     (642, True, 49.9)
     """
 
-    radius: float = setting("radius of the sphere in the bilayer's middle", unit="nm", above=0)
+    radius: float = setting(
+        "radius of the sphere in the bilayer's middle", unit="nm", above=0, usual=(5, 800)
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,7 +67,10 @@ class Ellipsoid(ClosedMembrane):
     """
 
     radii: tuple[float, float, float] = setting(
-        "half axes of the bilayer's middle along its own x, y and z", unit="nm", above=0
+        "half axes of the bilayer's middle along its own x, y and z",
+        unit="nm",
+        above=0,
+        usual=(5, 800),
     )
 
     def __post_init__(self) -> None:
@@ -94,7 +99,7 @@ class Tube(ClosedMembrane):
     (False, [80.0, 0.0, 0.0])
     """
 
-    radius: float = setting("radius of the bilayer's middle", unit="nm", above=0)
+    radius: float = setting("radius of the bilayer's middle", unit="nm", above=0, usual=(5, 800))
     length: float | None = setting(
         "length with both caps; of a tube that spans the box, that edge of the box, and left out, "
         "the scene's",

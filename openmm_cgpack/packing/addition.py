@@ -47,7 +47,11 @@ class Insertion(Settings):
     """Random sequential addition: a lattice of voxels says where to look, the atoms have a say."""
 
     distance: float = setting(
-        "distance that atoms of different molecules keep", unit="nm", default=CLOSEST, above=0
+        "distance that atoms of different molecules keep",
+        unit="nm",
+        default=CLOSEST,
+        above=0,
+        usual=(0, 1),
     )
     tries: int = setting(
         "places that are tried for an instance before there is no room, each with the 63 beside "
@@ -55,7 +59,7 @@ class Insertion(Settings):
         default=3_000_000,
         minimum=1,
     )
-    spacing: float = setting("edge of a voxel", unit="nm", default=0.5, above=0)
+    spacing: float = setting("edge of a voxel", unit="nm", default=0.5, above=0, usual=(0.1, 3))
 
 
 def insert(

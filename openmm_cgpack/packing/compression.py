@@ -101,6 +101,7 @@ class Compression(Settings):
         "few tenths of a nanometre",
         unit="nm",
         default=0.2,
+        usual=(-1, 1),
     )
     max_steps: int = setting("most steps in all", default=25_000, minimum=1)
     block: int = setting(

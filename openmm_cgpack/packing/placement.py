@@ -39,6 +39,7 @@ class Placement(Settings):
         unit="nm",
         default=None,
         above=0,
+        usual=(5, 3000),
     )
     grow: bool = setting(
         "whether a box too small is enlarged, with a warning that says so", default=True
@@ -239,6 +240,7 @@ class Start(Placement):
         default=None,
         unit="nm",
         above=0,
+        usual=(5, 3000),
     )
     counts: Literal["exact", "relative"] = setting(
         "exact: as many instances as said; relative: counts are abundances, and as many instances "

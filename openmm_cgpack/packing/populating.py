@@ -122,6 +122,10 @@ def built(
     seed: np.random.SeedSequence,
 ) -> list[BallModel]:
     """Return the models of structures, what they leave open as a cover and a box have it."""
+    for structure in structures:
+        # Before any model is made, which may take long.
+        with within(f"[[{structure.kind}]] {structure.label}"):
+            structure.check_files()
     models = []
     children = seed.spawn(len(structures))
     for structure, child in zip(tracked(structures, "models"), children, strict=True):

@@ -49,6 +49,7 @@ class Settling(Settings):
         "few tenths of a nanometre",
         unit="nm",
         default=0.2,
+        usual=(-1, 1),
     )
     tolerance: float = setting(
         "root mean square overlap of all balls at which the cold scene has settled",

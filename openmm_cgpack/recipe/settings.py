@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,8 @@ class Recipe(Settings):
     imaging: Imaging = setting("how the tomogram comes about", default=OneStep())
     files: Files = setting("what is written", default=Files())
     run: Run = setting("where it runs", default=Run())
+    source: str = dataclasses.field(default="", compare=False)
+    """The file that it was read from, with which messages begin; nothing that a user sets."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -164,6 +167,10 @@ class Recipe(Settings):
                     f'"{self.pack.kind}"'
                 )
 
+    def within(self, table: str = "") -> AbstractContextManager[None]:
+        """Begin the messages of errors with the recipe's file, where it has one, and a table."""
+        return within(": ".join(filter(None, [self.source, table])))
+
     @property
     def fraction(self) -> float | None:
         """The volume fraction that the packing aims at, the first of several; None without one."""
@@ -187,11 +194,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
     >>> load_recipe(recipes.path("demo")).name
     'demo'
     """
-    document = read_toml(path)
-    try:
-        return recipe_from(document, folder=Path(path).parent)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{path}: {error}") from None
+    return recipe_from(read_toml(path), folder=Path(path).parent, source=path)
 
 
 def recipe_from(
@@ -199,12 +202,18 @@ def recipe_from(
     *,
     folder: str | os.PathLike[str] | None = None,
     base: Recipe | None = None,
+    source: str | os.PathLike[str] = "",
 ) -> Recipe:
     """Return a recipe from the nested tables of a document.
 
     ``preset`` in ``[imaging]`` names what the rest of that table changes. Relative paths start at
-    `folder`. With a `base`, keys that the document does not name keep the base's values.
+    `folder`. With a `base`, keys that the document does not name keep the base's values. Messages
+    begin with the document's file, `source`, those of a run of the recipe, too.
     """
+    if source:
+        with within(str(source)):
+            recipe = recipe_from(document, folder=folder, base=base)
+        return dataclasses.replace(recipe, source=str(source))
     refuse_distributions(document)
     document = dict(document)
     imaging = document.get("imaging")

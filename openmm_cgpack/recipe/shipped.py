@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..core.display import Rows, described
-from ..core.messages import shown
+from ..core.messages import shown, within
 from ..io.files import read_toml
 from ..io.inputs import read_text
 from .drawing import drawn, first_distribution
@@ -116,11 +117,9 @@ def first_scene(path: str | os.PathLike[str]) -> Recipe:
     tables = read_toml(path)
     if first_distribution(tables) is None:
         return load_recipe(path)
-    try:
+    with within(str(path)):
         plain, _ = drawn(tables, tables.get("seed", 0), 0)
-        return recipe_from(plain, folder=Path(path).parent)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{path}: {error}") from None
+    return recipe_from(plain, folder=Path(path).parent, source=path)
 
 
 def demo_recipe(name: str = "demo") -> Recipe:
@@ -142,4 +141,5 @@ def demo_recipe(name: str = "demo") -> Recipe:
     >>> recipe.name, sum(entry.count for entry in recipe.structures)
     ('paper', 400)
     """
-    return first_scene(recipes.path(name))
+    # It is no file of the user's, of which messages would tell.
+    return dataclasses.replace(first_scene(recipes.path(name)), source="")

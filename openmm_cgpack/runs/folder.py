@@ -92,6 +92,8 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        if self.path.is_file():
+            raise ValueError(f"{self.path}: wanted a run's folder, got a file")
         if not (self.path / MANIFEST).is_file():
             raise FileNotFoundError(f"{self.path / MANIFEST}: no such file; wanted a run's folder")
 

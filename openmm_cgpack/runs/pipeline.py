@@ -15,7 +15,6 @@ import numpy as np
 
 from ..core import BallModel, PackedScene, ParticleTable, Scene, Volume
 from ..core.display import Rows, described, short
-from ..core.messages import within
 from ..core.progress import progress_shown
 from ..core.runtime import stage_seed
 from ..density import Labels, particle_table, render_density, render_labels
@@ -74,6 +73,11 @@ class Simulated:
             *((name, short(getattr(self, name))) for name in _MADE if hasattr(self, name)),
             ("seconds", f"{sum(self.seconds.values()):.1f}"),
         ]
+
+    def make(self, stage: str) -> None:
+        """Make what a stage of `STAGES` makes of what is there; errors say where it stands."""
+        with timed(self.seconds, stage), self.recipe.within(_TABLES.get(stage, "")):
+            STAGES[stage](self)
 
     def seed(self, stage: str) -> np.random.SeedSequence:
         """Return the seed of a stage."""
@@ -316,8 +320,7 @@ def simulate_series(
 
 def _run(made: Simulated, names: Iterable[str], hook: Hook | None) -> None:
     for name in names:
-        with timed(made.seconds, name), within(_TABLES.get(name, "")):
-            STAGES[name](made)
+        made.make(name)
         if hook is not None:
             hook(name, made)
         tell_time(name, made.seconds)

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..core.messages import within
 from ..core.progress import progress_bar
+from ..core.settings import settings_fields
 from ..packing.protocols import Watch
 from ..packing.simulations import asked_platform
 from ..recipe import Recipe, dump_recipe, load_recipe
@@ -98,7 +98,7 @@ def run(
         recipe = load_recipe(recipe)
     if index is not None:
         recipe = dataclasses.replace(recipe, index=index)
-    with within("[run]"):
+    with recipe.within("[run]"):
         asked_platform(recipe.run)
     with begun(out, recipe, force=force) as work:
         return _run(recipe, out, work, force, hook, watch, progress)
@@ -154,11 +154,11 @@ def resume(
 
 def _with_later(kept: Recipe, wanted: Recipe) -> Recipe:
     """Return an unfinished run's recipe with the later tables of another."""
-    for name, value in vars(kept).items():
-        if name not in LATER and getattr(wanted, name) != value:
+    for field in settings_fields(Recipe):
+        if field.name not in LATER and getattr(wanted, field.name) != getattr(kept, field.name):
             raise ValueError(
-                f"recipe: {name}: differs from that of the unfinished run, which can only go on "
-                f"with other {', '.join(LATER)}; begin anew with force=True"
+                f"recipe: {field.name}: differs from that of the unfinished run, which can only go "
+                f"on with other {', '.join(LATER)}; begin anew with force=True"
             )
     if wanted.files.trajectory and not kept.files.trajectory:
         raise ValueError(
@@ -178,7 +178,8 @@ def _run(
     progress: bool,
 ) -> dict[str, Any]:
     def after(stage: str, made: Simulated) -> None:
-        check_stage(stage, made, out, force=force)
+        with recipe.within():
+            check_stage(stage, made, out, force=force)
         if hook is not None:
             hook(stage, made)
 

@@ -1,10 +1,12 @@
 """What is said to a user: nothing that a terminal acts on, no long input, and where it arose."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from openmm_cgpack import load_packed, load_scene
 from openmm_cgpack.core import PackingError, StructureError
 from openmm_cgpack.core.messages import (
     one_line,
@@ -64,7 +66,6 @@ def test_long_values_are_cut():
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OverflowError("too large"), "OverflowError: too large"),
         (MemoryError("Unable to allocate 7 TiB"), "more memory than there is .Unable to"),
         (RecursionError("maximum depth"), "nested too deeply"),
         (ValueError("x: wanted 1"), "x: wanted 1"),
@@ -76,6 +77,8 @@ def test_what_a_value_leads_to_begins_with_its_place(error, words):
         raise error
     with pytest.raises(ValueError, match=rf"^a.star: wanted y: .*{words}"), said_of("a.star", "y"):
         raise error
+    with pytest.raises(ValueError, match=r"^\[pack\]: OverflowError: too large"), within("[pack]"):
+        raise OverflowError("too large")
 
 
 def test_errors_keep_their_kind():
@@ -94,6 +97,25 @@ def test_errors_keep_their_kind():
     # A fault of the program is no fault of a value.
     with pytest.raises(IndexError), within("n"):
         exec("[][1]", {"__name__": "openmm_cgpack.packing"})
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "an empty file"),
+        (b"ATOM", "another kind of"),
+        (b"PK\x03\x04\0\xff", "another kind of"),
+    ],
+)
+@pytest.mark.parametrize("read", [load_packed, load_scene])
+def test_another_kind_of_file_is_told_without_the_words_of_a_library(
+    read, content, words, tmp_path
+):
+    path = tmp_path / "empty.pdb"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(path))}: wanted a scene") as caught:
+        read(path)
+    assert f", got {words}" in str(caught.value)
 
 
 def test_paths_become_text_and_back():

@@ -73,6 +73,21 @@ def test_splits_are_exact_in_each_ten_and_do_not_hang_on_n(tmp_path):
     assert [other.split(index) for index in range(40)] != names
 
 
+def test_a_small_set_without_a_split_says_so_and_what_is_enough(tmp_path):
+    plan = Plan(table={}, seed=3, folder=tmp_path)
+    names = [plan.split(index) for index in range(10)]
+    for n in range(1, 11):
+        lacking = [name for name in ("train", "validation", "test") if name not in names[:n]]
+        said = plan.too_few(n)
+        assert (said is None) == (not lacking)
+        if said:
+            assert f"of {n} scenes none is for {' or '.join(lacking)}; make " in said
+            enough = int(said.split("make ")[1].split()[0])
+            assert plan.too_few(enough) is None
+            assert plan.too_few(enough - 1) is not None
+    assert Plan(table={}, seed=3, shares=(1.0, 0.0, 0.0), folder=tmp_path).too_few(1) is None
+
+
 def test_resume_makes_what_is_missing_and_nothing_else(made, tmp_path, capsys):
     moved = tmp_path / "moved"
     shutil.copytree(made.path, moved)
@@ -128,7 +143,19 @@ def test_scenes_that_cannot_be_packed_are_told_of_and_the_others_go_on(tmp_path,
         (["-n", "2", "--set", "imaging.snr={uniform=[2, 1]}"], "imaging.snr: uniform: wanted the"),
         (["-n", "9", "--set", "imaging.snr={normal=[0, 1]}"], "[imaging]: snr: wanted a number >"),
         (["-n", "2", "--set", "imaging.snr={uniforn=[1, 2]}"], "[imaging]: snr: wanted a number"),
-        (["-n", "2", "--set", "density.voxel_size=0.001"], "disk: 2 scenes take about"),
+        (
+            [
+                "-n",
+                "2",
+                "--set",
+                "files.trajectory=true",
+                "--set",
+                "files.frame_interval=1",
+                "--set",
+                "pack.max_steps=1000000000",
+            ],
+            "disk: 2 scenes take about",
+        ),
         (["-n", "2", "--scheduler", "tcp://here:1", "--workers", "2"], "workers: means nothing"),
         (["-n", "2", "--slurm", "queue.toml"], "workers: wanted how many jobs"),
     ],

@@ -32,7 +32,7 @@ from openmm_cgpack.core.settings import Settings, all_settings, settings_fields
 from openmm_cgpack.recipe import drawn, recipe_from
 
 REFERENCE = ROOT / "docs" / "reference"
-GENERATED = (REFERENCE / "recipe_keys.md", REFERENCE / "settings.md")
+GENERATED = [REFERENCE / name for name in ("recipe_keys.md", "settings.md", "api.md")]
 PAGES = {
     path.relative_to(ROOT).as_posix(): path
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -92,6 +92,20 @@ def test_the_code_of_a_page(page, request):
         else:
             assert block.language.startswith("{"), f"{where}: {block.language!r} is no language"
     sentences(page, text, names)
+
+
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[\w-]+)?\)")
+NOTEBOOKS = sorted((ROOT / "docs" / "tutorial").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", [*PAGES.values(), *GENERATED, *NOTEBOOKS], ids=lambda p: p.name)
+def test_links_lead_to_what_is_in_the_repository(path):
+    """What a build makes is no use to whoever reads the pages where they are kept."""
+    text = path.read_text(encoding="utf-8")
+    if path in NOTEBOOKS:
+        cells = json.loads(text)["cells"]
+        text = "".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    assert [to for to in LINK.findall(text) if not (path.parent / to).exists()] == []
 
 
 CELL = {"pack": {"kind": "cell"}, "start": {"boundary": "slab", "box": [300, 300, 100]}}
@@ -176,7 +190,7 @@ def printed_by(line):
 
 
 KEYS = (REFERENCE / "recipe_keys.md").read_text(encoding="utf-8")
-TABLES = set(re.findall(r"^## `(\[+[\w.]+\]+)`", KEYS, re.MULTILINE))
+TABLES = set(re.findall(r"`(\[+[\w.]+\]+)`", KEYS))
 
 
 def sentences(page, text, names):
@@ -274,7 +288,7 @@ def test_examples_of_docstrings_that_are_not_run_can_be_called(module):
     assert checked > 0
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "tutorial").glob("*.ipynb")), ids=str)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
 def test_notebooks_are_kept_as_they_ran(path):
     """They run when the documentation is built; here their calls are bound, and they have run."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]

@@ -1,93 +1,41 @@
 """The page of a view in a real browser, without a network: what it draws, and what its boxes do."""
 
-import io
-import shutil
+import html
+import importlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import world
+from browser import TRIANGLES, Page, browser
+from drawing import make_molecule, make_packed, turns
 
 from openmm_cgpack.core.palette import species_colours
+from openmm_cgpack.export.k3d_plot import MOST_TRIANGLES
 
 pytest.importorskip("k3d")
 pytest.importorskip("skimage")
-playwright = pytest.importorskip("playwright.sync_api")
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-PROGRAM = next(filter(None, map(shutil.which, BROWSERS)), None)
-if PROGRAM is None:
-    pytest.skip("no Chromium is installed", allow_module_level=True)
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # Drawn by the processor: there may be no graphics card.
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
-SIZE = {"width": 680, "height": 360}
-PATIENCE = 120_000
-"""Milliseconds that a busy machine may take for a picture."""
-
-DRAWN = """K3DInstance.then((plot) => new Promise((done) => {
-    plot.on(plot.events.RENDERED, () => requestAnimationFrame(done));
-    plot.render();
-}))"""
-
-
-class Page:
-    """A page with its panel, and pictures of what it draws."""
-
-    def __init__(self, page, path):
-        self.page, self.said, self.asked = page, [], []
-        page.set_default_timeout(PATIENCE)
-        page.on("console", lambda message: self.said.append((message.type, message.text)))
-        page.on("pageerror", lambda error: self.said.append(("error", str(error))))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.goto(path.as_uri())
-        page.wait_for_selector("body[data-drawn=true]", state="attached")
-
-    def click(self, *boxes):
-        for box in boxes:
-            self.page.click(f'#panel label[title="{box}"] input')
-
-    def slide(self, axis, step):
-        slider = self.page.locator(f'#panel input[type=range][title="{axis}"]').last
-        slider.evaluate(f"(s) => {{ s.value = {step}; s.oninput(); }}")
-
-    def picture(self):
-        """Return the picture right of the panel, without the axes' cross, (y, x, 3) from 0 to 1."""
-        from matplotlib.image import imread
-
-        self.page.evaluate(DRAWN)
-        whole = imread(io.BytesIO(self.page.screenshot()), format="png")[:, 240:, :3].copy()
-        whole[-120:, -120:] = 1.0
-        return whole
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def chromium():
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def view():
     packed, truth = world.everything()
-    grid = world.GRID
-    tomogram = truth.maps["tomogram"]
-    placed = type(tomogram)(data=tomogram.data, voxel_size=grid.voxel_size, origin=grid.origin)
-    labels = type(truth.semantic)(
-        data=truth.semantic.data,
-        voxel_size=grid.voxel_size,
-        origin=grid.origin,
-        names=truth.species,
+    here = {"voxel_size": world.GRID.voxel_size, "origin": world.GRID.origin}
+    return packed.view(
+        tomogram=replace(truth.maps["tomogram"], **here),
+        labels=replace(truth.semantic, names=truth.species, **here),
     )
-    path = tmp_path_factory.mktemp("page") / "a view.html"
-    packed.view(tomogram=placed, labels=labels).save(path)
-    with playwright.sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=PROGRAM, args=FLAGS)
-        yield Page(browser.new_page(viewport=SIZE), path)
-        browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(chromium, view, tmp_path_factory):
+    return Page(chromium, view.save(tmp_path_factory.mktemp("page") / "a view.html"))
 
 
 def amount(picture, species):
@@ -113,7 +61,7 @@ def test_the_page_draws_everything_and_asks_for_nothing(page):
         assert amount(picture, species) > MANY, species
     empty = (picture > 0.97).all(axis=2).mean()
     assert 0.3 < empty < 0.98
-    assert [text for kind, text in page.said if kind in ("error", "warning")] == []
+    assert page.complaints == []
     assert [url for url in page.asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
 
@@ -158,19 +106,88 @@ def test_balls_slices_and_labels_appear_and_go(page):
     assert amount(page.picture(), "membrane") < FEW
     page.click("membrane", "labels")
     assert np.abs(page.picture() - grey).max() < 0.02
-    for axis in "xz":
-        page.slide(axis, -1)
-    moved = page.picture()
-    page.slide("y", -1)
-    page.click("slices")
-    page.click("surfaces", "filaments", "membranes")
-    assert np.abs(moved - grey).mean() > 0.01
+    page.click("slices", "surfaces", "filaments", "membranes")
 
 
 def test_the_cut_opens_everything(page):
     whole = page.picture()
-    page.slide("y", 200)
+    page.slide("cut", 200)
     assert sum(amount(page.picture(), species) for species in SPECIES) < FEW
-    page.slide("y", -1)
+    page.slide("cut", -1)
     assert np.abs(page.picture() - whole).max() < 0.02
-    assert [text for kind, text in page.said if kind in ("error", "warning")] == []
+    assert page.complaints == []
+
+
+def test_every_slider_moves_its_own_slice(page):
+    page.click("surfaces", "filaments", "membranes", "slices")
+    shown = page.picture()
+    pictures = []
+    for axis, middle in zip("xyz", np.array(world.GRID.shape)[::-1] // 2, strict=True):
+        for step, words in ((2, f"{2 * world.GRID.voxel_size:.1f} nm"), (-1, "off")):
+            assert page.slide(axis, step) == words
+            pictures.append(page.picture())
+        page.slide(axis, middle)
+        assert np.abs(page.picture() - shown).max() < 0.02
+    for i, one in enumerate(pictures):
+        assert all(np.abs(one - other).mean() > 0.01 for other in [shown, *pictures[:i]])
+    page.click("slices", "surfaces", "filaments", "membranes")
+
+
+def test_labels_bring_the_slices_that_they_lie_on(page):
+    page.click("labels")
+    assert page.ticked("slices")
+    page.click("labels", "slices")
+
+
+def test_reset_view_undoes_what_the_mouse_did(page):
+    before = page.picture()
+    page.drag((90, 40), wheel=-300)
+    turned = page.picture()
+    assert np.abs(turned - before).mean() > 0.01
+    page.frame.click("#panel button")
+    assert np.abs(page.picture() - before).max() < 0.02
+    assert page.complaints == []
+
+
+def test_a_notebook_that_is_saved_shows_the_view(chromium, view, tmp_path):
+    """What Jupyter keeps of an output; nbconvert makes the page of it where that is there."""
+    inline = view._repr_html_()
+    try:
+        nbconvert, v4 = (importlib.import_module(name) for name in ("nbconvert", "nbformat.v4"))
+    except ImportError:
+        page = f"<!doctype html><title>notebook</title>{inline}"
+    else:
+        output = v4.new_output("display_data", {"text/html": inline, "text/plain": repr(view)})
+        cell = v4.new_code_cell("packed.view()", outputs=[output])
+        page, _ = nbconvert.HTMLExporter().from_notebook_node(v4.new_notebook(cells=[cell]))
+    path = tmp_path / "notebook.html"
+    path.write_text(page, encoding="utf-8")
+    shown = Page(chromium, path, size=(900, 700))
+    picture = shown.picture()
+    assert all(amount(picture, species) > MANY for species in SPECIES)
+    shown.click("membrane")
+    assert amount(shown.picture(), "membrane") < FEW
+    shown.page.close()
+    assert html.unescape(inline).count("<!doctype html>") == 1
+
+
+def test_four_thousand_molecules_are_drawn(chromium, tmp_path):
+    n = 4000
+    models = [make_molecule(structure) for structure in world.STRUCTURES.values()]
+    places = 18.0 * np.stack(np.unravel_index(np.arange(n), (20, 20, 10)), axis=1)
+    packed = make_packed(
+        [(models[i % 2], turn, places[i]) for i, turn in enumerate(turns(n, seed=3))]
+    )
+    page = Page(chromium, packed.view().save(tmp_path / "many.html"), size=(560, 300))
+    names = dict(zip(world.STRUCTURES, species_colours(2), strict=True))
+    hue = page.picture()
+    hue = hue - hue.mean(axis=2, keepdims=True)
+    shares = {}
+    for name, colour in names.items():
+        wanted = colour - colour.mean()
+        shares[name] = (hue @ wanted / np.linalg.norm(wanted) > 0.06).mean()
+    assert min(shares.values()) > 0.05
+    triangles = page.frame.evaluate(TRIANGLES)
+    assert 0.5 * MOST_TRIANGLES < triangles < 1.2 * MOST_TRIANGLES
+    assert page.complaints == []
+    page.page.close()

@@ -172,5 +172,8 @@ panel.append(element("div", { className: "row" }, [
 ]));
 document.body.append(panel);
 
+// The plot draws more than once while it finds its size and its camera: what is heavy waits until
+// then, and is drawn once.
+const nextFrame = () => new Promise((done) => { requestAnimationFrame(done); });
 cut(opened);
-draw().then(() => { document.body.dataset.drawn = "true"; });
+nextFrame().then(nextFrame).then(draw).then(() => { document.body.dataset.drawn = "true"; });
