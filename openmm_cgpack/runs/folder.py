@@ -215,7 +215,8 @@ class RunFolder:
         """Return a mask: ``"instances"``, or ``"semantic"`` with the names of the species."""
         self.file(mask_file(self.path, name).name)
         held = read_mask(self.path, name)
-        names = tuple(self.species) if name == SEMANTIC else ()
+        named = name == SEMANTIC and "species" in self.manifest
+        names = tuple(self.species) if named else ()
         return LabelVolume(
             data=held.data, voxel_size=self.voxel_size, origin=self.origin, names=names
         )
