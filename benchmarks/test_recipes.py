@@ -20,10 +20,10 @@ from openmm_cgpack.poses import crossings
 from openmm_cgpack.recipe import drawn, recipe_from
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
-SETS = ("paper", "cytoplasm", "shrec", "czii", "membranes", "filaments")
+SHOWN = ("cell", "paper", "cytoplasm", "shrec", "czii", "membranes", "filaments")
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", SHOWN)
 def test_recipe(name, full, record, tmp_path):
     if not full:
         tables, _ = drawn(read_toml(recipes.path(name)), 1, 0)
