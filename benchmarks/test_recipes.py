@@ -26,6 +26,8 @@ SHOWN = ("cell", "paper", "cytoplasm", "shrec", "czii", "membranes", "filaments"
 @pytest.mark.parametrize("name", SHOWN)
 def test_recipe(name, full, record, tmp_path):
     if not full:
+        if name == "cell":
+            pytest.skip("its places are of its own box; the small demo stands in for it")
         tables, _ = drawn(read_toml(recipes.path(name)), 1, 0)
         made = simulate(recipe_from(small(tables)))
         scene = made.packed.scene
