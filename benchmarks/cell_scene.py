@@ -33,7 +33,7 @@ def slab(folder=None) -> Recipe:
         structures=(
             *(Vesicle(name=name, radius=radius) for name, radius in radii.items()),
             *(
-                MembraneProtein(**_from(folder, channel), membrane=host, count=12)
+                MembraneProtein(**_from(folder, channel), membrane=host, count=20)
                 for host, channel in channels.items()
             ),
             Helix(**_from(folder, "3j6e_dimer", "tubulin"), lattice="microtubule", length=120.0),

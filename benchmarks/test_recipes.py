@@ -20,14 +20,12 @@ from openmm_cgpack.poses import crossings
 from openmm_cgpack.recipe import drawn, recipe_from
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
-SHOWN = ("cell", "paper", "cytoplasm", "shrec", "czii", "membranes", "filaments")
+SETS = ("paper", "cytoplasm", "shrec", "czii", "membranes", "filaments", "cell")
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", SETS)
 def test_recipe(name, full, record, tmp_path):
     if not full:
-        if name == "cell":
-            pytest.skip("its places are of its own box; the small demo stands in for it")
         tables, _ = drawn(read_toml(recipes.path(name)), 1, 0)
         made = simulate(recipe_from(small(tables)))
         scene = made.packed.scene
