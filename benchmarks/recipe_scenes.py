@@ -40,8 +40,8 @@ def small(tables: dict[str, Any]) -> dict[str, Any]:
     """
     tables = dict(tables)
     if "box" in tables["start"]:
-        edge = 90 if tables.keys() & {"vesicle", "ellipsoid"} else 56
-        box = [edge, edge, 50]
+        edge = 130 if "tube" in tables else 90 if tables.keys() & {"vesicle", "ellipsoid"} else 56
+        box = [edge, edge, 60 if "tube" in tables else 50]
         tables["start"] = {"boundary": "slab", "box": box, "insertion": {"spacing": 1.0}}
     steps = {"cell": {"settling": {"steps": 20}}, "pull": {"max_steps": 200}, "dense": {}}
     kind = tables["pack"]["kind"]
@@ -62,10 +62,10 @@ def small(tables: dict[str, Any]) -> dict[str, Any]:
 
 
 def _small(kind: str, entry: dict[str, Any]) -> dict[str, Any]:
-    least = {"radius": 12.0, "radii": [14, 13, 12], "length": 40.0}
+    least = {"radius": 20.0, "radii": [14, 13, 12], "length": 40.0}
     shrunk = {key: least.get(key, value) for key, value in entry.items()}
-    for amount in ("fraction", "per_area"):
-        shrunk.pop(amount, None)
+    for given in ("fraction", "per_area", "at"):
+        shrunk.pop(given, None)
     if kind in ("molecule", "membrane_protein"):
         shrunk["atoms_per_ball"] = 3000
     if kind in ("vesicle", "ellipsoid", "tube"):

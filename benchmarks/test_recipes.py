@@ -20,7 +20,7 @@ from openmm_cgpack.poses import crossings
 from openmm_cgpack.recipe import drawn, recipe_from
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
-SETS = ("paper", "cytoplasm", "shrec", "czii", "membranes", "filaments")
+SETS = ("paper", "cytoplasm", "shrec", "czii", "membranes", "filaments", "cell")
 
 
 @pytest.mark.parametrize("name", SETS)

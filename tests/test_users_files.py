@@ -53,8 +53,8 @@ COMMANDS = {
     "render": ("render out --imaging again.toml --quiet", "out/renders/again", True),
     "copick": ("export out --format copick --to P", "P/copick", True),
     "view": ("view out --format chimerax", "out/view.cxc", False),
-    "audit": ("audit out/packed.npz --to A --voxel-size 4", "A/audit.json", False),
-    "audit of a run": ("audit out --voxel-size 4", "out/audit.txt", False),
+    "audit": ("audit out/packed.npz --to A --voxel-size 2", "A/audit.json", False),
+    "audit of a run": ("audit out --voxel-size 2", "out/audit.txt", False),
     "score": ("score picks picks.csv out --json s.json", "s.json", False),
     "balls": ("coarse-grain 3hhb -o b.bild --atoms-per-ball 2000", "b.bild", False),
 }

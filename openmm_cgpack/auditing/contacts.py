@@ -80,6 +80,7 @@ def atom_contacts(
     boundary: Boundary,
     *,
     distances: Sequence[float] = (0.25, 0.15),
+    progress: bool = True,
 ) -> Contacts | None:
     """Count the heavy atoms near another molecule's; None where no instance has real atoms.
 
@@ -90,6 +91,7 @@ def atom_contacts(
 
     Every species has one tree of its atoms in the body frame. Pairs of molecules come from their
     bounding spheres; of one, only the clusters of atoms near the other are moved into its frame.
+    `progress` is whether to show a bar.
     """
     bodies = {
         s: _Body(model.structure)
@@ -116,7 +118,7 @@ def atom_contacts(
     keys, lengths = [np.empty(0, np.int64)], [np.empty(0)]
     widest = max(len(body.positions) for body in bodies.values())
     near = zip(*close_pairs(boundary, centres, radii, gap=reach), strict=True)
-    for i, j, shift in tracked(near, "contacts"):
+    for i, j, shift in tracked(near, "contacts", show=progress):
         if members[i] == members[j] and not shift.any():
             continue
         turn = poses.rotations[i].T @ poses.rotations[j]

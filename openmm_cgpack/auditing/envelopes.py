@@ -73,11 +73,13 @@ def occupancy(
     boundary: Boundary,
     *,
     voxel_size: float | None = None,
+    progress: bool = True,
 ) -> Occupancy:
     """Return what the envelopes of a scene take.
 
     Ball centres `positions` (b, 3) in nm, poses and boundary are those at the end. The edge of a
     voxel is 0.4 nm, or more where that would take over 100 million of them, unless given (nm).
+    `progress` is whether to show a bar.
     """
     masks = {
         s: body_mask(scene.species[s])
@@ -86,7 +88,7 @@ def occupancy(
     }
     corner, edges = _box(scene, positions, transforms, boundary, masks)
     lattice = _Lattice(scene.n_instances, corner, edges, boundary, voxel_size)
-    for i in tracked(range(scene.n_instances), "envelopes"):
+    for i in tracked(range(scene.n_instances), "envelopes", show=progress):
         s = int(scene.species_index[i])
         if s in masks:
             bodies = _bodies(scene, i, positions, transforms)

@@ -342,6 +342,7 @@ class PackedScene:
         density: Volume | None = None,
         labels: LabelVolume | None = None,
         tomogram: Volume | None = None,
+        progress: bool = True,
     ) -> Any:
         """Return a view that one can turn, in a notebook and as a page: see `openmm_cgpack.view`.
 
@@ -350,7 +351,9 @@ class PackedScene:
         >>> packed.view()  # doctest: +SKIP
         View(3 instances of 1 species; save(path) writes it as a page)
         """
-        return self.viewer(self, density=density, labels=labels, tomogram=tomogram)
+        return self.viewer(
+            self, density=density, labels=labels, tomogram=tomogram, progress=progress
+        )
 
     def summary(self) -> str:
         """Return what the repr says."""

@@ -12,7 +12,8 @@ from typing import Any
 from ..core.display import Rows, described
 from ..core.messages import path_from_text, path_text, said_of
 from ..export import Export, Format, export_runs
-from ..export.formats import EVERYTHING, format_named
+from ..export.exporting import EVERYTHING
+from ..export.formats import format_named
 from ..io.files import read_toml, toml_text, write_text
 from ..io.inputs import read_table
 from ..io.picks import COPICK_RUNS

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core import Grid, LabelVolume, ParticleTable, Picks
 from ..core.names import plain_name
+from ..core.progress import tracked
 from ..evaluation import MatchingRule, PaperRule, PickScores, match_picks, select_particles
 from ..io.inputs import existing
 from ..io.picks import PickList, listed, read_pick_list, rows_of_one
@@ -47,6 +48,7 @@ def score_picks(
     tomogram: str | None = None,
     grid: PathLike | None = None,
     labels: PathLike | None = None,
+    progress: bool = True,
 ) -> PickScores:
     """Compare picks in files with the truth; of several tomograms the counts are added up.
 
@@ -72,6 +74,8 @@ def score_picks(
         A volume of the tomogram's size, which places from its middle need; else the run's.
     labels : path-like, optional
         Instance masks for rules by labels; else the run's.
+    progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -100,7 +104,8 @@ def score_picks(
             if value is not None:
                 raise ValueError(f"{name}: means nothing with {len(truths)} tomograms")
     scores = []
-    for one, rows in _matched(Path(picks), held, truths, tomogram):
+    matched = _matched(Path(picks), held, truths, tomogram)
+    for one, rows in tracked(matched, "tomograms", show=progress):
         frame = _grid(one.run, grid)
         # Of a tomogram without picks the places do not matter.
         mine = held.picks(Path(picks), rows, frame) if len(rows) else _none_of(held)
@@ -112,6 +117,7 @@ def score_picks(
                 select_particles(one.particles, without=_there(without, one, truths)),
                 rule,
                 labels=_masks(one.run, labels) if rule.by_labels else None,
+                progress=False,
             )
         )
     return sum(scores[1:], start=scores[0])

@@ -11,6 +11,7 @@ from ..core.arrays import frozen, positive
 from ..core.boundary import Boundary, Open
 from ..core.display import Rows, described
 from ..core.particles import ParticleTable, Picks
+from ..core.progress import progress_bar
 from ..core.volume import LabelVolume, Volume
 from .matching_rules import MatchingRule, PaperRule, species_of_picks
 
@@ -212,6 +213,7 @@ def match_picks(
     *,
     labels: LabelVolume | None = None,
     boundary: Boundary = Open(),
+    progress: bool = True,
 ) -> PickScores:
     """Compare picks with the truth; each particle counts once.
 
@@ -228,6 +230,8 @@ def match_picks(
         Instance masks of the whole scene, for `ShrecRule`; the first voxel's centre is at 0.
     boundary : Boundary, optional
         Where it is periodic, distances are to a particle's nearest image. Not for `ShrecRule`.
+    progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Examples
     --------
@@ -243,7 +247,8 @@ def match_picks(
     if rule.by_labels != (labels is not None):
         wanted = "instance labels" if rule.by_labels else "no labels"
         raise ValueError(f"labels: wanted {wanted} for the rule {rule.kind!r}")
-    found = rule.match(picks, truth, labels=labels, boundary=boundary)
+    with progress_bar("matching", show=progress):
+        found = rule.match(picks, truth, labels=labels, boundary=boundary)
     pairs = np.stack([found.picks[found.chosen], found.particles[found.chosen]], axis=1)
     confusion, names = _confusion(picks, truth, pairs)
     return PickScores(

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.arrays import frozen
 from ..core.display import Rows, described
+from ..core.progress import progress_bar
 from ..core.volume import LabelVolume, Volume
 
 Segmenter: TypeAlias = Callable[[np.ndarray], np.ndarray]
@@ -191,6 +192,7 @@ def score_labels(
     *,
     volume: Volume | None = None,
     names: Sequence[str] | None = None,
+    progress: bool = True,
 ) -> SegmentationScores:
     """Compare labels, or a segmenter that makes them from a tomogram, with the truth.
 
@@ -205,6 +207,8 @@ def score_labels(
         The tomogram, for a callable.
     names : sequence of str, optional
         Names of the classes from 1 on; by default the truth's.
+    progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Examples
     --------
@@ -220,7 +224,10 @@ def score_labels(
         raise ValueError(
             f"volume: wanted the truth's shape {truth.data.shape}, got {volume.data.shape}"
         )
-    found = prediction(volume.data) if callable(prediction) and volume is not None else prediction
+    found = prediction
+    if callable(prediction) and volume is not None:
+        with progress_bar("segmentation", show=progress):
+            found = prediction(volume.data)
     data = np.asarray(found.data if isinstance(found, LabelVolume) else found)
     classes = tuple(truth.names if names is None else names)
     highest = max(int(truth.data.max(initial=0)), int(data.max(initial=0)))
@@ -230,8 +237,10 @@ def score_labels(
             f"got {len(classes)}"
         )
     c = len(classes) + 1 if classes else None
+    with progress_bar("comparing", show=progress):
+        confusion = confusion_matrix(truth.data, data, n_classes=c)
     return SegmentationScores(
-        confusion=confusion_matrix(truth.data, data, n_classes=c),
+        confusion=confusion,
         names=("background", *classes) if classes else (),
     )
 

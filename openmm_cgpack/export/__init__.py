@@ -7,7 +7,8 @@ from .chimerax import ChimeraX
 from .copick import Copick
 from .denoising import Denoising
 from .dynamo import Dynamo
-from .formats import Export, Format, PointFormat, export_run, export_runs, export_truth
+from .exporting import Export, export_run, export_runs, export_truth
+from .formats import Format, PointFormat
 from .html import Html, View, view
 from .imod import Imod
 from .kaggle import Kaggle

@@ -9,6 +9,7 @@ from functools import cached_property
 from html import escape
 from pathlib import Path
 
+from ..core.progress import progress_bar
 from ..core.runtime import MissingExtra, missing_extra
 from ..core.scene import PackedScene
 from ..core.settings import kind
@@ -63,10 +64,12 @@ class View:
     ----------
     shown : Shown
         What it shows; `view` gathers it.
+    progress : bool, optional
+        Whether to show a progress bar while the page is made, from a second on.
     """
 
-    def __init__(self, shown: Shown) -> None:
-        self.shown = shown
+    def __init__(self, shown: Shown, *, progress: bool = True) -> None:
+        self.shown, self._progress = shown, progress
 
     def __repr__(self) -> str:
         scene = self.shown.scene
@@ -84,7 +87,8 @@ class View:
     def page(self) -> str:
         """The page, as text."""
         script, style = (read_text(_CONTROLS.with_suffix(suffix)) for suffix in (".js", ".css"))
-        page = scene_plot(self.shown).get_snapshot(additional_js_code=script)
+        with progress_bar("page", show=self._progress):
+            page = scene_plot(self.shown).get_snapshot(additional_js_code=script)
         head = f"<title>{escape(self.shown.name)}</title>\n<style>\n{style}</style>"
         return re.sub("<title>.*?</title>", lambda _: head, page, count=1)
 
@@ -100,6 +104,7 @@ def view(
     density: Volume | None = None,
     labels: LabelVolume | None = None,
     tomogram: Volume | None = None,
+    progress: bool = True,
 ) -> View:
     """Return a view that one can turn, of a packed scene or of a run's folder.
 
@@ -113,6 +118,8 @@ def view(
     labels : LabelVolume, optional
         Instance or semantic labels, to show over the slices in the colours of the species. Without
         names, label i is instance i of the scene, counted from 1.
+    progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -149,9 +156,9 @@ def view(
         if labels is None and mask_file(folder.path, SEMANTIC).is_file():
             names = tuple(model.name for model in packed.scene.species)
             labels = replace(folder.labels(SEMANTIC), names=names)
-    return View(
-        shown_of_packed(packed, density=density, labels=labels, tomogram=tomogram, name=name)
-    )
+    with progress_bar("view", show=progress):
+        what = shown_of_packed(packed, density=density, labels=labels, tomogram=tomogram, name=name)
+    return View(what, progress=progress)
 
 
 PackedScene.viewer = staticmethod(view)

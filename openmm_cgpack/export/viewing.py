@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..core.messages import path_from_text
+from ..core.progress import tracked
 from ..io import write_mrc, write_particles
 from ..io.balls_and_meshes import write_obj
 from ..io.shared_folders import sharing
@@ -24,6 +25,7 @@ def write_viewers(
     formats: Iterable[str | Format] | None = None,
     *,
     force: bool = False,
+    progress: bool = True,
 ) -> dict[str, Path]:
     """Write what shows a run into its folder.
 
@@ -36,6 +38,8 @@ def write_viewers(
         extra ``viz``.
     force : bool, optional
         Whether files of the viewers' names are replaced, whoever wrote them.
+    progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def write_viewers(
     chosen = chosen_formats(formats, truth, None, viewers=True)
     with sharing(out, "view", whole=False, force=force) as folder:
         folder.check(viewer.opens for viewer in chosen)
-        for viewer in chosen:
+        for viewer in tracked(chosen, "viewers", show=progress):
             viewer.show(folder.stage, truth)
             written[viewer.kind] = out / viewer.opens
         folder.check()

@@ -99,7 +99,11 @@ class Molecule(Source, Cover):
 
 
 def coarse_grain(
-    structure: AtomicStructure, cover: Cover = PAPER_COVER, *, seed: int | np.random.SeedSequence
+    structure: AtomicStructure,
+    cover: Cover = PAPER_COVER,
+    *,
+    seed: int | np.random.SeedSequence,
+    progress: bool = True,
 ) -> BallModel:
     """Return a molecule as a rigid body of balls, one for each k-means cluster of its atoms.
 
@@ -116,6 +120,8 @@ def coarse_grain(
         How balls cover it.
     seed : int or numpy.random.SeedSequence
         Seed of the clustering.
+    progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -138,7 +144,7 @@ def coarse_grain(
     assert cover.atoms_per_ball is not None
     k = number_of_balls(structure.n_atoms, cover.atoms_per_ball)
     n_starts = cover.n_starts or (10 if k <= 30 else 3)
-    with progress_bar(f"balls of {structure.name}"):
+    with progress_bar(f"balls of {structure.name}", show=progress):
         centres, labels = kmeans(structure, k, n_init=n_starts, seed=seed)
         volume = envelope_volume(structure)
     if cover.radius == "farthest":

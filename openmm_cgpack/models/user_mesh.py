@@ -13,6 +13,7 @@ from ..core.arrays import frozen
 from ..core.messages import within
 from ..core.model import BallModel
 from ..core.names import name_of_file
+from ..core.progress import progress_bar
 from ..core.settings import kind, setting
 from ..io.surfaces import read_mesh
 from .elastic_membrane import ClosedMembrane
@@ -91,7 +92,11 @@ class MeshFile(UserMesh):
 
 
 def mesh_membrane(
-    vertices: np.ndarray, faces: np.ndarray, membrane: UserMesh | None = None
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    membrane: UserMesh | None = None,
+    *,
+    progress: bool = True,
 ) -> BallModel:
     """Return a membrane over a triangle mesh.
 
@@ -101,6 +106,8 @@ def mesh_membrane(
         Places in units of `membrane.scale`, nm when left out, and triangles of any size and sense.
     membrane : UserMesh, optional
         Its elasticity, and the edge to which it is remeshed.
+    progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Raises
     ------
@@ -120,7 +127,8 @@ def mesh_membrane(
     """
     given = UserMesh() if membrane is None else membrane
     named = dataclasses.replace(given, name=given.name or MeshFile.kind)
-    return named.over(*named.remeshed(vertices, faces), np.zeros(3))
+    with progress_bar(f"mesh of {named.name}", show=progress):
+        return named.over(*named.remeshed(vertices, faces), np.zeros(3))
 
 
 def _rounded(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

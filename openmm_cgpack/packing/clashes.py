@@ -97,7 +97,9 @@ class ClashRemoval(Settings):
             )
 
 
-def remove_clashes(scene: Packable, removal: ClashRemoval = ClashRemoval()) -> PackedScene:
+def remove_clashes(
+    scene: Packable, removal: ClashRemoval = ClashRemoval(), *, progress: bool = True
+) -> PackedScene:
     """Move rigid bodies apart by their atoms, until no two atoms are closer than wanted.
 
     Parameters
@@ -106,6 +108,8 @@ def remove_clashes(scene: Packable, removal: ClashRemoval = ClashRemoval()) -> P
         The scene, its overlaps a few tenths of a nanometre at most.
     removal : ClashRemoval, optional
         How far apart, and how many steps at most.
+    progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Returns
     -------
@@ -126,7 +130,7 @@ def remove_clashes(scene: Packable, removal: ClashRemoval = ClashRemoval()) -> P
     # The same shaking in every scene: what is asked for is a place, not a draw.
     descent = RigidDescent(packed, removal.distance, np.random.default_rng(0))
     allowed = removal.distance - removal.closest
-    with progress_bar("clash removal"):
+    with progress_bar("clash removal", show=progress):
         left = _cleared(descent, removal.max_steps, allowed)
     start, boundary = packed.scene, packed.boundary
     positions = wrapped(start, descent.positions(), boundary)

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from ..core.arrays import positive
+from ..core.progress import progress_bar
 from ..core.runtime import StructureError
 from ..core.structure import AtomicStructure
 from ..io.files import atomic_path
@@ -31,6 +32,7 @@ def fetch_structure(
     cache: str | os.PathLike[str] | None = None,
     timeout: float = 30.0,
     url: str = PDB_URL,
+    progress: bool = True,
 ) -> AtomicStructure:
     """Download an entry of the Protein Data Bank, or take it from the cache, and read it.
 
@@ -49,6 +51,8 @@ def fetch_structure(
         How long to wait for the server, s.
     url : str, optional
         Folder on the server that holds ``<id>.cif.gz``.
+    progress : bool, optional
+        Whether to show a progress bar in a terminal or notebook, from a second on.
 
     Raises
     ------
@@ -64,8 +68,10 @@ def fetch_structure(
         raise ValueError(f"pdb_id: wanted an id of the PDB such as '1f1b', got {pdb_id!r}")
     folder = _cache_folder() if cache is None else Path(cache)
     path = folder / f"{entry}.cif.gz"
+    timeout = positive(timeout, "timeout")
     if not path.exists():
-        _download(f"{url.rstrip('/')}/{entry}.cif.gz", path, entry, positive(timeout, "timeout"))
+        with progress_bar(f"download of {entry}", show=progress):
+            _download(f"{url.rstrip('/')}/{entry}.cif.gz", path, entry, timeout)
     return load_structure(path, reading, name=name or entry)
 
 
