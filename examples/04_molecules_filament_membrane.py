@@ -62,7 +62,7 @@ section = Section(
 # that look like neither.
 
 yellow, sky = (0.93, 0.75, 0.16), (0.45, 0.74, 0.94)
-colours = np.vstack([species_colours(7)[[0, 1, 2, 6, 5]], [yellow, sky]])
+colours = np.vstack([species_colours(13)[[0, 1, 4, 6, 12]], [yellow, sky]])
 moments = run.moments(4)
 section.add_picture(
     cgp.draw.plot_steps(

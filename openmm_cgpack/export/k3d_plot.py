@@ -93,7 +93,7 @@ def _camera(size: np.ndarray) -> list[float]:
     way = np.array([0.37, -0.82, 0.44])
     # So far away that the sphere around the box fits into the picture.
     far = 0.5 * np.linalg.norm(size) / np.sin(np.radians(_FIELD) / 2)
-    eye = middle + 0.9 * far * way / np.linalg.norm(way)
+    eye = middle + far * way / np.linalg.norm(way)
     return [*eye.tolist(), *middle.tolist(), 0.0, 0.0, 1.0]
 
 

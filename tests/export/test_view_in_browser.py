@@ -166,7 +166,8 @@ def test_a_notebook_that_is_saved_shows_the_view(chromium, view, tmp_path):
     picture = shown.picture()
     assert all(amount(picture, species) > MANY for species in SPECIES)
     shown.click("membrane")
-    assert amount(shown.picture(), "membrane") < FEW
+    # Where something blue meets white there is a rim that looks like it.
+    assert amount(shown.picture(), "membrane") < 0.1 * amount(picture, "membrane")
     shown.page.close()
     assert html.unescape(inline).count("<!doctype html>") == 1
 
