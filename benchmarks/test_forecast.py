@@ -1,6 +1,10 @@
 """How long runs are said to take, beside how long they took: the recipes that come along."""
 
+import os
 import re
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +13,36 @@ from openmm_cgpack.recipe import find_recipe, first_scene
 from openmm_cgpack.runs import Simulated
 from openmm_cgpack.runs.size import TIME_WITHIN, extent, forecast, run_seconds
 
+ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 TABLES = Path(__file__).resolve().parents[1] / "docs" / "tables"
+NOT_FITTED = ("demo", "droplet")
+"""Recipes whose times the forecast's numbers were not fitted to."""
 SETS = ("paper", "cytoplasm", "shrec", "czii", "membranes", "filaments")
+
+
+@pytest.mark.slow
+def test_forecast_of_others(full, record, tmp_path):
+    """Runs of one thread, each in a process of its own, as a user's."""
+    rows = []
+    for name in NOT_FITTED if full else NOT_FITTED[:1]:
+        made = Simulated(recipe=first_scene(find_recipe(name)))
+        made.make("models")
+        said = run_seconds(made.recipe, extent(made.recipe, made.models))
+        command = [sys.executable, "-m", "openmm_cgpack", "demo", name, "-o", tmp_path / name]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([*command, "--threads", "1", "--quiet"], check=True, env=ONE_THREAD)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        rows.append(
+            {
+                "recipe": f"`{name}`",
+                "said, s": f"{said:.0f}",
+                "took, s": f"{took:.0f}",
+                "ratio": f"{took / said:.2f}",
+            }
+        )
+    record(rows, note="Recipes that the forecast was not fitted to; processor time of one thread.")
+    assert all(1 / TIME_WITHIN < float(row["ratio"]) < TIME_WITHIN for row in rows), rows
 
 
 @pytest.mark.slow
