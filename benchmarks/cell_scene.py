@@ -44,6 +44,7 @@ def slab(folder=None) -> Recipe:
         pack=Cell(),
         density=MapSettings(voxel_size=1.0, resolution=2.0),
         imaging=preset("titan_krios_k3"),
+        files=Files(trajectory=True),
         run=Run(platform="CPU", threads=2),
     )
 

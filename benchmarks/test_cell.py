@@ -74,7 +74,7 @@ def test_cell_scene(full, record):
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     found = audit(made.packed)
     membranes = found.membranes
-    fine = MapSettings(voxel_size=0.5, resolution=1.0) if full else recipe.density
+    fine = MapSettings(voxel_size=0.6, resolution=1.2) if full else recipe.density
     averages = correlations(made.packed, render_density(made.packed, fine), fine)
     rows = {f"{n}, s": f"{t:.0f}" for n, t in zip(stages, np.diff(ends), strict=True)}
     rows |= {

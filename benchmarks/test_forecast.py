@@ -25,7 +25,7 @@ def test_forecast(full, record):
             float(re.search(rf"\| {what} \| ([0-9.]+) \|", table)[1])
             for what in ("processor time, s", "bodies")
         )
-        assert f"will make  {bodies:.0f} instances" in forecast(made.recipe, made.models) or full
+        assert f"{bodies:.0f} instances of" in forecast(made.recipe, made.models) or full
         rows.append(
             {
                 "recipe": f"`{name}`",

@@ -14,7 +14,7 @@ pulled together until they are as crowded as a cell. The small size has 2 of eac
 import numpy as np
 from common import PAPER_TYPES, Section, current_settings, judge, replacements
 from common.measures import CYTOPLASM, gaps, measure_droplet
-from common.scenes import MICROSCOPE, crowded_scene, dense_series, tilt_series
+from common.scenes import MICROSCOPE, crowded_scene, densest, tilt_series
 
 import openmm_cgpack as cgp
 
@@ -110,7 +110,7 @@ section.add_picture(
 # %%
 # Is that as crowded as a cell? The pull leaves room. Shape-true balls in a periodic box fill it.
 
-dense = dense_series(settings)[-1]
+dense = densest(settings)
 dense_labels = cgp.render_labels(dense.packed, grid=dense.density.grid)
 as_it_is = cgp.packing.ClashRemoval(max_steps=0)
 cleared = cgp.packing.remove_clashes(dense.packed, as_it_is).provenance["clash_removal"]
@@ -179,7 +179,7 @@ section.add_picture(
 # What the paper does not have: a tilt series of the dense box, whose noise its dose makes, beside
 # the one-step model at the same ratio.
 
-rendered = tilt_series(settings)
+rendered = tilt_series(dense, settings)
 ratio = rendered.snr["volume"]
 section.add_picture(
     cgp.draw.plot_planes(

@@ -191,8 +191,8 @@ def uncovered(model):
 
 spheres = np.array([v.single["minimal"] for v in volumes])
 shape_true, rows = {}, []
-for atoms in (5000, 1000, 300) if settings.full else (5000, 300):
-    balls = cgp.Cover(atoms_per_ball=atoms, radius="volume")
+for atoms in (5000, 1000, 300) if settings.full else (5000, 1000):
+    balls = settings.shape_cover(atoms)
     cover = [cgp.coarse_grain(structure, balls, seed=seed) for structure in structures]
     shape_true[atoms] = cover
     unions = np.array([union_of(model) for model in cover])
@@ -230,7 +230,7 @@ covers = {
     "one ball": [cgp.models.single_ball(structure) for structure in structures],
     "the paper's balls": models,
 }
-for atoms in (1000, 300) if settings.full else (300,):
+for atoms in (1000, 300) if settings.full else (1000,):
     covers[f"shape-true, {atoms} atoms a ball"] = shape_true[atoms]
 packings = [
     pack_cover(name, cover, copies, settings, index=index)

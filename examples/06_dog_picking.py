@@ -243,7 +243,8 @@ section.add_table(
 # %%
 # The densest box imaged as a tilt series, whose noise its dose makes, beside the one-step model.
 
-densest, rendered = series[-1], tilt_series(settings)
+densest = series[-1]
+rendered = tilt_series(densest, settings)
 ratio = rendered.snr["volume"]
 images = {
     f"one step, SNR {ratio:.2g}": cgp.render(

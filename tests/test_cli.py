@@ -32,8 +32,9 @@ def fails(capsys, *arguments):
     assert main([str(a) for a in arguments]) == 2
     out, err = capsys.readouterr()
     lines = [line for line in err.splitlines() if line.startswith("cgpack: ")]
-    assert len(lines) == 1
-    assert err.count("\n") == 1
+    # What a run will make may be said before a file turns out to be no good.
+    told = [line for line in err.splitlines() if not line.startswith("will make  ")]
+    assert len(told) == len(lines) == 1
     assert out == ""
     return lines[0].removeprefix("cgpack: ")
 
@@ -250,6 +251,7 @@ def test_an_interrupted_command_leaves_nothing(tmp_path, recipe, number, code):
     )
     try:
         assert process.stderr.readline().startswith("will make")
+        assert process.stderr.readline().startswith("takes")
         assert process.stderr.readline().startswith("models")
         assert sorted(p.name for p in tmp_path.iterdir()) == ["out.unfinished", "recipe.toml"]
         time.sleep(1)

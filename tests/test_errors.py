@@ -66,6 +66,8 @@ def test_every_error_is_one_line(faulty, tmp_path, capsys, error, code, words):
     assert main(command) == code
     out, err = capsys.readouterr()
     assert out == ""
+    told, err = err.split("\n", 1)
+    assert told == "will make  1 instances of 1 species, voxels of 1 nm"
     assert words in err
     assert err.count("\n") == 1
     assert err[:-1].isprintable()
@@ -109,6 +111,7 @@ def test_a_path_that_no_recipe_can_name_ends_it_before_work(tmp_path, capsys):
     folder.mkdir()
     recipe = folder / "r.toml"
     recipe.write_text('[[molecule]]\npdb = "a.pdb"\n', encoding="utf-8")
+    (folder / "a.pdb").write_text("ATOM", encoding="utf-8")
     assert main(["simulate", str(recipe), "-o", str(tmp_path / "out")]) == 2
     assert "b\\udcff/a.pdb: wanted a path in UTF-8" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]

@@ -113,7 +113,7 @@ def test_the_command_tells_the_size(tmp_path, capsys):
     recipe.write_text("[[filament]]\nn_balls = 4\ncount = 2\n")
     assert main(["check", str(recipe)]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("will make  2 instances of 1 species (8 balls) in about ")
+    assert out.startswith("will make  2 instances of 1 species, voxels of 1 nm\ntakes      about ")
     assert "maps and masks" in out
     assert "there is" in out
 
@@ -132,24 +132,25 @@ def test_a_limit_of_the_process_is_what_there_is():
 
 
 def test_the_first_line_of_a_run_says_what_it_will_do(tmp_path, capsys):
-    """Molecules, box, voxels, memory, disk and time, before any stage is told of."""
+    """Molecules, box and voxels at once; memory, disk and time when the models are known."""
     recipe = tmp_path / "small.toml"
     recipe.write_text(
         "[[filament]]\nn_balls = 4\ncount = 2\n[start]\nboundary = 'slab'\nbox = [20, 22, 24]\n"
         "[pack]\nkind = 'dense'\nfraction = 0.9\n[density]\nvoxel_size = 2.0\n"
+        "[run]\nthreads = 3\n"
     )
     assert main(["simulate", str(recipe), "-o", str(tmp_path / "out")]) == 2
     recipe.write_text(recipe.read_text().replace("fraction = 0.9\n", ""))
     capsys.readouterr()
     assert main(["simulate", str(recipe), "-o", str(tmp_path / "out")]) == 0
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith(
-        "will make  2 instances of 1 species (8 balls) in 20 x 22 x 24 nm, 10 x 11 x 12 voxels of "
-        "2 nm; takes about "
-    )
-    assert " MiB of memory, " in lines[0]
-    assert lines[0].endswith(" on one core")
-    assert lines[1].startswith("models ")
+    made = "2 instances of 1 species{} in 20 x 22 x 24 nm, 10 x 11 x 12 voxels of 2 nm"
+    assert lines[0] == f"will make  {made.format('')}"
+    assert lines[1].startswith("takes      about ")
+    assert " MiB of memory, " in lines[1]
+    assert " on one core of a CPU, less on the 3 here: " in lines[1]
+    assert lines[1].endswith(made.format(" (8 balls)"))
+    assert lines[2].startswith("models ")
 
 
 def test_time_grows_with_what_there_is():

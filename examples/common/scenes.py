@@ -74,19 +74,28 @@ def crowded_scene(settings: Settings) -> CrowdedScene:
     )
 
 
-@lru_cache(maxsize=1)
 def dense_series(settings: Settings) -> tuple[DenseScene, ...]:
     """Pack 2 or 20 of each type, as shape-true balls, to each of `FRACTIONS`."""
+    return _dense(settings, FRACTIONS)
+
+
+def densest(settings: Settings) -> DenseScene:
+    """Pack them to the last of `FRACTIONS`; in the small size at once, and not one by one."""
+    return _dense(settings, FRACTIONS if settings.full else FRACTIONS[-1:])[-1]
+
+
+@lru_cache
+def _dense(settings: Settings, fractions: tuple[float, ...]) -> tuple[DenseScene, ...]:
     copies = 20 if settings.full else 2
     seed = settings.seed_of("models")
     counts = [
-        (cgp.coarse_grain(structure, cgp.SHAPE_COVER, seed=seed), copies)
+        (cgp.coarse_grain(structure, settings.shape_cover(), seed=seed), copies)
         for structure in structures_of(PAPER_TYPES, settings.structures)
     ]
     start = cgp.insert(counts, fraction=FRACTIONS[0], seed=settings.seed_of("placement"))
     series = cgp.crowding_series(
         start,
-        FRACTIONS,
+        fractions,
         run=settings.run,
         seed=settings.seed_of("dynamics"),
         progress=settings.progress,
@@ -94,11 +103,10 @@ def dense_series(settings: Settings) -> tuple[DenseScene, ...]:
     return tuple(_drawn(packed) for packed in series)
 
 
-@lru_cache(maxsize=1)
-def tilt_series(settings: Settings) -> Rendered:
-    """Take a tilt series of the densest scene, with the noise that dose, ice and camera make."""
+def tilt_series(scene: DenseScene, settings: Settings) -> Rendered:
+    """Take a tilt series of a scene, with the noise that dose, ice and camera make."""
     return cgp.render(
-        dense_series(settings)[-1].density,
+        scene.density,
         MICROSCOPE,
         seed=settings.seed_of("noise"),
         threads=settings.run.threads,

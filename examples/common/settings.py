@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from openmm_cgpack import Run
+from openmm_cgpack import Cover, Run
 from openmm_cgpack.core.runtime import stage_seed
 
 from .section import Section
@@ -31,6 +31,11 @@ class Settings:
     structures: str | os.PathLike[str] | None = None  # a folder of files, for every atom
     run: Run = field(default_factory=Run)  # where packings run
     progress: bool = False
+
+    def shape_cover(self, atoms_per_ball: int = 300) -> Cover:
+        """Return balls that follow a molecule's shape; in the small size of one clustering."""
+        starts = None if self.full else 1
+        return Cover(atoms_per_ball=atoms_per_ball, radius="volume", n_starts=starts)
 
     def seed_of(self, stage: str, index: int = 0) -> np.random.SeedSequence:
         """Return the seed of a stage ("models", "placement", "dynamics" or "noise")."""

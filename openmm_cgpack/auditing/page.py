@@ -35,7 +35,7 @@ _COLUMNS = 46
 """Letters of a line of numbers."""
 
 
-def plot_audit(audit: Audit, *, axes: Panels = None) -> Figure:
+def plot_audit(audit: Audit, *, title: str = "", axes: Panels = None) -> Figure:
     """Return one page of plots of an audit.
 
     Counts, the radial distribution with the error of chance, what stands in what, and the order
@@ -45,6 +45,8 @@ def plot_audit(audit: Audit, *, axes: Panels = None) -> Figure:
     ----------
     audit : Audit
         What was found.
+    title : str, optional
+        Title of the page; what was looked at when left out.
     axes : sequence of six Axes, optional
         What to draw into, without the lines at the top; a figure of its own when left out.
 
@@ -71,7 +73,7 @@ def plot_audit(audit: Audit, *, axes: Panels = None) -> Figure:
     for panel, draw in zip(panels, _DRAWN, strict=True):
         draw(panel, audit)
     if axes is None:
-        _head(figure, audit)
+        _head(figure, audit, title)
     return figure
 
 
@@ -96,12 +98,13 @@ def write_audit(folder: str | os.PathLike[str], audit: Audit) -> tuple[Path, Pat
     return text, table, picture
 
 
-def _head(figure: Figure, audit: Audit) -> None:
+def _head(figure: Figure, audit: Audit, title: str) -> None:
     region = "of the filled region" if audit.occupancy.filled is not None else "of the box"
     figure.text(
         0.012,
         0.955,
-        f"{audit.n_instances} instances of {len(audit.species)} species, {audit.boundary}: "
+        title
+        or f"{audit.n_instances} instances of {len(audit.species)} species, {audit.boundary}: "
         f"envelope volume fraction {audit.fraction:.4f} {region}",
         fontsize=15,
         color=INK,

@@ -16,7 +16,7 @@ from ..packing.simulations import load_failures
 from ..recipe import find_recipe, first_scene
 from ..runs import Simulated
 from ..runs.manifest import package_versions
-from ..runs.size import forecast, run_size, size_lines
+from ..runs.size import forecast, intention, run_size, size_lines
 from ..structures import library
 from .console import say
 
@@ -60,6 +60,7 @@ def _check(options: argparse.Namespace) -> int:
 def _say_size(path: str) -> None:
     made = Simulated(recipe=first_scene(find_recipe(path)))
     made.make("models")
+    say(intention(made.recipe))
     say(forecast(made.recipe, made.models))
     for line in size_lines(run_size(made.recipe, made.models), Path.cwd()):
         say(line)

@@ -10,11 +10,11 @@ import numpy as np
 
 from ..core.display import described
 from ..core.palette import BLUE, INK, species_colours
-from .style import LABEL, TICK, blank_figure, drawn_name, dress_axes, dress_panel, show_image
+from .style import LABEL, TICK, drawn_name, dress_axes, dress_panel, figure_for, show_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 _INCHES = 15.0
 _ACROSS, _TILE, _GAP = 6, 2.36, 0.115
@@ -43,6 +43,7 @@ def plot_contact_sheet(
     values: Mapping[str, Sequence[float | str]],
     species: Mapping[str, int],
     title: str = "",
+    figure: Figure | SubFigure | None = None,
 ) -> Figure:
     """Return one picture of many scenes.
 
@@ -56,6 +57,8 @@ def plot_contact_sheet(
         Instances of each species in all scenes, in the order of their numbers.
     title : str, optional
         Title of the picture.
+    figure : Figure or SubFigure, optional
+        What to draw into, as matplotlib's ``subfigures`` gives it; one of its own when left out.
 
     Returns
     -------
@@ -72,14 +75,14 @@ def plot_contact_sheet(
     panels = math.ceil(len(values) / _PANELS)
     head, legend = 0.5, 0.85 + _BAR * max(len(species), 4)
     inches = head + rows * (_TILE + _TITLE) + panels * _PANEL + legend
-    figure = blank_figure((_INCHES, inches))
-    figure.text(0.008, 1 - 0.3 / inches, title, fontsize=14, color=INK, va="center")
+    sheet = figure_for(figure, (_INCHES, inches))
+    sheet.text(0.008, 1 - 0.3 / inches, title, fontsize=14, color=INK, va="center")
     colours = species_colours(len(species))
 
     def box(left: float, top: float, width: float, height: float) -> Axes:
         """Add axes at inches from the left and the top."""
         place = (left / _INCHES, 1 - (top + height) / inches)
-        return figure.add_axes((*place, width / _INCHES, height / inches))
+        return sheet.add_axes((*place, width / _INCHES, height / inches))
 
     for number, tile in enumerate(tiles):
         row, column = divmod(number, _ACROSS)
@@ -94,7 +97,7 @@ def plot_contact_sheet(
         _draw_values(axes, name, held)
     top += panels * _PANEL
     _draw_species(box(2.0, top + 0.35, _INCHES - 2.6, legend - 0.85), species, colours)
-    return figure
+    return sheet.figure
 
 
 def _draw_tile(axes: Axes, tile: Tile, colours: np.ndarray) -> None:

@@ -137,10 +137,13 @@ def render_molecules(
     size: int,
     view_deg: tuple[float, float] = VIEW,
     cut_at: float | None = None,
+    centre: np.ndarray | None = None,
+    width: float | None = None,
 ) -> tuple[np.ndarray, float]:
     """Return a picture of a scene's molecules, (size, size, 3) uint8, and its width, nm.
 
-    `colours` (s, 3) are those of the species; `cut_at` is the height of `cut_open`, nm.
+    `colours` (s, 3) are those of the species; `cut_at` is the height of `cut_open`, nm; `centre`
+    and `width` are as for `render_balls`.
     """
     scene = packed.scene
     extent = fitting_width(packed.positions, scene.radii, view_deg=view_deg)
@@ -148,7 +151,8 @@ def render_molecules(
     everything = molecules_of(packed, spacing=spacing)
     if cut_at is not None:
         everything = cut_open(packed, everything, height=cut_at)
-    width = fitting_width(everything.positions, everything.radii, view_deg=view_deg)
+    if width is None:
+        width = fitting_width(everything.positions, everything.radii, view_deg=view_deg)
     seen = _in_front(everything, view_deg)
     picture = render_balls(
         seen.positions,
@@ -157,6 +161,7 @@ def render_molecules(
         groups=seen.instance,
         size=size,
         view_deg=view_deg,
+        centre=centre,
         width=width,
         seams=0.0,
         relief=1.5,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..core.palette import species_colours
+from ..core.palette import INK, species_colours
 from ..core.scene import PackedScene, Scene
 from ..core.tilts import TiltSeries
 from ..core.volume import Grid, LabelVolume, Volume
@@ -16,8 +16,8 @@ from .cutaway import CUT_VIEW, Drawn, balls_of, cut_open, render_molecules
 from .scenes import draw_history, draw_legend
 from .shading import VIEW, fitting_width, render_balls
 from .style import (
-    blank_figure,
     dress_panel,
+    figure_for,
     show_density,
     show_image,
     show_labels,
@@ -27,7 +27,7 @@ from .volumes import label_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 _COLUMNS = (0.008, 0.341, 0.674)
 _WIDTH = 0.318
@@ -36,6 +36,8 @@ _ROW = 5.2
 """Height of a row of square panels, inches; that of flat ones is less."""
 _TITLE, _PANEL, _GAP = 0.0586, 0.9174, 0.024
 """What of it is a title, the panel below it, and room below that."""
+_HEAD = 0.45
+"""Room for a title of the whole, inches."""
 _SIZE = 700
 """Edge of a picture of the packing, pixels."""
 _SPECTRUM = 0.25
@@ -49,6 +51,8 @@ def overview_figure(
     labels: LabelVolume | None = None,
     tomogram: Volume | None = None,
     series: TiltSeries | None = None,
+    title: str = "",
+    figure: Figure | SubFigure | None = None,
 ) -> Figure:
     """Return one picture of a packed scene and of what there is of it: see `plot_overview`."""
     colours = species_colours(len(packed.scene.species))
@@ -66,20 +70,23 @@ def overview_figure(
     ]
     rows = [pictures, *rows]
     tall = [_PANEL * min(1.0, max(panel.aspect for panel in row)) for row in rows]
-    inches = _ROW * (sum(tall) + len(rows) * (_TITLE + _GAP))
-    figure, top = blank_figure((_INCHES, inches)), 1.0
+    head = _HEAD if title else 0.0
+    inches = head + _ROW * (sum(tall) + len(rows) * (_TITLE + _GAP))
+    drawn, top = figure_for(figure, (_INCHES, inches)), 1 - head / inches
+    if title:
+        drawn.text(0.008, 1 - head / 2 / inches, title, fontsize=14, color=INK, va="center")
     for row, height in zip(rows, tall, strict=True):
         bottom = top - _ROW * (_TITLE + height) / inches
         for column, panel in enumerate(row):
-            axes = figure.add_axes((_COLUMNS[column], bottom, _WIDTH, _ROW * height / inches))
+            axes = drawn.add_axes((_COLUMNS[column], bottom, _WIDTH, _ROW * height / inches))
             panel.show(axes, panel.image)
             if panel.over is not None:
                 panel.over(axes)
             framed = panel.show is not show_picture
             dress_panel(axes, panel.title, width=panel.width, frame=framed)
         top = bottom - _ROW * _GAP / inches
-    _draw_side(figure, packed, colours)
-    return figure
+    _draw_side(drawn, packed, colours, head=head, inches=inches)
+    return drawn.figure
 
 
 class Panel(NamedTuple):
@@ -197,12 +204,18 @@ def _balls(
     return picture, width
 
 
-def _draw_side(figure: Figure, packed: PackedScene, colours: np.ndarray) -> None:
+def _draw_side(
+    figure: Figure | SubFigure,
+    packed: PackedScene,
+    colours: np.ndarray,
+    *,
+    head: float,
+    inches: float,
+) -> None:
     """Draw the species and the history, right of the pictures of the packing."""
-    inches = figure.get_figheight()
 
     def down(distance: float) -> float:
-        return 1 - distance / inches
+        return 1 - (head + distance) / inches
 
     left, height = _COLUMNS[2], 1.092 / inches
     draw_legend(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from itertools import combinations, product
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..core.boundary import Boundary
 from ..core.palette import INK, species_colours
 from ..core.scene import PackedScene, Scene
+from ..packing import as_packed
 from .cutaway import render_molecules
 from .shading import VIEW, camera_axes, fitting_width, render_balls
 from .style import (
@@ -24,18 +27,27 @@ from .style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 _LEGEND_ROWS = 24
+"""Species that a legend has room for."""
+_LEGEND_COLUMNS = 3
+_EDGE, _HEAD, _LINE = 7.2, 0.42, 0.23
+"""Edge of a picture of a scene, and below it the title of its species and each row of them, inches.
+"""
+_CORNERS = np.array(list(product((-0.5, 0.5), repeat=3)))
+"""Those of a box around 0, in its edges."""
 
 
-def plot_history(packed: PackedScene, *, axes: Panels = None) -> Figure:
+def plot_history(packed: PackedScene, *, title: str = "", axes: Panels = None) -> Figure:
     """Return a figure of what a packing measured on its way.
 
     Parameters
     ----------
     packed : PackedScene
         The packing.
+    title : str, optional
+        Title of the figure.
     axes : sequence of two Axes, optional
         What to draw into; a figure of its own when left out.
 
@@ -55,11 +67,15 @@ def plot_history(packed: PackedScene, *, axes: Panels = None) -> Figure:
 
     def make() -> list[Axes]:
         figure = blank_figure((6.0, 4.0))
-        figure.subplots_adjust(left=0.14, right=0.97, top=0.96, bottom=0.14, hspace=0.12)
+        figure.subplots_adjust(
+            left=0.14, right=0.97, top=0.9 if title else 0.96, bottom=0.14, hspace=0.12
+        )
         return figure.subplots(2, 1, sharex=True).tolist()
 
     figure, (upper, lower) = panels_for(axes, 2, make)
     draw_history(upper, lower, packed)
+    if title:
+        upper.set_title(title, fontsize=TITLE, color=INK, loc="left", pad=6)
     return figure
 
 
@@ -72,6 +88,7 @@ def plot_steps(
     colours: np.ndarray | None = None,
     view_deg: tuple[float, float] = VIEW,
     size: int = 500,
+    title: str = "",
     axes: Panels = None,
 ) -> Figure:
     """Return a figure of a scene at several times: one column a time, one row a kind of view.
@@ -94,6 +111,8 @@ def plot_steps(
         Azimuth and elevation of the viewer; see `render_balls`.
     size : int, optional
         Edge of each picture of balls, pixels.
+    title : str, optional
+        Title of the figure.
     axes : sequence of Axes, optional
         What to draw into, row by row; a figure of its own when left out.
 
@@ -132,10 +151,16 @@ def plot_steps(
     width = 1.1 * fitting_width(everything, reach[:, 0], centre=centre, view_deg=view_deg)
 
     def make() -> list[Axes]:
-        inches = 3.3
-        figure = blank_figure((inches * len(frames), (inches + 0.3) * len(views)))
+        inches, head = 3.3, 0.35 if title else 0.0
+        height = (inches + 0.3) * len(views) + head
+        figure = blank_figure((inches * len(frames), height))
         figure.subplots_adjust(
-            left=0.005, right=0.995, bottom=0.01, top=0.94, wspace=0.02, hspace=0.06
+            left=0.005,
+            right=0.995,
+            bottom=0.01,
+            top=0.94 - head / height,
+            wspace=0.02,
+            hspace=0.06,
         )
         return np.ravel(figure.subplots(len(views), len(frames))).tolist()
 
@@ -143,7 +168,7 @@ def plot_steps(
     panels = np.reshape(np.array(places, dtype=object), (len(views), len(frames)))
     of_ball = colours[scene.species_index[scene.instance_of_ball]]
     for row, kind in enumerate(views):
-        for panel, frame, title in zip(panels[row], frames, titles, strict=True):
+        for panel, frame, name in zip(panels[row], frames, titles, strict=True):
             if kind == "bonds":
                 draw_bonds(panel, np.asarray(frame) - centre, scene, of_ball, view_deg, width)
             else:
@@ -152,7 +177,9 @@ def plot_steps(
                     size=size, view_deg=view_deg, centre=centre, width=width,
                 )  # fmt: skip
                 show_picture(panel, picture)
-            dress_panel(panel, title if row == 0 else "", width=width, frame=False)
+            dress_panel(panel, name if row == 0 else "", width=width, frame=False)
+    if title:
+        figure.suptitle(title, fontsize=13, color=INK)
     return figure
 
 
@@ -167,14 +194,16 @@ def plot_balls(
 ) -> Figure:
     """Return a picture of the balls of a scene, each species in its colour, with a legend.
 
-    Quicker than `plot_molecules`, and for scenes that are not packed yet, too.
+    Quicker than `plot_molecules`.
 
     Parameters
     ----------
     scene : Scene or PackedScene
-        The scene.
-    colours, view_deg, size, title
+        The scene; its box is drawn where it has one.
+    colours, view_deg, size
         As for `plot_molecules`.
+    title : str, optional
+        Title of the legend; what is in the scene when left out.
     axes : Axes, optional
         What to draw into, without the legend; a figure of its own when left out.
 
@@ -188,20 +217,67 @@ def plot_balls(
     >>> figure = plot_balls(place([(Filament(n_balls=5).build(), 3)], seed=1), size=100)
     >>> figure.savefig("balls.png")
     """
-    held = scene.scene if isinstance(scene, PackedScene) else scene
-    positions = scene.positions
+    packed = as_packed(scene)
+    held = packed.scene
     colours = species_colours(len(held.species)) if colours is None else colours
-    width = fitting_width(positions, held.radii, view_deg=view_deg)
+    centre, width = _frame(packed, view_deg)
     picture = render_balls(
-        positions,
+        packed.positions,
         held.radii,
         colours[held.species_index[held.instance_of_ball]],
         groups=held.instance_of_ball,
         size=size,
         view_deg=view_deg,
+        centre=centre,
         width=width,
     )
-    return _with_legend(picture, width, held, colours, title=title, axes=axes)
+    box = _box_lines(packed.boundary, centre, size / width, size, view_deg)
+    return _with_legend(picture, width, held, colours, box=box, title=title, axes=axes)
+
+
+def _frame(packed: PackedScene, view_deg: tuple[float, float]) -> tuple[np.ndarray, float]:
+    """Return the middle of a scene and of its box, where it has one, and a width that holds both.
+
+    In nm, (3,) and a number, as `render_balls` takes them.
+    """
+    positions, radii = packed.positions, packed.scene.radii
+    if packed.boundary.bounded:
+        positions = np.concatenate([positions, _CORNERS * packed.boundary.box])
+        radii = np.concatenate([radii, np.zeros(len(_CORNERS))])
+    reach = radii[:, None]
+    centre = ((positions - reach).min(axis=0) + (positions + reach).max(axis=0)) / 2
+    return centre, fitting_width(positions, radii, centre=centre, view_deg=view_deg)
+
+
+class _Lines(NamedTuple):
+    """Edges of a box in a picture, (n, 2, 2) in pixels: those behind all in it, and the others."""
+
+    behind: np.ndarray
+    before: np.ndarray
+
+
+def _box_lines(
+    boundary: Boundary,
+    centre: np.ndarray,
+    scale: float,
+    size: int,
+    view_deg: tuple[float, float],
+) -> _Lines | None:
+    """Return the edges of a scene's box; None where it has none. `scale` is in pixels a nm."""
+    if not boundary.bounded:
+        return None
+    seen = (_CORNERS * boundary.box - centre) @ camera_axes(*view_deg).T
+    places = size / 2 - 0.5 + scale * seen[:, :2] * (1, -1)
+    edges = [
+        (a, b)
+        for a, b in combinations(range(len(_CORNERS)), 2)
+        if (_CORNERS[a] != _CORNERS[b]).sum() == 1
+    ]
+    farthest = int(seen[:, 2].argmin())
+    sides: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    for a, b in edges:
+        sides[farthest not in (a, b)].append(places[[a, b]])
+    return _Lines(np.array(sides[0]), np.array(sides[1]))
 
 
 def _with_legend(
@@ -210,29 +286,61 @@ def _with_legend(
     scene: Scene,
     colours: np.ndarray,
     *,
+    box: _Lines | None,
     title: str,
     axes: Panels,
 ) -> Figure:
-    """Return a picture of a scene beside its species, or in given axes alone."""
-    place = (0.005, 0.01, 0.685, 0.97)
-    figure, (panel,) = panels_for(axes, 1, lambda: [blank_figure((11.0, 7.6)).add_axes(place)])
-    show_picture(panel, picture)
+    """Return a picture of a scene above its species, or in given axes alone."""
+    shown = min(len(np.unique(scene.species_index)), _LEGEND_ROWS)
+    legend = _HEAD + _LINE * -(-shown // _LEGEND_COLUMNS)
+    inches = _EDGE + legend
+
+    def make() -> list[Axes]:
+        own = blank_figure((_EDGE, inches))
+        return [own.add_axes((0.0, legend / inches, 1.0, _EDGE / inches))]
+
+    figure, (panel,) = panels_for(axes, 1, make)
+    _draw_boxed(panel, picture, box)
     dress_panel(panel, title if axes is not None else "", width=width, frame=False)
     if axes is None:
         draw_legend(
-            figure, scene, colours, left=0.7, right=0.99, bottom=0.08, top=0.94, title=title
+            figure,
+            scene,
+            colours,
+            left=0.03,
+            right=0.99,
+            bottom=0.06 / inches,
+            top=(legend - _HEAD + 0.06) / inches,
+            title=title,
+            columns=_LEGEND_COLUMNS,
         )
     return figure
 
 
+def _draw_boxed(axes: Axes, picture: np.ndarray, box: _Lines | None) -> None:
+    """Draw a picture of balls on white, with the edges of a box behind and before it."""
+    from matplotlib.collections import LineCollection
+
+    if box is None:
+        show_picture(axes, picture)
+        return
+    clear = 255 * (picture < 255).any(axis=2, keepdims=True).astype(np.uint8)
+    show_picture(axes, np.concatenate([picture, clear], axis=2))
+    axes.images[-1].set_zorder(1)
+    for lines, order, alpha in ((box.behind, 0, 0.5), (box.before, 2, 0.7)):
+        axes.add_collection(
+            LineCollection(list(lines), colors=INK, linewidths=0.7, alpha=alpha, zorder=order)
+        )
+
+
 def plot_molecules(
-    packed: PackedScene,
+    scene: Scene | PackedScene,
     *,
     colours: np.ndarray | None = None,
     view_deg: tuple[float, float] = VIEW,
     size: int = 900,
-    title: str = "",
     cut_at: float | None = None,
+    title: str = "",
     axes: Panels = None,
 ) -> Figure:
     """Return a picture of the molecules themselves, each type in its colour, with a legend.
@@ -243,19 +351,19 @@ def plot_molecules(
 
     Parameters
     ----------
-    packed : PackedScene
-        The packing.
+    scene : Scene or PackedScene
+        The scene; its box is drawn where it has one.
     colours : (s, 3) array, optional
         A colour for each species; those of `species_colours` when left out.
     view_deg : tuple of float, optional
         Azimuth and elevation of the viewer; see `render_balls`.
     size : int, optional
         Edge of the picture, pixels.
-    title : str, optional
-        Title of the legend; what is in the scene when left out.
     cut_at : float, optional
         Height, nm, above which everything is taken away, so that one sees into membranes, which
         are cut through. Molecules are there or not, by their middles, and filaments stay whole.
+    title : str, optional
+        Title of the legend; what is in the scene when left out.
     axes : Axes, optional
         What to draw into, without the legend; a figure of its own when left out.
 
@@ -270,10 +378,27 @@ def plot_molecules(
     >>> figure = plot_molecules(packed, size=100)
     >>> figure.savefig("molecules.png")
     """
-    if colours is None:
-        colours = species_colours(len(packed.scene.species))
-    picture, width = render_molecules(packed, colours, size=size, view_deg=view_deg, cut_at=cut_at)
-    return _with_legend(picture, width, packed.scene, colours, title=title, axes=axes)
+    packed = as_packed(scene)
+    held = packed.scene
+    colours = species_colours(len(held.species)) if colours is None else colours
+    if packed.boundary.bounded:
+        centre, width = _frame(packed, view_deg)
+        box = _box_lines(packed.boundary, centre, size / width, size, view_deg)
+        picture, _ = render_molecules(
+            packed,
+            colours,
+            size=size,
+            view_deg=view_deg,
+            cut_at=cut_at,
+            centre=centre,
+            width=width,
+        )
+    else:
+        box = None
+        picture, width = render_molecules(
+            packed, colours, size=size, view_deg=view_deg, cut_at=cut_at
+        )
+    return _with_legend(picture, width, held, colours, box=box, title=title, axes=axes)
 
 
 def draw_bonds(
@@ -328,7 +453,7 @@ def draw_history(upper: Axes, lower: Axes, packed: PackedScene) -> None:
 
 
 def draw_legend(
-    figure: Figure,
+    figure: Figure | SubFigure,
     scene: Scene,
     colours: np.ndarray,
     *,
@@ -337,8 +462,12 @@ def draw_legend(
     bottom: float,
     top: float,
     title: str = "",
+    columns: int | None = None,
 ) -> None:
-    """Draw the species of a scene with their colours and numbers, in a part of a figure."""
+    """Draw the species of a scene with their colours and numbers, in a part of a figure.
+
+    Columns are as many as fit well where they are left out.
+    """
     counts = np.bincount(scene.species_index, minlength=len(scene.species))
     axes = figure.add_axes((left, bottom, right - left, top - bottom))
     axes.set_axis_off()
@@ -347,8 +476,11 @@ def draw_legend(
     shown = [s for s in range(len(scene.species)) if counts[s]]
     left_out = len(shown) - _LEGEND_ROWS
     shown = shown[:_LEGEND_ROWS]
-    columns = 1 if top - bottom > 0.5 else 2 if len(shown) <= 16 else 3
-    rows = max(8, -(-len(shown) // columns))
+    if columns is None:
+        columns = 1 if top - bottom > 0.5 else 2 if len(shown) <= 16 else 3
+        rows = max(8, -(-len(shown) // columns))
+    else:
+        rows = -(-len(shown) // columns)
     for place, s in enumerate(shown):
         x, y = (place // rows) / columns, 1 - (place % rows + 0.5) / rows
         axes.plot(

@@ -19,7 +19,7 @@ from ..io.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 Panels: TypeAlias = "Axes | Sequence[Axes] | np.ndarray | None"
 """What a picture is drawn into: axes, one or several, as matplotlib's ``subplots`` gives them."""
@@ -41,6 +41,13 @@ def blank_figure(inches: tuple[float, float]) -> Figure:
     # IPython asks any object for this; its own way with figures begins with pyplot.
     vars(figure)["_repr_png_"] = partial(png_of, figure)
     return figure
+
+
+def figure_for(
+    figure: Figure | SubFigure | None, inches: tuple[float, float]
+) -> Figure | SubFigure:
+    """Return the figure, or the part of one, that was given, or a new one of a size in inches."""
+    return blank_figure(inches) if figure is None else figure
 
 
 def panels_for(

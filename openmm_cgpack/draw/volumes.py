@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,9 @@ from .style import (
     CONTRAST,
     Panels,
     blank_figure,
+    drawn_name,
     dress_panel,
+    figure_for,
     panels_for,
     show_density,
     show_image,
@@ -25,10 +28,12 @@ from .style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 _ENOUGH = 2_000_000
 """Voxels of which the contrast of a volume is found."""
+_NAMED, _NAMED_IN_A_ROW = 24, 6
+"""Species that a legend has room for, and how many stand in a row."""
 _COLOURS = 60
 """Colours of instances, which then come again."""
 
@@ -49,7 +54,8 @@ def plot_slices(
     volume : Volume or LabelVolume
         A density, a tomogram or labels.
     packed : PackedScene, optional
-        The scene of labels, for its species' colours; see `plot_planes`.
+        The scene of labels, for its species' colours and names; see `plot_planes`. Where names are
+        known, from the labels or the scene, the figure has a legend.
     colours : (s, 3) array, optional
         A colour for each species; those of `species_colours` when left out.
     contrast : tuple of float, optional
@@ -72,7 +78,8 @@ def plot_slices(
     3
     """
     checked_type("volume", volume, Volume | LabelVolume, "; Volume(data=...) makes one of an array")
-    figure, panels = panels_for(axes, 3, lambda: _three(blank_figure((12.0, 4.6))))
+    shown = _species(volume, packed, colours) if isinstance(volume, LabelVolume) else {}
+    figure, panels = panels_for(axes, 3, lambda: _three(shown))
     limits = None if isinstance(volume, LabelVolume) else _limits(volume.data, contrast)
     for axis, name, panel in zip(range(3), ("xy", "xz", "yz"), panels, strict=True):
         image = volume.data.take(volume.data.shape[axis] // 2, axis)
@@ -119,7 +126,7 @@ def plot_tilts(
     >>> [axes.get_title(loc="left") for axes in plot_tilts(series).axes]
     ['-3°, 2 e/Å²', '0°, 2 e/Å²', '3°, 2 e/Å²']
     """
-    figure, panels = panels_for(axes, 3, lambda: _three(blank_figure((12.0, 4.6))))
+    figure, panels = panels_for(axes, 3, _three)
     for tilt, panel in zip((0, int(np.abs(series.angles).argmin()), -1), panels, strict=True):
         degrees, dose = np.degrees(series.angles[tilt]), series.dose_e_per_a2[tilt]
         show_image(panel, series.images[tilt], contrast=contrast)
@@ -130,12 +137,63 @@ def plot_tilts(
     return figure
 
 
-def _three(figure: Figure) -> list[Axes]:
-    """Add three places for images of any shape, side by side."""
-    places = [figure.add_axes((0.01 + 0.33 * place, 0.03, 0.32, 0.84)) for place in range(3)]
+def _three(species: Mapping[str, np.ndarray] = MappingProxyType({})) -> list[Axes]:
+    """Return three places for images of any shape, side by side, above a legend."""
+    high, below = 4.6, _legend_inches(species)
+    inches = high + below
+    figure = blank_figure((12.0, inches))
+    bottom, height = (0.03 * high + below) / inches, 0.84 * high / inches
+    places = [figure.add_axes((0.01 + 0.33 * place, bottom, 0.32, height)) for place in range(3)]
     for axes in places:
         axes.set_anchor("N")
+    _draw_species(figure, species)
     return places
+
+
+def _species(
+    labels: LabelVolume, packed: PackedScene | None, colours: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """Return the colours of the species that are in labels by name, where names are known."""
+    present = np.unique(labels.data)
+    present = present[present > 0].astype(np.int64)
+    if not len(present) or not (labels.names or packed is not None):
+        return {}
+    table = _label_colours(labels, packed, colours, highest=int(present[-1]))
+    if labels.names:
+        names: Sequence[str] = labels.names
+    else:
+        assert packed is not None
+        scene = packed.scene
+        names = [scene.species[s].name for s in scene.species_index]
+    return {names[i - 1]: table[i] for i in present.tolist() if i <= len(names)}
+
+
+def _legend_inches(species: Mapping[str, np.ndarray]) -> float:
+    return 0.24 * -(-min(len(species), _NAMED) // _NAMED_IN_A_ROW)
+
+
+def _draw_species(figure: Figure, species: Mapping[str, np.ndarray]) -> None:
+    """Draw the names of species and their colours at the foot of a figure."""
+    from matplotlib.patches import Patch
+
+    if not species:
+        return
+    handles = [
+        Patch(facecolor=colour, edgecolor=INK, linewidth=0.4, label=drawn_name(name))
+        for name, colour in list(species.items())[:_NAMED]
+    ]
+    figure.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0.005, 0.0),
+        ncols=min(len(handles), _NAMED_IN_A_ROW),
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
+        borderaxespad=0.1,
+        handlelength=1.0,
+        handleheight=1.0,
+    )
 
 
 def _limits(data: np.ndarray, contrast: tuple[float, float]) -> tuple[float, float]:
@@ -204,9 +262,15 @@ def plot_planes(
     nz, ny, nx = next(iter(volumes.values())).data.shape
     plane = nz // 2 if plane is None else plane
     inches, number = 4.2, len(volumes)
+    shown: dict[str, np.ndarray] = {}
+    for volume in volumes.values():
+        if isinstance(volume, LabelVolume):
+            shown |= _species(volume, packed, colours)
+    below = _legend_inches(shown)
+    height = inches * ny / nx + (0.75 if title else 0.35) + below
 
     def make() -> list[Axes]:
-        figure = blank_figure((inches * number, inches * ny / nx + (0.75 if title else 0.35)))
+        figure = blank_figure((inches * number, height))
         return np.ravel(figure.subplots(1, number)).tolist()
 
     figure, panels = panels_for(axes, number, make)
@@ -222,12 +286,18 @@ def plot_planes(
     if title:
         figure.suptitle(title, fontsize=13, color=INK)
     if axes is None:
-        figure.tight_layout(pad=0.4)
+        _draw_species(figure, shown)
+        figure.tight_layout(pad=0.4, rect=(0, below / height, 1, 1))
     return figure
 
 
 def plot_montage(
-    volume: Volume, *, n: int = 36, columns: int | None = None, title: str = ""
+    volume: Volume,
+    *,
+    n: int = 36,
+    columns: int | None = None,
+    title: str = "",
+    figure: Figure | SubFigure | None = None,
 ) -> Figure:
     """Return a figure of `n` xy slices through a volume, evenly spaced from bottom to top.
 
@@ -243,6 +313,8 @@ def plot_montage(
         How many in a row; about as many as rows when left out.
     title : str, optional
         Title of the figure.
+    figure : Figure or SubFigure, optional
+        What to draw into, as matplotlib's ``subfigures`` gives it; one of its own when left out.
 
     Returns
     -------
@@ -267,8 +339,8 @@ def plot_montage(
     nz, ny, nx = volume.data.shape
     inches = 7.2 / columns
     height = (inches * ny / nx + 0.03) * rows
-    figure = blank_figure((7.2, height + 0.4))
-    grid = figure.add_gridspec(
+    drawn = figure_for(figure, (7.2, height + 0.4))
+    grid = drawn.add_gridspec(
         rows, columns, left=0.003, right=0.997, bottom=0.003, top=height / (height + 0.4),
         wspace=0.03, hspace=0.03,
     )  # fmt: skip
@@ -276,7 +348,7 @@ def plot_montage(
     full = np.flatnonzero(volume.data.max(axis=(1, 2)) >= 0.02 * (dark or 1.0))
     first, last = (full[0], full[-1]) if len(full) else (0, nz - 1)
     for number, plane in enumerate(np.rint(np.linspace(first, last, n)).astype(int)):
-        axes = figure.add_subplot(grid[number // columns, number % columns])
+        axes = drawn.add_subplot(grid[number // columns, number % columns])
         show_density(axes, volume.data[plane], dark=dark)
         axes.set_xticks([])
         axes.set_yticks([])
@@ -288,8 +360,8 @@ def plot_montage(
             0.04, 0.95, f"{above:+.1f}", transform=axes.transAxes, fontsize=6.5, color=INK, va="top"
         )
     if title:
-        figure.suptitle(title, fontsize=11, color=INK, x=0.005, y=0.995, ha="left", va="top")
-    return figure
+        drawn.suptitle(title, fontsize=11, color=INK, x=0.005, y=0.995, ha="left", va="top")
+    return drawn.figure
 
 
 def label_picture(

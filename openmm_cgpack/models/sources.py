@@ -57,6 +57,13 @@ class Source(Structure, Reading):
         """Whether the structure has all atoms; the library's species are points."""
         return self.species is None
 
+    def check_files(self) -> None:
+        """Raise an error unless its file is there, or the library has its species."""
+        super().check_files()
+        if self.species is not None:
+            with within("species"):
+                library.entry(self.species)
+
     def read(self) -> AtomicStructure:
         """Return the molecule's atoms, or the library's points, under its label."""
         if self.species is not None:

@@ -114,6 +114,13 @@ def populate(
     return scene_of(species, populating.links, boundary=boundary, obstacle=obstacle)
 
 
+def check_files(structures: Sequence[Structure]) -> None:
+    """Raise an error where a file that a structure is read from is not there: before any work."""
+    for structure in structures:
+        with within(f"[[{structure.kind}]] {structure.label}"):
+            structure.check_files()
+
+
 def built(
     structures: Sequence[Structure],
     *,
@@ -122,10 +129,7 @@ def built(
     seed: np.random.SeedSequence,
 ) -> list[BallModel]:
     """Return the models of structures, what they leave open as a cover and a box have it."""
-    for structure in structures:
-        # Before any model is made, which may take long.
-        with within(f"[[{structure.kind}]] {structure.label}"):
-            structure.check_files()
+    check_files(structures)
     models = []
     children = seed.spawn(len(structures))
     for structure, child in zip(tracked(structures, "models"), children, strict=True):

@@ -212,10 +212,14 @@ class RunFolder:
         return self._placed(held)
 
     def labels(self, name: str) -> LabelVolume:
-        """Return a mask: ``"instances"`` or ``"semantic"``."""
+        """Return a mask: ``"instances"``, or ``"semantic"`` with the names of the species."""
         self.file(mask_file(self.path, name).name)
         held = read_mask(self.path, name)
-        return LabelVolume(data=held.data, voxel_size=self.voxel_size, origin=self.origin)
+        named = name == SEMANTIC and "species" in self.manifest
+        names = tuple(self.species) if named else ()
+        return LabelVolume(
+            data=held.data, voxel_size=self.voxel_size, origin=self.origin, names=names
+        )
 
     def maps(self) -> dict[str, Volume]:
         """Return all maps of the scene by their names without suffix, those of renders too.

@@ -12,7 +12,7 @@ from .folder import DENSITY, SEMANTIC, TOMOGRAM, RunFolder
 from .pipeline import Simulated
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 
 def plot_overview(
@@ -22,6 +22,8 @@ def plot_overview(
     labels: LabelVolume | None = None,
     tomogram: Volume | None = None,
     series: TiltSeries | None = None,
+    title: str = "",
+    figure: Figure | SubFigure | None = None,
 ) -> Figure:
     """Return one picture of a whole run: packing before and after, slices, species, history.
 
@@ -38,6 +40,10 @@ def plot_overview(
         The tilt series of which the tomogram was made. It adds two rows: images, their mean
         power spectrum with its Thon rings, and all three sections of the tomogram, which show
         the missing wedge, with the labels over one of them.
+    title : str, optional
+        Title of the picture.
+    figure : Figure or SubFigure, optional
+        What to draw into, as matplotlib's ``subfigures`` gives it; one of its own when left out.
 
     Returns
     -------
@@ -65,7 +71,8 @@ def plot_overview(
     """
     given = {"density": density, "labels": labels, "tomogram": tomogram, "series": series}
     packed, held = _held(of)
-    return overview_figure(packed, **held | {k: v for k, v in given.items() if v is not None})
+    shown = held | {k: v for k, v in given.items() if v is not None}
+    return overview_figure(packed, **shown, title=title, figure=figure)
 
 
 def _held(
@@ -87,17 +94,7 @@ def _held(
     run = of if isinstance(of, RunFolder) else RunFolder(of)
     return run.packed(), {
         "density": run.volume(DENSITY) if run.has(DENSITY) else None,
-        "labels": _semantic(run),
+        "labels": run.labels(SEMANTIC) if mask_file(run.path, SEMANTIC).exists() else None,
         "tomogram": run.tomogram() if run.has(TOMOGRAM) else None,
         "series": run.tilts(),
     }
-
-
-def _semantic(run: RunFolder) -> LabelVolume | None:
-    """Return the labels of the species with their names."""
-    if not mask_file(run.path, SEMANTIC).exists():
-        return None
-    held = run.labels(SEMANTIC)
-    return LabelVolume(
-        data=held.data, voxel_size=held.voxel_size, origin=held.origin, names=tuple(run.species)
-    )

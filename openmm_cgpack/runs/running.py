@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
 from ..core.progress import progress_bar
 from ..core.settings import settings_fields
+from ..packing.populating import check_files
 from ..packing.protocols import Watch
 from ..packing.simulations import asked_platform
 from ..recipe import Recipe, dump_recipe, load_recipe
@@ -20,7 +22,7 @@ from .manifest import (
 )
 from .outputs import write_outputs
 from .pipeline import Hook, Simulated, simulate, simulate_series, tell_time, timed
-from .size import check_stage
+from .size import check_stage, intention
 from .work import (
     begun,
     check_free,
@@ -30,6 +32,8 @@ from .work import (
     was_moved,
     whole_folder,
 )
+
+_log = logging.getLogger(__name__)
 
 LATER = ("name", "density", "imaging", "files")
 """Tables of a recipe that follow the packing: a run goes on from its packing with others."""
@@ -100,7 +104,10 @@ def run(
         recipe = dataclasses.replace(recipe, index=index)
     with recipe.within("[run]"):
         asked_platform(recipe.run)
+    with recipe.within():
+        check_files(recipe.structures)
     with begun(out, recipe, force=force) as work:
+        _log.info("%s", intention(recipe))
         return _run(recipe, out, work, force, hook, watch, progress)
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core import BallModel
-from ..core.runtime import available_memory
+from ..core.runtime import all_threads, available_memory
 from ..recipe import Recipe
 from .pipeline import Simulated
 
@@ -196,23 +196,56 @@ def run_seconds(recipe: Recipe, scene: Extent) -> float:
     return seconds * runs
 
 
+def intention(recipe: Recipe) -> str:
+    """Return a line that tells what a run will make, as far as its recipe alone says it.
+
+    Examples
+    --------
+    >>> from openmm_cgpack import demo_recipe
+    >>> print(intention(demo_recipe("paper")))
+    will make  400 instances of 6 species, voxels of 1 nm
+    """
+    species = f"{len(recipe.structures)} species"
+    counted = recipe.start.counts != "relative" and not recipe.pack.populates
+    if counted or all(entry.fraction is None for entry in recipe.structures):
+        species = f"{sum(entry.count for entry in recipe.structures)} instances of {species}"
+    size = recipe.density.voxel_size
+    if recipe.start.box is None:
+        return f"will make  {species}, voxels of {size:g} nm"
+    seen = recipe.start.box if recipe.density.box is None else recipe.density.box
+    voxels = _by_edges([max(1.0, edge / size) for edge in np.broadcast_to(seen, 3).tolist()])
+    box = _by_edges(np.broadcast_to(recipe.start.box, 3).tolist())
+    return f"will make  {species} in {box} nm, {voxels} voxels of {size:g} nm"
+
+
 def forecast(recipe: Recipe, models: Sequence[tuple[BallModel, float]]) -> str:
-    """Return a line that tells what a run will do: what, in which box, and what it takes."""
+    """Return a line that tells what a run will come to and take, when its models are known."""
     scene, parts = extent(recipe, models), run_size(recipe, models)
     about = "" if recipe.start.box is not None else "about "
     # What is to fill a share of a region may find room for less.
     counted = sum(entry.count for entry in recipe.structures)
     most = "" if scene.instances == counted else "up to "
-    edges = " x ".join(f"{edge:.0f}" for edge in scene.box)
-    voxels = " x ".join(f"{n:.0f}" for n in scene.shape[::-1])
-    species = f"{len(scene.models)} species"
     return (
-        f"will make  {most}{scene.instances} instances of {species} ({scene.balls:.0f} balls) in "
-        f"{about}{edges} nm, {voxels} voxels of {recipe.density.voxel_size:g} nm; takes about "
-        f"{in_words(sum(part.memory for part in parts))} of memory, "
+        f"takes      about {in_words(sum(part.memory for part in parts))} of memory, "
         f"{in_words(sum(part.disk for part in parts))} of disk, "
-        f"{time_words(run_seconds(recipe, scene))} on one core"
+        f"{time_words(run_seconds(recipe, scene))} on one core of a CPU{_less(recipe)}: "
+        f"{most}{scene.instances} instances of {len(scene.models)} species "
+        f"({scene.balls:.0f} balls) in {about}{_by_edges(scene.box)} nm, "
+        f"{_by_edges(scene.shape[::-1])} voxels of {recipe.density.voxel_size:g} nm"
     )
+
+
+def _by_edges(edges: Sequence[float]) -> str:
+    return " x ".join(f"{edge:.0f}" for edge in edges)
+
+
+def _less(recipe: Recipe) -> str:
+    """Return where a run is quicker than on one core, as words."""
+    name = recipe.run.platform
+    if name is not None and name.lower() not in ("cpu", "reference"):
+        return f", less with {name}"
+    cores = recipe.run.threads or all_threads()
+    return f", less on the {cores} here" if cores > 1 else ""
 
 
 def time_words(seconds: float) -> str:

@@ -1,12 +1,14 @@
 """Figures of volumes, of scenes and of a whole run."""
 
 import dataclasses
+import inspect
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+import openmm_cgpack
 from openmm_cgpack import (
     AtomicStructure,
     BallModel,
@@ -14,11 +16,14 @@ from openmm_cgpack import (
     LabelVolume,
     Open,
     PackedScene,
+    Periodic,
     RigidTransforms,
     Scene,
     TiltSeries,
     Volume,
+    auditing,
     demo_recipe,
+    draw,
     particle_table,
     plot_overview,
 )
@@ -26,7 +31,10 @@ from openmm_cgpack.core import History
 from openmm_cgpack.core.palette import species_colours
 from openmm_cgpack.core.structure import ATOM_TABLE
 from openmm_cgpack.draw import (
+    Tile,
     overview_figure,
+    plot_balls,
+    plot_contact_sheet,
     plot_history,
     plot_membrane,
     plot_molecules,
@@ -380,3 +388,78 @@ def test_a_membrane_is_drawn_where_it_is():
         assert (redder.mean() - bluer.mean()) / (inner - outer) == pytest.approx(4 / 3, rel=0.03)
     with pytest.raises(ValueError, match="two: wanted a structure with a membrane plane"):
         plot_membrane(dataclasses.replace(structure, membrane=None))
+
+
+ORDER = (
+    *("packed", "colours", "densities", "plane", "contrast", "n", "columns"),
+    *("view_deg", "size", "cut_at", "title"),
+)
+"""What several plot functions take, in the order in which all of them do."""
+
+PLOTS = {
+    name: function
+    for module in (openmm_cgpack, draw, auditing)
+    for name, function in vars(module).items()
+    if name.startswith("plot_")
+}
+
+
+@pytest.mark.parametrize("name", sorted(PLOTS))
+def test_plot_functions_take_the_same_things_in_the_same_order(name):
+    first, *others = inspect.signature(PLOTS[name]).parameters.values()
+    assert first.kind is first.POSITIONAL_OR_KEYWORD
+    assert all(other.kind is other.KEYWORD_ONLY for other in others)
+    names = [other.name for other in others]
+    assert names[-2] == "title"
+    assert names[-1] in ("axes", "figure")
+    assert [others[-2].default, others[-1].default] == ["", None]
+    shared = [other for other in names if other in ORDER]
+    assert shared == sorted(shared, key=ORDER.index)
+    assert all(f"\n    {each} : " in PLOTS[name].__doc__ for each in names[-2:])
+
+
+def test_whole_figures_are_drawn_into_parts_of_others(packed, slices):
+    figure = blank_figure((12.0, 8.0))
+    left, right = figure.subfigures(1, 2)
+    volume = slices["density"]
+    assert plot_montage(volume, n=4, title="all", figure=left) is figure
+    assert plot_overview(packed, tomogram=volume, title="packing", figure=right) is figure
+    tile = Tile("0000", volume.data[0], None, 32.0)
+    assert plot_contact_sheet([tile], values={}, species={"a": 1}, figure=left) is figure
+    assert len(left.axes) == 4 + 2
+    assert len(right.axes) == 3 + 3
+    assert right.texts[0].get_text() == "packing"
+
+
+@pytest.mark.parametrize("plot", [plot_balls, plot_molecules])
+def test_a_box_is_drawn_around_what_is_in_it(plot):
+    box = Periodic(box=(30.0, 20.0, 40.0))
+    scene = dataclasses.replace(packed_at([chain()], [[0.0, 0.0, 0.0]]).scene, boundary=box)
+    axes = plot(scene, size=100, view_deg=(-90, 0)).axes[0]
+    behind, before = axes.collections
+    assert (len(behind.get_segments()), len(before.get_segments())) == (3, 9)
+    assert behind.get_zorder() < axes.images[0].get_zorder() < before.get_zorder()
+    places = np.concatenate(before.get_segments())
+    # From -y, the box is 30 nm wide and 40 nm high, and all of it is in the picture.
+    wide, high = np.ptp(places, axis=0)
+    assert high / wide == pytest.approx(40 / 30)
+    assert (places > 0).all()
+    assert (places < 99).all()
+    assert not plot(packed_at([chain()], [[0.0, 0.0, 0.0]]), size=100).axes[0].collections
+
+
+@pytest.mark.parametrize("of", ["labels", "scene", "neither"])
+def test_labels_have_a_legend_where_names_are_known(packed, slices, of):
+    data = np.zeros((4, 6, 8), np.uint16)
+    data[1:3, 1:3, 1:3], data[1:3, 4, 5] = 1, 5
+    names = ("one", "two", "three", "four", "five") if of == "labels" else ()
+    labels = LabelVolume(data=data, voxel_size=1.0, origin=(0, 0, 0), names=names)
+    scene = packed if of == "scene" else None
+    wanted = {
+        "labels": ["one", "five"],
+        "scene": ["dimer", "a dot with a rath…"],
+        "neither": [],
+    }[of]
+    for figure in (plot_slices(labels, packed=scene), plot_planes({"a": labels}, packed=scene)):
+        held = [text.get_text() for legend in figure.legends for text in legend.texts]
+        assert held == wanted

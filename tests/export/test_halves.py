@@ -8,7 +8,7 @@ import pytest
 import world
 
 from openmm_cgpack import Volume
-from openmm_cgpack.export import Copick, Denoising, OmeZarr, Relion5, export_run, export_truth
+from openmm_cgpack.export import Copick, Denoising, Imod, OmeZarr, Relion5, export_run, export_truth
 from openmm_cgpack.io import read_mrc, write_mrc
 from openmm_cgpack.io.star import read_star
 from openmm_cgpack.io.zarr_images import read_ome_zarr
@@ -36,6 +36,39 @@ def test_relion_finds_both_halves(truth, tmp_path):
         np.testing.assert_array_equal(read_mrc(tmp_path / file).data, half.data)
 
 
+def test_imod_has_both_halves_beside_the_tomogram(truth, tmp_path):
+    Imod().save(tmp_path, truth, world.tilt_series())
+    whole, *halves = (
+        read_mrc(tmp_path / f"A{mark}_rec.mrc").data for mark in ("", "_even", "_odd")
+    )
+    np.testing.assert_allclose(np.mean(halves, axis=0), whole, atol=1e-5)
+    for found, half in zip(halves, truth.halves, strict=True):
+        np.testing.assert_array_equal(found, half.data)
+
+
+def test_cryocare_extracts_patches(truth, tmp_path, monkeypatch):
+    """cryoCARE itself, where it is installed: its reading, its checks and its patches."""
+    module = pytest.importorskip("cryocare.internals.CryoCAREDataModule")
+    Denoising().save(tmp_path, truth)
+    monkeypatch.chdir(tmp_path)
+    config = json.loads((tmp_path / "train_data_config.json").read_text())
+    assert not (tmp_path / config["path"]).exists()
+    data = module.CryoCARE_DataModule()
+    data.setup(
+        config["odd"],
+        config["even"],
+        n_samples_per_tomo=20,
+        validation_fraction=1 - config["split"],
+        sample_shape=config["patch_shape"],
+        tilt_axis=config["tilt_axis"],
+        n_normalization_samples=4,
+    )
+    patch, other = data.val_dataset[0]
+    z, y, x = data.val_dataset.coords[0][0]
+    even, odd = (half.data[z : z + 8, y : y + 8, x : x + 8, None] for half in truth.halves)
+    assert {patch.tobytes(), other.tobytes()} == {even.tobytes(), odd.tobytes()}
+
+
 def test_copick_and_zarr_have_them_as_tomograms(truth, tmp_path):
     Copick().save(tmp_path / "copick", truth)
     OmeZarr().save(tmp_path / "zarr", truth)
@@ -56,6 +89,8 @@ def test_a_folder_to_denoise_in_holds_all_runs(truth, tmp_path):
     Denoising().save(tmp_path, truth)
     held = json.loads(config.read_text())
     assert held["num_slices"] == 7
+    # Two of them fit into the shortest edge, 32 voxels, and the network halves them three times.
+    assert held["patch_shape"] == [8, 8, 8]
     assert held["even"] == ["./A-F_EVN_Vol.mrc", "./A_EVN_Vol.mrc"]
     assert held["odd"] == ["./A-F_ODD_Vol.mrc", "./A_ODD_Vol.mrc"]
     even, odd, whole = (
