@@ -9,6 +9,7 @@ spheres meet are compared by all of their points (see `solids`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,13 @@ class Placed:
         self.n = 0
         self.boundary = boundary
         self.limits = Limits(boundary, obstacle, float(self.solids.largest.max()))
+
+    def emptied(self) -> Placed:
+        """Return the same species in the same box, without any body."""
+        other = copy(self)
+        other.crowd = empty_crowd(self.boundary, float(self.solids.reach.max()))
+        other.n = 0
+        return other
 
     def add(self, species: int, rotation: np.ndarray, centre: np.ndarray) -> None:
         """Add a body at a pose, nm."""

@@ -8,29 +8,36 @@ body may be is a region of voxels (see `regions`), from which its centre is draw
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core import BallModel, Obstacle, PlacementError, Scene
 from ..core.boundary import Boundary
-from ..core.messages import within
 from ..core.progress import progress_bar, progress_shown, tracked
 from ..core.runtime import seed_sequence
 from ..core.scene import Links
 from ..models import SHAPE_COVER, Cover, Group, Structure, Where
 from ..models.structure import NoSeat, names
-from ..models.triangulation import area_of, areas_of, volume_of
+from ..models.triangulation import areas_of
 from .addition import Insertion, Room, find_room, random_rotation
 from .bodies import Body, Link, Species, scene_of
+from .building import built
 from .lattice import BallShape, Lattice, Region, Shape, ShellShape
 from .regions import MARGIN, Compartments, Sheath, ranks
+
+if TYPE_CHECKING:
+    from .crowd import Placed
+
+_log = logging.getLogger(__name__)
 
 _LEASH = 500.0
 """Constant of the bonds that keep bodies near a membrane, kJ/mol/nm²: kT at 0.1 nm beyond."""
 _TURNS = 200
 """Rotations that are drawn until a body fits between walls, or at its given place."""
-_SITES = 400
+_SITES = 2000
 """Places on membranes that are tried for one membrane protein."""
 
 
@@ -46,6 +53,9 @@ def populate(
     progress: bool = True,
 ) -> Scene:
     """Fill a box with structures, each as many as it says and where it says.
+
+    Atoms of rigid molecules keep the insertion's distance while there is room for that. Where there
+    is none, the rest begin nearer to others, and the protocol moves them apart.
 
     Membranes and filaments start in shapes that heat has bent, each instance in its own. A
     structure's `fraction` is that of the volume of its region: of the box less the obstacle and all
@@ -114,61 +124,6 @@ def populate(
     return scene_of(species, populating.links, boundary=boundary, obstacle=obstacle)
 
 
-def check_files(structures: Sequence[Structure]) -> None:
-    """Raise an error where a file that a structure is read from is not there: before any work."""
-    for structure in structures:
-        with within(f"[[{structure.kind}]] {structure.label}"):
-            structure.check_files()
-
-
-def built(
-    structures: Sequence[Structure],
-    *,
-    boundary: Boundary,
-    cover: Cover,
-    seed: np.random.SeedSequence,
-) -> list[BallModel]:
-    """Return the models of structures, what they leave open as a cover and a box have it."""
-    check_files(structures)
-    models = []
-    children = seed.spawn(len(structures))
-    for structure, child in zip(tracked(structures, "models"), children, strict=True):
-        with within(f"[[{structure.kind}]] {structure.label}"):
-            models.append(structure.covered(cover).spanning(boundary).build(seed=child))
-    return models
-
-
-def expected_counts(
-    structures: Sequence[Structure], models: Sequence[BallModel], *, boundary: Boundary
-) -> list[int]:
-    """Return about how many instances of each `populate` will place, before it does.
-
-    As if membranes were at rest, and all rooms outside of them the box.
-    """
-    counts: dict[str, int] = {}
-    shapes = {model.name: model for model in models}
-    for _, structure, model in sorted(
-        zip(ranks(structures), structures, models, strict=True), key=lambda row: row[0]
-    ):
-        where = structure.where or Where()
-
-        def total(wanted: Sequence[str], of: Callable[[np.ndarray], float]) -> float:
-            return sum(
-                counts[name] * of(shapes[name].mesh.corners(shapes[name].positions))
-                for name in wanted
-            )
-
-        room = boundary.volume
-        if where.inside is not None:
-            room = min(room, total(names(where.inside), volume_of))
-        if where.within is not None:
-            room = min(room, 2 * where.within * total(names(where.of), area_of))
-        if structure.hosts:
-            room = total(structure.hosts, area_of)
-        counts[model.name] = max(1, structure.number(model, room))
-    return [counts[model.name] for model in models]
-
-
 class _Populating:
     """The instances placed so far, and the voxels that they have taken."""
 
@@ -195,6 +150,9 @@ class _Populating:
             obstacle=obstacle,
             distance=insertion.distance,
         )
+        self._nobody = self._rigid.emptied()
+        self._crowded: dict[str, int] = {}
+        """How many instances had no room by their atoms, by species."""
         self._blocked = self.lattice.taken.copy()
         self._membranes: list[tuple[Sheath, Body]] = []
         self._membrane_at = np.zeros(self.lattice.shape, np.int16)
@@ -221,6 +179,8 @@ class _Populating:
         ]
         for *_, s in sorted(others):
             self._place_all(self.species[s])
+        for name, number in self._crowded.items():
+            _log.info("%s: %d begin nearer to others than they may end", name, number)
 
     def _place_membranes(self, one: Species) -> None:
         """Place all instances of a membrane; closed ones enclose nothing that is there already."""
@@ -264,15 +224,7 @@ class _Populating:
         if one.structure.fixed_centre is not None or one.model.spans:
             room = self._given_room(one, solid, region)
         elif len(region):
-            room = find_room(
-                solid,
-                self.lattice,
-                self.rng,
-                self._rigid,
-                tries=self._tries,
-                region=region,
-                turn=self._turning(one, solid),
-            )
+            room = self._free_room(one, solid, region)
         if room is None:
             raise self._no_room(one, region.volume, "nm³")
         bodies = [
@@ -285,6 +237,31 @@ class _Populating:
             nearest = min(bodies, key=lambda body: float(np.linalg.norm(body.centre - room.centre)))
             self._leash(nearest, room.centre, one.where)
         return bodies, room
+
+    def _free_room(self, one: Species, solid: Shape | BallShape, region: Region) -> Room | None:
+        """Return room by atoms or, once a molecule has found none, by the voxels it fills.
+
+        Those are a little less than its atoms fill: nothing is hooked, and whatever packs the scene
+        moves it apart.
+        """
+        name = one.model.name
+        for placed in (self._rigid, self._nobody):
+            if placed is self._rigid and name in self._crowded:
+                continue
+            room = find_room(
+                solid,
+                self.lattice,
+                self.rng,
+                placed,
+                tries=self._tries,
+                region=region,
+                turn=self._turning(one, solid),
+            )
+            if room is not None and placed is self._nobody:
+                self._crowded[name] = self._crowded.get(name, 0) + 1
+            if room is not None or not one.model.is_rigid:
+                return room
+        return None
 
     def _link(self, bodies: Sequence[Body], links: Links) -> None:
         """Add the bonds between the instances of a group."""
@@ -378,20 +355,22 @@ class _Populating:
         solid = self._shape(one)
         for _ in range(one.number):
             unfit: list[NoSeat] = []
-            for _ in range(_SITES):
+            for site in range(2 * _SITES):
                 k = int(np.searchsorted(share, self.rng.random() * total, side="right"))
+                # Half of the places are tried by atoms, and if they are in vain half by voxels.
+                placed = self._rigid if site < _SITES else self._nobody
                 try:
-                    if self._seat(one, solid, int(owner[k]), int(face[k])):
+                    if self._seat(one, solid, int(owner[k]), int(face[k]), placed):
                         break
                 except NoSeat as error:
                     unfit.append(error)
             else:
-                if len(unfit) == _SITES:
+                if len(unfit) == 2 * _SITES:
                     raise PlacementError(str(unfit[0]))
                 raise self._no_room(one, total, "nm²")
 
-    def _seat(self, one: Species, solid: Shape, host: int, face: int) -> bool:
-        """Put an instance at a random place of a face; return whether there was room."""
+    def _seat(self, one: Species, solid: Shape, host: int, face: int, placed: Placed) -> bool:
+        """Put an instance at a random place of a face; return whether what is placed left room."""
         lattice = self.lattice
         sheath, membrane = self._membranes[host]
         a, b = np.sort(self.rng.random(2))
@@ -408,8 +387,10 @@ class _Populating:
         # Its own membrane gives way, but no protein that sits there already.
         if (lattice.taken[cells] & (self._membrane_at[cells] != host + 1)).any():
             return False
-        if not self._rigid.free(solid.number, seat.rotation, seat.translation):
+        if not placed.free(solid.number, seat.rotation, seat.translation):
             return False
+        if placed is self._nobody:
+            self._crowded[one.model.name] = self._crowded.get(one.model.name, 0) + 1
         lattice.take(voxels)
         self._membrane_at[cells] = 0
         self._rigid.add(solid.number, seat.rotation, seat.translation)

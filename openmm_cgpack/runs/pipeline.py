@@ -21,7 +21,7 @@ from ..density import Labels, particle_table, render_density, render_labels
 from ..imaging import Rendered, render
 from ..io.scenes import load_scene, save_scene
 from ..packing import Dense, FrameReporter, crowding_series, pack_scene, populate
-from ..packing.populating import built, expected_counts
+from ..packing.building import built, expected_counts
 from ..packing.protocols import Watch
 from ..poses import Poses, extract_transforms
 from ..recipe import Recipe

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.progress import progress_bar
 from ..core.settings import settings_fields
-from ..packing.populating import check_files
+from ..packing.building import check_files
 from ..packing.protocols import Watch
 from ..packing.simulations import asked_platform
 from ..recipe import Recipe, dump_recipe, load_recipe
