@@ -203,7 +203,7 @@ def intention(recipe: Recipe) -> str:
     --------
     >>> from openmm_cgpack import demo_recipe
     >>> print(intention(demo_recipe("paper")))
-    will make  400 instances of 6 species, voxels of 1 nm
+    will make  400 instances of 20 species, voxels of 1 nm
     """
     species = f"{len(recipe.structures)} species"
     counted = recipe.start.counts != "relative" and not recipe.pack.populates
