@@ -13,8 +13,6 @@ from types import ModuleType
 
 import openmm_cgpack
 
-ROOT = Path(__file__).parent.parent
-
 HEADS = {
     "core": "Data types",
     "structures": "Structures",
@@ -62,7 +60,9 @@ def in_source(module: str, name: str) -> str:
     """Return a name as a link to the file that it is defined in, from docs/reference."""
     found = importlib.import_module(module)
     source = _source(getattr(found, name), found, name)
-    return f"[`{name}`](../../{source.relative_to(ROOT).as_posix()})"
+    # From the package's folder on: it may be installed elsewhere.
+    place = source.relative_to(Path(openmm_cgpack.__file__).parents[1]).as_posix()
+    return f"[`{name}`](../../{place})"
 
 
 def in_sphinx(module: str, name: str) -> str:

@@ -11,6 +11,12 @@ from openmm_cgpack.io.mrc import map_mrc
 CUBES = RandomCubes(edge=8, per_epoch=6)
 
 
+@pytest.fixture
+def torch():
+    """Return PyTorch, or skip."""
+    return pytest.importorskip("torch")
+
+
 def test_a_mapped_file_is_what_is_read(tmp_path):
     rng = np.random.default_rng(1)
     frame = {"voxel_size": 1.5, "origin": (0, 0, 0)}
@@ -26,7 +32,7 @@ def test_a_mapped_file_is_what_is_read(tmp_path):
         assert isinstance(mapped.data.base, np.memmap)
 
 
-def test_cubes_are_those_of_the_runs(made):
+def test_cubes_are_those_of_the_runs(made, torch):
     held = cgp.LabelledTomograms(made.path, cubes=GridCubes(edge=8), classes=("3hhb",))
     names = [run.species for run in made.runs()]
     assert held.names == ("3hhb",)
@@ -43,7 +49,7 @@ def test_cubes_are_those_of_the_runs(made):
         assert isinstance(tomogram.volume.data.base, np.memmap)
 
 
-def test_all_species_of_all_splits_are_classes_where_none_are_named(made):
+def test_all_species_of_all_splits_are_classes_where_none_are_named(made, torch):
     every = {name for run in made.runs() for name in run.species}
     for split in ("train", None):
         held = cgp.LabelledTomograms(made.path, split, cubes=CUBES)
@@ -54,7 +60,7 @@ def test_all_species_of_all_splits_are_classes_where_none_are_named(made):
     assert np.array_equal(alone.cube(3)["image"], held.cube(3)["image"])
 
 
-def test_what_is_not_there_is_said(made, tmp_path):
+def test_what_is_not_there_is_said(made, tmp_path, torch):
     with pytest.raises(ValueError, match="split: wanted one of train"):
         cgp.LabelledTomograms(made.path, "valid")
     empty = next(s for s in ("test", "validation") if not made.indices(s))
@@ -70,9 +76,8 @@ def test_what_is_not_there_is_said(made, tmp_path):
         cgp.LabelledTomograms([])
 
 
-def test_torch_loads_them_and_monai_transforms_and_trains(made):
+def test_torch_loads_them_and_monai_transforms_and_trains(made, torch):
     """An epoch by the outside programs: cubes, transforms, a network, a loss, sliding windows."""
-    torch = pytest.importorskip("torch")
     pytest.importorskip("monai")
     from monai.inferers import sliding_window_inference
     from monai.losses import DiceCELoss
