@@ -5,11 +5,15 @@ import shutil
 
 import numpy as np
 import pytest
+import world
 
 import openmm_cgpack as cgp
 from openmm_cgpack.cli import main
 from openmm_cgpack.core import LabelVolume, ParticleTable, Picks, Volume
 from openmm_cgpack.io import write_mrc, write_particles, write_picks
+
+PICKED = ("copick", "relion5", "kaggle")
+"""Formats whose exports are lists of picks."""
 
 CENTRES = np.array([(3.0, 4.0, 5.0), (12.0, 4.0, 5.0), (12.0, 12.0, 5.0)])
 
@@ -201,3 +205,84 @@ def test_an_argument_that_is_lacking_is_named(capsys, tmp_path, run):
         assert capsys.readouterr().err.startswith(f"cgpack: {option}")
         with pytest.raises(ValueError, match=f"^{name}"):
             cgp.score_picks(path, run)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Return a run with a species of two words, and its exports with picks."""
+    folder = tmp_path_factory.mktemp("names")
+    run = folder / "run"
+    run.mkdir()
+    _, truth = world.molecules()
+    write_particles(run / "particles.csv", truth.particles)
+    write_mrc(run / "instances.mrc", truth.instances)
+    species = [{"name": name} for name in truth.species]
+    shape = {"shape_zyx": list(world.GRID.shape), "voxel_size_nm": world.GRID.voxel_size}
+    (run / "manifest.json").write_text(json.dumps({"species": species, "density": shape}))
+    return run, cgp.export.export_truth(truth, run, PICKED)
+
+
+@pytest.mark.parametrize("name", PICKED)
+def test_an_export_of_the_truth_finds_all_of_it(exported, name, tmp_path, capsys):
+    """By every rule, and of a species of two words too."""
+    run, places = exported
+    for rule in cgp.evaluation.MatchingRule.kinds:
+        # A chiral molecule's centre need not be in its mask.
+        grown = ["--dilation", "9"] if rule == "shrec" else []
+        words = ["picks", places[name], run, "--rule", rule, *grown]
+        record, _ = scored(capsys, tmp_path, *words)
+        assert record["f"] == 1.0
+        assert record["confusion"] == [[2, 0, 0], [0, 1, 0], [0, 0, 0]]
+        if rule == "czii":
+            assert [s["f"] for s in record["species"]] == [1.0, 1.0]
+
+
+def test_lists_taken_out_of_an_export(exported, tmp_path, caplog):
+    """By the names of files, or the numbers of the truth's classes, of which a note tells."""
+    run, places = exported
+    czii = cgp.evaluation.CziiRule()
+    project = places["relion5"]
+    alone = cgp.score_picks(project / "particles" / "two-of-them.star", run, czii)
+    assert [s.f for s in alone.species] == [0.0, 1.0]
+    assert cgp.score_picks(project / "particles", run, czii).f == 1.0
+    shutil.copy(project / "particles" / "two-of-them.star", tmp_path)
+    moved = cgp.score_picks(tmp_path / "two-of-them.star", run, czii, without=["one-A"])
+    assert moved.f == 1.0
+    assert not caplog.messages
+    shutil.copy(project / "particles.star", tmp_path / "mine.star")
+    assert cgp.score_picks(tmp_path / "mine.star", run, czii).f == 1.0
+    assert "classes are taken as the truth's: 1 one_A, 2 two of them" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("scale", "species", "note"),
+    [
+        (1, ["A", "A", "B"], "picks name A (a?), B (b?), the truth a, b"),
+        (0.1, ["a", "a", "b"], "within a tenth of the box: in nm rather than Å?"),
+        (50, ["a", "a", "b"], "most picks lie far outside the box"),
+        (1, [], "picks.csv: no picks"),
+        (1, ["a", "a", "b"], None),
+    ],
+)
+def test_odd_picks_are_noted(capsys, tmp_path, run, scale, species, note):
+    path = tmp_path / "picks.csv"
+    places = scale * CENTRES[: len(species)]
+    write_picks(path, Picks(positions=places, species=species))
+    assert main(["score", "picks", str(path), str(run), "--rule", "czii"]) == 0
+    said = capsys.readouterr()
+    assert "nan" not in said.out
+    assert said.err == "" if note is None else said.err.count("\n") == 1 and note in said.err
+
+
+def test_odd_picks_are_noted_in_python(caplog):
+    truth = ParticleTable(
+        instance=[1, 2], species=["a b", "c"], centre=CENTRES[:2], radius=[2, 2],
+        rotation=np.stack([np.eye(3)] * 2),
+    )  # fmt: skip
+    czii = cgp.evaluation.CziiRule()
+    picks = Picks(positions=CENTRES[:2], species=["a-b", "c"])
+    assert cgp.match_picks(picks, truth, czii).f == 1.0
+    assert not caplog.messages
+    assert "nan" not in str(cgp.match_picks(picks, truth).facts())
+    cgp.match_picks(Picks(positions=CENTRES[:2], species=["C", "a-b"]), truth, czii)
+    assert caplog.messages == ["cgpack: note: picks name what the truth has not: C (c?)"]

@@ -124,10 +124,11 @@ def _score_picks(options: argparse.Namespace) -> None:
             labels=options.labels,
         )
     say(scores.table())
+    apart = f"; mean distance {scores.mean_distance:.2f} nm" if scores.tp else ""
     say(
         f"rule {rule.kind}: {scores.tp + scores.fp} picks of {scores.tp + scores.fn} particles; "
         f"{scores.multi_hits} particles within reach of several picks, {scores.empty} picks of "
-        f"nothing, {scores.outside} outside; mean distance {scores.mean_distance:.2f} nm"
+        f"nothing, {scores.outside} outside{apart}"
     )
     if rule.by_species:
         say(f"mean over species of F({rule.beta:g}): {weighted_f(scores.species):.4f}")

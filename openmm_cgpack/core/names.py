@@ -137,6 +137,26 @@ def plain_name(name: str) -> str:
     return f"x-{plain}" if _RESERVED.fullmatch(plain) else plain
 
 
+def known_names(said: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """Return for each name the known one that it stands for; itself where there is none.
+
+    That is the same name, or the one that a file or another program has as this plain name.
+
+    Examples
+    --------
+    >>> known_names(["a b", "a-b", "A"], ["a b"])
+    {'a b': 'a b', 'a-b': 'a b', 'A': 'A'}
+    """
+    held = list(known)
+    plain = {exported: name for name, exported in unique_names(held).items()}
+    return {
+        name: name
+        if name in held or not any(character.isalnum() for character in name)
+        else plain.get(name) or plain.get(plain_name(name), name)
+        for name in said
+    }
+
+
 def _plain(character: str) -> str:
     # Marks belong to the letters before them.
     letter = character.isalnum() or unicodedata.category(character).startswith("M")

@@ -15,13 +15,16 @@ import numpy as np
 from ..core import Grid, LabelVolume, ParticleTable, Picks
 from ..core.names import plain_name
 from ..core.progress import tracked
-from ..evaluation import MatchingRule, PaperRule, PickScores, match_picks, select_particles
+from ..evaluation import MatchingRule, PaperRule, PickScores, select_particles
+from ..evaluation.odd_picks import odd_picks
+from ..evaluation.pick_scores import quiet_match
 from ..io.inputs import existing
 from ..io.picks import PickList, listed, read_pick_list, rows_of_one
 from ..io.true_particles import read_truth, read_truths
 from ..io.volumes import mask_file, read_grid, read_labels
 from ..runs.folder import INSTANCES, MANIFEST, RunFolder
 from .folder import DATASET, DatasetFolder, tomogram_name
+from .pick_names import PickNames
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +38,13 @@ class Truth(NamedTuple):
     """What lists may call it."""
     particles: ParticleTable
     run: RunFolder | None
+
+    @property
+    def species(self) -> list[str]:
+        """Names of the species, a run's in the order of its classes."""
+        named = self.run is not None and "species" in self.run.manifest
+        there = dict.fromkeys(self.particles.species.tolist())
+        return list(dict.fromkeys([*(self.run.species if self.run and named else ()), *there]))
 
 
 def score_picks(
@@ -55,7 +65,9 @@ def score_picks(
     Parameters
     ----------
     picks : path-like
-        A list, or a folder of lists, of one tomogram or more; see `read_pick_list`.
+        A list, or a folder of lists, of one tomogram or more; see `read_pick_list`. Species may
+        be called as in exports, by their class numbers or by the names of files; see `PickNames`.
+        Notes in the log tell of picks that are odd; see `odd_picks`.
     truth : path-like or sequence of path-like
         A run's folder or its ``particles.csv``, a data set's folder, or picks of copick: one file,
         a folder of them, or a project. Several are scored as one.
@@ -103,23 +115,24 @@ def score_picks(
         for name, value in (("tomogram", tomogram), ("grid", grid), ("labels", labels)):
             if value is not None:
                 raise ValueError(f"{name}: means nothing with {len(truths)} tomograms")
-    scores = []
+    names = PickNames.of(Path(picks), held, [one.species for one in truths])
+    left_out = names.known(without)
+    scores, found, asked = [], [], []
     matched = _matched(Path(picks), held, truths, tomogram)
     for one, rows in tracked(matched, "tomograms", show=progress):
         frame = _grid(one.run, grid)
         # Of a tomogram without picks the places do not matter.
         mine = held.picks(Path(picks), rows, frame) if len(rows) else _none_of(held)
+        mine = dataclasses.replace(mine, species=names.species(rows, one.species))
         if mine.species is not None:
-            mine = mine[~np.isin(mine.species, np.array(without, np.str_))]
-        scores.append(
-            match_picks(
-                mine if best is None else mine.best(best),
-                select_particles(one.particles, without=_there(without, one, truths)),
-                rule,
-                labels=_masks(one.run, labels) if rule.by_labels else None,
-                progress=False,
-            )
-        )
+            mine = mine[~np.isin(mine.species, np.array(left_out, np.str_))]
+        found.append(mine if best is None else mine.best(best))
+        asked.append(select_particles(one.particles, without=_there(left_out, one, truths)))
+        masks = _masks(one.run, labels) if rule.by_labels else None
+        scores.append(quiet_match(found[-1], asked[-1], rule, labels=masks))
+    empty = sum(one.empty for one in scores)
+    for words in odd_picks(found, asked, by_species=rule.by_species, empty=empty):
+        _log.warning("cgpack: note: %s: %s", picks, words)
     return sum(scores[1:], start=scores[0])
 
 

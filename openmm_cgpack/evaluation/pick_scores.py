@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..core.arrays import frozen, positive
 from ..core.boundary import Boundary, Open
 from ..core.display import Rows, described
+from ..core.names import known_names
 from ..core.particles import ParticleTable, Picks
 from ..core.progress import progress_bar
 from ..core.volume import LabelVolume, Volume
 from .matching_rules import MatchingRule, PaperRule, species_of_picks
+from .odd_picks import odd_picks
+
+_log = logging.getLogger(__name__)
 
 
 def f_score(tp: int, fp: int, fn: int, *, beta: float = 1.0) -> float:
@@ -150,7 +155,9 @@ class PickScores(_Rates):
 
     def facts(self) -> Rows:
         """Return the rows of a notebook's table."""
-        return [(s.name, f"{s.tp} of {s.tp + s.fn} found", f"F {s.f:.3f}") for s in self.species]
+        return [
+            (s.name, f"{s.tp} of {s.tp + s.fn} found", f"F {_ratio(s.f, 3)}") for s in self.species
+        ]
 
     @property
     def beta(self) -> float:  # type: ignore[override]
@@ -220,7 +227,8 @@ def match_picks(
     Parameters
     ----------
     picks : Picks
-        Positions in the files' frame.
+        Positions in the files' frame. A species may have its name in exports, as `plain_name`
+        makes it. A note in the log tells of picks that are odd; see `odd_picks`.
     truth : ParticleTable
         The true particles, in the same frame. All of them count: remove what shall not be found
         with `select_particles`.
@@ -244,6 +252,26 @@ def match_picks(
     >>> scores.tp, scores.fp, scores.fn, scores.f
     (1, 2, 1, 0.4)
     """
+    scores = quiet_match(picks, truth, rule, labels=labels, boundary=boundary, progress=progress)
+    for words in odd_picks([picks], [truth], by_species=rule.by_species, empty=scores.empty):
+        _log.warning("cgpack: note: %s", words)
+    return scores
+
+
+def quiet_match(
+    picks: Picks,
+    truth: ParticleTable,
+    rule: MatchingRule,
+    *,
+    labels: LabelVolume | None = None,
+    boundary: Boundary = Open(),
+    progress: bool = False,
+) -> PickScores:
+    """Compare picks with the truth as `match_picks` does, without notes on them."""
+    if picks.species is not None:
+        known = known_names(set(picks.species.tolist()), dict.fromkeys(truth.species.tolist()))
+        meant = np.array([known[name] for name in picks.species.tolist()], np.str_)
+        picks = replace(picks, species=meant)
     if rule.by_labels != (labels is not None):
         wanted = "instance labels" if rule.by_labels else "no labels"
         raise ValueError(f"labels: wanted {wanted} for the rule {rule.kind!r}")
@@ -439,5 +467,5 @@ def pool_scores(scores: Sequence[PickScores]) -> tuple[SpeciesScores, ...]:
     return tuple(total.values())
 
 
-def _ratio(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.4f}"
+def _ratio(value: float, digits: int = 4) -> str:
+    return "-" if np.isnan(value) else f"{value:.{digits}f}"

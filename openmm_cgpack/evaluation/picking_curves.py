@@ -15,7 +15,7 @@ from ..core.progress import tracked
 from ..core.volume import LabelVolume, Volume
 from .dog_picker import DogPicker
 from .matching_rules import MatchingRule, PaperRule
-from .pick_scores import PickScores, match_picks
+from .pick_scores import PickScores, quiet_match
 
 PAPER_PICKERS = tuple(DogPicker(sigma=s) for s in range(2, 16))
 """Pickers with the widths of the paper's table, 2 to 15 nm."""
@@ -107,7 +107,7 @@ def picking_curve(
             picker = dataclasses.replace(picker, n_picks=len(case.truth))
         boundary: Boundary = Periodic(box=tuple(case.volume.grid.size)) if periodic else Open()
         picks = picker.pick(case.volume, periodic=periodic)
-        scores = match_picks(picks, case.truth, rule, labels=case.labels, boundary=boundary)
+        scores = quiet_match(picks, case.truth, rule, labels=case.labels, boundary=boundary)
         points.append(CurvePoint(case=case, picker=picker, scores=scores))
     return tuple(points)
 

@@ -64,6 +64,8 @@ class PickList(NamedTuple):
     tomograms: list[str] | None
     rotations: np.ndarray | None = None
     middle: bool = False
+    files: list[str] | None = None
+    """Names of the files, without their endings; None where these hold points by objects."""
 
     def names(self) -> list[str]:
         """Return the names of the tomograms, in the order in which they first appear."""
@@ -124,7 +126,7 @@ def read_picks(
             Or ``rlnCenteredCoordinateXAngst``, Y, Z, in Å from the middle of the tomogram (voxel
             N/2), for which `grid` is needed. ``rlnOriginXAngst``, Y, Z, or ``rlnOriginX`` in
             pixels, are subtracted, turned by ``rlnTomoSubtomogramRot``, Tilt, Psi as RELION does.
-            The species is ``rlnClassNumber``, as text; the score the first there is of
+            The species is ``rlnClassNumber``, as text (`score_picks` finds its name); the score the first there is of
             ``rlnAutopickFigureOfMerit``, ``rlnLCCmax`` and ``ptmScore``.
         ``.json``
             Picks of copick in Å; the species is the object's name.
@@ -169,12 +171,15 @@ def read_pick_list(path: str | os.PathLike[str]) -> PickList:
         the files where the lists name none.
     """
     path = existing(path)
-    reader = _read_folder if path.is_dir() else READERS.get(path.suffix.lower())
+    if path.is_dir():
+        with said_of(path):
+            return _read_folder(path)
+    reader = READERS.get(path.suffix.lower())
     if reader is None:
         wanted = ", ".join(READERS)
         raise ValueError(f"{path}: wanted picks as {wanted} or a folder, got {path.suffix!r}")
     with said_of(path):
-        return reader(path)
+        return _joined([(path, reader(path))])
 
 
 def write_picks(path: str | os.PathLike[str], picks: Picks) -> None:
@@ -409,8 +414,9 @@ def is_project(path: Path) -> bool:
 def _joined(parts: list[tuple[Path, PickList]]) -> PickList:
     """Return several lists as one; a list that names no tomogram is of that of its file's name."""
     lists = [held for _, held in parts]
+    files = [file.stem for file, held in parts for _ in held.places]
     if len(lists) == 1:
-        return lists[0]
+        return lists[0]._replace(files=files)
     if len({held.middle for held in lists}) > 1:
         raise ValueError("wanted places from the middle of the tomogram in all lists or in none")
     named = all(held.species is not None for held in lists)
@@ -424,6 +430,7 @@ def _joined(parts: list[tuple[Path, PickList]]) -> PickList:
             for name in held.tomograms or [file.stem] * len(held.places)
         ],
         middle=lists[0].middle,
+        files=files,
     )
 
 
