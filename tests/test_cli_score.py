@@ -228,7 +228,7 @@ def test_an_export_of_the_truth_finds_all_of_it(exported, name, tmp_path, capsys
     run, places = exported
     for rule in cgp.evaluation.MatchingRule.kinds:
         # A chiral molecule's centre need not be in its mask.
-        grown = ["--dilation", "9"] if rule == "shrec" else []
+        grown = ["--dilation", "3"] if rule == "shrec" else []
         words = ["picks", places[name], run, "--rule", rule, *grown]
         record, _ = scored(capsys, tmp_path, *words)
         assert record["f"] == 1.0

@@ -126,8 +126,9 @@ def read_picks(
             Or ``rlnCenteredCoordinateXAngst``, Y, Z, in Å from the middle of the tomogram (voxel
             N/2), for which `grid` is needed. ``rlnOriginXAngst``, Y, Z, or ``rlnOriginX`` in
             pixels, are subtracted, turned by ``rlnTomoSubtomogramRot``, Tilt, Psi as RELION does.
-            The species is ``rlnClassNumber``, as text (`score_picks` finds its name); the score the first there is of
-            ``rlnAutopickFigureOfMerit``, ``rlnLCCmax`` and ``ptmScore``.
+            The species is ``rlnClassNumber``, as text, of which `score_picks` finds the name; the
+            score the first there is of ``rlnAutopickFigureOfMerit``, ``rlnLCCmax`` and
+            ``ptmScore``.
         ``.json``
             Picks of copick in Å; the species is the object's name.
 
