@@ -201,8 +201,8 @@ def _summary(manifest: dict[str, Any], out: str) -> str:
             f"           radius of gyration {packing['radius_of_gyration_start_nm']:.1f} to "
             f"{packing['radius_of_gyration_end_nm']:.1f} nm, volume fraction "
             f"{packing['fraction_start']:.3f} to {packing['fraction_end']:.3f}",
-            f"           deepest overlap {packing['deepest_overlap_end']:.3f} of the contact "
-            f"distance, rigid bodies kept to {packing['rigid_body_rms_max_nm']:.1g} nm, "
+            f"           deepest overlap of balls {packing['deepest_overlap_end']:.3f} of the "
+            f"contact distance, rigid bodies kept to {packing['rigid_body_rms_max_nm']:.1g} nm, "
             f"{mirrored} mirrored",
             f"density    {shape} voxels of {density['voxel_size_nm']:g} nm, "
             f"{density['mass_da'] / 1e6:.2f} MDa of {density['expected_mass_da'] / 1e6:.2f} MDa",

@@ -367,7 +367,7 @@ class PackedScene:
             rows = [
                 ("volume fraction", f"{history.fraction[-1]:.4f}"),
                 ("radius of gyration", f"{history.radius_of_gyration[-1]:.1f} nm"),
-                ("deepest overlap", f"{100 * history.overlap[-1]:.1f} %"),
+                ("deepest overlap of balls", f"{100 * history.overlap[-1]:.1f} %"),
             ]
         return [*rows, *self.scene.facts()]
 

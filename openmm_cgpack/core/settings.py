@@ -426,7 +426,8 @@ def _beyond(number: float, usual: tuple[float, float], unit: str) -> str:
     if in_angstrom is not None and usual[0] <= in_angstrom <= usual[1]:
         hint = f"; {shown(number)} Å are {in_angstrom:g} nm"
     low, high = (f"{bound:g}" for bound in usual)
-    return f"{shown(number)} {unit} is beyond the usual, {low} to {high}{hint}"
+    amount = f"{shown(number)} {unit}".rstrip()
+    return f"{amount} is beyond the usual, {low} to {high}{hint}"
 
 
 def _converted(value: Any, hint: Any) -> Any:

@@ -444,9 +444,11 @@ def draw_history(upper: Axes, lower: Axes, packed: PackedScene) -> None:
     history = packed.history
     for axes, values, name in (
         (upper, history.radius_of_gyration, "radius of\ngyration (nm)"),
-        (lower, 100 * history.overlap, "deepest\noverlap (%)"),
+        (lower, 100 * history.overlap, "deepest overlap\nof balls (%)"),
     ):
-        axes.plot(history.step, values, color=INK, linewidth=1.2)
+        # What was inserted and not moved has one row, of which a line shows nothing.
+        mark = "o" if len(history) == 1 else ""
+        axes.plot(history.step, values, color=INK, linewidth=1.2, marker=mark, markersize=4)
         dress_axes(axes, across="step" if axes is lower else "", up=name)
         axes.set_ylim(bottom=0)
     upper.tick_params(labelbottom=False)

@@ -13,7 +13,7 @@ from ..core.boundary import Boundary
 from ..core.display import short
 from ..core.messages import checked_type
 
-_TOLERANCE = 0.005
+TOLERANCE = 0.005
 """How far a fraction may be from the one asked for, relative to it."""
 
 
@@ -156,7 +156,7 @@ def check_fraction(
     fraction = checked_fraction(fraction)
     free = free_volume(boundary, obstacle)
     got = volume / free
-    if abs(got - fraction) > _TOLERANCE * fraction:
+    if abs(got - fraction) > TOLERANCE * fraction:
         edges = " x ".join(f"{edge:.4g}" for edge in boundary.box)
         blocked = boundary.volume - free
         less = f" - {blocked:.4g} of the obstacle" if blocked else ""

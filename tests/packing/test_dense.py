@@ -237,6 +237,13 @@ def test_without_a_fraction_the_box_stays_as_it_is(start):
     assert closest_atoms(packed) > 0.25
 
 
+def test_a_box_that_meets_the_fraction_is_kept(start):
+    own = box_fraction(start, start.boundary)
+    for factor, kept in ((1.004, True), (0.996, True), (1.006, False)):
+        packed = pack_scene(start, Dense(fraction=factor * own), seed=1)
+        assert (packed.boundary == start.boundary) == kept
+
+
 def test_what_insertion_reaches_is_not_touched_again(start):
     seen = []
     packed = pack_scene(start, Dense(fraction=0.22), seed=1, watch=lambda b: seen.append(b.stage))
