@@ -1,12 +1,17 @@
 """Recipes of scenes in boxes."""
 
+import re
+
 import numpy as np
 import pytest
 
+from openmm_cgpack import Cell, Filament, Helix, Recipe, Start
+from openmm_cgpack.cli import main
 from openmm_cgpack.core import Periodic, Slab
 from openmm_cgpack.io.scenes import load_packed
 from openmm_cgpack.recipe import load_recipe
 from openmm_cgpack.runs import render_again, resume, run, simulate, simulate_series
+from openmm_cgpack.runs.size import intention
 
 ENTRY = """
 seed = 3
@@ -124,10 +129,37 @@ def test_a_series_that_is_none_is_said(recipe_of, fractions, text, message):
         recipe_of(text, fractions=fractions)
 
 
-def test_a_contradiction_shows_the_arithmetic(recipe_of):
-    recipe = recipe_of(PERIODIC + "box = 30\n" + DENSE + "fraction = 0.3\n")
-    with pytest.raises(ValueError, match=r"contradict.*30 x 30 x 30 = 2.7e\+04 nm\^3"):
-        start_of(recipe)
+@pytest.mark.parametrize("command", ["check", "simulate"])
+def test_a_contradiction_is_said_before_anything_is_placed(tmp_path, capsys, command):
+    path = tmp_path / "recipe.toml"
+    rods = "[[filament]]\nn_balls = 4\n"
+    path.write_text(rods + PERIODIC + "box = 30\n" + DENSE + "fraction = 0.2\n")
+    out = [] if command == "check" else ["-o", str(tmp_path / "out")]
+    assert main([command, str(path), *out]) == 2
+    error = capsys.readouterr().err
+    assert re.search(r"\[start\]: .* contradict .*30 x 30 x 30 = 2.7e\+04 nm\^3", error)
+    assert error.endswith(
+        '; counts = "relative" in [start] makes as many as fill the box, in the ratio of the '
+        "counts; or leave box or fraction out\n"
+    )
+
+
+def test_relative_counts_are_announced_when_they_are_known(tmp_path, capsys):
+    path = tmp_path / "recipe.toml"
+    rods = "[[filament]]\nn_balls = 4\ncount = 60\n"
+    fill = 'box = 60\ncounts = "relative"\n'
+    path.write_text(rods + PERIODIC + fill + DENSE + "fraction = 0.2\n")
+    assert main(["check", str(path)]) == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("will make  1 species in 60 x 60 x 60 nm, ")
+    model = Filament(n_balls=4).build()
+    assert f": about {0.2 * 60**3 / model.volume:.0f} instances of 1 species" in second
+
+
+def test_a_count_of_bundles_is_announced_in_filaments():
+    bundles = Helix(lattice="actin", length=50.0, count=2, bundle=7)
+    cell = Recipe(structures=(bundles,), start=Start(boundary="periodic", box=60.0), pack=Cell())
+    assert intention(cell).startswith("will make  14 instances of 1 species in 60 x 60 x 60 nm")
 
 
 SERIES = """

@@ -241,7 +241,11 @@ def test_the_command_takes_keys_in_place_of_a_file(capsys, finished):
     assert {"even.mrc", "odd.mrc"} <= set(manifest["renders"]["keys"]["files"])
     capsys.readouterr()
     assert main(set_one) == 2
-    assert "--name: is missing" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("cgpack: --name: is missing")
+    assert main(["render", str(out / "nomine"), *set_one[2:]]) == 2
+    error = capsys.readouterr().err
+    assert "nomine" in error
+    assert "--name" not in error
     assert main(["render", str(out)]) == 2
     assert "render: wanted --imaging TOML, or --set KEY=VALUE" in capsys.readouterr().err
 

@@ -14,6 +14,7 @@ from settings_pages import REFERENCE, reference_pages, settings_of
 
 import openmm_cgpack
 from openmm_cgpack import MapSettings
+from openmm_cgpack.core.keys import reached
 from openmm_cgpack.core.reference import settings_rows
 from openmm_cgpack.core.settings import (
     hints_of,
@@ -22,7 +23,7 @@ from openmm_cgpack.core.settings import (
     options_of,
     settings_fields,
 )
-from openmm_cgpack.core.tables import from_table, reached, to_table
+from openmm_cgpack.core.tables import from_table, to_table
 from openmm_cgpack.io.files import toml_text
 
 CLASSES = settings_of(openmm_cgpack)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .console import say
+from .options import in_words_of
 from .simulating import changes, snr_line
 
 
@@ -45,15 +46,14 @@ def _render(options: argparse.Namespace) -> None:
     if (options.imaging is None) == (not options.changes):
         raise ValueError("render: wanted --imaging TOML, or --set KEY=VALUE and --name NAME")
     imaging = changes(options) if options.imaging is None else options.imaging
-    if options.imaging is None and options.name is None:
-        raise ValueError("--name: is missing; wanted that of the render, beside --set")
-    record = render_again(
-        options.out,
-        imaging,
-        name=options.name,
-        force=options.force,
-        progress=not options.quiet,
-    )
+    with in_words_of({"name": "--name"}):
+        record = render_again(
+            options.out,
+            imaging,
+            name=options.name,
+            force=options.force,
+            progress=not options.quiet,
+        )
     if not options.quiet:
         name = render_name(imaging, options.name)
         say(f"tomogram   {snr_line(record['tomogram'])}")

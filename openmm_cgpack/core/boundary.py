@@ -19,6 +19,9 @@ from scipy.spatial import KDTree
 
 from .arrays import frozen
 from .display import described
+from .keys import check_arguments
+from .messages import checked_type, shown
+from .units import strip
 
 
 class Boundary:
@@ -43,6 +46,11 @@ class Boundary:
     kinds: ClassVar[dict[str, type[Boundary]]] = {}
 
     box: tuple[float, float, float]
+
+    def __new__(cls, *unnamed: Any, **given: Any) -> Self:
+        """Return a value that is not filled yet; TypeError names an argument like a wrong one."""
+        check_arguments(cls, unnamed, given)
+        return super().__new__(cls)
 
     def __init_subclass__(cls) -> None:
         if "kind" in vars(cls):
@@ -97,6 +105,19 @@ class Boundary:
         return {"kind": self.kind, **plain}
 
 
+def check_boundary(boundary: Any) -> None:
+    """Raise TypeError unless something is a boundary.
+
+    Examples
+    --------
+    >>> check_boundary((40, 30, 20))
+    Traceback (most recent call last):
+        ...
+    TypeError: boundary: wanted a Boundary, got a value of tuple; as Periodic(box=(40, 40, 20))
+    """
+    checked_type("boundary", boundary, Boundary, "; as Periodic(box=(40, 40, 20))")
+
+
 def boundary_from_json(record: dict[str, Any]) -> Boundary:
     """Return the boundary that `Boundary.to_json` described."""
     values = dict(record)
@@ -134,7 +155,12 @@ class _Box(Boundary):
     box: tuple[float, float, float]
 
     def __post_init__(self) -> None:
-        box = frozen(np.broadcast_to(self.box, 3), "box", (3,))
+        edges = strip(self.box)
+        try:
+            box = frozen(np.broadcast_to(edges, 3), "box", (3,))
+        except (TypeError, ValueError):
+            wanted = "one edge, or those along x, y and z, in nm"
+            raise TypeError(f"box: wanted {wanted}, got {shown(edges)}") from None
         if (box <= 0).any():
             raise ValueError(f"box: wanted positive edges, got {box.min():g}")
         object.__setattr__(self, "box", tuple(box.tolist()))

@@ -77,7 +77,9 @@ def checked_type(name: str, value: Any, wanted: type | UnionType, hint: str = ""
     if not isinstance(value, wanted):
         kinds = wanted.__args__ if isinstance(wanted, UnionType) else (wanted,)
         names = " or ".join(kind.__name__ for kind in kinds)
-        raise TypeError(f"{name}: wanted a {names}, got a value of {type(value).__name__}{hint}")
+        article = "an" if names[0] in "AEIOaeio" else "a"
+        got = f"a value of {type(value).__name__}"
+        raise TypeError(f"{name}: wanted {article} {names}, got {got}{hint}")
 
 
 def printable(text: str) -> str:
@@ -187,7 +189,9 @@ def _words(error: BaseException) -> str:
         return "nested too deeply"
     if isinstance(error, KeyError) and len(error.args) == 1:
         return f"there is no {shown(error.args[0])}"
-    if text and isinstance(error, ValueError | TypeError | OSError):
+    # This package's own errors are whole sentences, as PlacementError's.
+    ours = _of_this_package(type(error).__module__)
+    if text and (ours or isinstance(error, ValueError | TypeError | OSError)):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

@@ -43,8 +43,22 @@ def integer_seed(sequence: np.random.SeedSequence) -> int:
 
 
 def seed_sequence(seed: int | np.random.SeedSequence) -> np.random.SeedSequence:
-    """Return a seed as a sequence; one that is a sequence already as it is."""
-    return seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+    """Return a seed as a sequence; one that is a sequence already as it is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is no whole number, or a negative one.
+    """
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    if not isinstance(seed, int | np.integer):
+        raise TypeError(
+            f"seed: wanted a whole number or a SeedSequence, got a value of {type(seed).__name__}"
+        )
+    if seed < 0:
+        raise ValueError(f"seed: wanted a whole number >= 0, got {seed}")
+    return np.random.SeedSequence(int(seed))
 
 
 _most_threads: int | None = None

@@ -41,7 +41,7 @@ from typing import (
 )
 
 from .display import Rows, described, short
-from .messages import note, shown
+from .messages import checked_type, note, shown
 from .units import strip
 
 _WORDS = {str: "text", Path: "a path", bool: "true or false", int: "a whole number"}
@@ -155,8 +155,8 @@ class Settings:
 
     def __new__(cls, *unnamed: Any, **given: Any) -> Self:
         """Return a value that is not filled yet; TypeError names an argument like a wrong one."""
-        # Not at the top, as tables are made of settings.
-        from .tables import check_arguments
+        # Not at the top, as keys are those of settings.
+        from .keys import check_arguments
 
         check_arguments(cls, unnamed, given)
         return super().__new__(cls)
@@ -249,6 +249,17 @@ def kind_named(family: type[Value], name: Any, *, where: str = "kind") -> type[V
     if not (isinstance(name, str) and name in family.kinds):
         raise ValueError(f"{where}: wanted one of {', '.join(family.kinds)}, got {shown(name)}")
     return family.kinds[name]  # type: ignore[return-value]
+
+
+def checked_settings(name: str, value: Any, wanted: type[Settings]) -> None:
+    """Raise TypeError unless an argument is a value of a settings class, or of a family."""
+    kinds = vars(wanted).get("kinds", {})
+    maker = kinds.get(value, wanted) if isinstance(value, str) else wanted
+    if isinstance(value, type) and issubclass(value, wanted):
+        maker = value
+    checked_type(
+        name, value, wanted, "" if maker is wanted and kinds else f"; as {maker.__name__}()"
+    )
 
 
 def settings_fields(cls: type[Settings]) -> list[dataclasses.Field[Any]]:

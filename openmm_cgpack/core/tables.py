@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
+from .keys import at, check_keys, reached
 from .messages import path_from_text, path_text, shown, within
 from .settings import (
     Settings,
@@ -115,7 +115,7 @@ def from_table(
         for name in nested_in(hints[field.name]).kinds  # type: ignore[union-attr]
     }
     names = [field.name for field in fields if not field.metadata["by_kind"]]
-    check_names(table, [*names, *spread], where)
+    check_keys(chosen, table, where)
     values: dict[str, Any] = {}
     for name in [name for name in table if name in spread]:
         family = nested_in(hints[spread[name]])
@@ -132,28 +132,9 @@ def from_table(
     if base is None:
         for name in names:
             if default_of(chosen, name) is dataclasses.MISSING and name not in values:
-                raise ValueError(_at(where, f"{name}: is missing"))
+                raise ValueError(at(where, f"{name}: is missing"))
     with within(where):
         return chosen(**values) if base is None else dataclasses.replace(base, **values)  # type: ignore[type-var]
-
-
-def reached(cls: type[Settings]) -> dict[str, str]:
-    """Return the keys that stand deeper and may be given in a class' own table, and in what.
-
-    Examples
-    --------
-    >>> from openmm_cgpack.imaging import OneStep
-    >>> reached(OneStep)["defocus_um"]
-    'transfer'
-    """
-    own = {field.name for field in settings_fields(cls)}
-    keys: dict[str, str] = {}
-    for name in cls.through:
-        inner = nested_in(hints_of(cls)[name])
-        assert inner is not None
-        deeper = [*(field.name for field in settings_fields(inner)), *reached(inner)]
-        keys |= {key: name for key in deeper if key not in own}
-    return keys
 
 
 def _let_through(cls: type[Settings], table: dict[str, Any], where: str) -> None:
@@ -164,7 +145,7 @@ def _let_through(cls: type[Settings], table: dict[str, Any], where: str) -> None
         if not isinstance(inner, Mapping):
             continue
         if key in inner:
-            raise ValueError(_at(where, f"{key}: stands here and in {keys[key]}; give it once"))
+            raise ValueError(at(where, f"{key}: stands here and in {keys[key]}; give it once"))
         table[keys[key]] = {**inner, key: table.pop(key)}
 
 
@@ -178,9 +159,9 @@ def _class_of(
         return cls
     if "kind" not in table:
         if base is None:
-            raise ValueError(_at(where, f"kind: is missing; wanted one of {', '.join(cls.kinds)}"))
+            raise ValueError(at(where, f"kind: is missing; wanted one of {', '.join(cls.kinds)}"))
         return type(base)
-    return kind_named(cls, table.pop("kind"), where=_at(where, "kind"))
+    return kind_named(cls, table.pop("kind"), where=at(where, "kind"))
 
 
 def _read(
@@ -210,40 +191,3 @@ def _entries(
         from_table(cls, entry, where=f"{where} number {number}", folder=folder)
         for number, entry in enumerate(entries, start=1)
     )
-
-
-def check_names(table: Iterable[str], known: list[str], where: str, *, what: str = "key") -> None:
-    """Raise ValueError where a key is not known; the message has the nearest one, and all others.
-
-    Examples
-    --------
-    >>> check_names(["snrr"], ["noise", "snr"], "[imaging]")
-    Traceback (most recent call last):
-    ...
-    ValueError: [imaging]: unknown key "snrr"; the nearest known one is "snr", of noise, snr
-    """
-    for name in table:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            hint = f'; the nearest known one is "{near[0]}", of {", ".join(known)}' if near else ""
-            raise ValueError(_at(where, f"unknown {what} {shown(name)}{hint}"))
-
-
-def check_arguments(cls: type[Settings], unnamed: Sequence[Any], given: Mapping[str, Any]) -> None:
-    """Raise TypeError unless a class' arguments have names of its fields."""
-    name = cls.__name__
-    if unnamed:
-        raise TypeError(f"{name}: wanted arguments by name, got {shown(unnamed[0])} without one")
-    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
-    if given.keys() <= set(known):
-        return
-    for argument in given.keys() & reached(cls).keys():
-        raise TypeError(f"{name}: {argument}: is an argument of {reached(cls)[argument]}")
-    try:
-        check_names(given, known, name, what="argument")
-    except ValueError as error:
-        raise TypeError(str(error)) from None
-
-
-def _at(where: str, message: str) -> str:
-    return f"{where}: {message}" if where else message

@@ -8,6 +8,7 @@ from ..core.arrays import noun
 from ..core.model import BallModel
 from ..core.progress import tracked
 from ..core.scene import PackedScene, check_packed
+from ..core.settings import checked_settings
 from ..core.volume import Grid, LabelVolume, gaussian_sigma
 from .maps import MapSettings, image_boxes
 from .painters import WeightedPoints
@@ -90,6 +91,7 @@ def render_labels(
     (('filament',), True)
     """
     check_packed(packed)
+    checked_settings("settings", settings, MapSettings)
     grid = grid or settings.grid(packed)
     deformables = settings.deformables
     resolution = settings.label_resolution or max(SHARPEST * grid.voxel_size, ATOMIC)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.progress import tracked
 from ..core.scene import PackedScene, check_packed
-from ..core.settings import Settings, setting
+from ..core.settings import Settings, checked_settings, setting
 from ..core.structure import AtomicStructure
 from ..core.volume import CONVENTIONS, Grid, Volume, gaussian_sigma
 from .grids import EXACT, bounding_grid, box_grid, scene_grid
@@ -227,6 +227,7 @@ def render_density(
     ((20, 20, 20), True)
     """
     check_packed(packed)
+    checked_settings("settings", settings, MapSettings)
     asked, grid = grid, grid or settings.grid(packed)
     data = np.zeros(grid.shape, np.float32)
     objects = ScenePoints(packed, sigma=settings.sigma, deformables=settings.deformables)

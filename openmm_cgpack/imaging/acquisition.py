@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ..core.arrays import frozen
-from ..core.runtime import in_threads
+from ..core.runtime import in_threads, seed_sequence
 from ..core.tilts import TiltSeries
 from ..core.volume import Volume
 from .microscope import Microscope
@@ -282,8 +282,7 @@ def _select_tilts(series: TiltSeries, chosen: slice | np.ndarray) -> TiltSeries:
 
 def child(seed: int | np.random.SeedSequence, *key: int) -> np.random.SeedSequence:
     """Return a child of a seed by number, without counting on the children made before."""
-    if not isinstance(seed, np.random.SeedSequence):
-        seed = np.random.SeedSequence(seed)
+    seed = seed_sequence(seed)
     return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *key))
 
 

@@ -6,6 +6,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from ..core.messages import checked_type
+from ..core.runtime import seed_sequence
+from ..core.scene import PackedScene
+from ..core.settings import checked_settings
 from ..core.volume import Volume
 from .losses import Illumination
 from .microscope import Microscope, TiltErrors
@@ -110,5 +114,8 @@ def render(
     >>> rendered.series.images.shape, rendered.tomogram.data.shape
     ((41, 32, 32), (16, 32, 32))
     """
+    hint = "; render_density(packed) makes one" if isinstance(specimen, PackedScene) else ""
+    checked_type("specimen", specimen, Volume | Specimen, hint)
     made = preset(imaging) if isinstance(imaging, str) else imaging
-    return made(specimen, seed=seed, threads=threads, progress=progress)
+    checked_settings("imaging", made, Imaging)
+    return made(specimen, seed=seed_sequence(seed), threads=threads, progress=progress)

@@ -192,6 +192,12 @@ class Helix(Source):
         return self.name or self.lattice or super().label
 
     @property
+    def counted(self) -> int | None:
+        """How many filaments a count of bundles makes; None where something else says how many."""
+        bundles = super().counted
+        return None if bundles is None else bundles * self.bundle
+
+    @property
     def cellular(self) -> bool:
         """Whether only a cell can hold it: a pull, or a box that shrinks, crumples it."""
         return True

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
 
+from ..core.messages import checked_type
 from ..core.model import BallModel
 from ..core.progress import progress_bar
-from ..core.settings import kind, setting
+from ..core.settings import checked_settings, kind, setting
 from ..core.structure import AtomicStructure
 from ..structures.envelope import ATOM_RADIUS, envelope_volume
 from .ball_geometry import minimal_sphere, scaled_radii
@@ -138,6 +140,10 @@ def coarse_grain(
     >>> model.n_balls, len(model.bonds), model.is_rigid
     (4, 6, True)
     """
+    is_path = isinstance(structure, str | Path)
+    hint = f"; load_structure({str(structure)!r}) reads one" if is_path else ""
+    checked_type("structure", structure, AtomicStructure, hint)
+    checked_settings("cover", cover, Cover)
     cover = cover.covered(PAPER_COVER)
     if cover.model == "single":
         return single_ball(structure, cover)

@@ -171,6 +171,11 @@ class Structure(Balls, family=True):
         return super().meaningless() | beside
 
     @property
+    def counted(self) -> int | None:
+        """How many instances a count makes; None where something else says how many."""
+        return None if "count" in self.meaningless() else self.count
+
+    @property
     def cellular(self) -> bool:
         """Whether only a cell can hold it: it has a region, or a kind that needs one."""
         return self.fraction is not None or self.where is not None or bool(self.hosts)

@@ -15,9 +15,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..core import BallModel, Obstacle, PackedScene, PlacementError, RigidTransforms, Scene
-from ..core.boundary import Boundary
+from ..core.boundary import Boundary, check_boundary
 from ..core.progress import progress_shown, tracked
-from ..core.settings import Settings, setting
+from ..core.runtime import seed_sequence
+from ..core.settings import Settings, checked_settings, setting
 from ..poses import extract_transforms
 from .counts import Instances, check_fraction, fit_box
 from .lattice import BallShape, Lattice, Region, Shape
@@ -121,6 +122,10 @@ def insert(
     >>> scene.n_instances, round(scene.volume / scene.boundary.volume, 3)
     (20, 0.2)
     """
+    if boundary is not None:
+        check_boundary(boundary)
+    checked_settings("insertion", insertion, Insertion)
+    seed = seed_sequence(seed)
     instances = Instances(counts, poses)
     volume = instances.volume
     if boundary is None:

@@ -131,7 +131,13 @@ def fit_counts(
         left = wanted - counts @ volumes
         if abs(left - volumes[s]) < abs(left):
             counts[s] += 1
-    check_fraction(float(counts @ volumes), fraction=fraction, boundary=boundary, obstacle=obstacle)
+    check_fraction(
+        float(counts @ volumes),
+        fraction=fraction,
+        boundary=boundary,
+        obstacle=obstacle,
+        hint="no whole numbers come nearer in so small a box",
+    )
     return [(model, int(count)) for model, count in zip(models, counts, strict=True)]
 
 
@@ -141,8 +147,12 @@ def check_fraction(
     fraction: float,
     boundary: Boundary,
     obstacle: Obstacle | None = None,
+    hint: str = "leave one of the three out",
 ) -> None:
-    """Raise ValueError unless molecules of a volume, nm^3, fill a box to a fraction, to 0.5 %."""
+    """Raise ValueError unless molecules of a volume, nm^3, fill a box to a fraction, to 0.5 %.
+
+    The message shows the arithmetic, and ends with a hint at what to do.
+    """
     fraction = checked_fraction(fraction)
     free = free_volume(boundary, obstacle)
     got = volume / free
@@ -153,7 +163,7 @@ def check_fraction(
         raise ValueError(
             f"counts, box and fraction contradict one another: molecules of {volume:.4g} nm^3 in "
             f"{edges} = {boundary.volume:.4g} nm^3{less} are a fraction of {got:.4g}, not "
-            f"{fraction:g}; leave one of the three out"
+            f"{fraction:g}; {hint}"
         )
 
 

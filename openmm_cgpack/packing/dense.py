@@ -13,8 +13,9 @@ import numpy as np
 
 from ..core import BallModel, PackedScene, PackingError, PlacementError, RigidTransforms, Scene
 from ..core.boundary import Boundary
+from ..core.messages import checked_type
 from ..core.runtime import seed_sequence
-from ..core.settings import kind, setting
+from ..core.settings import checked_settings, kind, setting
 from ..core.tables import to_table
 from ..models import SHAPE_COVER, Cover
 from .addition import EASY, Insertion, insert_easily, keeps_distance
@@ -23,7 +24,7 @@ from .clashes import ClashRemoval, check_clear, remove_clashes
 from .compression import Compression, check_bounded, compression_steps
 from .counts import TOLERANCE, checked_fraction
 from .protocols import OF_A_STEP, Packing, Protocol, Steps, Stop, Watch
-from .scenes import as_packed, box_fraction
+from .scenes import Packable, as_packed, box_fraction
 from .shrinking_box import spans
 from .simulations import Run
 from .squeeze import Squeeze, squeeze_steps
@@ -181,6 +182,8 @@ def crowding_series(
     >>> [round(float(packed.history.fraction[-1]), 3) for packed in series]
     [0.1, 0.3]
     """
+    checked_type("scene", scene, Packable)
+    checked_settings("protocol", protocol, Dense)
     protocol.check(scene.boundary)
     wanted = [checked_fraction(fraction) for fraction in fractions]
     if not wanted or any(b <= a for a, b in pairwise(wanted)):

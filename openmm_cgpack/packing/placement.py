@@ -16,9 +16,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..core import BallModel, Obstacle, Open, PlacementError, RigidTransforms, Scene
-from ..core.boundary import Boundary
+from ..core.boundary import Boundary, check_boundary
 from ..core.progress import progress_shown, tracked
-from ..core.settings import Settings, setting
+from ..core.runtime import seed_sequence
+from ..core.settings import Settings, checked_settings, setting
 from .addition import Insertion, insert, insert_easily
 from .counts import Instances, check_fraction, fit_box, fit_counts
 from .surfaces import Limits
@@ -28,6 +29,10 @@ _GROWTH = 1.1
 _LARGEST_GROWTH = 10.0
 _DISPERSED_FRACTION = 0.15
 _ROUNDING = 1e-9
+_FILL = (
+    'counts = "relative" in [start] makes as many as fill the box, in the ratio of the counts; or '
+    "leave box or fraction out"
+)
 
 
 class Placement(Settings):
@@ -104,6 +109,8 @@ def place(
     >>> scene.n_instances, scene.n_balls
     (4, 47)
     """
+    check_boundary(boundary)
+    checked_settings("placement", placement, Placement)
     if placement.extent is not None and boundary.bounded:
         raise ValueError("extent: is for an Open boundary; a Periodic or Slab box is the extent")
     instances = Instances(counts, poses)
@@ -111,7 +118,7 @@ def place(
         np.array(boundary.box) if boundary.bounded else _start_box(instances, placement.extent)
     )
     grow = placement.grow and not boundary.bounded
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed_sequence(seed))
     while True:
         placing = _Placing(instances, boundary, obstacle)
         with progress_shown(progress):
@@ -262,7 +269,7 @@ class Start(Placement):
         if not kind.bounded:
             return kind()
         edges = np.broadcast_to(1.0 if self.box is None else self.box, 3)
-        return kind(box=tuple(edges.tolist()))  # type: ignore[call-arg]
+        return kind(box=tuple(edges.tolist()))
 
     def check(self, fraction: float | None) -> None:
         """Raise ValueError unless the fraction that a protocol aims at goes with the rest."""
@@ -317,10 +324,9 @@ class Start(Placement):
         if not box.bounded:
             return place(models, self, seed=seed, progress=progress)
         models = self.asked(models, fraction=fraction)
+        self.check_counts(models, fraction=fraction)
         volume = sum(model.volume * count for model, count in models)
         if self.box is not None:
-            if fraction is not None:
-                check_fraction(volume, fraction=fraction, boundary=box)
             # With whole counts the box is exact, and the fraction within half a per cent.
             fraction = volume / box.volume
         assert fraction is not None
@@ -331,6 +337,15 @@ class Start(Placement):
                 )
         boundary = fit_box(volume, fraction=fraction, shape=box)
         return insert(models, self.insertion, boundary=boundary, seed=seed, progress=progress)
+
+    def check_counts(
+        self, models: Sequence[tuple[BallModel, int]], *, fraction: float | None
+    ) -> None:
+        """Raise ValueError where exact counts do not fill a given box to a given fraction."""
+        if self.box is None or fraction is None or self.counts == "relative":
+            return
+        volume = sum(model.volume * count for model, count in models)
+        check_fraction(volume, fraction=fraction, boundary=self.shape, hint=_FILL)
 
     def asked(
         self, models: list[tuple[BallModel, int]], *, fraction: float | None

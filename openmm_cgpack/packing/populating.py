@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core import BallModel, Obstacle, PlacementError, Scene
-from ..core.boundary import Boundary
+from ..core.boundary import Boundary, check_boundary
 from ..core.progress import progress_bar, progress_shown, tracked
 from ..core.runtime import seed_sequence
 from ..core.scene import Links
+from ..core.settings import checked_settings
 from ..models import SHAPE_COVER, Cover, Group, Structure, Where
 from ..models.structure import NoSeat, names
 from ..models.triangulation import areas_of
@@ -104,10 +105,13 @@ def populate(
     >>> [model.name for model in scene.species], scene.n_instances
     (['filament', '3hhb'], 42)
     """
+    check_boundary(boundary)
     if not boundary.bounded:
         raise ValueError("boundary: populate wants Periodic or Slab, got Open; see place")
     if not structures:
         raise ValueError("structures: wanted at least one, got none")
+    for structure in structures:
+        checked_settings("structures", structure, Structure)
     rounds = ranks(structures)
     of_models, of_places, of_shapes = seed_sequence(seed).spawn(3)
     with progress_shown(progress):

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..core import BallModel, PackedScene, Scene
 from ..core.boundary import Boundary
-from ..core.settings import kind, setting
+from ..core.messages import checked_type
+from ..core.settings import checked_settings, kind, setting
 from ..forces import (
     CentrePull,
     ForceTerm,
@@ -22,6 +23,7 @@ from ..forces import (
 from .divergence import Guard, bound_of
 from .protocols import Packing, Protocol, Steps, Watch
 from .pull_schedule import RELAX_BONDS, pull_steps
+from .scenes import Packable
 from .simulations import Run, langevin_simulation
 from .system import create_system
 
@@ -219,6 +221,9 @@ def pack_scene(
     >>> packed.history.step.tolist(), packed.provenance["stopped"]
     ([0, 250, 500], 'pulling')
     """
+    checked_type("scene", scene, Packable)
+    checked_settings("protocol", protocol, Protocol)
+    checked_settings("run", run, Run)
     protocol.check(scene.boundary)
     # A protocol of the user's own makes its Simulation itself.
     watched = [*reporters, Guard(bound_of(scene))]

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core import BallModel, PackedScene, ParticleTable, Scene, Volume
 from ..core.display import Rows, described, short
+from ..core.messages import checked_type, within
 from ..core.progress import progress_shown
 from ..core.runtime import stage_seed
 from ..density import Labels, particle_table, render_density, render_labels
@@ -100,6 +101,10 @@ def _models(made: Simulated) -> None:
     if recipe.pack.populates:
         counts = expected_counts(recipe.structures, models, boundary=box)
     made.models = list(zip(models, counts, strict=True))
+    if not recipe.pack.populates:
+        # Volumes are known from here on: before anything is placed, and where sizes are forecast.
+        with within("[start]"):
+            recipe.start.check_counts(made.models, fraction=recipe.fraction)
 
 
 def _placement(made: Simulated) -> None:
@@ -245,6 +250,7 @@ def simulate(
     >>> made.rendered.tomogram.data.shape == made.labels.instances.data.shape
     True
     """
+    checked_type("recipe", recipe, Recipe, "; load_recipe(path) reads one")
     if recipe.fractions is not None:
         raise ValueError("fractions: make a series; see simulate_series")
     folder = None if work is None else Path(work)
@@ -292,6 +298,7 @@ def simulate_series(
     >>> [len(made.particles) for made in simulate_series(recipe)]
     [8, 8]
     """
+    checked_type("recipe", recipe, Recipe, "; load_recipe(path) reads one")
     if recipe.fractions is None:
         raise ValueError("fractions: wanted rising numbers, got none")
     folder = None if work is None else Path(work)

@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..core.keys import check_names
 from ..core.messages import path_from_text, said_of, shown
 from ..core.names import checked_file_name, name_of_file
 from ..core.runtime import stage_seed
 from ..core.settings import default_of, settings_fields
-from ..core.tables import check_names, to_table
+from ..core.tables import to_table
 from ..imaging import Imaging, render
 from ..io.files import atomic_folder, read_toml, toml_text, write_text
 from ..io.shared_folders import HOME, locked

@@ -206,9 +206,8 @@ def intention(recipe: Recipe) -> str:
     will make  400 instances of 20 species, voxels of 1 nm
     """
     species = f"{len(recipe.structures)} species"
-    counted = recipe.start.counts != "relative" and not recipe.pack.populates
-    if counted or all(entry.fraction is None for entry in recipe.structures):
-        species = f"{sum(entry.count for entry in recipe.structures)} instances of {species}"
+    if (counted := _counted(recipe)) is not None:
+        species = f"{counted} instances of {species}"
     size = recipe.density.voxel_size
     if recipe.start.box is None:
         return f"will make  {species}, voxels of {size:g} nm"
@@ -222,9 +221,9 @@ def forecast(recipe: Recipe, models: Sequence[tuple[BallModel, float]]) -> str:
     """Return a line that tells what a run will come to and take, when its models are known."""
     scene, parts = extent(recipe, models), run_size(recipe, models)
     about = "" if recipe.start.box is not None else "about "
-    # What is to fill a share of a region may find room for less.
-    counted = sum(entry.count for entry in recipe.structures)
-    most = "" if scene.instances == counted else "up to "
+    most = "" if _counted(recipe) is not None else "up to "
+    if recipe.start.counts == "relative":
+        most = "about "
     return (
         f"takes      about {in_words(sum(part.memory for part in parts))} of memory, "
         f"{in_words(sum(part.disk for part in parts))} of disk, "
@@ -233,6 +232,17 @@ def forecast(recipe: Recipe, models: Sequence[tuple[BallModel, float]]) -> str:
         f"({scene.balls:.0f} balls) in {about}{_by_edges(scene.box)} nm, "
         f"{_by_edges(scene.shape[::-1])} voxels of {recipe.density.voxel_size:g} nm"
     )
+
+
+def _counted(recipe: Recipe) -> int | None:
+    """Return how many instances a recipe's counts make; None where it asks for shares.
+
+    What is to fill a share of a region may find room for less.
+    """
+    counts = [entry.counted for entry in recipe.structures]
+    if recipe.start.counts == "relative" or None in counts:
+        return None
+    return sum(count for count in counts if count is not None)
 
 
 def _by_edges(edges: Sequence[float]) -> str:

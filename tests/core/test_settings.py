@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from openmm import unit
 
+from openmm_cgpack import Cell, OneStep, Pull, Recipe
 from openmm_cgpack.core.settings import Settings, kind, kind_named, setting
 from openmm_cgpack.core.tables import from_table, to_table
 
@@ -173,3 +174,32 @@ def test_tables_may_have_the_names_of_kinds():
         from_table(Album, {"box": [{}, {"edges": [1, 2, -3]}]})
     with pytest.raises(ValueError, match=r'unknown key "circles"; the nearest .* is "circle"'):
         from_table(Album, {"circles": []})
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"fraction": 0.1}, "meant is pack.fraction or fraction in "),
+        ({"voxel_size": 0.1}, "meant is density.voxel_size$"),
+        ({"pack": {"kind": "cell", "temperature": 9}}, r"\[pack\]: .*; meant is settling.temp"),
+        ({"pack": {"kind": "pull", "fraction": 0.1}}, 'kind = "dense"; kind = "pull" has lennard'),
+        ({"molecule": [{"n_balls": 4}]}, 'belongs to kind = "filament"; kind = "molecule" has'),
+        ({"imaging": {"kind": "one_step", "defocus": 3}}, 'is "defocus_um", of .* defocus_um, '),
+    ],
+)
+def test_a_key_of_another_table_or_kind_is_told_where_it_belongs(table, words):
+    with pytest.raises(ValueError, match=words):
+        from_table(Recipe, table)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: Pull(fraction=0.1), "belongs to Dense; Pull has forces, "),
+        (lambda: Cell(temperature=9.0), "meant is settling.temperature$"),
+        (lambda: OneStep(defocus=3.0), 'is "defocus_um", an argument of transfer, of '),
+    ],
+)
+def test_an_argument_of_another_class_is_told_where_it_belongs(call, words):
+    with pytest.raises(TypeError, match=words):
+        call()
