@@ -16,7 +16,7 @@ from ..core import Grid, LabelVolume, ParticleTable, Picks
 from ..core.names import plain_name
 from ..core.progress import tracked
 from ..evaluation import MatchingRule, PaperRule, PickScores, select_particles
-from ..evaluation.odd_picks import odd_picks
+from ..evaluation.pick_remarks import odd_picks
 from ..evaluation.pick_scores import quiet_match
 from ..io.inputs import existing
 from ..io.picks import PickList, listed, read_pick_list, rows_of_one

@@ -16,7 +16,7 @@ from ..core.particles import ParticleTable, Picks
 from ..core.progress import progress_bar
 from ..core.volume import LabelVolume, Volume
 from .matching_rules import MatchingRule, PaperRule, species_of_picks
-from .odd_picks import odd_picks
+from .pick_remarks import odd_picks
 
 _log = logging.getLogger(__name__)
 
